@@ -1,0 +1,1 @@
+"""Named-entity recognition project: annotations → corpus → training → report."""

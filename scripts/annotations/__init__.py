@@ -1,0 +1,1 @@
+"""Raw annotations: what a record is, and a reader for each format."""

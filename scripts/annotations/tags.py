@@ -1,0 +1,91 @@
+"""Tell tag schemes apart and decode tags into entities.
+
+IOB1    I-X inside, B-X only where an entity follows another of the same label at once
+IOB2    B-X first, I-X after (what most people call IOB or BIO)
+BILUO   B-X first, I-X inside, L-X last, U-X alone (IOBES spells them B, I, E, S)
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+TAG = re.compile(r"(?:O|([BILUES])-(\S.*))")
+IOBES = {"E": "L", "S": "U"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A parsed tag: prefix O, B, I, L or U, and a label (empty for O)."""
+
+    prefix: str
+    label: str
+
+
+class Scheme:
+    """Watches the tags of a file, sentence by sentence, and says which scheme they follow."""
+
+    def __init__(self) -> None:
+        self.has_last_or_unit = False
+        self.has_begin_after_other = False
+
+    def watch(self, tags: Iterable[Tag]) -> None:
+        """Look at one sentence's tags."""
+        last = Tag("O", "")
+        for tag in tags:
+            if tag.prefix in "LU":
+                self.has_last_or_unit = True
+            elif tag.prefix == "B" and last.label != tag.label:
+                self.has_begin_after_other = True
+            last = tag
+
+    @property
+    def name(self) -> str:
+        """BILUO when a last or unit tag was seen; IOB2 when a B starts an entity that follows no other; else IOB1."""
+        if self.has_last_or_unit:
+            return "BILUO"
+        return "IOB2" if self.has_begin_after_other else "IOB1"
+
+
+def parse_tag(text: str) -> Tag | None:
+    """Parse `O`, `B-PER`, `S-ORG`; None where the text is no tag."""
+    match = TAG.fullmatch(text)
+    if match is None:
+        return None
+    prefix, label = match.groups()
+    return Tag(IOBES.get(prefix, prefix), label) if prefix else Tag("O", "")
+
+
+def decode(tags: list[Tag], scheme: str) -> tuple[list[tuple[int, int, str]], list[tuple[int, str]]]:
+    """Turn one sentence's tags into entities and faults.
+
+    Returns `(start, end, label)` token ranges, end exclusive, and `(token, what is wrong)` for each tag that
+    the scheme forbids. A forbidden I or L starts a new entity; an unfinished one ends where the next tag says.
+    """
+    entities: list[tuple[int, int, str]] = []
+    faults: list[tuple[int, str]] = []
+    start: int | None = None
+    label = ""
+
+    def close(end: int) -> None:
+        nonlocal start
+        if start is not None:
+            entities.append((start, end, label))
+        start = None
+
+    for i, tag in enumerate(tags):
+        continues = start is not None and tag.prefix in "IL" and tag.label == label
+        if scheme == "BILUO" and start is not None and not continues:
+            faults.append((i, f"{tag.prefix}{'-' + tag.label if tag.label else ''} inside an unfinished {label} entity"))
+        if not continues:
+            close(i)
+            if tag.prefix == "O":
+                continue
+            if tag.prefix in "IL" and scheme != "IOB1":
+                faults.append((i, f"{tag.prefix}-{tag.label} without B-{tag.label} before it"))
+            start, label = i, tag.label
+        if tag.prefix in "LU":
+            close(i + 1)
+    if scheme == "BILUO" and start is not None:
+        faults.append((len(tags) - 1, f"the {label} entity is unfinished at the sentence's end"))
+    close(len(tags))
+    return entities, faults

@@ -1,0 +1,1 @@
+"""Checks on raw records and on shards, and what they find."""

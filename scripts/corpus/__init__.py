@@ -1,0 +1,1 @@
+"""From records to documents, shards, manifests and the ledger."""

@@ -1,0 +1,104 @@
+"""Train one variant's pipeline from its config.
+
+python -m scripts.train training/cpu
+"""
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.command import UserError, console, run
+from scripts.corpus.files import read_json, sha256, write_json
+from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
+from scripts.corpus.versions import versions
+
+
+class WandbMode(StrEnum):
+    """What Weights & Biases does."""
+
+    offline = "offline"
+    online = "online"
+    disabled = "disabled"
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="The variant's folder, which holds config.cfg; the pipelines go there.")],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
+    wandb_mode: Annotated[WandbMode, typer.Option(help="offline needs no account; online without an API key becomes offline.")] = WandbMode.offline,
+    wandb_project: Annotated[str, typer.Option(help="W&B project.")] = "ner",
+    wandb_entity: Annotated[str, typer.Option(help="W&B user or team; empty: your default.")] = "",
+    wandb_group: Annotated[str, typer.Option(help="W&B group, to keep runs together.")] = "",
+) -> None:
+    """Train one variant's pipeline: model-best, model-last and metrics.json in its folder."""
+    config_path = folder / "config.cfg"
+    if not config_path.exists():
+        raise UserError(f"{config_path}: no such file; run: python -m scripts.configure {folder.name}")
+    manifests = {split: read_manifest(corpus / split) for split in ("train", "dev")}
+    for split, manifest in manifests.items():
+        check_shards(corpus / split, manifest)
+    _require_validation(corpus)
+
+    from spacy.util import load_config
+
+    from scripts.training.device import activate
+    from scripts.training.loop import train
+    from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
+    from scripts.training.tracking import start_tracker
+
+    chosen = activate(device)
+    console.print(f"{folder.name}: training on {chosen}", highlight=False)
+    config = load_config(config_path, interpolate=False)
+    identity = {
+        "variant": folder.name,
+        "pipeline": config["nlp"]["pipeline"],
+        "device": chosen.name,
+        "seed": config["system"]["seed"],
+        "config_sha256": sha256(config_path),
+        "corpus_sha256": {split: sha256(corpus / split / MANIFEST) for split in ("train", "dev")},
+        "versions": versions(),
+    }
+    tracker = start_tracker(
+        wandb_mode,
+        folder=folder,
+        project=wandb_project,
+        entity=wandb_entity,
+        group=wandb_group,
+        name=f"{folder.name}-seed{identity['seed']}",
+        config=identity | {"config": config},
+    )
+    started = time.perf_counter()
+    metrics: dict = {}
+    try:
+        metrics = train(config, folder, gpu_id=chosen.gpu_id, manifest=manifests["train"], tracker=tracker)
+    finally:
+        tracker.finish({"best_" + key: value for key, value in metrics.get("best", {}).items()})
+    metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
+    metrics["peak_memory_mb"] = round(peak_memory_mb(), 1)
+    metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(chosen.gpu_id)
+    write_json(folder / "metrics.json", identity | metrics)
+    best = metrics["best"]
+    console.print(
+        f"{folder.name}: stopped because {metrics['stopped_because']}; best on dev: F {100 * best['ents_f']:.2f} at step {best['step']}; "
+        f"{metrics['seconds']:.0f} s, {metrics['words_per_second']:,.0f} words/s, {metrics['peak_memory_mb']:,.0f} MB; in {folder / 'model-best'}"
+    )
+
+
+def _require_validation(corpus: Path) -> None:
+    """Raise UserError unless this very corpus passed validation."""
+    path = corpus / "validation.json"
+    if not path.exists():
+        raise UserError(f"{path}: no such file; run: python -m spacy project run validate")
+    report = read_json(path)
+    if report["errors"]:
+        raise UserError(f"{path} lists {report['errors']} errors; mend the data and run: python -m spacy project run validate")
+    for split, digest in report["manifests"].items():
+        if sha256(corpus / split / MANIFEST) != digest:
+            raise UserError(f"{corpus / split} changed after it was validated; run: python -m spacy project run validate")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Configure and train a variant."""

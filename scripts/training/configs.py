@@ -1,0 +1,55 @@
+"""Make a variant's config: base, overlay, vars and corpus in; a plain, filled spaCy config out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from confection import Config
+from spacy.util import CONFIG_SECTION_ORDER, load_config, load_model_from_config
+
+from scripts.training.transformer import locate_transformer
+
+VARIANTS = ("cpu", "gpu")
+EVALUATIONS = 10
+"""Evaluations in a whole run: enough to see it learn, few enough to cost little."""
+WARMUP = 0.1
+"""Share of the steps in which a transformer's learning rate rises to its initial value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What vars decide. `max_steps` is the training budget in updates."""
+
+    lang: str
+    seed: int
+    max_steps: int
+    transformer: str
+    train: str
+    dev: str
+
+
+def build_config(folder: Path, variant: str, settings: Settings) -> Config:
+    """Lay `folder/<variant>.cfg` over `folder/base.cfg`, apply the settings and fill in spaCy's defaults."""
+    base = load_config(folder / "base.cfg", interpolate=False)
+    overlay = load_config(folder / f"{variant}.cfg", interpolate=False)
+    config = base.merge(overlay)
+    config["paths"]["train"] = settings.train
+    config["paths"]["dev"] = settings.dev
+    config["nlp"]["lang"] = settings.lang
+    config["system"]["seed"] = settings.seed
+    training = config["training"]
+    training["max_steps"] = settings.max_steps
+    training["eval_frequency"] = max(1, settings.max_steps // EVALUATIONS)
+    rate = training["optimizer"]["learn_rate"]
+    if isinstance(rate, dict) and "total_steps" in rate:
+        rate["total_steps"] = settings.max_steps
+        rate["warmup_steps"] = max(1, round(settings.max_steps * WARMUP))
+    if "transformer" in config["components"]:
+        config["components"]["transformer"]["model"]["name"] = locate_transformer(settings.transformer)
+    return fill(config)
+
+
+def fill(config: Config) -> Config:
+    """Fill in spaCy's defaults, as `spacy init fill-config` does; variables stay variables. Loads no weights."""
+    filled = load_model_from_config(config, auto_fill=True).config
+    filled.pop("pretraining", None)
+    return Config(filled, section_order=CONFIG_SECTION_ORDER)

@@ -1,0 +1,23 @@
+"""Peak memory of this process."""
+
+import sys
+
+import psutil
+import torch
+
+MB = 1_000_000
+
+
+def peak_memory_mb() -> float:
+    """The most main memory this process ever held, in megabytes (10^6 bytes)."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset / MB
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / MB if sys.platform == "darwin" else peak * 1024 / MB
+
+
+def peak_gpu_memory_mb(gpu_id: int) -> float | None:
+    """The most GPU memory that torch reserved, in megabytes; None on the CPU."""
+    return torch.cuda.max_memory_reserved(gpu_id) / MB if gpu_id >= 0 else None
