@@ -1,6 +1,5 @@
 """What a person sees while a pipeline trains: a row an evaluation, and a bar with the time left."""
 
-import time
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -27,7 +26,6 @@ class Display:
             disable=not console.is_terminal,
         )
         self.task = self.bar.add_task("training", total=max_steps or None, speed="")
-        self.started = time.perf_counter()
 
     def __enter__(self) -> Self:
         console.print(ROW.format("epoch", "step", "loss", "ents_f", "ents_p", "ents_r", "words/s", "best"))
@@ -37,9 +35,8 @@ class Display:
     def __exit__(self, *_) -> None:
         self.bar.stop()
 
-    def step(self, step: int, words: int) -> None:
-        """Advance the bar."""
-        speed = words / max(1e-9, time.perf_counter() - self.started)
+    def step(self, step: int, speed: float) -> None:
+        """Advance the bar; `speed` is in words a second."""
         self.bar.update(self.task, completed=step, speed=f"{speed:,.0f} words/s")
 
     def row(self, row: dict, *, is_best: bool) -> None:

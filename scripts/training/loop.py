@@ -3,6 +3,7 @@
 import math
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from confection import Config
@@ -59,11 +60,14 @@ def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker) -> dict:
             before_to_disk(nlp).to_disk(output / f"{name}.new")
         replace_folder(output / f"{name}.new", output / name)
 
+    aside = Stopwatch()  # evaluating and saving: what is not updating
+    evaluate = aside.timed(create_evaluation_callback(nlp, dev_corpus, T["score_weights"]))
+    save = aside.timed(save)
     steps = train_while_improving(
         nlp,
         optimizer,
         create_train_batches(nlp, train_corpus, T["batcher"], T["max_epochs"]),
-        create_evaluation_callback(nlp, dev_corpus, T["score_weights"]),
+        evaluate,
         dropout=T["dropout"],
         accumulate_gradient=T["accumulate_gradient"],
         patience=T["patience"],
@@ -77,23 +81,20 @@ def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker) -> dict:
     history: list[dict] = []
     best: dict = {}
     started = time.perf_counter()
-    updating = 0.0
     with Display(max_steps=T["max_steps"]) as display:
-        tick = time.perf_counter()
         for _, info, is_best in steps:
-            display.step(info["step"], info["words"])
+            speed = info["words"] / (time.perf_counter() - started - aside.seconds)
+            display.step(info["step"], speed)
             if is_best is None:
-                updating += time.perf_counter() - tick
-            else:
-                row = _row(info, updating)
-                history.append(row)
-                if row["score"] > best.get("score", -1.0):
-                    best = row
-                    update_meta(T, nlp, info)
-                    save(BEST)
-                tracker.log(row["step"], {key: value for key, value in row.items() if key != "step"})
-                display.row(row, is_best=best is row)
-            tick = time.perf_counter()
+                continue
+            row = _row(info, speed)
+            history.append(row)
+            if row["score"] > best.get("score", -1.0):
+                best = row
+                update_meta(T, nlp, info)
+                save(BEST)
+            tracker.log(row["step"], {key: value for key, value in row.items() if key != "step"})
+            display.row(row, is_best=best is row)
         save(LAST)
     stopped = "the budget of steps is used up" if info["step"] >= T["max_steps"] > 0 else f"no better score in {T['patience']} steps"
     return {
@@ -108,7 +109,26 @@ def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker) -> dict:
     }
 
 
-def _row(info: dict, updating: float) -> dict:
+class Stopwatch:
+    """Adds up the seconds spent in the functions it wraps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def timed(self, function: Callable) -> Callable:
+        """Wrap a function."""
+
+        def wrapper(*args):
+            started = time.perf_counter()
+            try:
+                return function(*args)
+            finally:
+                self.seconds += time.perf_counter() - started
+
+        return wrapper
+
+
+def _row(info: dict, speed: float) -> dict:
     """The figures of one evaluation, as plain numbers."""
     losses = {f"loss_{name}": float(loss) for name, loss in info["losses"].items()}
     loss = sum(losses.values())
@@ -123,5 +143,5 @@ def _row(info: dict, updating: float) -> dict:
         "score": float(info["score"]),
         **scores,
         "words": info["words"],
-        "words_per_second": round(info["words"] / updating, 1) if updating else 0.0,
+        "words_per_second": round(speed, 1),
     }

@@ -1,0 +1,1 @@
+"""Score the pipelines and set them side by side."""

