@@ -40,7 +40,7 @@ def run(main: Callable) -> None:
 
 
 def progress_bar() -> Progress:
-    """A bar with count, time taken and time left; silent where standard error is no terminal."""
+    """Make a bar with count, time taken and time left; silent where standard error is no terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

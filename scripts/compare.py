@@ -3,6 +3,9 @@
 python -m scripts.compare training/cpu training/gpu
 """
 
+import datetime
+import platform
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +15,8 @@ from scripts.command import UserError, console, run
 from scripts.corpus.files import read_json, sha256, write_json, write_text
 from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.splits import SPLITS
+from scripts.machine import physical_cores
+from scripts.report.chart import bar_chart, measures
 from scripts.report.tables import as_markdown, as_rich, comparison, ledger_rows
 
 
@@ -31,8 +36,14 @@ def main(
     notes = "" if all(report["spaces_known"] for report in variants.values()) else NO_SPACES
     write_json(
         output / "summary.json",
-        {"variants": variants, "ledger": {split: manifest["ledger"] for split, manifest in manifests.items()}, "validated": validated},
+        {
+            "machine": machine(),
+            "variants": variants,
+            "ledger": {split: manifest["ledger"] for split, manifest in manifests.items()},
+            "validated": validated,
+        },
     )
+    write_text(output / "chart.svg", bar_chart(list(variants), measures(variants)))
     write_text(
         output / "summary.md",
         f"# Two pipelines, one test set\n\n{as_markdown(columns, rows)}\n{NOTE}{notes}\n\n## Ledger\n\n{as_markdown(ledger_columns, ledger)}",
@@ -47,6 +58,17 @@ NOTE = (
     "Speeds are medians, memory is the process's peak. One seed: differences of a point or two may be chance."
 )
 NO_SPACES = " The data gave tokens without their spaces, so the raw text is the tokens with a space after each."
+
+
+def machine() -> dict:
+    """Say where and when this was measured."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": physical_cores(),
+        "python": platform.python_version(),
+        "spacy": metadata.version("spacy"),
+    }
 
 
 def _scores(folder: Path, corpus: Path) -> dict:

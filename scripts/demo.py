@@ -57,7 +57,7 @@ def read_split(folder: Path) -> list[Record]:
 
 
 def as_json(record: Record) -> dict:
-    """The JSONL row of a record: `id`, `text`, `spans` with character offsets."""
+    """Return the JSONL row of a record: `id`, `text`, `spans` with character offsets."""
     spans = [{"start": span.start, "end": span.end, "label": span.label} for span in record.spans]
     return {"id": record.id, "text": record.text, "spans": spans}
 

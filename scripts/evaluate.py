@@ -61,10 +61,9 @@ def main(
             "peak_gpu_memory_mb": peak_gpu_memory_mb(chosen.gpu_id),
         },
     )
-    f = {name: 100 * results[name]["ents_f"] for name in ("gold_tokens", "raw_text")}
-    console.print(
-        f"{folder.name} on {chosen.name}: F {f['gold_tokens']:.2f} on gold tokens, {f['raw_text']:.2f} from raw text, {results['words_per_second']:,.0f} words/s"
-    )
+    gold_f, raw_f = (100 * results[name]["ents_f"] for name in ("gold_tokens", "raw_text"))
+    speed = results["words_per_second"]
+    console.print(f"{folder.name} on {chosen.name}: F {gold_f:.2f} on gold tokens, {raw_f:.2f} from raw text, {speed:,.0f} words/s")
 
 
 if __name__ == "__main__":

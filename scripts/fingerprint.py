@@ -12,6 +12,7 @@ from scripts.command import UserError, console, run
 from scripts.corpus.files import read_json, sha256, write_json
 from scripts.corpus.versions import versions
 
+
 def main(
     train: Annotated[str, typer.Option(help="Raw training file.")],
     dev: Annotated[str, typer.Option(help="Raw development file; empty: taken from train.")] = "",
@@ -36,7 +37,9 @@ def fingerprint(name: str) -> dict | None:
         return None
     path = Path(name)
     if not path.is_file():
-        raise UserError(f"{name}: no such file; set vars.train, vars.dev and vars.test in project.yml (dev and test may be empty, paths have no spaces)")
+        raise UserError(
+            f"{name}: no such file; set vars.train, vars.dev and vars.test in project.yml (dev and test may be empty, paths have no spaces)"
+        )
     return {"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": sha256(path)}
 
 

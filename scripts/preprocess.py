@@ -40,7 +40,7 @@ def main(
 
 
 def ledger_table(ledgers: dict[str, Ledger]) -> Table:
-    """The ledger of all splits: a row a stage, and a row a reason for what was lost."""
+    """Return the ledger of all splits: a row a stage, and a row a reason for what was lost."""
     table = Table("split", "stage", *(column for column in ("documents", "tokens", "entities")), title="Ledger")
     for column in table.columns[2:]:
         column.justify = "right"
@@ -49,7 +49,9 @@ def ledger_table(ledgers: dict[str, Ledger]) -> Table:
             table.add_row(split, name, *(f"{n:,}" if n is not None else "–" for n in (count.documents, count.tokens, count.entities)))
             if name == "raw":
                 for reason in sorted(ledger.places):
-                    table.add_row("", f"less: {reason}", f"−{ledger.lost_documents[reason]:,}", "", f"−{ledger.lost_entities[reason]:,}", style="yellow")
+                    table.add_row(
+                        "", f"less: {reason}", f"−{ledger.lost_documents[reason]:,}", "", f"−{ledger.lost_entities[reason]:,}", style="yellow"
+                    )
     return table
 
 

@@ -28,6 +28,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="The variant's folder, which holds config.cfg; the pipelines go there.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
+    exact: Annotated[bool, typer.Option("--exact", help="Compute as `spacy train` does, to the same numbers bit by bit; slower on a CPU.")] = False,
     wandb_mode: Annotated[WandbMode, typer.Option(help="offline needs no account; online without an API key becomes offline.")] = WandbMode.offline,
     wandb_project: Annotated[str, typer.Option(help="W&B project.")] = "ner",
     wandb_entity: Annotated[str, typer.Option(help="W&B user or team; empty: your default.")] = "",
@@ -47,15 +48,19 @@ def main(
     from scripts.training.device import activate
     from scripts.training.loop import train
     from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
+    from scripts.training.speed import use_openblas
     from scripts.training.tracking import start_tracker
 
     chosen = activate(device)
+    if chosen.gpu_id < 0 and not exact:
+        use_openblas()
     console.print(f"{folder.name}: training on {chosen}", highlight=False)
     config = load_config(config_path, interpolate=False)
     identity = {
         "variant": folder.name,
         "pipeline": config["nlp"]["pipeline"],
         "device": chosen.name,
+        "exact": exact,
         "seed": config["system"]["seed"],
         "config_sha256": sha256(config_path),
         "corpus_sha256": {split: sha256(corpus / split / MANIFEST) for split in ("train", "dev")},
@@ -73,7 +78,7 @@ def main(
     started = time.perf_counter()
     metrics: dict = {}
     try:
-        metrics = train(config, folder, gpu_id=chosen.gpu_id, manifest=manifests["train"], tracker=tracker)
+        metrics = train(config, folder, gpu_id=chosen.gpu_id, manifest=manifests["train"], tracker=tracker, exact=exact)
     finally:
         tracker.finish({"best_" + key: value for key, value in metrics.get("best", {}).items()})
     metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)

@@ -68,10 +68,15 @@ def show(findings: list[Finding]) -> None:
     for check in CHECKS:
         places = [finding for finding in findings if finding.check is check]
         if places:
-            where = "\n".join(f"{f.place}{' ' + f.document if f.document not in f.place else ''}\n  {f.detail}\n  {f.excerpt}".rstrip() for f in places[:PLACES_SHOWN])
+            where = "\n".join(
+                f"{f.place}{' ' + f.document if f.document not in f.place else ''}\n  {f.detail}\n  {f.excerpt}".rstrip()
+                for f in places[:PLACES_SHOWN]
+            )
             more = f"\n… and {len(places) - PLACES_SHOWN} more" if len(places) > PLACES_SHOWN else ""
             style = "red" if check.severity is Severity.error else "yellow"
-            table.add_row(f"{check.code}\n{check.slug}\n{check.severity}", f"{len(places)}", where + more, check.consequence, check.remedy, style=style)
+            table.add_row(
+                f"{check.code}\n{check.slug}\n{check.severity}", f"{len(places)}", where + more, check.consequence, check.remedy, style=style
+            )
     console.print(table, markup=False)
 
 

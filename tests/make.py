@@ -26,7 +26,13 @@ def rows(count: int, *, offset: int = 0) -> list[dict]:
         name = f"{NAMES[i % len(NAMES)]}{i}"
         text = f"{name} went to Cork on day {i}, they say."
         start = text.index("Cork")
-        result.append({"id": f"d{i}", "text": text, "spans": [{"start": 0, "end": len(name), "label": "PERSON"}, {"start": start, "end": start + 4, "label": "LOC"}]})
+        result.append(
+            {
+                "id": f"d{i}",
+                "text": text,
+                "spans": [{"start": 0, "end": len(name), "label": "PERSON"}, {"start": start, "end": start + 4, "label": "LOC"}],
+            }
+        )
     return result
 
 

@@ -22,7 +22,7 @@ def test_auto_falls_back_to_the_cpu_and_says_why(monkeypatch):
 
 def test_cuda_without_a_gpu_is_an_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="torch sees no CUDA device; set vars.device"):
+    with pytest.raises(UserError, match=r"torch sees no CUDA device; set vars\.device"):
         device.activate("cuda")
 
 

@@ -16,7 +16,14 @@ def test_escapes_stand_for_what_editors_hide():
 
 @pytest.mark.parametrize(
     ("marked", "words"),
-    [("a]", "']' without"), ("[a", "never closed"), ("[a[b|X]|X]", "'\\[' inside"), ("[a|x]", "not UPPER_CASE"), ("[|X]", "empty"), ("[ a|X]", "spaces")],
+    [
+        ("a]", "']' without"),
+        ("[a", "never closed"),
+        ("[a[b|X]|X]", "'\\[' inside"),
+        ("[a|x]", "not UPPER_CASE"),
+        ("[|X]", "empty"),
+        ("[ a|X]", "spaces"),
+    ],
 )
 def test_broken_markup_is_an_error(marked, words):
     with pytest.raises(AnnotationError, match="here: ") as error:
@@ -29,7 +36,9 @@ def test_documents_stand_between_headers(write_text):
     assert [(record.id, record.text, record.source.line) for record in read_markup(path)] == [("a-1", "one\n\ntwo", 1), ("a-2", "b", 6)]
 
 
-@pytest.mark.parametrize(("text", "words"), [("=== a\nx\n=== a\ny\n", ":3: .*used twice"), ("=== a\n\n=== b\ny\n", ":1: .*empty"), ("x\n", ":1: text before")])
+@pytest.mark.parametrize(
+    ("text", "words"), [("=== a\nx\n=== a\ny\n", ":3: .*used twice"), ("=== a\n\n=== b\ny\n", ":1: .*empty"), ("x\n", ":1: text before")]
+)
 def test_bad_documents_are_errors_with_their_line(write_text, text, words):
     path = write_text("a.txt", text)
     with pytest.raises(AnnotationError, match=words):

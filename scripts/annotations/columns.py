@@ -72,7 +72,9 @@ def _row(source: Source, line: str, cells: list[str], width: int) -> Row:
     if not word:
         raise AnnotationError(f"{source}: an empty token: {line[:80]!r}; delete the row or write its token")
     if tag is None:
-        raise AnnotationError(f"{source}: {cells[-1]!r} is no tag such as O, B-PER, I-PER, L-PER or S-PER: {line[:80]!r}; is the tag the last column?")
+        raise AnnotationError(
+            f"{source}: {cells[-1]!r} is no tag such as O, B-PER, I-PER, L-PER or S-PER: {line[:80]!r}; is the tag the last column?"
+        )
     return source, word, tag
 
 

@@ -1,4 +1,4 @@
-"""Read the demo corpus's inline markup: `[Ana Pilar|PERSON] sailed from [Cork|LOC].`"""
+"""Read the demo corpus's inline markup: `[Ana Pilar|PERSON] sailed from [Cork|LOC]`."""
 
 import re
 from collections.abc import Iterator

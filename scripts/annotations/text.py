@@ -7,9 +7,9 @@ from scripts.annotations.record import AnnotationError, Source
 
 
 def read_lines(path: Path) -> Iterator[tuple[Source, str]]:
-    """Yield each line of a UTF-8 file with its place, without its line end (`\\n` or `\\r\\n`).
+    """Yield each line of a UTF-8 file with its place, without its line end (LF or CR LF).
 
-    Only `\\n` ends a line: U+2028 and the like belong to the text. A byte order mark is skipped.
+    Only LF ends a line: U+2028 and the like belong to the text. A byte order mark is skipped.
     Raises AnnotationError where the bytes are not UTF-8 or the file cannot be read.
     """
     number = 0

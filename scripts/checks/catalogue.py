@@ -34,7 +34,7 @@ class Finding:
     excerpt: str = ""
 
     def as_json(self) -> dict:
-        """The finding as plain data, with its check's texts."""
+        """Return the finding as plain data, with its check's texts."""
         return asdict(self.check) | {key: value for key, value in asdict(self).items() if key != "check"}
 
 
@@ -69,7 +69,9 @@ CHECKS = (
     ),
     Check("NER105", "bad-offsets", Severity.error, "the span marks no text and is dropped", "give 0 ≤ start < end ≤ the text's length"),
     Check("NER106", "empty-label", Severity.error, "the entity cannot be learned and is dropped", "give the span a label"),
-    Check("NER107", "unknown-label", Severity.error, "a typing error would become an entity type of its own", "mend the label, or add it to vars.labels"),
+    Check(
+        "NER107", "unknown-label", Severity.error, "a typing error would become an entity type of its own", "mend the label, or add it to vars.labels"
+    ),
     Check(
         "NER108",
         "across-sentences",
@@ -84,10 +86,28 @@ CHECKS = (
         "the scores are too good: the same text was trained on, or chosen by, and then tested on",
         "take it out of one of the splits",
     ),
-    Check("NER202", "label-not-in-train", Severity.warning, "the pipelines cannot learn the label, and lose its entities in the scores", "annotate some in train"),
+    Check(
+        "NER202",
+        "label-not-in-train",
+        Severity.warning,
+        "the pipelines cannot learn the label, and lose its entities in the scores",
+        "annotate some in train",
+    ),
     Check("NER203", "label-not-held-out", Severity.warning, "nothing measures how well the label is learned", "annotate some in dev and test"),
-    Check("NER301", "damaged-shard", Severity.error, "spaCy would train on something else than what was checked", "build the corpus again: python -m spacy project run preprocess . --force"),
-    Check("NER302", "ledger", Severity.error, "documents, tokens or entities were lost between two steps", "build the corpus again: python -m spacy project run preprocess . --force"),
+    Check(
+        "NER301",
+        "damaged-shard",
+        Severity.error,
+        "spaCy would train on something else than what was checked",
+        "build the corpus again: python -m spacy project run preprocess . --force",
+    ),
+    Check(
+        "NER302",
+        "ledger",
+        Severity.error,
+        "documents, tokens or entities were lost between two steps",
+        "build the corpus again: python -m spacy project run preprocess . --force",
+    ),
 )
 
 BY_SLUG = {check.slug: check for check in CHECKS}
@@ -99,7 +119,7 @@ def finding(slug: str, split: str, place: object, document: str, detail: str, ex
 
 
 def excerpt(text: str, start: int, end: int, *, width: int = 40) -> str:
-    """The text around a span of characters on one line, the span itself in 【】."""
+    """Return the text around a span of characters on one line, the span itself in 【】."""
     start, end = max(0, min(start, len(text))), max(0, min(end, len(text)))
     before, after = text[max(0, start - width) : start], text[end : end + width]
     return " ".join(f"{'…' if start > width else ''}{before}【{text[start:end]}】{after}{'…' if end + width < len(text) else ''}".split())

@@ -30,7 +30,14 @@ def check_records(records: Iterable[tuple[str, Record]], *, lang: str, labels: f
         key = hashlib.sha256(" ".join(record.text.split()).encode("utf-8", "surrogatepass")).digest()
         other, first = seen.setdefault(key, (split, record))
         if other != split:
-            yield finding("text-in-two-splits", split, record.source, record.id, f"the same text is in {other}, {first.source}", excerpt(record.text, 0, 0, width=80))
+            yield finding(
+                "text-in-two-splits",
+                split,
+                record.source,
+                record.id,
+                f"the same text is in {other}, {first.source}",
+                excerpt(record.text, 0, 0, width=80),
+            )
     yield from _check_labels(label_counts)
 
 

@@ -55,12 +55,21 @@ def _check_shard(path: Path, split: str, vocab: Vocab, labels: frozenset[str], c
             for ent in doc.ents:
                 start, end = ent.start_char, ent.end_char
                 if ent[0].is_space or ent[-1].is_space:
-                    yield finding("whitespace-edge", split, place, document, f"tokens {ent.start}–{ent.end} {ent.text!r} {ent.label_}", excerpt(doc.text, start, end))
+                    yield finding(
+                        "whitespace-edge",
+                        split,
+                        place,
+                        document,
+                        f"tokens {ent.start}–{ent.end} {ent.text!r} {ent.label_}",
+                        excerpt(doc.text, start, end),
+                    )
                 if labels and ent.label_ not in labels:
                     detail = f"{ent.label_!r} is none of {', '.join(sorted(labels))}"
                     yield finding("unknown-label", split, place, document, detail, excerpt(doc.text, start, end))
                 if any(token.is_sent_start for token in ent[1:]):
-                    yield finding("across-sentences", split, place, document, f"{ent.text!r} {ent.label_} holds a sentence's end", excerpt(doc.text, start, end))
+                    yield finding(
+                        "across-sentences", split, place, document, f"{ent.text!r} {ent.label_} holds a sentence's end", excerpt(doc.text, start, end)
+                    )
     except ShardError as error:
         yield finding("damaged-shard", split, path.as_posix(), "", str(error))
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from spacy.tokenizer import Tokenizer
-from spacy.tokens import Doc, Span as DocSpan
+from spacy.tokens import Doc
+from spacy.tokens import Span as DocSpan
 
 from scripts.annotations.record import Record, Span
 

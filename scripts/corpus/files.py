@@ -24,7 +24,7 @@ def write_json(path: Path, data: dict) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with `\\n` line ends, complete or not at all."""
+    """Write UTF-8 text with LF line ends, complete or not at all."""
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -34,7 +34,7 @@ def read_json(path: Path) -> dict:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

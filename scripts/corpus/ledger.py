@@ -30,7 +30,7 @@ class Count:
         self.add(tokens=len(doc), entities=len(doc.ents))
 
     def as_json(self) -> dict:
-        """The count as plain data."""
+        """Return the count as plain data."""
         return {"documents": self.documents, "tokens": self.tokens, "entities": self.entities}
 
 
@@ -44,7 +44,7 @@ class Ledger:
     places: dict[str, list[str]] = field(default_factory=dict)
 
     def stage(self, name: str) -> Count:
-        """The count of a stage, made at first use."""
+        """Return the count of a stage, made at first use."""
         return self.stages.setdefault(name, Count())
 
     def lose(self, reason: str, place: str, *, documents: int = 0, entities: int = 0) -> None:
@@ -65,7 +65,7 @@ class Ledger:
             )
 
     def as_json(self) -> dict:
-        """The ledger as plain data."""
+        """Return the ledger as plain data."""
         return {
             "stages": {name: count.as_json() for name, count in self.stages.items()},
             "losses": [

@@ -22,7 +22,7 @@ class ShardError(UserError):
 
 
 def shard_name(index: int) -> str:
-    """The file name of a shard; sorting by name is sorting by index."""
+    """Return the file name of a shard; sorting by name is sorting by index."""
     return f"{index:05d}.spacy"
 
 

@@ -42,7 +42,7 @@ class RawCorpus:
         return read_records(path, self.format, sentences_per_doc=self.sentences_per_doc)
 
     def _ranges(self) -> dict[str, tuple[float, float]]:
-        """The range of shares that belongs to each split without a file."""
+        """Return the range of shares that belongs to each split without a file."""
         missing = [split for split in SPLITS if self.files[split] is None]
         if not missing:
             return {}
@@ -57,7 +57,7 @@ class RawCorpus:
         return ranges
 
     def _share(self, record: Record) -> float:
-        """A number in [0, 1) that is the same for the same seed and text."""
+        """Return a number in [0, 1) that is the same for the same seed and text."""
         digest = hashlib.sha256(f"{self.seed}\n{record.text}".encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:6], "big") / 2**48
 

@@ -27,7 +27,7 @@ class Scores:
     per_label: dict[str, PRFScore]
 
     def as_json(self) -> dict:
-        """The scores as plain data, in spaCy's spelling."""
+        """Return the scores as plain data, in spaCy's spelling."""
         per_label = {label: _numbers(score) for label, score in sorted(self.per_label.items())}
         return {f"ents_{key}": value for key, value in _numbers(self.overall).items()} | {"ents_per_type": per_label}
 
@@ -63,7 +63,7 @@ def predict(nlp: Language, inputs: Iterable[Doc] | Iterable[str]) -> Iterator[se
 
 
 def entities(doc: Doc) -> set[Entity]:
-    """The entities of a document by characters."""
+    """Return the entities of a document by characters."""
     return {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
 
 

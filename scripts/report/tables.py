@@ -42,7 +42,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
 
 
 def ledger_rows(splits: dict[str, dict], validated: dict[str, dict], variants: dict[str, dict]) -> list[Row]:
-    """What was counted at each stage: documents, tokens and entities, from raw files to the trainers and the test."""
+    """Return what was counted at each stage: documents, tokens and entities, from raw files to the trainers and the test."""
     rows = []
     for split, manifest in splits.items():
         stages = dict(manifest["ledger"]["stages"])
@@ -60,7 +60,7 @@ def ledger_rows(splits: dict[str, dict], validated: dict[str, dict], variants: d
 
 
 def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:
-    """A table for the console."""
+    """Make a table for the console."""
     table = Table(*columns, title=title)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -70,7 +70,7 @@ def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:
 
 
 def as_markdown(columns: tuple[str, ...], rows: list[Row]) -> str:
-    """A Markdown table; a name's leading spaces become an indent."""
+    """Make a Markdown table; a name's leading spaces become an indent."""
     lines = [columns, ("---", *("---:" for _ in columns[1:]))]
     lines += [(_indent(row.name), *row.values) for row in rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

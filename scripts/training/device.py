@@ -1,15 +1,14 @@
 """Choose where to train or predict, and bound the threads."""
 
-import os
 import re
 from dataclasses import dataclass
 
-import psutil
 import torch
 from spacy import require_gpu
 from threadpoolctl import threadpool_limits
 
 from scripts.command import UserError
+from scripts.machine import physical_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +61,6 @@ def gpu_obstacle(gpu_id: int) -> str | None:
     except Exception as error:  # cupy and CUDA raise many kinds, and each means the GPU is of no use
         return f"cupy cannot use it ({type(error).__name__}: {error})"
     return None
-
-
-def physical_cores() -> int:
-    """Physical cores that this process may use."""
-    physical = psutil.cpu_count(logical=False) or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(physical, allowed))
 
 
 def _cpu(why: str) -> Device:

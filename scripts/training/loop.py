@@ -18,14 +18,15 @@ from scripts.command import UserError, console
 from scripts.corpus.files import replace_folder
 from scripts.training.display import Display
 from scripts.training.reach import count_first_epoch, require_all
+from scripts.training.speed import fused
 from scripts.training.tracking import Tracker
 
 BEST, LAST = "model-best", "model-last"
 UNFINISHED = "unfinished"
 
 
-def train(config: Config, output: Path, *, gpu_id: int, manifest: dict, tracker: Tracker) -> dict:
-    """Train as `spacy train` does (same updates, same numbers) and return the run's metrics.
+def train(config: Config, output: Path, *, gpu_id: int, manifest: dict, tracker: Tracker, exact: bool = False) -> dict:
+    """Train as `spacy train` does and return the run's metrics; with `exact`, to the same numbers bit by bit.
 
     The pipelines are written to `output/unfinished` and take the place of `output/model-best` and
     `output/model-last` at the end, so a run that stops early leaves the models of the run before.
@@ -34,17 +35,19 @@ def train(config: Config, output: Path, *, gpu_id: int, manifest: dict, tracker:
     nlp = init_nlp(config, use_gpu=gpu_id)
     reached, batches = count_first_epoch(nlp)
     require_all(reached, manifest)
-    console.print(f"Each epoch hands {reached.documents:,} documents, {reached.tokens:,} tokens and {reached.entities:,} entities to the trainer: all there are")
+    console.print(
+        f"Each epoch hands {reached.documents:,} documents, {reached.tokens:,} tokens and {reached.entities:,} entities to the trainer: all there are"
+    )
     unfinished = output / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
-    metrics = _run(nlp, unfinished, gpu_id=gpu_id, tracker=tracker)
+    metrics = _run(nlp, unfinished, gpu_id=gpu_id, tracker=tracker, exact=exact)
     for name in (BEST, LAST):
         replace_folder(unfinished / name, output / name)
     unfinished.rmdir()
     return metrics | {"trainer": reached.as_json(), "batches_in_first_epoch": batches}
 
 
-def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker) -> dict:
+def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker, exact: bool) -> dict:
     """Follow spacy.training.loop.train, with rows, a bar, a tracker and a history."""
     config = nlp.config.interpolate()
     fix_random_seed(config["training"]["seed"])
@@ -53,7 +56,7 @@ def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker) -> dict:
     T = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     train_corpus, dev_corpus = resolve_dot_names(config, [T["train_corpus"], T["dev_corpus"]])
     before_to_disk = create_before_to_disk_callback(T["before_to_disk"])
-    optimizer = T["optimizer"]
+    optimizer = T["optimizer"] if exact else fused(T["optimizer"])
 
     def save(name: str) -> None:
         with nlp.use_params(optimizer.averages):
@@ -87,7 +90,7 @@ def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker) -> dict:
             display.step(info["step"], speed)
             if is_best is None:
                 continue
-            row = _row(info, speed)
+            row = _row(info, speed, _objectives(nlp, info["losses"]))
             history.append(row)
             if row["score"] > best.get("score", -1.0):
                 best = row
@@ -128,10 +131,15 @@ class Stopwatch:
         return wrapper
 
 
-def _row(info: dict, speed: float) -> dict:
-    """The figures of one evaluation, as plain numbers."""
+def _objectives(nlp: Language, losses: dict) -> list[str]:
+    """Return the components with a loss of their own; tok2vec and transformer report the gradient that reaches them instead."""
+    return [name for name in losses if not hasattr(nlp.get_pipe(name), "listening_components")]
+
+
+def _row(info: dict, speed: float, objectives: list[str]) -> dict:
+    """Return the figures of one evaluation, as plain numbers."""
     losses = {f"loss_{name}": float(loss) for name, loss in info["losses"].items()}
-    loss = sum(losses.values())
+    loss = sum(losses[f"loss_{name}"] for name in objectives)
     if not math.isfinite(loss):
         raise UserError(f"the loss is {loss} at step {info['step']}; lower the learning rate ([training.optimizer] learn_rate)")
     scores = {key: float(info["other_scores"].get(key) or 0.0) for key in ("ents_f", "ents_p", "ents_r")}

@@ -9,7 +9,7 @@ MB = 1_000_000
 
 
 def peak_memory_mb() -> float:
-    """The most main memory this process ever held, in megabytes (10^6 bytes)."""
+    """Return the most main memory this process ever held, in megabytes (10^6 bytes)."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset / MB
     import resource
@@ -19,5 +19,5 @@ def peak_memory_mb() -> float:
 
 
 def peak_gpu_memory_mb(gpu_id: int) -> float | None:
-    """The most GPU memory that torch reserved, in megabytes; None on the CPU."""
+    """Return the most GPU memory that torch reserved, in megabytes; None on the CPU."""
     return torch.cuda.max_memory_reserved(gpu_id) / MB if gpu_id >= 0 else None

@@ -64,7 +64,9 @@ def start_tracker(mode: str, *, folder: Path, project: str, entity: str, group: 
         import wandb
 
         if mode == "online" and not _has_key(wandb):
-            console.print("W&B: no API key (WANDB_API_KEY or `wandb login`), so the run is logged offline; `wandb sync` sends it later", style="yellow")
+            console.print(
+                "W&B: no API key (WANDB_API_KEY or `wandb login`), so the run is logged offline; `wandb sync` sends it later", style="yellow"
+            )
             mode = "offline"
         folder.mkdir(parents=True, exist_ok=True)
         run = wandb.init(

@@ -1,0 +1,53 @@
+"""Put the last report and the project's documentation into README.md.
+
+python -m scripts.readme     # after: python -m spacy project run all
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from weasel.cli.document import project_document
+
+from scripts.command import UserError, console, run
+from scripts.corpus.files import read_json, write_text
+from scripts.report.chart import bar_chart, measures
+from scripts.report.tables import as_markdown, comparison
+
+MARK = "<!-- comparison: made by `python -m scripts.readme`, {} -->"
+
+
+def main(
+    root: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
+    picture: Annotated[Path, typer.Option(help="Where the chart goes, from the project's folder.")] = Path("assets/readme/comparison.svg"),
+) -> None:
+    """Put the last report and the project's documentation into README.md."""
+    path = root / "training" / "report" / "summary.json"
+    if not path.exists():
+        raise UserError(f"{path}: no such file; run: python -m spacy project run all")
+    summary = read_json(path)
+    readme = root / "README.md"
+    write_text(root / picture, bar_chart(list(summary["variants"]), measures(summary["variants"])))
+    write_text(readme, insert(readme.read_text(encoding="utf-8"), section(summary)))
+    project_document(root, readme, no_emoji=True)
+    console.print(f"{readme} and {root / picture}: written")
+
+
+def section(summary: dict) -> str:
+    """Return the comparison as Markdown, with the machine it was measured on."""
+    machine = summary["machine"]
+    table = as_markdown(("", *summary["variants"]), comparison(summary["variants"]))
+    return f"Measured on {machine['date']}: {machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}.\n\n{table}"
+
+
+def insert(text: str, content: str) -> str:
+    """Replace what stands between the two marks. Raises UserError where they are missing."""
+    start, end = MARK.format("start"), MARK.format("end")
+    if start not in text or end not in text:
+        raise UserError(f"README.md: the marks {start} and {end} are missing; put them where the comparison shall stand")
+    return re.sub(re.escape(start) + ".*" + re.escape(end), lambda _: f"{start}\n{content}{end}", text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    run(main)
