@@ -38,7 +38,8 @@ def section(summary: dict) -> str:
     """Return the comparison as Markdown, with the machine it was measured on."""
     machine = summary["machine"]
     table = as_markdown(("", *summary["variants"]), comparison(summary["variants"]))
-    return f"Measured on {machine['date']}: {machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}.\n\n{table}"
+    where = f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}"
+    return f"Measured on {machine['date']}: {where}.\n\n{table}"
 
 
 def insert(text: str, content: str) -> str:

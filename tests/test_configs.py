@@ -18,7 +18,7 @@ def test_settings_reach_the_config(config):
     plain = config.interpolate()
     assert (plain["nlp"]["lang"], plain["training"]["seed"], plain["training"]["max_steps"]) == ("de", 7, 200)
     assert (plain["corpora"]["train"]["path"], plain["corpora"]["dev"]["path"]) == ("a/train", "a/dev")
-    assert plain["training"]["eval_frequency"] == 20
+    assert plain["training"]["eval_frequency"] == 40
 
 
 def test_nothing_in_the_config_may_drop_or_cut_documents(config):

@@ -109,3 +109,27 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_old_model(tmp_path, write
     with pytest.raises(UserError, match=r"the loss is .* lower the learning rate"), numpy.errstate(all="ignore"):
         run(config, corpus, output)
     assert (output / "model-best" / "meta.json").read_bytes() == before
+
+
+def test_an_interrupt_leaves_the_old_model_and_names_the_new_one(tmp_path, write_jsonl, monkeypatch, capsys):
+    from scripts.training import loop
+
+    corpus = make_corpus(tmp_path, write_jsonl)
+    output = tmp_path / "cpu"
+    run(config_for(corpus), corpus, output)
+    before = (output / "model-best" / "ner" / "model").read_bytes()
+    steps = loop.train_while_improving
+
+    def interrupted(*args, **kwargs):
+        yield next(steps(*args, **kwargs))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "train_while_improving", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(config_for(corpus), corpus, output)
+    assert (output / "model-best" / "ner" / "model").read_bytes() == before
+    assert (output / "unfinished" / "model-best").is_dir()
+    assert "unfinished" in capsys.readouterr().err
+    monkeypatch.undo()
+    run(config_for(corpus), corpus, output)
+    assert not (output / "unfinished").exists()

@@ -9,7 +9,7 @@ from spacy.util import CONFIG_SECTION_ORDER, load_config, load_model_from_config
 from scripts.training.transformer import locate_transformer
 
 VARIANTS = ("cpu", "gpu")
-EVALUATIONS = 10
+EVALUATIONS = 5
 """Evaluations in a whole run: enough to see it learn, few enough to cost little."""
 WARMUP = 0.1
 """Share of the steps in which a transformer's learning rate rises to its initial value."""

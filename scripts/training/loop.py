@@ -40,7 +40,12 @@ def train(config: Config, output: Path, *, gpu_id: int, manifest: dict, tracker:
     )
     unfinished = output / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
-    metrics = _run(nlp, unfinished, gpu_id=gpu_id, tracker=tracker, exact=exact)
+    try:
+        metrics = _run(nlp, unfinished, gpu_id=gpu_id, tracker=tracker, exact=exact)
+    except KeyboardInterrupt:
+        if (unfinished / BEST).exists():
+            console.print(f"The best state of the run that was interrupted is in {unfinished / BEST}")
+        raise
     for name in (BEST, LAST):
         replace_folder(unfinished / name, output / name)
     unfinished.rmdir()
@@ -99,17 +104,24 @@ def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker, exact: b
             tracker.log(row["step"], {key: value for key, value in row.items() if key != "step"})
             display.row(row, is_best=best is row)
         save(LAST)
-    stopped = "the budget of steps is used up" if info["step"] >= T["max_steps"] > 0 else f"no better score in {T['patience']} steps"
     return {
         "steps": info["step"] + 1,
         "epochs": info["epoch"],
         "words": info["words"],
         "seconds": round(time.perf_counter() - started, 2),
         "words_per_second": history[-1]["words_per_second"],
-        "stopped_because": stopped,
+        "stopped_because": _why_stopped(T, info, best),
         "best": best,
         "history": history,
     }
+
+
+def _why_stopped(T: dict, info: dict, best: dict) -> str:
+    if info["step"] >= T["max_steps"] > 0:
+        return "the budget of steps is used up"
+    if T["patience"] and info["step"] - best["step"] >= T["patience"]:
+        return f"no better score in {T['patience']} steps"
+    return "the epochs are used up"
 
 
 class Stopwatch:

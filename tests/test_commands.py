@@ -1,0 +1,125 @@
+"""What the commands say when something is missing or wrong."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from scripts import clean, command, compare, evaluate, fingerprint, preprocess, train, validate
+from scripts.command import UserError
+from tests.make import make_corpus, rows
+
+
+def call(main, *arguments):
+    app = typer.Typer()
+    app.command()(main)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def failure(main, *arguments) -> str:
+    result = call(main, *arguments)
+    assert isinstance(result.exception, UserError), result
+    return str(result.exception)
+
+
+@pytest.fixture
+def corpus(tmp_path, write_jsonl):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    splits = [f"--{split}={tmp_path / f'{split}.jsonl'}" for split in ("train", "dev", "test")]
+    assert call(validate.main, *splits, f"--corpus={corpus}").exit_code == 0
+    return corpus
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "cpu"
+    folder.mkdir()
+    (folder / "config.cfg").write_text("", encoding="utf-8")
+    return folder
+
+
+def test_a_user_error_is_one_line_and_exit_code_1(capsys):
+    def main():
+        raise UserError("data.jsonl:3: [broken]")
+
+    with pytest.raises(SystemExit) as exit:
+        command.run(main)
+    assert exit.value.code == 1
+    assert capsys.readouterr().err == "Error: data.jsonl:3: [broken]\n"
+
+
+def test_an_interrupt_is_exit_code_130(capsys):
+    def main():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as exit:
+        command.run(main)
+    assert exit.value.code == 130
+    assert "Interrupted" in capsys.readouterr().err
+
+
+def test_training_wants_a_config(tmp_path):
+    assert "scripts.configure cpu" in failure(train.main, tmp_path / "cpu")
+
+
+def test_training_wants_a_corpus(tmp_path, folder):
+    assert "project run preprocess" in failure(train.main, folder, f"--corpus={tmp_path / 'none'}")
+
+
+def test_training_wants_a_corpus_that_passed_validation(corpus, folder):
+    report = corpus / "validation.json"
+    passed = report.read_text(encoding="utf-8")
+    report.write_text(passed.replace('"errors": 0', '"errors": 3'), encoding="utf-8")
+    assert "lists 3 errors" in failure(train.main, folder, f"--corpus={corpus}")
+    manifest = corpus / "dev" / "manifest.json"
+    report.write_text(passed, encoding="utf-8")
+    manifest.write_text(manifest.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert "changed after it was validated" in failure(train.main, folder, f"--corpus={corpus}")
+    report.unlink()
+    assert "project run validate" in failure(train.main, folder, f"--corpus={corpus}")
+
+
+def test_training_refuses_a_shard_that_was_changed(corpus, folder):
+    (corpus / "train" / "00000.spacy").write_bytes(b"x")
+    assert "00000.spacy: not the file that was written" in failure(train.main, folder, f"--corpus={corpus}")
+
+
+def test_evaluating_wants_a_pipeline(tmp_path):
+    assert "project run train-cpu" in failure(evaluate.main, tmp_path / "cpu")
+
+
+def test_comparing_wants_scores_of_this_test_set(corpus, folder):
+    assert "project run scores-cpu" in failure(compare.main, folder, f"--corpus={corpus}")
+    (folder / "scores.json").write_text(json.dumps({"corpus_sha256": "0"}), encoding="utf-8")
+    assert "scored on another test set" in failure(compare.main, folder, f"--corpus={corpus}")
+
+
+def test_a_missing_raw_file_is_named(tmp_path):
+    assert "none.jsonl: no such file; set vars.train" in failure(fingerprint.main, "--train=none.jsonl", f"--output={tmp_path / 's.json'}")
+
+
+def test_the_fingerprint_changes_with_the_data_alone(tmp_path, write_jsonl):
+    path = write_jsonl("t.jsonl", rows(2))
+    output = tmp_path / "sources.json"
+    call(fingerprint.main, f"--train={path}", f"--output={output}")
+    first = output.read_bytes()
+    call(fingerprint.main, f"--train={path}", f"--output={output}")
+    assert output.read_bytes() == first
+    write_jsonl("t.jsonl", rows(3))
+    call(fingerprint.main, f"--train={path}", f"--output={output}")
+    assert output.read_bytes() != first
+    assert json.loads(first)["files"]["dev"] is None
+
+
+def test_an_unknown_language_is_an_error(tmp_path, write_jsonl):
+    path = write_jsonl("t.jsonl", rows(9))
+    assert "language 'qq'" in failure(preprocess.main, f"--train={path}", "--lang=qq", f"--output={tmp_path / 'c'}")
+
+
+def test_clean_deletes_what_was_generated_alone(tmp_path):
+    for name in ("corpus/train/a.spacy", "training/cpu/x", "corpus/.gitignore", "assets/mine.jsonl", "project.lock"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    assert call(clean.main, f"--root={tmp_path}").exit_code == 0
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == ["assets/mine.jsonl", "corpus/.gitignore"]

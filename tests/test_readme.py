@@ -1,0 +1,82 @@
+"""What the README says can be done."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+from weasel.cli.document import project_document
+
+from scripts import readme, setup
+from scripts.command import UserError
+from tests.closure import ROOT
+
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.strip()
+    for block in re.findall(r"^ *```bash\n(.*?)^ *```", TEXT, flags=re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
+    if line.strip()
+]
+PROJECT_RUNS = [command for command in COMMANDS if " project run " in command]
+
+
+def test_the_readme_has_the_two_commands():
+    assert "python3 -m scripts.setup run" in COMMANDS
+    assert "python3 -m scripts.setup test" in COMMANDS
+
+
+def test_every_kind_of_command_is_tested():
+    known = ("git clone ", "cd ", "python3 -m scripts.setup ", "python -m spacy project run ", "python -m weasel clone ", "python -m scripts.")
+    assert [command for command in COMMANDS if not command.startswith(known)] == []
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "scripts.setup" in command])
+def test_set_up_commands_parse(command):
+    assert setup.parse(shlex.split(command)[3:])[1] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", PROJECT_RUNS)
+def test_project_commands_run_dry(command, tmp_path):
+    shutil.copy(ROOT / "project.yml", tmp_path)
+    parts = [sys.executable, *shlex.split(command)[1:], "--dry"]
+    result = subprocess.run(parts, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+    assert result.returncode == 0, result.stdout
+    assert "Running command: " in result.stdout
+
+
+def test_every_variable_in_a_command_exists():
+    known = (ROOT / "project.yml").read_text(encoding="utf-8")
+    for name in re.findall(r"--vars\.(\S+)", " ".join(COMMANDS)):
+        assert f"\n  {name}:" in known
+
+
+def test_the_generated_documentation_is_up_to_date(tmp_path):
+    shutil.copy(ROOT / "README.md", tmp_path)
+    project_document(ROOT, tmp_path / "README.md", no_emoji=True)
+    assert (tmp_path / "README.md").read_text(encoding="utf-8").strip() == TEXT.strip()
+
+
+def test_the_comparison_stands_between_its_marks():
+    assert "| F on gold tokens |" in readme.insert(TEXT, "| F on gold tokens |\n")
+    assert "| F on gold tokens |" in TEXT
+    with pytest.raises(UserError, match="are missing"):
+        readme.insert("no marks", "x")
+
+
+def test_readme_without_a_report_says_what_to_run(tmp_path):
+    app = typer.Typer()
+    app.command()(readme.main)
+    result = CliRunner().invoke(app, ["--root", str(tmp_path)])
+    assert isinstance(result.exception, UserError)
+    assert "project run all" in str(result.exception)
+
+
+def test_every_file_the_readme_links_to_exists():
+    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
