@@ -39,7 +39,9 @@ def folder(tmp_path):
     return folder
 
 
-def test_a_user_error_is_one_line_and_exit_code_1(capsys):
+def test_a_user_error_is_one_line_and_exit_code_1(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["command"])
+
     def main():
         raise UserError("data.jsonl:3: [broken]")
 
@@ -49,7 +51,9 @@ def test_a_user_error_is_one_line_and_exit_code_1(capsys):
     assert capsys.readouterr().err == "Error: data.jsonl:3: [broken]\n"
 
 
-def test_an_interrupt_is_exit_code_130(capsys):
+def test_an_interrupt_is_exit_code_130(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["command"])
+
     def main():
         raise KeyboardInterrupt
 

@@ -64,7 +64,9 @@ def _check_record(split: str, record: Record, tokenizer: Tokenizer, labels: froz
 def _check_labels(label_counts: dict[str, Counter[str]]) -> Iterator[Finding]:
     trained = label_counts.get("train", Counter())
     for split in ("dev", "test"):
-        held_out = label_counts.get(split, Counter())
+        if split not in label_counts:
+            continue
+        held_out = label_counts[split]
         for label in sorted(held_out.keys() - trained.keys()):
             yield finding("label-not-in-train", split, split, "", f"{label}: {held_out[label]} entities in {split}, none in train")
         for label in sorted(trained.keys() - held_out.keys()):

@@ -18,7 +18,7 @@ def build_corpus(raw: RawCorpus, records: Iterable[tuple[str, Record]], folder: 
     """Write `folder/{train,dev,test}` from `records`, which is `raw.read()` or a wrapper around it.
 
     Everything is written beside the old corpus and takes its place at the end, so an error leaves the old one whole.
-    Returns each split's ledger. Raises AnnotationError on data that cannot be read, on an id used twice and on a
+    Returns each split's ledger. Raises AnnotationError on data that cannot be read, on an id used twice in a file and on a
     split that ends up empty.
     """
     tokenizer = load_tokenizer(lang)
@@ -30,9 +30,10 @@ def build_corpus(raw: RawCorpus, records: Iterable[tuple[str, Record]], folder: 
         for split, record in records:
             ledger = ledgers[split]
             place = f"{record.source} ({record.id})"
-            if (split, record.id) in ids:
-                raise AnnotationError(f"{place}: the id is used at {ids[split, record.id]} too; give each document its own")
-            ids[split, record.id] = str(record.source)
+            key = (record.source.path, record.id)
+            if key in ids:
+                raise AnnotationError(f"{place}: the id is used at {ids[key]} too; give each document its own")
+            ids[key] = str(record.source)
             tokens = None if record.words is None else len(record.words)
             ledger.stage("raw").add(tokens=tokens, entities=len(record.spans))
             if record.excluded or not record.text:

@@ -62,7 +62,7 @@ class RawCorpus:
         return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def raw_corpus(train: str, dev: str, test: str, *, format: Format, sentences_per_doc: int, seed: int) -> RawCorpus:
+def raw_corpus(train: str, dev: str, test: str, *, format: str, sentences_per_doc: int, seed: int) -> RawCorpus:
     """Make a RawCorpus from paths as a command line gives them; an empty path means none."""
     files = {split: Path(name) if name else None for split, name in zip(SPLITS, (train, dev, test), strict=True)}
-    return RawCorpus(files, format=format, sentences_per_doc=sentences_per_doc, seed=seed)
+    return RawCorpus(files, format=Format(format), sentences_per_doc=sentences_per_doc, seed=seed)
