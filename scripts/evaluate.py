@@ -31,7 +31,7 @@ def main(
     import spacy
 
     from scripts.corpus.ledger import count_docs
-    from scripts.report.scores import score_gold_tokens, score_raw_text, words_per_second
+    from scripts.report.scores import count_parameters, score_gold_tokens, score_raw_text, words_per_second
     from scripts.training.device import activate
     from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
@@ -56,6 +56,7 @@ def main(
             "test": count_docs(gold).as_json(),
             "spaces_known": not any(doc.has_unknown_spaces for doc in gold),
             **results,
+            "parameters": count_parameters(nlp),
             "model_mb": round(sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / MB, 1),
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "peak_gpu_memory_mb": peak_gpu_memory_mb(chosen.gpu_id),

@@ -23,7 +23,7 @@ def main(
     test: Annotated[str, typer.Option(help="Raw test file; empty: a tenth of train.")] = "",
     format: Annotated[Format, typer.Option(help="How the raw files are written.")] = Format.auto,
     lang: Annotated[str, typer.Option(help="spaCy's code of the language, which chooses the tokeniser.")] = "en",
-    sentences_per_doc: Annotated[int, typer.Option(min=1, help="Sentences that make a document, for column files without document marks.")] = 1,
+    sentences_per_doc: Annotated[int, typer.Option(min=0, help="Column files: sentences that make a document; 0: as the file's marks say.")] = 0,
     seed: Annotated[int, typer.Option(help="Decides which documents are held out for dev and test.")] = 0,
     output: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
 ) -> None:

@@ -29,7 +29,7 @@ def main(
     format: Annotated[Format, typer.Option(help="How the raw files are written.")] = Format.auto,
     lang: Annotated[str, typer.Option(help="spaCy's code of the language.")] = "en",
     labels: Annotated[str, typer.Option(help="Allowed labels, with commas between; empty: any.")] = "",
-    sentences_per_doc: Annotated[int, typer.Option(min=1, help="As for preprocessing.")] = 1,
+    sentences_per_doc: Annotated[int, typer.Option(min=0, help="As for preprocessing.")] = 0,
     seed: Annotated[int, typer.Option(help="As for preprocessing.")] = 0,
     corpus: Annotated[Path, typer.Option(help="The corpus folder; validation.json is written there.")] = Path("corpus"),
 ) -> None:

@@ -43,7 +43,7 @@ def make_corpus(folder: Path, write_jsonl, *, train: int = 40, dev: int = 10, te
         write_jsonl("dev.jsonl", rows(dev, offset=1000)),
         write_jsonl("test.jsonl", rows(test, offset=2000)),
     ]
-    raw = raw_corpus(*map(str, paths), format="auto", sentences_per_doc=1, seed=0)
+    raw = raw_corpus(*map(str, paths), format="auto", sentences_per_doc=0, seed=0)
     build_corpus(raw, raw.read(), folder / "corpus", lang="en")
     return folder / "corpus"
 

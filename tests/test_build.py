@@ -9,7 +9,7 @@ from tests.make import make_corpus, rows
 
 
 def build(folder, *paths, seed=0):
-    raw = raw_corpus(*(str(path) for path in paths), *("" for _ in range(3 - len(paths))), format="auto", sentences_per_doc=1, seed=seed)
+    raw = raw_corpus(*(str(path) for path in paths), *("" for _ in range(3 - len(paths))), format="auto", sentences_per_doc=0, seed=seed)
     return build_corpus(raw, raw.read(), folder, lang="en")
 
 

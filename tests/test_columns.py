@@ -29,6 +29,11 @@ def test_sentences_are_grouped_where_the_file_has_no_marks(write_text):
     assert [record.text for record in read_columns(path, sentences_per_doc=2)] == ["a b", "c"]
 
 
+def test_groups_of_sentences_do_not_cross_a_mark(write_text):
+    path = write_text("a.conll", "-DOCSTART- O\n\na O\n\nb O\n\nc O\n\n-DOCSTART- O\n\nd O\n")
+    assert [record.text for record in read_columns(path, sentences_per_doc=2)] == ["a b", "c", "d"]
+
+
 def test_tag_is_the_last_column_and_iob1_is_read(write_text):
     path = write_text("a.txt", "Ana NNP - I-PER\nPilar NNP - I-PER\n\nYip! NNP - I-ORG\nKiru NNP - B-ORG\n")
     first, second = read_columns(path)

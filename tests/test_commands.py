@@ -126,4 +126,7 @@ def test_clean_deletes_what_was_generated_alone(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x", encoding="utf-8")
     assert call(clean.main, f"--root={tmp_path}").exit_code == 0
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == ["assets/mine.jsonl", "corpus/.gitignore"]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == [
+        "assets/mine.jsonl",
+        "corpus/.gitignore",
+    ]

@@ -14,12 +14,13 @@ SPACES = re.compile(" +")
 Row = tuple[Source, str, Tag]
 
 
-def read_columns(path: Path, *, sentences_per_doc: int = 1) -> Iterator[Record]:
+def read_columns(path: Path, *, sentences_per_doc: int = 0) -> Iterator[Record]:
     """Yield the documents of a column file.
 
     Columns stand between tabs, or between runs of spaces where the first row has no tab; the token is the first,
-    the tag the last. Any line that starts with `-DOCSTART-` opens a document; in a file without such lines,
-    `sentences_per_doc` sentences make one. A line of white space alone ends a sentence.
+    the tag the last. A line of white space alone ends a sentence. Any line that starts with `-DOCSTART-` opens a
+    document; in a file without such lines each sentence is one. `sentences_per_doc` above 0 makes documents of so
+    many sentences instead, none of them across a `-DOCSTART-`.
     The file is read twice: once to tell the tag scheme, once to decode it.
 
     Raises AnnotationError, naming the line, on a row with another number of columns than the first, an empty
@@ -30,10 +31,10 @@ def read_columns(path: Path, *, sentences_per_doc: int = 1) -> Iterator[Record]:
     for starts_document, rows in _sentences(path):
         marked = marked or starts_document
         scheme.watch(tag for _, _, tag in rows)
+    size = sentences_per_doc or (None if marked else 1)
     document: list[list[Row]] = []
     for starts_document, rows in _sentences(path):
-        full = not marked and len(document) >= sentences_per_doc
-        if document and (starts_document or full):
+        if document and (starts_document or len(document) == size):
             yield _record(document, scheme.name)
             document = []
         if rows:

@@ -18,7 +18,7 @@ class Format(StrEnum):
     columns = "columns"
 
 
-def read_records(path: Path, format: Format = Format.auto, *, sentences_per_doc: int = 1) -> Iterator[Record]:
+def read_records(path: Path, format: Format = Format.auto, *, sentences_per_doc: int = 0) -> Iterator[Record]:
     """Yield the records of one raw file. Raises AnnotationError where it is no readable file or holds no record."""
     if path.is_dir():
         raise AnnotationError(f"{path}: is a folder; name the file in it")

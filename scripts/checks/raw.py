@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from spacy.pipeline import Sentencizer
 from spacy.tokenizer import Tokenizer
 
-from scripts.annotations.record import Record
+from scripts.annotations.record import Record, Source
 from scripts.checks.catalogue import Finding, excerpt, finding
 from scripts.corpus.convert import to_doc
 from scripts.corpus.tokenizer import load_tokenizer
@@ -19,7 +19,7 @@ def check_records(records: Iterable[tuple[str, Record]], *, lang: str, labels: f
     `labels` are the allowed ones; none means any.
     """
     tokenizer = load_tokenizer(lang)
-    seen: dict[bytes, tuple[str, Record]] = {}
+    seen: dict[bytes, tuple[str, Source]] = {}
     label_counts: dict[str, Counter[str]] = {}
     for split, record in records:
         counts = label_counts.setdefault(split, Counter())
@@ -28,14 +28,14 @@ def check_records(records: Iterable[tuple[str, Record]], *, lang: str, labels: f
         counts.update(span.label for span in record.spans)
         yield from _check_record(split, record, tokenizer, labels)
         key = hashlib.sha256(" ".join(record.text.split()).encode("utf-8", "surrogatepass")).digest()
-        other, first = seen.setdefault(key, (split, record))
+        other, first = seen.setdefault(key, (split, record.source))
         if other != split:
             yield finding(
                 "text-in-two-splits",
                 split,
                 record.source,
                 record.id,
-                f"the same text is in {other}, {first.source}",
+                f"the same text is in {other}, {first}",
                 excerpt(record.text, 0, 0, width=80),
             )
     yield from _check_labels(label_counts)

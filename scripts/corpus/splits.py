@@ -24,7 +24,7 @@ class RawCorpus:
 
     files: dict[str, Path | None]
     format: Format = Format.auto
-    sentences_per_doc: int = 1
+    sentences_per_doc: int = 0
     seed: int = 0
 
     def read(self) -> Iterator[tuple[str, Record]]:

@@ -79,6 +79,16 @@ def words_per_second(nlp: Language, gold: list[Doc]) -> float:
     return statistics.median(speeds)
 
 
+def count_parameters(nlp: Language) -> int:
+    """Count the trained numbers of a pipeline, those inside torch models included."""
+    total = 0
+    for _, pipe in nlp.pipeline:
+        for node in pipe.model.walk() if hasattr(pipe, "model") else ():
+            total += sum(node.get_param(name).size for name in node.param_names if node.has_param(name))
+            total += sum(parameter.numel() for shim in node.shims for parameter in shim._model.parameters())
+    return total
+
+
 def _spaces(doc: Doc) -> list[bool] | None:
     return None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc]
 

@@ -31,6 +31,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         _row("words/s, predicting", reports, lambda r: f"{r['words_per_second']:,.0f}"),
         _row("peak memory, predicting", reports, lambda r: _megabytes(r["peak_memory_mb"])),
         _row("predicted on", reports, lambda r: r["device"]),
+        _row("parameters", reports, lambda r: f"{r['parameters'] / 1e6:.1f} million"),
         _row("size on disk", reports, lambda r: _megabytes(r["model_mb"])),
         _row("time to train", reports, lambda r: f"{r['training']['seconds']:,.0f} s"),
         _row("words/s, training", reports, lambda r: f"{r['training']['words_per_second']:,.0f}"),
