@@ -26,7 +26,10 @@ def main(
     output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("training/report"),
 ) -> None:
     """Set the scored variants side by side."""
-    variants = {folder.name: _scores(folder, corpus) for folder in folders}
+    reports = [_scores(folder, corpus) for folder in folders]
+    variants = {report["variant"]: report for report in reports}
+    if len(variants) < len(reports):
+        raise UserError(f"{', '.join(str(folder) for folder in folders)}: two of these hold the same variant; name one folder a variant")
     manifests = {split: read_manifest(corpus / split) for split in SPLITS}
     validated = read_json(corpus / "validation.json")["validated"]
     columns = ("", *variants)
@@ -76,8 +79,9 @@ def _scores(folder: Path, corpus: Path) -> dict:
     if not path.exists():
         raise UserError(f"{path}: no such file; run: python -m spacy project run scores-{folder.name}")
     scores = read_json(path)
-    if scores["corpus_sha256"] != sha256(corpus / "test" / MANIFEST):
-        raise UserError(f"{path}: scored on another test set than {corpus / 'test'}; run: python -m spacy project run evaluate")
+    for split, digest in scores["corpus_sha256"].items():
+        if digest != sha256(corpus / split / MANIFEST):
+            raise UserError(f"{path}: made with another {split} split than {corpus / split}; run: python -m spacy project run train-{folder.name}")
     return scores
 
 

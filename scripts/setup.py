@@ -15,15 +15,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = Path("requirements/lock.txt")
-OLDEST, NEWEST = (3, 11), (3, 13)
+OLDEST = (3, 11)
 
 
 def main() -> int:
     """Set up what a job needs, then run it; return its exit code."""
     arguments, further = parse(sys.argv[1:])
     version = sys.version_info[:2]
-    if not OLDEST <= version <= NEWEST:
-        print(f"Error: this is Python {version[0]}.{version[1]}; the packages need 3.11 to 3.13. Call this with another Python.", file=sys.stderr)
+    if version < OLDEST:
+        print(f"Error: this is Python {version[0]}.{version[1]}; the packages need 3.11 or newer. Call this with another Python.", file=sys.stderr)
         return 2
     python = make_environment()
     files = [Path("requirements/test.txt" if arguments.job == "test" else "requirements.txt")]
@@ -50,7 +50,7 @@ def make_environment() -> str:
     if not works:
         print(f"Making an environment in {VENV}", flush=True)
         try:
-            venv.create(VENV, with_pip=True, clear=True)
+            venv.create(VENV, with_pip=True, clear=True, symlinks=os.name != "nt")
         except subprocess.CalledProcessError:
             sys.exit("Error: this Python cannot make environments (ensurepip is missing). On Debian and Ubuntu: apt install python3-venv")
     return str(python)

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from scripts.command import UserError, console, run
-from scripts.corpus.files import read_json, sha256, write_json
-from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
+from scripts.corpus.files import sha256, write_json
+from scripts.corpus.shards import MANIFEST, check_shards, read_manifest, require_validated
 from scripts.corpus.versions import versions
 
 
@@ -41,7 +41,7 @@ def main(
     manifests = {split: read_manifest(corpus / split) for split in ("train", "dev")}
     for split, manifest in manifests.items():
         check_shards(corpus / split, manifest)
-    _require_validation(corpus)
+        require_validated(corpus / split)
 
     from spacy.util import load_config
 
@@ -78,7 +78,7 @@ def main(
     started = time.perf_counter()
     metrics: dict = {}
     try:
-        metrics = train(config, folder, gpu_id=chosen.gpu_id, manifest=manifests["train"], tracker=tracker, exact=exact)
+        metrics = train(config, folder, gpu_id=chosen.gpu_id, manifests=manifests, tracker=tracker, exact=exact)
     finally:
         tracker.finish({"best_" + key: value for key, value in metrics.get("best", {}).items()})
     metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
@@ -90,19 +90,6 @@ def main(
         f"{folder.name}: stopped because {metrics['stopped_because']}; best on dev: F {100 * best['ents_f']:.2f} at step {best['step']}; "
         f"{metrics['seconds']:.0f} s, {metrics['words_per_second']:,.0f} words/s, {metrics['peak_memory_mb']:,.0f} MB; in {folder / 'model-best'}"
     )
-
-
-def _require_validation(corpus: Path) -> None:
-    """Raise UserError unless this very corpus passed validation."""
-    path = corpus / "validation.json"
-    if not path.exists():
-        raise UserError(f"{path}: no such file; run: python -m spacy project run validate")
-    report = read_json(path)
-    if report["errors"]:
-        raise UserError(f"{path} lists {report['errors']} errors; mend the data and run: python -m spacy project run validate")
-    for split, digest in report["manifests"].items():
-        if sha256(corpus / split / MANIFEST) != digest:
-            raise UserError(f"{corpus / split} changed after it was validated; run: python -m spacy project run validate")
 
 
 if __name__ == "__main__":

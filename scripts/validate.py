@@ -16,7 +16,7 @@ from scripts.checks.raw import check_records
 from scripts.checks.shards import check_split
 from scripts.command import console, progress_bar, run
 from scripts.corpus.files import sha256, write_json
-from scripts.corpus.shards import MANIFEST
+from scripts.corpus.shards import MANIFEST, VALIDATED
 from scripts.corpus.splits import SPLITS, raw_corpus
 
 PLACES_SHOWN = 3
@@ -43,21 +43,28 @@ def main(
         for split in bar.track(SPLITS, description="checking shards"):
             counts[split], found = check_split(corpus / split, split=split, lang=lang, labels=allowed)
             findings += found
-    errors = sum(finding.check.severity is Severity.error for finding in findings)
+    errors = count_errors(findings)
     write_json(
         corpus / "validation.json",
         {
             "errors": errors,
             "warnings": len(findings) - errors,
             "validated": {split: count.as_json() for split, count in counts.items()},
-            "manifests": {split: sha256(corpus / split / MANIFEST) for split in SPLITS},
             "findings": [finding.as_json() for finding in findings],
         },
     )
+    for split in SPLITS:
+        own = [finding for finding in findings if finding.split == split]
+        write_json(corpus / split / VALIDATED, {"errors": count_errors(own), "manifest_sha256": sha256(corpus / split / MANIFEST)})
     show(findings)
     console.print(f"{errors} errors, {len(findings) - errors} warnings; all of them in {corpus / 'validation.json'}")
     if errors:
         raise typer.Exit(1)
+
+
+def count_errors(findings: list[Finding]) -> int:
+    """Count the findings that are errors."""
+    return sum(finding.check.severity is Severity.error for finding in findings)
 
 
 def show(findings: list[Finding]) -> None:

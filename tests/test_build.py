@@ -42,7 +42,7 @@ def test_every_loss_has_a_reason_and_a_place(tmp_path, write_jsonl):
         {"id": "e", "text": "", "spans": []},
     ]
     ledger = build(tmp_path / "c", write_jsonl("t.jsonl", rows(3) + bad), write_jsonl("d.jsonl", rows(1)), write_jsonl("e.jsonl", rows(1)))["train"]
-    assert ledger.lost_entities == {"misaligned": 1, "answer=reject": 1, "empty text": 0}
+    assert ledger.lost_entities == {"misaligned": 1, "answer=reject": 0, "empty text": 0}
     assert ledger.lost_documents == {"misaligned": 0, "answer=reject": 1, "empty text": 1}
     assert "t.jsonl:4 (m): 'An' PER" in ledger.places["misaligned"][0]
     assert (ledger.stages["raw"].documents, ledger.stages["corpus"].documents) == (6, 4)

@@ -72,10 +72,10 @@ def test_training_wants_a_corpus(tmp_path, folder):
 
 
 def test_training_wants_a_corpus_that_passed_validation(corpus, folder):
-    report = corpus / "validation.json"
+    report = corpus / "dev" / "validated.json"
     passed = report.read_text(encoding="utf-8")
     report.write_text(passed.replace('"errors": 0', '"errors": 3'), encoding="utf-8")
-    assert "lists 3 errors" in failure(train.main, folder, f"--corpus={corpus}")
+    assert "counts 3 errors" in failure(train.main, folder, f"--corpus={corpus}")
     manifest = corpus / "dev" / "manifest.json"
     report.write_text(passed, encoding="utf-8")
     manifest.write_text(manifest.read_text(encoding="utf-8") + "\n", encoding="utf-8")
@@ -95,25 +95,33 @@ def test_evaluating_wants_a_pipeline(tmp_path):
 
 def test_comparing_wants_scores_of_this_test_set(corpus, folder):
     assert "project run scores-cpu" in failure(compare.main, folder, f"--corpus={corpus}")
-    (folder / "scores.json").write_text(json.dumps({"corpus_sha256": "0"}), encoding="utf-8")
-    assert "scored on another test set" in failure(compare.main, folder, f"--corpus={corpus}")
+    (folder / "scores.json").write_text(json.dumps({"variant": "cpu", "corpus_sha256": {"test": "0"}}), encoding="utf-8")
+    assert "made with another test split" in failure(compare.main, folder, f"--corpus={corpus}")
 
 
 def test_a_missing_raw_file_is_named(tmp_path):
-    assert "none.jsonl: no such file; set vars.train" in failure(fingerprint.main, "--train=none.jsonl", f"--output={tmp_path / 's.json'}")
+    assert "none.jsonl: no such file; set vars.train" in failure(fingerprint.main, "--train=none.jsonl", f"--corpus={tmp_path}")
 
 
 def test_the_fingerprint_changes_with_the_data_alone(tmp_path, write_jsonl):
     path = write_jsonl("t.jsonl", rows(2))
-    output = tmp_path / "sources.json"
-    call(fingerprint.main, f"--train={path}", f"--output={output}")
-    first = output.read_bytes()
-    call(fingerprint.main, f"--train={path}", f"--output={output}")
-    assert output.read_bytes() == first
-    write_jsonl("t.jsonl", rows(3))
-    call(fingerprint.main, f"--train={path}", f"--output={output}")
-    assert output.read_bytes() != first
-    assert json.loads(first)["files"]["dev"] is None
+    record = tmp_path / "sources.json"
+    contents = []
+    for count in (2, 2, 3):
+        write_jsonl("t.jsonl", rows(count))
+        call(fingerprint.main, f"--train={path}", f"--corpus={tmp_path}")
+        contents.append(record.read_bytes())
+    assert contents[0] == contents[1] != contents[2]
+    assert json.loads(contents[0])["dev"] is None
+
+
+def test_a_shard_that_was_changed_is_noticed(corpus, tmp_path):
+    options = [f"--train={tmp_path / 'train.jsonl'}", f"--corpus={corpus}"]
+    call(fingerprint.main, *options)
+    before = (corpus / "shards.json").read_bytes()
+    (corpus / "train" / "00000.spacy").write_bytes(b"x")
+    call(fingerprint.main, *options)
+    assert (corpus / "shards.json").read_bytes() != before
 
 
 def test_an_unknown_language_is_an_error(tmp_path, write_jsonl):

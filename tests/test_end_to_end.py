@@ -1,6 +1,7 @@
 """The real project.yml, on a small corpus with two steps a variant."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,13 @@ from tests.closure import ROOT
 from tests.make import rows
 
 pytestmark = pytest.mark.slow
+UTF8 = os.environ | {"PYTHONUTF8": "1"}
 
 
 def weasel(project: Path, *arguments: str, check: bool = True) -> str:
     """Run `spacy project run` and return all it printed."""
     command = [sys.executable, "-m", "spacy", "project", "run", *arguments]
-    result = subprocess.run(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+    result = subprocess.run(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=UTF8)
     assert not check or result.returncode == 0, result.stdout
     return result.stdout
 
@@ -86,6 +88,7 @@ def test_both_configs_train_with_bare_spacy_train(trained, tmp_path):
     for variant in ("cpu", "gpu"):
         config = f"training/{variant}/config.cfg"
         command = [sys.executable, "-I", "-m", "spacy", "train", config, "--output", str(tmp_path / variant), "--training.max_steps", "1"]
+        command += ["--code", "scripts/training/freeze.py"] if variant == "gpu" else []
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         assert (tmp_path / variant / "model-last").is_dir()
 

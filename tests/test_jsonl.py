@@ -32,8 +32,18 @@ def test_id_is_the_datas_own_or_the_line(write_jsonl):
 
 @pytest.mark.parametrize("answer", ["reject", "ignore"])
 def test_rejected_rows_are_excluded_not_lost(write_jsonl, answer):
-    (record,) = read_jsonl(write_jsonl("a.jsonl", [{"text": "a", "spans": [], "answer": answer}]))
-    assert record.excluded == f"answer={answer}"
+    records = list(read_jsonl(write_jsonl("a.jsonl", [{"text": "a", "answer": answer}, {"text": "b", "spans": [[0, "x"]], "answer": answer}])))
+    assert [(record.excluded, record.spans) for record in records] == [(f"answer={answer}", ())] * 2
+
+
+def test_an_accepted_row_of_prodigy_may_have_no_spans(write_jsonl):
+    (record,) = read_jsonl(write_jsonl("a.jsonl", [{"text": "a", "answer": "accept"}]))
+    assert (record.spans, record.excluded) == ((), None)
+
+
+def test_an_id_that_is_null_is_none(write_jsonl):
+    (record,) = read_jsonl(write_jsonl("a.jsonl", [{"id": None, "text": "a", "spans": []}]))
+    assert record.id == "a-1"
 
 
 def test_line_separators_inside_a_text_do_not_split_it(write_jsonl):
@@ -48,6 +58,9 @@ def test_line_separators_inside_a_text_do_not_split_it(write_jsonl):
         ("[1]", "JSON object, not list"),
         ('{"spans": []}', "none of the keys text, data"),
         ('{"text": "a"}', "none of the keys spans"),
+        ('{"text": "\\ud83d", "spans": []}', "half of a surrogate pair"),
+        ('{"text": "a", "spans": [[0, ' + "9" * 5000 + ', "X"]]}', "not JSON"),
+        ("[" * 100_000, "not JSON"),
         ('{"text": 1, "spans": []}', "text must be a string, not int"),
         ('{"text": "a", "spans": {}}', "spans must be a list, not dict"),
         ('{"text": "a", "spans": [[0, 1]]}', "a span must be"),

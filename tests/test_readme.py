@@ -1,5 +1,6 @@
 """What the README says can be done."""
 
+import os
 import re
 import shlex
 import shutil
@@ -31,7 +32,15 @@ def test_the_readme_has_the_two_commands():
 
 
 def test_every_kind_of_command_is_tested():
-    known = ("git clone ", "cd ", "python3 -m scripts.setup ", "python -m spacy project run ", "python -m weasel clone ", "python -m scripts.")
+    known = (
+        "git clone ",
+        "cd ",
+        "python3 -m scripts.setup ",
+        "python -m spacy project run ",
+        "python -m weasel clone ",
+        "python -m scripts.",
+        "python -m spacy train ",
+    )
     assert [command for command in COMMANDS if not command.startswith(known)] == []
 
 
@@ -45,7 +54,9 @@ def test_set_up_commands_parse(command):
 def test_project_commands_run_dry(command, tmp_path):
     shutil.copy(ROOT / "project.yml", tmp_path)
     parts = [sys.executable, *shlex.split(command)[1:], "--dry"]
-    result = subprocess.run(parts, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+    result = subprocess.run(
+        parts, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=os.environ | {"PYTHONUTF8": "1"}
+    )
     assert result.returncode == 0, result.stdout
     assert "Running command: " in result.stdout
 

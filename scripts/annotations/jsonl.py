@@ -20,7 +20,7 @@ SPAN_KEYS = ("spans", "entities", "label", "labels")
 def read_jsonl(path: Path) -> Iterator[Record]:
     """Yield one record a line; blank lines do not count.
 
-    Prodigy's rejected and ignored rows come with `excluded` set.
+    Prodigy's rejected and ignored rows come without spans and with `excluded` set.
     Raises AnnotationError, naming the line, on broken JSON, a missing key or a wrong type.
     """
     for source, line in read_lines(path):
@@ -31,8 +31,9 @@ def read_jsonl(path: Path) -> Iterator[Record]:
 def _parse(source: Source, line: str) -> dict:
     try:
         row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise AnnotationError(f"{source}: not JSON: {error.msg} at column {error.colno}: {_short(line)}; write one JSON object a line") from None
+    except (ValueError, RecursionError) as error:
+        why = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise AnnotationError(f"{source}: not JSON: {why}: {_short(line)}; write one JSON object a line") from None
     if not isinstance(row, dict):
         raise AnnotationError(f"{source}: a line must hold a JSON object, not {type(row).__name__}: {_short(line)}")
     return row
@@ -42,12 +43,17 @@ def _record(source: Source, row: dict) -> Record:
     text = _first(source, row, TEXT_KEYS, '"text": "…"')
     if not isinstance(text, str):
         raise AnnotationError(f"{source}: the text must be a string, not {type(text).__name__}: {_short(text)}")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise AnnotationError(f"{source}: the text holds half of a surrogate pair (\\ud800 to \\udfff), which is no character; delete it")
+    answer = row.get("answer", "accept")
+    if answer != "accept" or ("answer" in row and not any(key in row for key in SPAN_KEYS)):
+        row = {**row, "spans": []}
     spans = _first(source, row, SPAN_KEYS, '"spans": [] where there are none')
     if not isinstance(spans, list):
         raise AnnotationError(f"{source}: the spans must be a list, not {type(spans).__name__}: {_short(spans)}")
-    answer = row.get("answer", "accept")
+    id = row.get("id")
     return Record(
-        id=str(row.get("id", f"{Path(source.path).stem}-{source.line}")),
+        id=f"{Path(source.path).stem}-{source.line}" if id is None else str(id),
         text=text,
         spans=tuple(_span(source, span) for span in spans),
         source=source,

@@ -73,6 +73,13 @@ CHECKS = (
         "NER107", "unknown-label", Severity.error, "a typing error would become an entity type of its own", "mend the label, or add it to vars.labels"
     ),
     Check(
+        "NER109",
+        "text-too-long",
+        Severity.error,
+        "spaCy refuses texts of more than 1,000,000 characters (E088)",
+        "split the document, or give column files a sentences_per_doc",
+    ),
+    Check(
         "NER108",
         "across-sentences",
         Severity.warning,

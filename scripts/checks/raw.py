@@ -12,6 +12,9 @@ from scripts.checks.catalogue import Finding, excerpt, finding
 from scripts.corpus.convert import to_doc
 from scripts.corpus.tokenizer import load_tokenizer
 
+MAX_LENGTH = 1_000_000
+"""Characters that spaCy's `nlp.max_length` allows by default."""
+
 
 def check_records(records: Iterable[tuple[str, Record]], *, lang: str, labels: frozenset[str]) -> Iterator[Finding]:
     """Yield what is wrong with raw records, by converting each as preprocessing does.
@@ -44,6 +47,8 @@ def check_records(records: Iterable[tuple[str, Record]], *, lang: str, labels: f
 def _check_record(split: str, record: Record, tokenizer: Tokenizer, labels: frozenset[str]) -> Iterator[Finding]:
     for fault in record.faults:
         yield finding(fault.code, split, fault.source, record.id, fault.detail)
+    if len(record.text) > MAX_LENGTH:
+        yield finding("text-too-long", split, record.source, record.id, f"{len(record.text):,} characters", excerpt(record.text, 0, 0, width=80))
     doc, losses = to_doc(record, tokenizer)
     for loss in losses:
         span = loss.span

@@ -69,6 +69,8 @@ def _identity(raw: RawCorpus, split: str, lang: str) -> dict:
 
 
 def _remedy(raw: RawCorpus, split: str) -> str:
-    if raw.files[split] is None:
-        return f"too few documents were in train to hold some out; add documents, or set vars.{split} to a file"
+    missing = [name for name, path in raw.files.items() if path is None]
+    if missing:
+        variables = ", ".join(f"vars.{name}" for name in missing)
+        return f"too few different texts are in {raw.files['train']} to hold some out; add documents, or set {variables} to a file"
     return f"every document of {raw.files[split]} was left out; see the file's answers and texts"

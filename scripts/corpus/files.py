@@ -39,6 +39,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digests(folder: Path, pattern: str) -> dict[str, str]:
+    """Map the files below a folder that match a pattern, by their relative paths, to their SHA-256."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob(pattern))}
+
+
+def write_json_if_changed(path: Path, data: dict) -> bool:
+    """Write JSON unless the file holds the same; return whether it was written."""
+    if path.exists() and read_json(path) == data:
+        return False
+    write_json(path, data)
+    return True
+
+
 def replace_folder(new: Path, target: Path) -> None:
     """Put a complete new folder in the place of an old one, which goes away last."""
     old = target.with_name(f".{target.name}.old")

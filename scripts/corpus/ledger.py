@@ -54,11 +54,12 @@ class Ledger:
         self.places.setdefault(reason, []).append(place)
 
     def check(self, before: str, after: str) -> None:
-        """Raise LedgerError unless `before` less the losses is `after`."""
+        """Raise LedgerError unless `before` less the losses is `after`; tokens count where both have them and no document was lost."""
         first, last = self.stages[before], self.stages[after]
         documents = first.documents - self.lost_documents.total()
         entities = first.entities - self.lost_entities.total()
-        if (documents, entities) != (last.documents, last.entities):
+        same_tokens = self.lost_documents.total() or first.tokens is None or first.tokens == last.tokens
+        if (documents, entities) != (last.documents, last.entities) or not same_tokens:
             raise LedgerError(
                 f"the ledger does not balance: {before} {first} less the losses should leave {documents} documents and "
                 f"{entities} entities, but {after} has {last}; please report this with the data that shows it"

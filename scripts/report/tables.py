@@ -30,6 +30,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         *rows,
         _row("words/s, predicting", reports, lambda r: f"{r['words_per_second']:,.0f}"),
         _row("peak memory, predicting", reports, lambda r: _megabytes(r["peak_memory_mb"])),
+        *_gpu_memory("peak GPU memory, predicting", reports, lambda r: r["peak_gpu_memory_mb"]),
         _row("predicted on", reports, lambda r: r["device"]),
         _row("parameters", reports, lambda r: f"{r['parameters'] / 1e6:.1f} million"),
         _row("size on disk", reports, lambda r: _megabytes(r["model_mb"])),
@@ -37,6 +38,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         _row("words/s, training", reports, lambda r: f"{r['training']['words_per_second']:,.0f}"),
         _row("steps", reports, lambda r: f"{r['training']['steps']:,}"),
         _row("peak memory, training", reports, lambda r: _megabytes(r["training"]["peak_memory_mb"])),
+        *_gpu_memory("peak GPU memory, training", reports, lambda r: r["training"]["peak_gpu_memory_mb"]),
         _row("trained on", reports, lambda r: r["training"]["device"]),
         _row("seed", reports, lambda r: str(r["training"]["seed"])),
     ]
@@ -83,6 +85,12 @@ def _indent(name: str) -> str:
 
 def _row(name: str, reports: list[dict], value) -> Row:
     return Row(name, tuple(value(report) for report in reports))
+
+
+def _gpu_memory(name: str, reports: list[dict], value) -> list[Row]:
+    """One row where a GPU was used at all."""
+    sizes = [value(report) for report in reports]
+    return [Row(name, tuple("–" if size is None else _megabytes(size) for size in sizes))] if any(size is not None for size in sizes) else []
 
 
 def _percent(share: float) -> str:

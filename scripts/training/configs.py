@@ -6,11 +6,14 @@ from pathlib import Path
 from confection import Config
 from spacy.util import CONFIG_SECTION_ORDER, load_config, load_model_from_config
 
+from scripts.training import freeze  # noqa: F401  (registers what a config names)
 from scripts.training.transformer import locate_transformer
 
 VARIANTS = ("cpu", "gpu")
 EVALUATIONS = 5
-"""Evaluations in a whole run: enough to see it learn, few enough to cost little."""
+"""Evaluations in a short run: enough to see it learn, few enough to cost little."""
+PATIENT = 4
+"""Evaluations that fit into the patience: a long run is scored more often than a short one."""
 WARMUP = 0.1
 """Share of the steps in which a transformer's learning rate rises to its initial value."""
 
@@ -23,6 +26,7 @@ class Settings:
     seed: int
     max_steps: int
     transformer: str
+    freeze_layers: int
     train: str
     dev: str
 
@@ -38,13 +42,16 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
     config["system"]["seed"] = settings.seed
     training = config["training"]
     training["max_steps"] = settings.max_steps
-    training["eval_frequency"] = max(1, settings.max_steps // EVALUATIONS)
+    often = settings.max_steps // EVALUATIONS
+    patience = training["patience"]
+    training["eval_frequency"] = max(1, min(often, patience // PATIENT) if patience else often)
     rate = training["optimizer"]["learn_rate"]
     if isinstance(rate, dict) and "total_steps" in rate:
         rate["total_steps"] = settings.max_steps
         rate["warmup_steps"] = max(1, round(settings.max_steps * WARMUP))
     if "transformer" in config["components"]:
         config["components"]["transformer"]["model"]["name"] = locate_transformer(settings.transformer)
+        config["initialize"]["after_init"]["layers"] = settings.freeze_layers
     return fill(config)
 
 

@@ -16,8 +16,9 @@ from thinc.api import fix_random_seed, set_gpu_allocator
 
 from scripts.command import UserError, console
 from scripts.corpus.files import replace_folder
+from scripts.training import freeze  # noqa: F401  (registers what a config names)
 from scripts.training.display import Display
-from scripts.training.reach import count_first_epoch, require_all
+from scripts.training.reach import count_dev, count_first_epoch, require_all
 from scripts.training.speed import fused
 from scripts.training.tracking import Tracker
 
@@ -25,16 +26,17 @@ BEST, LAST = "model-best", "model-last"
 UNFINISHED = "unfinished"
 
 
-def train(config: Config, output: Path, *, gpu_id: int, manifest: dict, tracker: Tracker, exact: bool = False) -> dict:
+def train(config: Config, output: Path, *, gpu_id: int, manifests: dict[str, dict], tracker: Tracker, exact: bool = False) -> dict:
     """Train as `spacy train` does and return the run's metrics; with `exact`, to the same numbers bit by bit.
 
     The pipelines are written to `output/unfinished` and take the place of `output/model-best` and
     `output/model-last` at the end, so a run that stops early leaves the models of the run before.
-    Raises UserError when a document, token or entity of the manifest does not reach the trainer, or the loss is no number.
+    Raises UserError when a document, token or entity of the manifests does not reach the trainer or the evaluation, or the loss is no number.
     """
     nlp = init_nlp(config, use_gpu=gpu_id)
     reached, batches = count_first_epoch(nlp)
-    require_all(reached, manifest)
+    require_all(reached, manifests["train"])
+    require_all(count_dev(nlp), manifests["dev"])
     console.print(
         f"Each epoch hands {reached.documents:,} documents, {reached.tokens:,} tokens and {reached.entities:,} entities to the trainer: all there are"
     )

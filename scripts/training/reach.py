@@ -31,6 +31,15 @@ def count_first_epoch(nlp: Language) -> tuple[Count, int]:
     return count, batches
 
 
+def count_dev(nlp: Language) -> Count:
+    """Return the documents, tokens and entities that the config's reader hands to an evaluation on dev."""
+    config = nlp.config.interpolate()
+    (corpus,) = resolve_dot_names(config, [config["training"]["dev_corpus"]])
+    count = Count()
+    _add(count, corpus(nlp))
+    return count
+
+
 def _add(count: Count, batch: Iterable[Example]) -> None:
     for example in batch:
         tags = example.get_aligned_ner()
@@ -38,7 +47,7 @@ def _add(count: Count, batch: Iterable[Example]) -> None:
 
 
 def require_all(count: Count, manifest: dict) -> None:
-    """Raise UserError unless everything in the manifest reaches the trainer."""
+    """Raise UserError unless everything in a split's manifest is in the count."""
     expected = Count(manifest["documents"], manifest["tokens"], sum(manifest["entities"].values()))
     if count != expected:
         lines = [
@@ -46,6 +55,6 @@ def require_all(count: Count, manifest: dict) -> None:
             for name, have, want in zip(("documents", "tokens", "entities"), count.as_json().values(), expected.as_json().values(), strict=True)
         ]
         raise UserError(
-            f"the config's reader and batcher hand {'; '.join(lines)} to the trainer; see discard_oversize and size in "
-            "[training.batcher], max_length, limit and gold_preproc in [corpora.train]"
+            f"of {manifest['split']}, the config's reader and batcher hand on {'; '.join(lines)}; see discard_oversize and size in "
+            f"[training.batcher], max_length, limit and gold_preproc in [corpora.{manifest['split']}]"
         )

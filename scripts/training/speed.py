@@ -59,7 +59,7 @@ class FusedAdam(Optimizer):
 
 
 def fused(optimizer: Optimizer) -> Optimizer:
-    """Return an optimizer with the same settings, schedules and state that uses the fused kernel."""
+    """Return an optimizer with the same settings, schedules and state that uses the fused kernel; another kind as it is."""
     if type(optimizer) is not Optimizer:
         return optimizer
     faster = FusedAdam.__new__(FusedAdam)
