@@ -1,9 +1,10 @@
 """What all command files share: one console, one way to fail, one way to run."""
 
 import functools
+import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import typer
 from rich.console import Console
@@ -37,6 +38,16 @@ def run(main: Callable) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(guarded)
     app()
+
+
+def track_lines(bar: Progress, raw, description: str) -> Iterator:
+    """Yield what a RawCorpus reads; the bar counts the lines of its files, which are known beforehand."""
+    lines = raw.line_counts()
+    before = dict(zip(lines, itertools.accumulate(lines.values(), initial=0), strict=False))
+    task = bar.add_task(description, total=sum(lines.values()))
+    for split, record in raw.read():
+        bar.update(task, completed=before[record.source.path] + record.source.line)
+        yield split, record
 
 
 def progress_bar() -> Progress:

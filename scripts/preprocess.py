@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from scripts.annotations.formats import Format
-from scripts.command import console, progress_bar, run
+from scripts.command import console, progress_bar, run, track_lines
 from scripts.corpus.build import build_corpus
 from scripts.corpus.files import digests, write_json_if_changed
 from scripts.corpus.ledger import Ledger
@@ -33,7 +33,7 @@ def main(
     shutil.rmtree(output / ".new", ignore_errors=True)
     try:
         with progress_bar() as bar:
-            records = bar.track(raw.read(), total=None, description="converting documents")
+            records = track_lines(bar, raw, "converting, by lines")
             ledgers = build_corpus(raw, records, output, lang=lang)
     finally:
         shutil.rmtree(output / ".new", ignore_errors=True)

@@ -14,7 +14,7 @@ from scripts.annotations.formats import Format
 from scripts.checks.catalogue import CHECKS, Finding, Severity
 from scripts.checks.raw import check_records
 from scripts.checks.shards import check_split
-from scripts.command import console, progress_bar, run
+from scripts.command import console, progress_bar, run, track_lines
 from scripts.corpus.files import sha256, write_json
 from scripts.corpus.shards import MANIFEST, VALIDATED
 from scripts.corpus.splits import SPLITS, raw_corpus
@@ -37,7 +37,7 @@ def main(
     raw = raw_corpus(train, dev, test, format=format, sentences_per_doc=sentences_per_doc, seed=seed)
     allowed = frozenset(label.strip() for label in labels.split(",") if label.strip())
     with progress_bar() as bar:
-        records = bar.track(raw.read(), total=None, description="checking raw records")
+        records = track_lines(bar, raw, "checking raw records, by lines")
         findings = list(check_records(records, lang=lang, labels=allowed))
         counts = {}
         for split in bar.track(SPLITS, description="checking shards"):

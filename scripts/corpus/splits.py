@@ -38,6 +38,15 @@ class RawCorpus:
                 drawn = (name for name, (low, high) in ranges.items() if share is not None and low <= share < high)
                 yield next(drawn, split), record
 
+    def line_counts(self) -> dict[str, int]:
+        """Count the lines of each raw file, by its path as records name it."""
+        counts = {}
+        for path in self.files.values():
+            if path is not None and path.is_file():
+                with path.open("rb") as file:
+                    counts[path.as_posix()] = sum(1 for _ in file)
+        return counts
+
     def _records(self, path: Path) -> Iterator[Record]:
         return read_records(path, self.format, sentences_per_doc=self.sentences_per_doc)
 
