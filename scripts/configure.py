@@ -3,13 +3,15 @@
 python -m scripts.configure cpu
 """
 
+import configparser
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from confection import ConfigValidationError
 
-from scripts.command import console, run
+from scripts.command import UserError, console, run
 from scripts.corpus.files import write_bytes
 from scripts.training.configs import VARIANTS, Settings, build_config
 
@@ -39,7 +41,10 @@ def main(
         train=(corpus / "train").as_posix(),
         dev=(corpus / "dev").as_posix(),
     )
-    config = build_config(configs, variant, settings)
+    try:
+        config = build_config(configs, variant, settings)
+    except (ConfigValidationError, configparser.Error, KeyError, ValueError) as error:
+        raise UserError(f"{configs / 'base.cfg'} with {configs / f'{variant}.cfg'} is no config that spaCy can read: {error}") from error
     path = output if output is not None else Path("training") / variant / "config.cfg"
     write_bytes(path, config.to_bytes())
     console.print(f"{path}: {' + '.join(config['nlp']['pipeline'])}, {max_steps:,} steps, seed {seed}")

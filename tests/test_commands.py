@@ -1,13 +1,15 @@
 """What the commands say when something is missing or wrong."""
 
 import json
+import shutil
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from scripts import clean, command, compare, evaluate, fingerprint, preprocess, train, validate
+from scripts import clean, command, compare, configure, evaluate, fingerprint, preprocess, train, validate
 from scripts.command import UserError
+from tests.closure import ROOT
 from tests.make import make_corpus, rows
 
 
@@ -65,6 +67,16 @@ def test_an_interrupt_is_exit_code_130(capsys, monkeypatch):
 
 def test_training_wants_a_config(tmp_path):
     assert "scripts.configure cpu" in failure(train.main, tmp_path / "cpu")
+
+
+def test_a_config_with_a_misspelled_setting_is_an_error_that_names_the_files(tmp_path):
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    overlay = tmp_path / "configs" / "cpu.cfg"
+    overlay.write_text(overlay.read_text(encoding="utf-8").replace("window_size", "windowsize"), encoding="utf-8")
+    message = failure(configure.main, "cpu", f"--configs={tmp_path / 'configs'}", f"--output={tmp_path / 'c.cfg'}")
+    assert "cpu.cfg" in message
+    assert "windowsize" in message
+    assert not (tmp_path / "c.cfg").exists()
 
 
 def test_training_wants_a_corpus(tmp_path, folder):
