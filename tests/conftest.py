@@ -1,12 +1,17 @@
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.closure import ROOT
+from scripts.training.device import gpu_obstacle
 
-TOP_LEVEL = ("project.yml", "configs", "scripts")
+
+def pytest_collection_modifyitems(items):
+    """Skip what needs a GPU where none works, and say why."""
+    obstacle = gpu_obstacle(0)
+    for item in items:
+        if obstacle is not None and item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason=f"no GPU: {obstacle}"))
 
 
 @pytest.fixture
@@ -32,17 +37,3 @@ def write_text(tmp_path):
         return path
 
     return write
-
-
-@pytest.fixture
-def project(tmp_path) -> Path:
-    """A copy of the project in an empty folder, without anything generated."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    for name in TOP_LEVEL:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    return folder

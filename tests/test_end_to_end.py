@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +31,6 @@ def skipped(output: str) -> list[str]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple[Path, list[str]]:
     """A copy of the project after `run all`, and the arguments of that run."""
-    import shutil
-
     folder = tmp_path_factory.mktemp("all") / "project"
     folder.mkdir()
     for name in ("configs", "scripts"):

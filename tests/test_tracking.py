@@ -73,6 +73,6 @@ def test_offline_run_holds_the_training_steps(tmp_path, monkeypatch):
     tracker = start_tracker("offline", folder=tmp_path, **RUN)
     for step in (0, 20, 40):
         tracker.log(step, {"score": step / 100, "loss": 1.0})
-    assert tracker.run.step == 41
+    assert tracker.run.step == 40
     tracker.finish({"best_score": 0.4})
     assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
