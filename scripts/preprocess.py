@@ -43,7 +43,7 @@ def main(
 
 def ledger_table(ledgers: dict[str, Ledger]) -> Table:
     """Return the ledger of all splits: a row a stage, and a row a reason for what was lost."""
-    table = Table("split", "stage", *(column for column in ("documents", "tokens", "entities")), title="Ledger")
+    table = Table("split", "stage", "documents", "tokens", "entities", title="Ledger")
     for column in table.columns[2:]:
         column.justify = "right"
     for split, ledger in ledgers.items():
