@@ -1,14 +1,13 @@
 """What all command files share: one console, one way to fail, one way to run."""
 
 import functools
-import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console(stderr=True, width=None if sys.stderr.isatty() else 140, highlight=False)
 """Where people look. Standard output is left to what a program may want to read."""
@@ -32,7 +31,7 @@ def run(main: Callable) -> None:
             console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            console.print("Interrupted. What was complete before is unchanged; run the same command to start this step again.")
+            console.print("Interrupted. What was complete before is unchanged; run the same command to go on.")
             raise typer.Exit(INTERRUPTED) from None
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -40,22 +39,12 @@ def run(main: Callable) -> None:
     app()
 
 
-def track_lines(bar: Progress, raw, description: str) -> Iterator:
-    """Yield what a RawCorpus reads; the bar counts the lines of its files, which are known beforehand."""
-    lines = raw.line_counts()
-    before = dict(zip(lines, itertools.accumulate(lines.values(), initial=0), strict=False))
-    task = bar.add_task(description, total=sum(lines.values()))
-    for split, record in raw.read():
-        bar.update(task, completed=before[record.source.path] + record.source.line)
-        yield split, record
-
-
-def progress_bar() -> Progress:
-    """Make a bar with count, time taken and time left; silent where standard error is no terminal."""
+def progress_bar(*, unit: str = "steps") -> Progress:
+    """Make a bar with what is done (in bytes: as MB), time taken and time left; silent where standard error is no terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

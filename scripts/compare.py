@@ -17,7 +17,7 @@ from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.splits import SPLITS
 from scripts.machine import physical_cores
 from scripts.report.chart import bar_chart, measures
-from scripts.report.tables import as_markdown, as_rich, comparison, ledger_rows
+from scripts.report.tables import LEDGER_COLUMNS, as_markdown, as_rich, comparison, ledger_rows
 
 
 def main(
@@ -35,7 +35,6 @@ def main(
     columns = ("", *variants)
     rows = comparison(variants)
     ledger = ledger_rows(manifests, validated, variants)
-    ledger_columns = ("split and stage", "documents", "tokens", "entities")
     notes = "" if all(report["spaces_known"] for report in variants.values()) else NO_SPACES
     write_json(
         output / "summary.json",
@@ -49,9 +48,9 @@ def main(
     write_text(output / "chart.svg", bar_chart(list(variants), measures(variants)))
     write_text(
         output / "summary.md",
-        f"# Two pipelines, one test set\n\n{as_markdown(columns, rows)}\n{NOTE}{notes}\n\n## Ledger\n\n{as_markdown(ledger_columns, ledger)}",
+        f"# Two pipelines, one test set\n\n{as_markdown(columns, rows)}\n{NOTE}{notes}\n\n## Ledger\n\n{as_markdown(LEDGER_COLUMNS, ledger)}",
     )
-    console.print(as_rich("Ledger", ledger_columns, ledger))
+    console.print(as_rich("Ledger", LEDGER_COLUMNS, ledger))
     console.print(as_rich("Two pipelines, one test set", columns, rows))
     console.print(f"One seed: differences of a point or two may be chance. The same in {output / 'summary.md'} and {output / 'summary.json'}")
 
@@ -60,7 +59,7 @@ NOTE = (
     "F, precision and recall in percent: an entity counts when its characters and its label are all right. "
     "Speeds are medians, memory is the process's peak. One seed: differences of a point or two may be chance."
 )
-NO_SPACES = " The data gave tokens without their spaces, so the raw text is the tokens with a space after each."
+NO_SPACES = " The data gave tokens without their spaces, so the raw text was put together by the habits of punctuation."
 
 
 def machine() -> dict:

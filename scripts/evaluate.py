@@ -37,13 +37,13 @@ def main(
     import spacy
 
     from scripts.corpus.ledger import count_docs
-    from scripts.report.scores import count_parameters, score_gold_tokens, score_raw_text, words_per_second
+    from scripts.report.scores import count_parameters, score_gold_tokens, score_raw_text, with_spaces, words_per_second
     from scripts.training.device import activate
     from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
     chosen = activate(device)
     nlp = spacy.load(model)
-    gold = [doc for shard in manifest["shards"] for doc in read_shard(test / shard["name"], nlp.vocab)]
+    gold = [with_spaces(doc) for shard in manifest["shards"] for doc in read_shard(test / shard["name"], nlp.vocab)]
     passes = {
         "gold_tokens": lambda: score_gold_tokens(nlp, gold).as_json(),
         "raw_text": lambda: score_raw_text(nlp, gold).as_json(),
@@ -60,7 +60,7 @@ def main(
             "training": metrics,
             "corpus_sha256": metrics["corpus_sha256"] | {"test": sha256(test / MANIFEST)},
             "test": count_docs(gold).as_json(),
-            "spaces_known": not any(doc.has_unknown_spaces for doc in gold),
+            "spaces_known": not manifest["spaces"]["rebuilt"],
             **results,
             "parameters": count_parameters(nlp),
             "model_mb": round(sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / MB, 1),

@@ -3,58 +3,74 @@
 python -m scripts.preprocess --train=assets/demo/train.jsonl --dev=assets/demo/dev.jsonl --test=assets/demo/test.jsonl
 """
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from scripts.annotations.formats import Format
-from scripts.command import console, progress_bar, run, track_lines
-from scripts.corpus.build import build_corpus
+from scripts.command import console, progress_bar, run
+from scripts.corpus.build import REJECTS, STAGING, RawCorpus, build_corpus, choose_workers
 from scripts.corpus.files import digests, write_json_if_changed
-from scripts.corpus.ledger import Ledger
-from scripts.corpus.splits import raw_corpus
+from scripts.corpus.pool import without_torch
+from scripts.corpus.settings import Alignment, OnError, Overlaps, Settings
+from scripts.machine import physical_cores
+from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
 
 
 def main(
-    train: Annotated[str, typer.Option(help="Raw training file.")],
-    dev: Annotated[str, typer.Option(help="Raw development file; empty: a tenth of train.")] = "",
-    test: Annotated[str, typer.Option(help="Raw test file; empty: a tenth of train.")] = "",
-    format: Annotated[Format, typer.Option(help="How the raw files are written.")] = Format.auto,
+    train: Annotated[str, typer.Option(help="Raw training data: a file, a folder, or several with commas between.")],
+    dev: Annotated[str, typer.Option(help="Raw development data; empty: a tenth of train.")] = "",
+    test: Annotated[str, typer.Option(help="Raw test data; empty: a tenth of train.")] = "",
+    format: Annotated[str, typer.Option(help="How the raw files are written: auto, or a format of the README's table.")] = "auto",
     lang: Annotated[str, typer.Option(help="spaCy's code of the language, which chooses the tokeniser.")] = "en",
+    columns: Annotated[
+        str, typer.Option(help="Column files: names of the columns with commas between, one of them token, one tag; empty: found out.")
+    ] = "",
     sentences_per_doc: Annotated[int, typer.Option(min=0, help="Column files: sentences that make a document; 0: as the file's marks say.")] = 0,
+    align: Annotated[Alignment, typer.Option(help="Spans whose ends are inside tokens: lost, shrunk or grown.")] = Alignment.strict,
+    trim: Annotated[bool, typer.Option("--trim/--no-trim", help="Trim white space at the edges of spans.")] = False,
+    overlaps: Annotated[Overlaps, typer.Option(help="Of spans on one token: an error, the longest stays, or the first.")] = Overlaps.error,
+    max_tokens: Annotated[int, typer.Option(min=0, help="Longer documents are cut at sentence starts outside entities; 0: never.")] = 1000,
+    on_error: Annotated[OnError, typer.Option(help="Records that cannot be read: stop, or reject them and go on.")] = OnError.stop,
+    max_reject_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of documents or entities that may be rejected.")] = 0.05,
+    group_by: Annotated[str, typer.Option(help="Field whose documents stay in one split where splits are drawn; 'file': a file's.")] = "group",
     seed: Annotated[int, typer.Option(help="Decides which documents are held out for dev and test.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as the data is worth, up to one a core.")] = 0,
     output: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
 ) -> None:
     """Turn raw annotations into shards of 100 documents with a manifest for each split."""
-    raw = raw_corpus(train, dev, test, format=format, sentences_per_doc=sentences_per_doc, seed=seed)
-    shutil.rmtree(output / ".new", ignore_errors=True)
-    try:
-        with progress_bar() as bar:
-            records = track_lines(bar, raw, "converting, by lines")
-            ledgers = build_corpus(raw, records, output, lang=lang)
-    finally:
-        shutil.rmtree(output / ".new", ignore_errors=True)
+    settings = Settings(
+        format=format,
+        lang=lang,
+        seed=seed,
+        align=align,
+        trim=trim,
+        overlaps=overlaps,
+        max_tokens=max_tokens,
+        on_error=on_error,
+        max_reject_rate=max_reject_rate,
+        group_by=group_by,
+        sentences_per_doc=sentences_per_doc,
+        columns=columns,
+    )
+    without_torch()
+    raw = RawCorpus.find(train, dev, test)
+    if (output / STAGING).exists():
+        console.print(f"{output / STAGING} holds an unfinished build; what fits is used")
+    with progress_bar(unit="bytes") as bar:
+        task = bar.add_task("hashing raw files", total=raw.bytes)
+        ledgers = build_corpus(
+            raw,
+            output,
+            settings,
+            workers=workers or choose_workers(raw, physical_cores()),
+            progress=lambda doing, done: bar.update(task, description=doing, completed=done),
+        )
     write_json_if_changed(output / "shards.json", digests(output, "*.spacy"))
-    console.print(ledger_table(ledgers))
-
-
-def ledger_table(ledgers: dict[str, Ledger]) -> Table:
-    """Return the ledger of all splits: a row a stage, and a row a reason for what was lost."""
-    table = Table("split", "stage", "documents", "tokens", "entities", title="Ledger")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for split, ledger in ledgers.items():
-        for name, count in ledger.stages.items():
-            table.add_row(split, name, *(f"{n:,}" if n is not None else "–" for n in (count.documents, count.tokens, count.entities)))
-            if name == "raw":
-                for reason in sorted(ledger.places):
-                    table.add_row(
-                        "", f"less: {reason}", f"−{ledger.lost_documents[reason]:,}", "", f"−{ledger.lost_entities[reason]:,}", style="yellow"
-                    )
-    return table
+    rows = ledger_rows({split: {"ledger": ledger.as_json()} for split, ledger in ledgers.items()})
+    console.print(as_rich("Ledger", LEDGER_COLUMNS, rows))
+    if (output / REJECTS).stat().st_size:
+        console.print(f"What was left out, and why: {output / REJECTS}")
 
 
 if __name__ == "__main__":

@@ -1,48 +1,55 @@
-"""Check the raw annotations and the shards of all three splits.
+"""Check the corpus: the shards of all three splits, and the raw annotations that they were made from.
 
-python -m scripts.validate --train=assets/demo/train.jsonl --dev=assets/demo/dev.jsonl --test=assets/demo/test.jsonl
+python -m scripts.validate
 Exit codes: 0 no error (warnings may be), 1 errors, 2 wrong usage.
 """
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from scripts.annotations.formats import Format
 from scripts.checks.catalogue import CHECKS, Finding, Severity
-from scripts.checks.raw import check_records
+from scripts.checks.raw import check_labels, check_units
 from scripts.checks.shards import check_split
-from scripts.command import console, progress_bar, run, track_lines
+from scripts.command import UserError, console, progress_bar, run
 from scripts.corpus.files import sha256, write_json
-from scripts.corpus.shards import MANIFEST, VALIDATED
-from scripts.corpus.splits import SPLITS, raw_corpus
+from scripts.corpus.settings import Settings
+from scripts.corpus.shards import MANIFEST, VALIDATED, read_manifest
+from scripts.corpus.splits import SPLITS
+from scripts.corpus.units import cut_into_units
 
 PLACES_SHOWN = 3
 
 
 def main(
-    train: Annotated[str, typer.Option(help="Raw training file.")],
-    dev: Annotated[str, typer.Option(help="Raw development file; empty: a tenth of train.")] = "",
-    test: Annotated[str, typer.Option(help="Raw test file; empty: a tenth of train.")] = "",
-    format: Annotated[Format, typer.Option(help="How the raw files are written.")] = Format.auto,
-    lang: Annotated[str, typer.Option(help="spaCy's code of the language.")] = "en",
     labels: Annotated[str, typer.Option(help="Allowed labels, with commas between; empty: any.")] = "",
-    sentences_per_doc: Annotated[int, typer.Option(min=0, help="As for preprocessing.")] = 0,
-    seed: Annotated[int, typer.Option(help="As for preprocessing.")] = 0,
     corpus: Annotated[Path, typer.Option(help="The corpus folder; validation.json is written there.")] = Path("corpus"),
 ) -> None:
-    """Check the raw annotations and the shards of all three splits; exit with 1 on errors."""
-    raw = raw_corpus(train, dev, test, format=format, sentences_per_doc=sentences_per_doc, seed=seed)
+    """Check the shards of all three splits, and the raw annotations that they were made from; exit with 1 on errors."""
+    manifests = {split: read_manifest(corpus / split) for split in SPLITS}
+    settings = Settings.from_json(manifests["train"]["settings"])
+    files = raw_files_of(manifests)
     allowed = frozenset(label.strip() for label in labels.split(",") if label.strip())
+    with progress_bar(unit="bytes") as bar:
+        done = dict.fromkeys(chain(*files.values()), 0)
+        task = bar.add_task("checking raw documents", total=sum(path.stat().st_size for path in done))
+
+        def units():
+            for unit in cut_into_units(files, settings):
+                yield unit
+                done[Path(unit.path)] = unit.read
+                bar.update(task, completed=sum(done.values()))
+
+        findings = list(check_units(units(), settings, allowed))
     with progress_bar() as bar:
-        records = track_lines(bar, raw, "checking raw records, by lines")
-        findings = list(check_records(records, lang=lang, labels=allowed))
         counts = {}
         for split in bar.track(SPLITS, description="checking shards"):
-            counts[split], found = check_split(corpus / split, split=split, lang=lang, labels=allowed)
+            counts[split], found = check_split(corpus / split, split=split, lang=settings.lang, labels=allowed)
             findings += found
+    findings += check_labels(counts)
     errors = count_errors(findings)
     write_json(
         corpus / "validation.json",
@@ -62,9 +69,24 @@ def main(
         raise typer.Exit(1)
 
 
+def raw_files_of(manifests: dict[str, dict]) -> dict[str, list[Path]]:
+    """Return the raw files that each split was made from, none where it was drawn from train's.
+
+    Raises UserError where one is gone or has changed.
+    """
+    files: dict[str, list[Path]] = {}
+    for split, manifest in manifests.items():
+        sources = [] if manifest["drawn_from_train"] else manifest["sources"]
+        files[split] = [Path(source["path"]) for source in sources]
+        for path, source in zip(files[split], sources, strict=True):
+            if not path.exists() or sha256(path) != source["sha256"]:
+                raise UserError(f"{path}: changed or gone since the corpus was built; run: python -m spacy project run preprocess")
+    return files
+
+
 def count_errors(findings: list[Finding]) -> int:
     """Count the findings that are errors."""
-    return sum(finding.check.severity is Severity.error for finding in findings)
+    return sum(finding.severity is Severity.error for finding in findings)
 
 
 def show(findings: list[Finding]) -> None:
@@ -80,9 +102,14 @@ def show(findings: list[Finding]) -> None:
                 for f in places[:PLACES_SHOWN]
             )
             more = f"\n… and {len(places) - PLACES_SHOWN} more" if len(places) > PLACES_SHOWN else ""
-            style = "red" if check.severity is Severity.error else "yellow"
+            severity = Severity.error if count_errors(places) else Severity.warning
             table.add_row(
-                f"{check.code}\n{check.slug}\n{check.severity}", f"{len(places)}", where + more, check.consequence, check.remedy, style=style
+                f"{check.code}\n{check.slug}\n{severity}",
+                f"{len(places)}",
+                where + more,
+                check.consequence,
+                check.remedy,
+                style="red" if severity is Severity.error else "yellow",
             )
     console.print(table, markup=False)
 

@@ -1,6 +1,7 @@
 """What every reader yields: a text, its entity spans, and the place it came from."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scripts.command import UserError
 
@@ -9,9 +10,8 @@ class AnnotationError(UserError):
     """Raw data that cannot be read. The message names file, line, value and remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A place in a raw file: its path as the user gave it, and a line counted from 1."""
+class Source(NamedTuple):
+    """A place in a raw file: its path as the user gave it, and a line (in binary formats: a row or document), from 1."""
 
     path: str
     line: int
@@ -20,8 +20,7 @@ class Source:
         return f"{self.path}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """An entity: characters `start` (inclusive) to `end` (exclusive) of the record's text."""
 
     start: int
@@ -31,24 +30,30 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong with a record that its reader mended to go on reading. `code` names the check."""
+    """Something wrong inside a record that can be read all the same. `code` names the check.
+
+    span: an entity that the reader found but could not keep, or None where nothing was lost.
+    """
 
     code: str
     source: Source
     detail: str
+    span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One annotated document.
 
     id: taken from the data, or made from the file's name and the line.
-    text: the whole text. For token-level data, the words joined by single spaces.
+    text: the whole text. For token-level data, the words with their spaces.
     spans: entities in character offsets, in the file's order, not yet checked against the text.
     source: where the record starts.
     words: the file's own tokens, or None for character-level data.
+    spaces: whether a space follows each word, or None for character-level data.
+    spaces_given: False where `spaces` were rebuilt by a rule, because the data did not say.
     sent_starts: one flag a word, True where a sentence starts, or None where the data does not say.
-    faults: what the reader had to mend.
+    group: documents of one group stay in one split (an author, a thread, a file), or None.
+    faults: what is wrong in it.
     excluded: why the data itself asks to leave this record out, or None.
     """
 
@@ -57,6 +62,22 @@ class Record:
     spans: tuple[Span, ...]
     source: Source
     words: tuple[str, ...] | None = None
+    spaces: tuple[bool, ...] | None = None
+    spaces_given: bool = True
     sent_starts: tuple[bool, ...] | None = None
+    group: str | None = None
     faults: tuple[Fault, ...] = ()
     excluded: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What decides the record's split: its group, its own id, or its text where the data gave neither."""
+        if self.group is not None:
+            return f"group {self.group}"
+        return f"text {self.text}" if self.id == made_id(self.source) else f"id {self.id}"
+
+
+def made_id(source: Source) -> str:
+    """Name a record that has no id of its own: `train-17` for line 17 of train.jsonl."""
+    name = source.path.rsplit("/", 1)[-1]
+    return f"{name.split('.', 1)[0] or name}-{source.line}"

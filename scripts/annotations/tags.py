@@ -3,14 +3,19 @@
 IOB1    I-X inside, B-X only where an entity follows another of the same label at once
 IOB2    B-X first, I-X after (what most people call IOB or BIO)
 BILUO   B-X first, I-X inside, L-X last, U-X alone (IOBES spells them B, I, E, S)
+CoNLL-2012 has brackets instead: (X* first, * inside or outside, *) last, (X) or (X*) alone
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 TAG = re.compile(r"(?:O|([BILUES])-(\S.*))")
 IOBES = {"E": "L", "S": "U"}
+
+
+BRACKET = re.compile(r"(?:\(([^()*\s]+))?\*?(\))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Scheme:
         return "IOB2" if self.has_begin_after_other else "IOB1"
 
 
+@lru_cache(maxsize=4096)
 def parse_tag(text: str) -> Tag | None:
     """Parse `O`, `B-PER`, `S-ORG`; None where the text is no tag."""
     match = TAG.fullmatch(text)
@@ -88,4 +94,26 @@ def decode(tags: list[Tag], scheme: str) -> tuple[list[tuple[int, int, str]], li
     if scheme == "BILUO" and start is not None:
         faults.append((len(tags) - 1, f"the {label} entity is unfinished at the sentence's end"))
     close(len(tags))
+    return entities, faults
+
+
+def from_brackets(cells: list[str]) -> tuple[list[tuple[int, int, str]], list[tuple[int, str]]]:
+    """Turn one sentence's brackets into entities and faults, as `decode` does for tags."""
+    entities: list[tuple[int, int, str]] = []
+    faults: list[tuple[int, str]] = []
+    start, label = None, ""
+    for i, cell in enumerate(cells):
+        match = BRACKET.fullmatch(cell.strip())
+        opens, closes = match.groups() if match else (None, None)
+        if match is None or (opens and start is not None) or (closes and not opens and start is None):
+            faults.append((i, f"{cell!r} is no bracket that can stand here"))
+            continue
+        if opens:
+            start, label = i, opens
+        if closes:
+            entities.append((start, i + 1, label))
+            start = None
+    if start is not None:
+        faults.append((len(cells) - 1, f"the {label} entity is unfinished at the sentence's end"))
+        entities.append((start, len(cells), label))
     return entities, faults

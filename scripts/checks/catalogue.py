@@ -32,6 +32,7 @@ class Finding:
     document: str
     detail: str
     excerpt: str = ""
+    severity: Severity = Severity.error
 
     def as_json(self) -> dict:
         """Return the finding as plain data, with its check's texts."""
@@ -73,18 +74,39 @@ CHECKS = (
         "NER107", "unknown-label", Severity.error, "a typing error would become an entity type of its own", "mend the label, or add it to vars.labels"
     ),
     Check(
-        "NER109",
-        "text-too-long",
-        Severity.error,
-        "spaCy refuses texts of more than 1,000,000 characters (E088)",
-        "split the document, or give column files a sentences_per_doc",
-    ),
-    Check(
         "NER108",
         "across-sentences",
         Severity.warning,
         "a reader that cuts documents into sentences (max_length, gold_preproc) would cut the entity; the configs here do not",
         "nothing, unless you change the reader",
+    ),
+    Check(
+        "NER109",
+        "text-too-long",
+        Severity.error,
+        "spaCy refuses texts of more than 1,000,000 characters (E088)",
+        "set vars.max_tokens, so that long documents are cut at sentence ends",
+    ),
+    Check(
+        "NER110",
+        "unreadable",
+        Severity.error,
+        "the document is not in the corpus",
+        "mend it as the message says, or set vars.on_error to reject to go on without it",
+    ),
+    Check(
+        "NER111",
+        "other-text",
+        Severity.error,
+        "the offsets mark another text than the annotation quotes, so the entity is dropped rather than learned in the wrong place",
+        "count offsets in characters of the text as it is (not bytes, not UTF-16 units, no line ends changed)",
+    ),
+    Check(
+        "NER112",
+        "discontinuous",
+        Severity.error,
+        "an entity in several pieces cannot be held by spaCy's ner and is dropped",
+        "annotate one piece, or the whole stretch",
     ),
     Check(
         "NER201",
@@ -122,7 +144,7 @@ BY_SLUG = {check.slug: check for check in CHECKS}
 
 def finding(slug: str, split: str, place: object, document: str, detail: str, excerpt: str = "") -> Finding:
     """Make a finding of the check named by its slug."""
-    return Finding(BY_SLUG[slug], split, str(place), document, detail, excerpt)
+    return Finding(BY_SLUG[slug], split, str(place), document, detail, excerpt, BY_SLUG[slug].severity)
 
 
 def excerpt(text: str, start: int, end: int, *, width: int = 40) -> str:

@@ -9,11 +9,8 @@ from spacy.vocab import Vocab
 
 from scripts.checks.catalogue import Finding, excerpt, finding
 from scripts.corpus.ledger import Count
-from scripts.corpus.shards import ShardError, check_shards, place_in_shard, read_manifest, read_shard
+from scripts.corpus.shards import BEGIN, INSIDE, ShardError, check_shards, place_in_shard, read_manifest, read_shard
 from scripts.corpus.tokenizer import load_tokenizer
-
-INSIDE, OUTSIDE, BEGIN = 1, 2, 3
-"""spaCy's ENT_IOB codes; 0 is missing."""
 
 
 def check_split(folder: Path, *, split: str, lang: str, labels: frozenset[str]) -> tuple[Count, list[Finding]]:
@@ -49,9 +46,9 @@ def _check_shard(path: Path, split: str, vocab: Vocab, labels: frozenset[str], c
                 detail = f"token {i} {doc[i].text!r} is I-{doc[i].ent_type_} after {_tag(doc, i - 1)}"
                 yield finding("i-without-b", split, place, document, detail, excerpt(doc.text, doc[i].idx, doc[i].idx + len(doc[i])))
             if illegal:
-                count.add(tokens=len(doc), entities=0)
+                count.add(tokens=len(doc))
                 continue
-            count.add_doc(doc)
+            count.add(tokens=len(doc), labels=[ent.label_ for ent in doc.ents])
             for ent in doc.ents:
                 start, end = ent.start_char, ent.end_char
                 if ent[0].is_space or ent[-1].is_space:

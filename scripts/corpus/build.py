@@ -1,76 +1,247 @@
-"""Build a corpus: read, convert, shard, and keep the ledger."""
+"""Build a corpus: cut the raw files into units, convert them in several processes, and put the splits in place."""
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+import base64
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+import numpy
+
 from scripts.annotations.record import AnnotationError, Record
-from scripts.corpus.convert import to_doc
-from scripts.corpus.files import replace_folder, sha256
+from scripts.annotations.registry import choose_format, items, raw_files
+from scripts.command import UserError
+from scripts.corpus.files import digests, read_json, replace_folder, sha256, write_json
 from scripts.corpus.ledger import Ledger
-from scripts.corpus.shards import ShardWriter
-from scripts.corpus.splits import SPLITS, RawCorpus
-from scripts.corpus.tokenizer import load_tokenizer
+from scripts.corpus.pool import ordered_map
+from scripts.corpus.settings import OnError, Overlaps, Settings
+from scripts.corpus.shards import MANIFEST
+from scripts.corpus.splits import SPLITS, draw_splits, survey_unit
+from scripts.corpus.units import Unit, UnitError, convert_unit, cut_into_units, unit_file
 from scripts.corpus.versions import versions
 
+STAGING = ".new"
+REJECTS = "rejects.jsonl"
+CODE = Path(__file__).resolve().parent.parent
+WORTH_A_WORKER = 4 * 2**20
+"""Bytes of raw files from which a further process pays for its start."""
 
-def build_corpus(raw: RawCorpus, records: Iterable[tuple[str, Record]], folder: Path, *, lang: str) -> dict[str, Ledger]:
-    """Write `folder/{train,dev,test}` from `records`, which is `raw.read()` or a wrapper around it.
+Progress = Callable[[str, int], None]
+"""Told what is being done, and how many bytes of the raw files are done."""
 
-    Everything is written beside the old corpus and takes its place at the end, so an error leaves the old one whole.
-    Returns each split's ledger. Raises AnnotationError on data that cannot be read, on an id used twice in a file and on a
-    split that ends up empty.
+
+@dataclass(frozen=True, slots=True)
+class RawCorpus:
+    """The raw files of each split; a split without files is drawn from train's documents."""
+
+    names: dict[str, str]
+    files: dict[str, list[Path]]
+
+    @classmethod
+    def find(cls, train: str, dev: str, test: str) -> "RawCorpus":
+        """Find the files that command lines name: paths, folders, several with commas between; empty for none."""
+        names = dict(zip(SPLITS, (train, dev, test), strict=True))
+        if not train.strip():
+            raise AnnotationError("no training file is named; set vars.train to a file, a folder or several with commas between")
+        return cls(names, {split: raw_files(name) for split, name in names.items()})
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The splits that take their documents from train's files."""
+        return tuple(split for split in SPLITS if not self.files[split])
+
+    @property
+    def bytes(self) -> int:
+        """The size of all raw files."""
+        return sum(path.stat().st_size for path in chain(*self.files.values()))
+
+    def hashes(self) -> dict[str, list[dict]]:
+        """Return path and SHA-256 of each file of each split."""
+        return {split: [{"path": path.as_posix(), "sha256": sha256(path)} for path in paths] for split, paths in self.files.items()}
+
+
+def build_corpus(
+    raw: RawCorpus, folder: Path, settings: Settings, *, workers: int = 1, progress: Progress = lambda doing, done: None
+) -> dict[str, Ledger]:
+    """Write `folder/{train,dev,test}` and `folder/rejects.jsonl`; return each split's ledger.
+
+    Everything is written to `folder/.new` and takes the old corpus's place at the end. A build that was interrupted
+    goes on from the units that are complete there, if raw files, settings, code and versions are the same; the result
+    is the same byte by byte, whatever `workers` is and however often it was interrupted.
+
+    Raises AnnotationError on data that cannot be read (unless `settings.on_error` is `reject`), on an id used twice in
+    a file, on a split that ends up empty and where too much was rejected; UserError where the disk is full or a process
+    dies. The old corpus stays whole.
     """
-    tokenizer = load_tokenizer(lang)
-    ledgers = {split: Ledger() for split in SPLITS}
-    ids: dict[tuple[str, str], str] = {}
-    staging = folder / ".new"
-    with ExitStack() as stack:
-        writers = {split: stack.enter_context(ShardWriter(staging / split)) for split in SPLITS}
-        for split, record in records:
-            ledger = ledgers[split]
-            place = f"{record.source} ({record.id})"
-            key = (record.source.path, record.id)
-            if key in ids:
-                raise AnnotationError(f"{place}: the id is used at {ids[key]} too; give each document its own")
-            ids[key] = str(record.source)
-            tokens = None if record.words is None else len(record.words)
-            ledger.stage("raw").add(tokens=tokens, entities=len(record.spans))
-            if record.excluded or not record.text:
-                ledger.lose(record.excluded or "empty text", place, documents=1, entities=len(record.spans))
-                continue
-            doc, losses = to_doc(record, tokenizer)
-            for loss in losses:
-                surface = record.text[loss.span.start : loss.span.end]
-                ledger.lose(loss.code, f"{place}: {surface!r} {loss.span.label}: {loss.detail}", entities=1)
-            ledger.stage("corpus").add_doc(doc)
-            writers[split].add(doc)
-        for split, ledger in ledgers.items():
-            if not ledger.stage("corpus").documents:
-                raise AnnotationError(f"the {split} split has no document; {_remedy(raw, split)}")
-            ledger.check("raw", "corpus")
-            writers[split].write_manifest(_identity(raw, split, lang) | {"ledger": ledger.as_json()})
+    staging = folder / STAGING
+    sources = raw.hashes()
+    identity = {"sources": sources, "settings": settings.as_json(), "versions": versions(("python", "spacy"))}
+    build = hashlib.sha256(json.dumps([identity, _code()], sort_keys=True).encode()).hexdigest()
+    state = staging / "build.json"
+    if not state.exists() or read_json(state) != {"build": build}:
+        shutil.rmtree(staging, ignore_errors=True)
+        write_json(state, {"build": build})
+    try:
+        plan = _plan(raw, staging, settings, workers, progress) if raw.drawn else None
+        units = _convert(raw, plan, staging, settings, workers, progress)
+        _require_own_ids(staging, units, settings)
+        ledgers = _finish(raw, staging, units, identity, settings)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(f"{folder}: the disk is full; make room and run the same command again: it continues where it stopped") from None
     for split in SPLITS:
-        replace_folder(staging / split, folder / split)
-    staging.rmdir()
+        if (staging / split).exists():
+            replace_folder(staging / split, folder / split)
+    (staging / REJECTS).replace(folder / REJECTS)
+    shutil.rmtree(staging)
     return ledgers
 
 
-def _identity(raw: RawCorpus, split: str, lang: str) -> dict:
-    path = raw.files[split] or raw.files["train"]
-    return {
-        "split": split,
-        "source": {"path": path.as_posix(), "sha256": sha256(path), "drawn_from_train": raw.files[split] is None},
-        "format": str(raw.format),
-        "lang": lang,
-        "seed": raw.seed,
-        "versions": {name: version for name, version in versions().items() if name in ("python", "spacy")},
-    }
+def _code() -> dict[str, str]:
+    """Hash the code that a corpus depends on."""
+    return {package: str(sorted(digests(CODE / package, "*.py").items())) for package in ("annotations", "corpus")}
+
+
+def _plan(raw: RawCorpus, staging: Path, settings: Settings, workers: int, progress: Progress) -> list[bytes]:
+    """Draw the splits that have no files, or read what was drawn before an interruption."""
+    path = staging / "plan.json"
+    if path.exists():
+        return [base64.b64decode(unit) for unit in read_json(path)["units"]]
+    before = 0
+
+    def calls() -> Iterator[tuple[Unit, Settings]]:
+        for unit in cut_into_units({"train": raw.files["train"]}, settings):
+            progress("looking through train", before + unit.read)
+            yield unit, settings
+
+    surveys = (_checked(survey) for survey in ordered_map(survey_unit, calls(), workers=workers))
+    units = draw_splits(surveys, ("train", *raw.drawn), settings.seed, staging)
+    write_json(path, {"units": [base64.b64encode(unit).decode("ascii") for unit in units]})
+    return units
+
+
+def _convert(raw: RawCorpus, plan: list[bytes] | None, staging: Path, settings: Settings, workers: int, progress: Progress) -> int:
+    """Convert all units that are not complete yet; return how many there are in all."""
+    total = 0
+    done = dict.fromkeys(chain(*raw.files.values()), 0)
+
+    def calls() -> Iterator[tuple]:
+        nonlocal total
+        for unit in cut_into_units(raw.files, settings):
+            total = unit.index + 1
+            done[Path(unit.path)] = unit.read
+            progress("converting", sum(done.values()))
+            if not _is_complete(staging, unit.index):
+                drawn = plan[unit.index] if plan is not None and unit.split == "train" else None
+                yield unit, drawn, ("train", *raw.drawn) if drawn is not None else (unit.split,), staging, settings
+
+    for result in ordered_map(convert_unit, calls(), workers=workers):
+        _checked(result)
+    return total
+
+
+def _is_complete(staging: Path, index: int) -> bool:
+    path = unit_file(staging, index)
+    if not path.exists():
+        return False
+    shards = ((staging / split / shard["name"], shard) for split, shards in read_json(path)["shards"].items() for shard in shards)
+    return all(path.exists() and sha256(path) == shard["sha256"] for path, shard in shards)
+
+
+def _checked(result):
+    """Return a unit's result. Raises AnnotationError where it is an error."""
+    if isinstance(result, UnitError):
+        more = f" (and {result.more} more near it)" if result.more else ""
+        raise AnnotationError(f"{result.message}{more}. To go on without such records set vars.on_error to reject")
+    return result
+
+
+def _require_own_ids(staging: Path, units: int, settings: Settings) -> None:
+    """Raise AnnotationError where two documents of a file have one id: 24 bytes of memory a document."""
+    kind = numpy.dtype([("id", "<u8"), ("line", "<u8")])
+    parts = [numpy.frombuffer(base64.b64decode(read_json(unit_file(staging, i))["ids"]), dtype=kind) for i in range(units)]
+    ids = numpy.concatenate(parts)
+    order = numpy.argsort(ids["id"], kind="stable")
+    again = numpy.flatnonzero(ids["id"][order][1:] == ids["id"][order][:-1])
+    if not len(again):
+        return
+    first, second = sorted(int(ids["line"][order[again[0] + k]]) for k in (0, 1))
+    ends = numpy.cumsum([len(part) for part in parts])
+    file = read_json(unit_file(staging, int(numpy.searchsorted(ends, order[again[0]], side="right"))))["file"]
+    path = file.split(" ", 1)[1]
+    line = (record for record in _readable(Path(path), settings) if record.source.line == first)
+    id = next(line).id
+    raise AnnotationError(f"{path}:{second} ({id}): the id is used at {path}:{first} too; give each document its own")
+
+
+def _readable(path: Path, settings: Settings) -> Iterator[Record]:
+    """Yield the records of a file that can be read."""
+    format = choose_format(path, settings.format)
+    for item, _ in items(path, format, settings.read_options):
+        with suppress(AnnotationError):
+            yield format.read(item)
+
+
+def _finish(raw: RawCorpus, staging: Path, units: int, identity: dict, settings: Settings) -> dict[str, Ledger]:
+    """Add the units up; write rejects and manifests, and check that all is there."""
+    ledgers = {split: Ledger() for split in SPLITS}
+    shards: dict[str, list[dict]] = {split: [] for split in SPLITS}
+    spaces: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
+    with (staging / REJECTS).open("wb") as rejects:
+        for index in range(units):
+            path = unit_file(staging, index)
+            unit = read_json(path)
+            rejects.write(path.with_suffix(".rejects").read_bytes())
+            for split, ledger in unit["ledgers"].items():
+                ledgers[split].merge(Ledger.from_json(ledger))
+                shards[split] += unit["shards"][split]
+                spaces[split] = {kind: spaces[split].get(kind, 0) + count for kind, count in unit["spaces"][split].items()}
+    if settings.on_error is OnError.reject:
+        _require_few_rejects(ledgers.values(), staging / REJECTS, settings)
+    for split, ledger in ledgers.items():
+        ledger.check()
+        count = ledger.stages["sharded"]
+        if not count.documents:
+            raise AnnotationError(f"the {split} split has no document; {_remedy(raw, split)}")
+        own = {"split": split, "sources": identity["sources"][split] or identity["sources"]["train"], "drawn_from_train": split in raw.drawn}
+        counts = {"documents": count.documents, "tokens": count.tokens, "entities": dict(sorted(count.labels.items()))}
+        parts = {"shards": shards[split], "spaces": spaces[split], "ledger": ledger.as_json()}
+        write_json(staging / split / MANIFEST, own | counts | {name: identity[name] for name in ("settings", "versions")} | parts)
+    return ledgers
+
+
+def _require_few_rejects(ledgers: Iterable[Ledger], rejects: Path, settings: Settings) -> None:
+    """Raise AnnotationError where a larger share of documents or entities was rejected than the settings allow."""
+    read = {"documents": 0, "entities": 0}
+    lost = {"documents": 0, "entities": 0}
+    for ledger in ledgers:
+        read["documents"] += ledger.stages["read"].documents
+        read["entities"] += ledger.stages["read"].entities
+        for (_, reason), change in ledger.losses.items():
+            lost["documents"] += change.count.documents if reason == "unreadable" else 0
+            stated = change.count.documents or (reason == "overlap" and settings.overlaps is not Overlaps.error)
+            lost["entities"] += 0 if stated else change.count.entities
+    for what in ("documents", "entities"):
+        if lost[what] > settings.max_reject_rate * read[what]:
+            raise AnnotationError(
+                f"{lost[what]:,} of {read[what]:,} {what} ({100 * lost[what] / read[what]:.1f} %) cannot be used, more than max_reject_rate "
+                f"allows ({100 * settings.max_reject_rate:g} %); {rejects} says why: mend the data, or raise vars.max_reject_rate"
+            )
 
 
 def _remedy(raw: RawCorpus, split: str) -> str:
-    missing = [name for name, path in raw.files.items() if path is None]
-    if missing:
-        variables = ", ".join(f"vars.{name}" for name in missing)
-        return f"too few different texts are in {raw.files['train']} to hold some out; add documents, or set {variables} to a file"
-    return f"every document of {raw.files[split]} was left out; see the file's answers and texts"
+    if raw.drawn:
+        variables = ", ".join(f"vars.{name}" for name in raw.drawn)
+        return f"too few different documents are in {raw.names['train']} to hold some out; add some, or set {variables} to a file"
+    return f"every document of {raw.names[split]} was left out; see its answers and texts"
+
+
+def choose_workers(raw: RawCorpus, cores: int) -> int:
+    """Return how many processes are worth starting: a process for every few MB of raw files, up to one a core."""
+    return max(1, min(cores, raw.bytes // WORTH_A_WORKER))

@@ -7,14 +7,15 @@ import shutil
 from pathlib import Path
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write to a temporary name in the same folder, flush to disk, then rename."""
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write to a temporary name in the same folder, flush to disk (unless not `durable`), then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     part.replace(path)
 
 

@@ -3,8 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from spacy.tokens import Doc
+STAGES = ("read", "aligned", "sharded")
+"""Counted in the raw files, after spans were put on tokens, and in what the shards hold."""
+PLACES = 5
+"""So many places of each reason stand in the manifest; corpus/rejects.jsonl has them all."""
 
 
 class LedgerError(RuntimeError):
@@ -13,77 +17,119 @@ class LedgerError(RuntimeError):
 
 @dataclass(slots=True)
 class Count:
-    """Documents, tokens and entities of one stage. `tokens` is None where raw text has none yet."""
+    """Documents, tokens and entities. `tokens` is None where raw text has none yet."""
 
     documents: int = 0
     tokens: int | None = 0
-    entities: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
 
-    def add(self, *, tokens: int | None, entities: int) -> None:
-        """Count one document."""
-        self.documents += 1
+    @property
+    def entities(self) -> int:
+        """Entities of all labels."""
+        return self.labels.total()
+
+    def add(self, *, tokens: int | None, labels: Iterable[str] = (), documents: int = 1) -> None:
+        """Count one document with its tokens and its entities' labels."""
+        self.documents += documents
         self.tokens = None if tokens is None or self.tokens is None else self.tokens + tokens
-        self.entities += entities
+        if labels:
+            self.labels.update(labels)
 
-    def add_doc(self, doc: Doc) -> None:
-        """Count one spaCy document."""
-        self.add(tokens=len(doc), entities=len(doc.ents))
+    def plus(self, other: "Count", sign: int = 1) -> "Count":
+        """Return the sum of two counts (or, with sign −1, the difference)."""
+        tokens = None if self.tokens is None or other.tokens is None else self.tokens + sign * other.tokens
+        labels = Counter({label: self.labels[label] + sign * other.labels[label] for label in self.labels | other.labels})
+        return Count(self.documents + sign * other.documents, tokens, Counter({label: n for label, n in labels.items() if n}))
 
     def as_json(self) -> dict:
         """Return the count as plain data."""
-        return {"documents": self.documents, "tokens": self.tokens, "entities": self.entities}
+        return {"documents": self.documents, "tokens": self.tokens, "entities": self.entities, "labels": dict(sorted(self.labels.items()))}
+
+    @classmethod
+    def from_json(cls, data: dict) -> "Count":
+        """Read what `as_json` made."""
+        return cls(data["documents"], data["tokens"], Counter(data["labels"]))
+
+
+def count_docs(docs: Iterable) -> Count:
+    """Count spaCy documents."""
+    count = Count()
+    for doc in docs:
+        count.add(tokens=len(doc), labels=[ent.label_ for ent in doc.ents])
+    return count
+
+
+@dataclass(slots=True)
+class Change:
+    """What one reason takes away between two stages (or, for documents that were cut in pieces, adds)."""
+
+    count: Count = field(default_factory=Count)
+    places: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Counts of a split at each stage, in order, and what was lost between them and why."""
+    """Counts of a split at each stage, and by stage and reason what was lost, added or mended on the way there.
 
-    stages: dict[str, Count] = field(default_factory=dict)
-    lost_documents: Counter[str] = field(default_factory=Counter)
-    lost_entities: Counter[str] = field(default_factory=Counter)
-    places: dict[str, list[str]] = field(default_factory=dict)
+    A loss is what did not reach the stage, an addition what is new there; a mend changed a span and lost nothing.
+    """
 
-    def stage(self, name: str) -> Count:
-        """Return the count of a stage, made at first use."""
-        return self.stages.setdefault(name, Count())
+    stages: dict[str, Count] = field(default_factory=lambda: {stage: Count() for stage in STAGES})
+    losses: dict[tuple[str, str], Change] = field(default_factory=dict)
+    additions: dict[tuple[str, str], Change] = field(default_factory=dict)
+    mends: dict[tuple[str, str], Change] = field(default_factory=dict)
 
-    def lose(self, reason: str, place: str, *, documents: int = 0, entities: int = 0) -> None:
-        """Record a loss with its reason and where it happened."""
-        self.lost_documents[reason] += documents
-        self.lost_entities[reason] += entities
-        self.places.setdefault(reason, []).append(place)
+    def note(self, kind: str, stage: str, reason: str, place: str, *, documents: int = 0, tokens: int | None = 0, labels: Iterable[str] = ()) -> None:
+        """Note under `losses`, `additions` or `mends` what happened on the way to a stage, why and where."""
+        change = getattr(self, kind).setdefault((stage, reason), Change())
+        change.count.add(documents=documents, tokens=tokens, labels=labels)
+        if len(change.places) < PLACES:
+            change.places.append(place)
 
-    def check(self, before: str, after: str) -> None:
-        """Raise LedgerError unless `before` less the losses is `after`; tokens count where both have them and no document was lost."""
-        first, last = self.stages[before], self.stages[after]
-        documents = first.documents - self.lost_documents.total()
-        entities = first.entities - self.lost_entities.total()
-        same_tokens = self.lost_documents.total() or first.tokens is None or first.tokens == last.tokens
-        if (documents, entities) != (last.documents, last.entities) or not same_tokens:
-            raise LedgerError(
-                f"the ledger does not balance: {before} {first} less the losses should leave {documents} documents and "
-                f"{entities} entities, but {after} has {last}; please report this with the data that shows it"
-            )
+    def merge(self, other: "Ledger") -> None:
+        """Add another part's numbers to this one's."""
+        for stage in STAGES:
+            self.stages[stage] = self.stages[stage].plus(other.stages[stage])
+        for kind in ("losses", "additions", "mends"):
+            for key, change in getattr(other, kind).items():
+                mine = getattr(self, kind).setdefault(key, Change())
+                mine.count = mine.count.plus(change.count)
+                mine.places = (mine.places + change.places)[:PLACES]
+
+    def check(self) -> None:
+        """Raise LedgerError unless each stage less its losses, with its additions, is the next.
+
+        Tokens are compared from where they are known: raw text has none.
+        """
+        for before, after in pairwise(STAGES):
+            expected = self.stages[before]
+            for sign, changes in ((-1, self.losses), (1, self.additions)):
+                for (stage, _), change in changes.items():
+                    expected = expected.plus(change.count, sign) if stage == after else expected
+            found = self.stages[after]
+            same_tokens = expected.tokens is None or expected.tokens == found.tokens
+            if expected.documents != found.documents or expected.labels != +found.labels or not same_tokens:
+                raise LedgerError(
+                    f"the ledger does not balance: {before} with its changes should leave {expected.as_json()}, "
+                    f"but {after} has {found.as_json()}; please report this with the data that shows it"
+                )
 
     def as_json(self) -> dict:
-        """Return the ledger as plain data."""
-        return {
-            "stages": {name: count.as_json() for name, count in self.stages.items()},
-            "losses": [
-                {
-                    "reason": reason,
-                    "documents": self.lost_documents[reason],
-                    "entities": self.lost_entities[reason],
-                    "places": self.places[reason],
-                }
-                for reason in sorted(self.places)
-            ],
+        """Return the ledger as plain data: the stages' counts, and a list each of losses, additions and mends."""
+        changes = {
+            kind: [
+                {"stage": stage, "reason": reason} | change.count.as_json() | {"places": change.places}
+                for (stage, reason), change in sorted(getattr(self, kind).items())
+            ]
+            for kind in ("losses", "additions", "mends")
         }
+        return {"stages": {stage: count.as_json() for stage, count in self.stages.items()}} | changes
 
-
-def count_docs(docs: Iterable[Doc]) -> Count:
-    """Count documents, tokens and entities."""
-    count = Count()
-    for doc in docs:
-        count.add_doc(doc)
-    return count
+    @classmethod
+    def from_json(cls, data: dict) -> "Ledger":
+        """Read what `as_json` made."""
+        changes = {
+            kind: {(c["stage"], c["reason"]): Change(Count.from_json(c), list(c["places"])) for c in data[kind]}
+            for kind in ("losses", "additions", "mends")
+        }
+        return cls(stages={stage: Count.from_json(count) for stage, count in data["stages"].items()}, **changes)

@@ -1,97 +1,152 @@
-"""Shards of 100 documents and the manifest that makes them a corpus."""
+"""Shards of up to 100 documents and the manifest that makes them a corpus."""
 
 import hashlib
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
-
-from spacy.tokens import Doc, DocBin
-from spacy.vocab import Vocab
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.command import UserError
-from scripts.corpus.files import read_json, sha256, write_bytes, write_json
+from scripts.corpus.files import read_json, sha256, write_bytes
+from scripts.corpus.ledger import Count
+
+if TYPE_CHECKING:  # imported where they are used: the process that leads a build does without spaCy
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
+
+    from scripts.corpus.convert import Tokens
 
 DOCS_PER_SHARD = 100
 MANIFEST = "manifest.json"
 VALIDATED = "validated.json"
 """Beside the manifest: how many errors validation found in this split, and the hash of the manifest it saw."""
-ATTRS = ("ENT_IOB", "ENT_TYPE", "SENT_START")
+INSIDE, OUTSIDE, BEGIN = 1, 2, 3
+"""spaCy's ENT_IOB codes; 0 is missing."""
+COMPRESSION = 1
+"""zlib's level: a third of the time of the usual 6, and a tenth more bytes."""
+
+
+PLACES = "ner_template.places"
+"""Where a shard keeps where its documents come from. DocBin ignores it, and so reads 100 documents in 6 ms: with its own
+`user_data` it takes 105, because it asks spaCy's registry for unpackers anew for each document."""
 
 
 class ShardError(UserError):
     """A shard or manifest that is missing, damaged or not what the manifest says."""
 
 
-def shard_name(index: int) -> str:
-    """Return the file name of a shard; sorting by name is sorting by index."""
-    return f"{index:05d}.spacy"
+class Document(NamedTuple):
+    """Tokens `start` to `end` (exclusive) of a converted record, as one document.
+
+    line: of the raw file. keep_tokens: the data's own tokens, which spaCy must not replace by its tokeniser's.
+    """
+
+    tokens: "Tokens"
+    start: int
+    end: int
+    id: str
+    line: int
+    keep_tokens: bool
 
 
 class ShardWriter:
-    """Write documents of one split as shards of `DOCS_PER_SHARD`; only the last may be smaller.
+    """Write one unit's documents of one split as shards; only the unit's last may have fewer than DOCS_PER_SHARD.
 
-    Use as a context manager and call `write_manifest` inside it when all documents are added: a folder without a
-    manifest is not a corpus.
+    Shards are called by unit and number, so that their names sort in the order of the raw data whichever is
+    written first. Call `close` when all documents are added; `shards` then lists what was written, and `count` what is in it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, unit: int, source: str) -> None:
         self.folder = folder
+        self.unit = unit
+        self.source = source
         self.shards: list[dict] = []
-        self.labels: Counter[str] = Counter()
-        self._pending: list[Doc] = []
+        self.count = Count()
+        self._pending: list[Document] = []
 
-    def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return self
-
-    def __exit__(self, kind, error, trace) -> None:
-        if kind is None and not (self.folder / MANIFEST).exists():
-            raise RuntimeError(f"{self.folder}: closed without a manifest; call write_manifest first")
-
-    def add(self, doc: Doc) -> None:
+    def add(self, document: Document) -> None:
         """Add one document; every hundredth writes a shard."""
-        self._pending.append(doc)
-        self.labels.update(ent.label_ for ent in doc.ents)
+        self._pending.append(document)
         if len(self._pending) == DOCS_PER_SHARD:
-            self._write_shard()
+            self._write()
 
-    def write_manifest(self, extra: dict) -> None:
-        """Write the last shard, then the manifest with the counts, the shards' hashes and `extra`."""
+    def close(self) -> None:
+        """Write the last shard."""
         if self._pending:
-            self._write_shard()
-        write_json(
-            self.folder / MANIFEST,
-            {
-                "documents": sum(shard["documents"] for shard in self.shards),
-                "tokens": sum(shard["tokens"] for shard in self.shards),
-                "entities": dict(sorted(self.labels.items())),
-                "shards": self.shards,
-                **extra,
-            },
-        )
+            self._write()
 
-    def _write_shard(self) -> None:
-        data = DocBin(attrs=ATTRS, docs=self._pending, store_user_data=True).to_bytes()
-        name = shard_name(len(self.shards))
-        write_bytes(self.folder / name, data)
-        self.shards.append(
-            {
-                "name": name,
-                "documents": len(self._pending),
-                "tokens": sum(len(doc) for doc in self._pending),
-                "entities": sum(len(doc.ents) for doc in self._pending),
-                "sha256": hashlib.sha256(data).hexdigest(),
-            }
-        )
-        self._pending = []
+    def _write(self) -> None:
+        data, count = encode(self._pending, self.source)
+        name = f"{self.unit:05d}-{len(self.shards):02d}.spacy"
+        write_bytes(self.folder / name, data, durable=False)  # a build that goes on checks the SHA-256
+        sizes = {"documents": count.documents, "tokens": count.tokens, "entities": count.entities}
+        self.shards.append({"name": name} | sizes | {"sha256": hashlib.sha256(data).hexdigest()})
+        self.count = self.count.plus(count)
+        self._pending.clear()
+
+
+def encode(documents: list[Document], source: str) -> tuple[bytes, Count]:
+    """Make the bytes of a DocBin; return them with a count of what is in them.
+
+    What `DocBin.add` and `to_bytes` do, without a Doc: 35 µs a document of 57 tokens where these take 215
+    (spacy/tokens/_serialize.py). Documents that keep their tokens are stored with unknown spaces, so that spaCy trains
+    on these tokens; their spaces stay beside id and line.
+    """
+    import numpy
+    import srsly
+    from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH, SENT_START
+
+    sentences_known = any(document.tokens.sent_starts is not None for document in documents)
+    attrs = [ORTH, *sorted((ENT_IOB, ENT_TYPE, SENT_START) if sentences_known else (ENT_IOB, ENT_TYPE))]
+    lengths = [document.end - document.start for document in documents]
+    table = numpy.zeros((sum(lengths), len(attrs)), dtype=numpy.uint64)
+    table[:, 0] = numpy.concatenate([d.tokens.orths[d.start : d.end] for d in documents])
+    spaces = numpy.concatenate([d.tokens.spaces[d.start : d.end] for d in documents]).astype(bool)
+    iob, types = table[:, attrs.index(ENT_IOB)], table[:, attrs.index(ENT_TYPE)]
+    iob[:] = OUTSIDE
+    strings = documents[0].tokens.strings
+    labels: dict[str, int] = {}
+    first, size, label = [], [], []  # of each entity: its first token in the table, its tokens, its label
+    base = 0
+    for (tokens, start, end, *_), length in zip(documents, lengths, strict=True):
+        for i, j, name in tokens.ents:
+            if start <= i and j <= end:
+                first.append(base + i - start)
+                size.append(j - i)
+                label.append(labels[name] if name in labels else labels.setdefault(name, strings.add(name)))
+        if tokens.sent_starts is not None:
+            begins = numpy.where(tokens.sent_starts[start:end], 1, -1).astype(numpy.int64)
+            table[base : base + length, attrs.index(SENT_START)] = begins.view(numpy.uint64)
+        base += length
+    if first:
+        sizes = numpy.array(size)
+        inside = numpy.repeat(numpy.array(first) - numpy.cumsum(sizes) + sizes, sizes) + numpy.arange(sizes.sum())
+        iob[inside], types[inside] = INSIDE, numpy.repeat(numpy.array(label, dtype=numpy.uint64), sizes)
+        iob[first] = BEGIN
+    kept = [d.tokens.spaces[d.start : d.end].astype(bool).tobytes() if d.keep_tokens else None for d in documents]
+    message = {
+        "version": "0.1",
+        "attrs": attrs,
+        "tokens": table.tobytes(),
+        "spaces": spaces.tobytes(),
+        "lengths": numpy.array(lengths, dtype=numpy.int32).tobytes(),
+        "strings": [strings[orth] for orth in numpy.unique(table[:, 0]).tolist()] + sorted(labels),
+        "cats": [{}] * len(documents),
+        "flags": [{"has_unknown_spaces": document.keep_tokens} for document in documents],
+        "span_groups": [b""] * len(documents),
+        PLACES: {"source": source, "ids": [d.id for d in documents], "lines": [d.line for d in documents], "spaces": kept},
+    }
+    begun, counts = numpy.unique(types[iob == BEGIN], return_counts=True)
+    counted = Counter({strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)})
+    return zlib.compress(srsly.msgpack_dumps(message), COMPRESSION), Count(len(documents), len(table), counted)
 
 
 def read_manifest(folder: Path) -> dict:
     """Read a split's manifest. Raises ShardError where there is none."""
     path = folder / MANIFEST
     if not path.exists():
-        raise ShardError(f"{path}: no such file, so this is not a complete corpus; run: python -m spacy project run preprocess")
+        raise ShardError(f"{path}: no such file, so {folder} is not a complete corpus; run: python -m spacy project run preprocess")
     return read_json(path)
 
 
@@ -123,16 +178,27 @@ def require_validated(folder: Path) -> None:
 REBUILD = "build the corpus again: python -m spacy project run preprocess . --force"
 
 
-def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """Yield a shard's documents. Raises ShardError where it cannot be read."""
+def read_shard(path: Path, vocab: "Vocab") -> "Iterator[Doc]":
+    """Yield a shard's documents. `doc.user_data` has their id and source and, where they keep their own tokens, `spaces`:
+    a byte a token, 1 where a space follows. Raises ShardError where it cannot be read.
+    """
+    import srsly
+    from spacy.tokens import DocBin
+
     try:
-        docs = DocBin().from_disk(path).get_docs(vocab)
-        yield from docs
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        data = path.read_bytes()
+        places = srsly.msgpack_loads(zlib.decompress(data)).get(PLACES)
+        for index, doc in enumerate(DocBin().from_bytes(data).get_docs(vocab)):
+            if places is not None:
+                doc.user_data |= {"id": places["ids"][index], "source": f"{places['source']}:{places['lines'][index]}"}
+                if places["spaces"][index] is not None:
+                    doc.user_data["spaces"] = places["spaces"][index]
+            yield doc
+    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zlib.error) as error:
         raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}") from error
 
 
-def place_in_shard(doc: Doc, path: Path, index: int) -> str:
+def place_in_shard(doc: "Doc", path: Path, index: int) -> str:
     """Name a document: its raw file and line where the shard knows them, its id, and its place in the shard."""
     known = " ".join(str(doc.user_data[key]) for key in ("source", "id") if key in doc.user_data)
     return f"{path.as_posix()}#{index}" + (f" ({known})" if known else "")

@@ -1,77 +1,111 @@
-"""Which record belongs to which split."""
+"""Which document belongs to which split, where dev or test have no files of their own."""
 
 import hashlib
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.annotations.formats import Format, read_records
-from scripts.annotations.record import Record
+import numpy
+
+from scripts.annotations.record import AnnotationError
+from scripts.corpus.duplicates import Groups, join_equal, join_near, signatures
+from scripts.corpus.settings import OnError, Settings
+from scripts.corpus.units import Unit, UnitError
 
 SPLITS = ("train", "dev", "test")
 HELD_OUT = 0.1
-"""Share of the training documents that goes to dev, and as much to test, where they have no file of their own."""
+"""Share of the training documents that goes to each split without a file."""
 
 
 @dataclass(frozen=True, slots=True)
-class RawCorpus:
-    """The raw files of a corpus and how to read them. A split without a file is taken from train's.
+class Survey:
+    """What a unit's documents are, one value each: a hash of what decides the split, of the group (0: none), labels, signature."""
 
-    Documents are drawn by a hash of seed and text, so that each stays in its split when others are added, and equal
-    texts stay together. Where no document falls into a tenth (small corpora), the next one is taken.
+    keys: array
+    groups: array
+    labels: list[tuple[str, ...]]
+    signatures: bytes
+
+
+def survey_unit(unit: Unit, settings: Settings) -> Survey | UnitError:
+    """Look at a unit's documents before they are drawn. Records that cannot be read count as empty ones."""
+    keys, groups, labels, texts, errors = array("Q"), array("Q"), [], [], []
+    for item, record in unit.records(settings):
+        if isinstance(record, AnnotationError):
+            errors.append(str(record))
+            key, group, names, text = str(item.source), None, (), ""
+        else:
+            key, group, text = record.key, record.group, record.text
+            names = tuple(sorted({span.label for span in record.spans}))
+        keys.append(_hash(settings.seed, key))
+        groups.append(0 if group is None else _hash(0, group))
+        labels.append(names)
+        texts.append(text or key)
+    if errors and settings.on_error is OnError.stop:
+        return UnitError(errors[0], len(errors) - 1)
+    return Survey(keys, groups, labels, signatures(texts).tobytes())
+
+
+@dataclass(slots=True)
+class Draw:
+    """Draws documents for the splits one after the other; a later document never changes where an earlier one went.
+
+    A document goes where the hash of its key says (a tenth to each split without files), unless one of its labels is
+    still missing in some splits: then to the split that lacks most of its labels. So each label is in every split
+    as soon as enough documents have it.
     """
 
-    files: dict[str, Path | None]
-    format: Format = Format.auto
-    sentences_per_doc: int = 0
+    splits: tuple[str, ...]
     seed: int = 0
+    _seen: dict[str, set[str]] = field(default_factory=dict)
+    _exceptions: dict[int, str] = field(default_factory=dict)
 
-    def read(self) -> Iterator[tuple[str, Record]]:
-        """Yield each record with its split, file by file. Train is read twice where another split is drawn from it."""
-        ranges = self._ranges()
-        for split, path in self.files.items():
-            if path is None:
-                continue
-            for record in self._records(path):
-                share = self._share(record) if split == "train" and ranges else None
-                drawn = (name for name, (low, high) in ranges.items() if share is not None and low <= share < high)
-                yield next(drawn, split), record
-
-    def line_counts(self) -> dict[str, int]:
-        """Count the lines of each raw file, by its path as records name it."""
-        counts = {}
-        for path in self.files.values():
-            if path is not None and path.is_file():
-                with path.open("rb") as file:
-                    counts[path.as_posix()] = sum(1 for _ in file)
-        return counts
-
-    def _records(self, path: Path) -> Iterator[Record]:
-        return read_records(path, self.format, sentences_per_doc=self.sentences_per_doc)
-
-    def _ranges(self) -> dict[str, tuple[float, float]]:
-        """Return the range of shares that belongs to each split without a file."""
-        missing = [split for split in SPLITS if self.files[split] is None]
-        if not missing:
-            return {}
-        shares = sorted({self._share(record) for record in self._records(self.files["train"]) if not record.excluded})
-        ranges: dict[str, tuple[float, float]] = {}
-        low = 0.0
-        for split in missing:
-            nearest = next((share for share in shares if share >= low), low)
-            high = max(low + HELD_OUT, math.nextafter(nearest, math.inf))
-            ranges[split] = (low, high)
-            low = high
-        return ranges
-
-    def _share(self, record: Record) -> float:
-        """Return a number in [0, 1) that is the same for the same seed and text."""
-        digest = hashlib.sha256(f"{self.seed}\n{record.text}".encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:6], "big") / 2**48
+    def take(self, key: int, labels: Iterable[str]) -> str:
+        """Return the split of a document, given the hash of its key and its labels. Equal keys go together."""
+        names = ("", *labels)  # "" is lacking where a split has no document at all
+        split = self._exceptions.get(key)
+        if split is None:
+            share = key / 2**64
+            split = next((name for i, name in enumerate(self.splits[1:], start=1) if share < i * HELD_OUT), self.splits[0])
+            lacking = {name: sum(name not in self._seen.get(label, ()) for label in names) for name in self.splits}
+            if any(lacking.values()):
+                best = max(self.splits, key=lambda name: (lacking[name], _hash(self.seed, f"{key} {name}")))
+                if best != split:
+                    split = self._exceptions[key] = best
+        for label in names:
+            self._seen.setdefault(label, set()).add(split)
+        return split
 
 
-def raw_corpus(train: str, dev: str, test: str, *, format: str, sentences_per_doc: int, seed: int) -> RawCorpus:
-    """Make a RawCorpus from paths as a command line gives them; an empty path means none."""
-    files = {split: Path(name) if name else None for split, name in zip(SPLITS, (train, dev, test), strict=True)}
-    return RawCorpus(files, format=Format(format), sentences_per_doc=sentences_per_doc, seed=seed)
+def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path) -> list[bytes]:
+    """Return for each unit, one byte a document, the index in `splits` of where it goes.
+
+    Documents of a group, and exact or near duplicates, stay together: they follow the first of them.
+    """
+    keys, groups_of, labels, sizes = array("Q"), array("Q"), [], []
+    path = folder / "signatures"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    with path.open("wb") as file:
+        for survey in surveys:
+            keys += survey.keys
+            groups_of += survey.groups
+            labels += [known.setdefault(names, names) for names in survey.labels]
+            sizes.append(len(survey.keys))
+            file.write(survey.signatures)
+    groups = Groups(len(keys))
+    named = numpy.flatnonzero(numpy.array(groups_of, dtype=numpy.uint64))
+    join_equal(groups, numpy.array(groups_of, dtype=numpy.uint64), named)
+    join_equal(groups, numpy.array(keys, dtype=numpy.uint64))
+    join_near(groups, path, len(keys))
+    path.unlink()
+    draw = Draw(splits, seed)
+    drawn = bytes(splits.index(draw.take(keys[groups.first(i)], labels[i])) for i in range(len(keys)))
+    ends = numpy.cumsum(sizes, dtype=numpy.int64).tolist()
+    return [drawn[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+
+def _hash(seed: int, text: str) -> int:
+    """Return 64 bits that are the same for the same seed and text, on every machine."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}\n{text}".encode("utf-8", "replace"), digest_size=8).digest(), "big")

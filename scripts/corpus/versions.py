@@ -6,6 +6,6 @@ from importlib import metadata
 PACKAGES = ("spacy", "thinc", "spacy-transformers", "transformers", "torch", "numpy", "weasel", "wandb")
 
 
-def versions() -> dict[str, str]:
-    """Map each name to its installed version."""
-    return {"python": platform.python_version()} | {package: metadata.version(package) for package in PACKAGES}
+def versions(packages: tuple[str, ...] = ("python", *PACKAGES)) -> dict[str, str]:
+    """Map each name to its installed version; `python` is Python itself."""
+    return {name: platform.python_version() if name == "python" else metadata.version(name) for name in packages}

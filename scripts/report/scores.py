@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from spacy.language import Language
 from spacy.scorer import PRFScore
 from spacy.tokens import Doc
+from spacy.tokens import Span as DocSpan
 
 SPEED_RUNS = 3
 
@@ -45,15 +46,12 @@ def score_entities(pairs: Iterable[tuple[set[Entity], set[Entity]]]) -> Scores:
 
 def score_gold_tokens(nlp: Language, gold: list[Doc]) -> Scores:
     """Score the pipeline when it is given the gold tokens, as spaCy's own evaluation does on token-level data."""
-    copies = (Doc(nlp.vocab, words=[t.text for t in doc], spaces=_spaces(doc)) for doc in gold)
+    copies = (Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc]) for doc in gold)
     return score_entities(zip(predict(nlp, copies), map(entities, gold), strict=True))
 
 
 def score_raw_text(nlp: Language, gold: list[Doc]) -> Scores:
-    """Score the pipeline as it is used: it gets the text and finds the tokens itself.
-
-    Where the data gave tokens without their spaces, the text is the tokens with a space after each.
-    """
+    """Score the pipeline as it is used: it gets the text and finds the tokens itself."""
     return score_entities(zip(predict(nlp, (doc.text for doc in gold)), map(entities, gold), strict=True))
 
 
@@ -89,8 +87,17 @@ def count_parameters(nlp: Language) -> int:
     return total
 
 
-def _spaces(doc: Doc) -> list[bool] | None:
-    return None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc]
+def with_spaces(doc: Doc) -> Doc:
+    """Return a document read from a shard with the text that its own tokens and their spaces make, entities kept.
+
+    Token-level documents are stored with unknown spaces, so that training keeps their tokens (see scripts/corpus/shards.py).
+    """
+    spaces = doc.user_data.get("spaces")
+    if spaces is None:
+        return doc
+    made = Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(flag) for flag in spaces], user_data=doc.user_data)
+    made.ents = [DocSpan(made, ent.start, ent.end, label=ent.label) for ent in doc.ents]
+    return made
 
 
 def _numbers(score: PRFScore) -> dict[str, float]:

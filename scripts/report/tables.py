@@ -44,22 +44,35 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
     ]
 
 
-def ledger_rows(splits: dict[str, dict], validated: dict[str, dict], variants: dict[str, dict]) -> list[Row]:
-    """Return what was counted at each stage: documents, tokens and entities, from raw files to the trainers and the test."""
+LEDGER_COLUMNS = ("split and stage", "documents", "tokens", "entities")
+
+
+def ledger_rows(splits: dict[str, dict], validated: dict[str, dict] | None = None, variants: dict[str, dict] | None = None) -> list[Row]:
+    """Return what was counted at each stage: documents, tokens and entities, from raw files to the trainers and the test.
+
+    splits: each split's manifest. validated, variants: counts of validation and each variant's scores.json, where there are any.
+    """
     rows = []
     for split, manifest in splits.items():
-        stages = dict(manifest["ledger"]["stages"])
-        stages["validated"] = validated[split]
-        if split == "train":
-            stages |= {f"trainer of {name}": report["training"]["trainer"] for name, report in variants.items()}
-        if split == "test":
-            stages |= {f"test of {name}": report["test"] for name, report in variants.items()}
+        ledger = manifest["ledger"]
+        stages = dict(ledger["stages"])
+        if validated:
+            stages["validated"] = validated[split]
+        for name, report in (variants or {}).items():
+            if split == "train":
+                stages[f"trainer of {name}"] = report["training"]["trainer"]
+            if split == "test":
+                stages[f"test of {name}"] = report["test"]
         for stage, count in stages.items():
-            rows.append(Row(f"{split}: {stage}", tuple("–" if n is None else f"{n:,}" for n in count.values())))
-            if stage == "raw":
-                for loss in manifest["ledger"]["losses"]:
-                    rows.append(Row(f"  less: {loss['reason']}", (f"−{loss['documents']:,}", "", f"−{loss['entities']:,}")))
+            for kind, sign in (("losses", "−"), ("additions", "+"), ("mends", "")):
+                rows += [_change(change, sign) for change in ledger[kind] if change["stage"] == stage]
+            rows.append(Row(f"{split}: {stage}", tuple("–" if count[what] is None else f"{count[what]:,}" for what in LEDGER_COLUMNS[1:])))
     return rows
+
+
+def _change(change: dict, sign: str) -> Row:
+    numbers = (f"{sign}{change[what]:,}" if change[what] else "" for what in LEDGER_COLUMNS[1:])
+    return Row(f"  {dict({'−': 'less', '+': 'more'}).get(sign, 'mended')}: {change['reason']}", tuple(numbers))
 
 
 def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:

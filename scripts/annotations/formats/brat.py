@@ -1,0 +1,67 @@
+"""brat standoff: a text in `x.txt`, its annotations in `x.ann` beside it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
+from scripts.annotations.record import AnnotationError, Fault, Record, Source, Span
+from scripts.annotations.registry import Item, ReadOptions, reads
+
+ENTITY = re.compile(r"T\S+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
+
+
+def looks_like_brat(head: bytes) -> bool:
+    """Tell whether the first line is a text-bound annotation, an event, a relation, an attribute or a note."""
+    line = head.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
+    return bool(ENTITY.fullmatch(line) or re.match(r"(?:[EAMN]\d+|R\d+|#\d+|\*)\t\S+", line))
+
+
+def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
+    """Yield the annotations' file as one document, with its text before it and a NUL between."""
+    text = file.path.with_suffix(".txt")
+    if not text.is_file():
+        raise AnnotationError(f"{text}: no such file; the annotations in {file.path} want their text beside them")
+    with RawFile(text) as other:
+        yield 1, other.read(MAX_DOCUMENT_BYTES + 1) + b"\0" + file.read(MAX_DOCUMENT_BYTES + 1)
+
+
+@reads(
+    "brat",
+    title="brat standoff: `x.ann` beside `x.txt`; of entities in several pieces each is reported and left out",
+    example="T1⇥PERSON 0 3⇥Ana⏎",
+    endings=(".ann",),
+    recognise=looks_like_brat,
+    split=whole_file,
+)
+def read_brat(item: Item) -> Record:
+    """Read one document: text-bound annotations (T…) are its entities; relations, events, attributes and notes do not count.
+
+    Offsets count characters of the text as it stands in the file. Raises AnnotationError, naming the line, on a
+    T-line that cannot be read.
+    """
+    raw_text, _, raw_annotations = item.data.partition(b"\0")
+    text = Item(raw_text, Source(item.source.path.removesuffix(".ann") + ".txt", 1), None, item.options).text().removeprefix("\ufeff")
+    annotations = Item(raw_annotations, item.source, None, item.options).text().removeprefix("\ufeff")
+    spans: list[Span] = []
+    faults: list[Fault] = []
+    for number, line in enumerate(annotations.split("\n"), start=1):
+        if not line.startswith("T"):
+            continue
+        source = Source(item.source.path, number)
+        match = ENTITY.fullmatch(line.removesuffix("\r"))
+        if match is None:
+            raise AnnotationError(f"{source}: {line[:80]!r} is no entity; write T1⇥LABEL START END⇥TEXT")
+        label, pieces, quoted = match.groups()
+        numbers = [int(number) for number in re.findall(r"\d{1,18}", pieces)]
+        span = Span(numbers[0], numbers[-1], label)
+        if len(numbers) > 2:
+            faults.append(Fault("discontinuous", source, f"{(quoted or '')[:80]!r} has pieces at {pieces}", span))
+        elif quoted is not None and quoted.split() != text[span.start : span.end].split():
+            detail = f"the line says {quoted[:60]!r}, but characters {pieces.replace(' ', '–')} are {text[span.start : span.end][:60]!r}"
+            faults.append(Fault("other-text", source, detail, span))
+        else:
+            spans.append(span)
+    group = item.source.path if item.options.group_by == "file" else None
+    id = item.source.path.removesuffix(".ann")
+    return Record(id=id, text=text, spans=tuple(spans), source=item.source, group=group, faults=tuple(faults))

@@ -1,0 +1,74 @@
+"""spaCy's own `.spacy` files (DocBin), made by `spacy convert` or another program."""
+
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from scripts.annotations.raw_file import RawFile
+from scripts.annotations.record import AnnotationError, Fault, Record, Span, made_id
+from scripts.annotations.registry import Item, ReadOptions, reads
+from scripts.annotations.tags import Tag, decode
+from scripts.annotations.words import words_record
+
+
+def looks_like_docbin(head: bytes) -> bool:
+    """Tell whether a file is zlib-packed msgpack that begins with DocBin's keys."""
+    try:
+        return b"version" in zlib.decompressobj().decompress(head, 64)
+    except zlib.error:
+        return False
+
+
+def split_docs(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, int]]:
+    """Yield the number of each document, from 1. DocBin is no stream: the file is held in memory while it is read."""
+    yield from ((number, number) for number in range(1, len(_docs(str(file.path))) + 1))
+
+
+@lru_cache(maxsize=1)
+def _docs(path: str) -> list:
+    """Read all documents of a file; a worker asks for one file's documents one after the other."""
+    import spacy
+    from spacy.tokens import DocBin
+
+    try:
+        return list(DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab))
+    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, AttributeError) as error:
+        raise AnnotationError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})") from None
+
+
+@reads(
+    "docbin",
+    title="spaCy's `.spacy` files (DocBin)",
+    example="(binary)",
+    endings=(".spacy",),
+    recognise=looks_like_docbin,
+    split=split_docs,
+)
+def read_docbin(item: Item) -> Record:
+    """Read one document. Where it knows its spaces it is taken as text with spans, as spaCy's trainer takes it; else as tokens.
+
+    Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
+    """
+    from spacy.attrs import ENT_IOB
+
+    doc = _docs(item.source.path)[item.data - 1]
+    prefixes = ["IIOB"[iob] for iob in doc.to_array([ENT_IOB])]  # 0, missing, has no type
+    tags = [
+        Tag("O", "") if prefix == "O" or not token.ent_type_ else Tag(prefix, token.ent_type_) for prefix, token in zip(prefixes, doc, strict=True)
+    ]
+    entities, wrong = decode(tags, "IOB2")
+    faults = [Fault("i-without-b", item.source, f"token {token} {doc[token].text!r}: {detail}") for token, detail in wrong]
+    own = doc.user_data.get("id")
+    id = made_id(item.source) if own is None else str(own)
+    group = item.source.path if item.options.group_by == "file" else None
+    if not doc.has_unknown_spaces:
+        spans = tuple(Span(doc[start].idx, doc[end - 1].idx + len(doc[end - 1]), label) for start, end, label in entities)
+        return Record(id=id, text=doc.text, spans=spans, source=item.source, group=group, faults=tuple(faults))
+    words = [token.text for token in doc]
+    known = doc.has_annotation("SENT_START")
+    starts = [i for i, token in enumerate(doc) if i == 0 or (known and token.is_sent_start)]
+    sentences = []
+    for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
+        sentences.append((words[start:end], None, [(s - start, e - start, label) for s, e, label in entities if start <= s < end]))
+    return words_record(item.source, sentences, lang=item.options.lang, id=id, group=group, faults=faults, sentences_known=known)

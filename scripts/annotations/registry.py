@@ -1,0 +1,157 @@
+"""The formats that raw annotations may have: what each is called, how it is told apart and how it is read."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile, find_files
+from scripts.annotations.record import AnnotationError, Record, Source
+
+HEAD_BYTES = 64 * 1024
+"""How much of a file a format may look at to recognise it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the user may say about raw files. See the variables of the same names in project.yml."""
+
+    lang: str = "en"
+    group_by: str = "group"
+    sentences_per_doc: int = 0
+    columns: str = ""
+
+
+class Item(NamedTuple):
+    """One document as it stands in its file.
+
+    data: what the format's `split` yielded, bytes of text as a rule.
+    layout: what the format's `prepare` found out about the whole file, or None.
+    """
+
+    data: Any
+    source: Source
+    layout: Any
+    options: ReadOptions
+
+    def checked_data(self) -> bytes:
+        """Return the data. Raises AnnotationError where it is too long."""
+        if len(self.data) > MAX_DOCUMENT_BYTES:
+            raise AnnotationError(f"{self.source}: the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {self.data[:60]!r}…; split it")
+        return self.data
+
+    def text(self) -> str:
+        """Return the data as text. Raises AnnotationError where it is too long, not UTF-8 or holds a NUL."""
+        data = self.checked_data()
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = self.source.line + data.count(b"\n", 0, error.start)
+            column = error.start - data.rfind(b"\n", 0, error.start)
+            raise AnnotationError(
+                f"{self.source.path}:{line}: byte {column} of the line is not UTF-8 ({error.reason}); save the file as UTF-8"
+            ) from None
+        if "\0" in text:
+            line = self.source.line + text.count("\n", 0, text.index("\0"))
+            raise AnnotationError(f"{self.source.path}:{line}: holds a NUL character, which is no text; delete it")
+        return text
+
+
+def each_line(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
+    """Split a file into lines that are not blank, each one document."""
+    return ((number, line) for number, line in file.lines() if not line.isspace())
+
+
+def no_layout(file: RawFile, options: ReadOptions) -> None:
+    """Find out nothing beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A way to write annotations.
+
+    name: as vars.format has it.
+    title, example: the row of the README's table.
+    endings: of the files that are taken from a folder.
+    recognise: tells from the first bytes (unpacked) whether a file is of this format.
+    prepare: looks through the opened file before it is split; what it returns travels with each item.
+    split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
+    read: makes a Record of an Item, or raises AnnotationError; it runs in several processes.
+    """
+
+    name: str
+    title: str
+    example: str
+    endings: tuple[str, ...]
+    recognise: Callable[[bytes], bool]
+    read: Callable[[Item], Record]
+    prepare: Callable[[RawFile, ReadOptions], Any] = no_layout
+    split: Callable[[RawFile, Any, ReadOptions], Iterator[tuple[int, Any]]] = each_line
+
+
+FORMATS: dict[str, Format] = {}
+
+
+def reads(name: str, **details) -> Callable[[Callable[[Item], Record]], Callable[[Item], Record]]:
+    """Register the decorated function as the reader of a format; `details` are the other fields of Format."""
+
+    def register(read: Callable[[Item], Record]) -> Callable[[Item], Record]:
+        if name in FORMATS:
+            raise ValueError(f"two formats are called {name!r}: {FORMATS[name].read.__module__} and {read.__module__}")
+        FORMATS[name] = Format(name=name, read=read, **details)
+        return read
+
+    return register
+
+
+@cache
+def formats() -> dict[str, Format]:
+    """Return all formats by name, sorted: every module in scripts/annotations/formats may register some."""
+    package = importlib.import_module("scripts.annotations.formats")
+    for module in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
+        importlib.import_module(f"{package.__name__}.{module}")
+    return dict(sorted(FORMATS.items()))
+
+
+def raw_files(names: str) -> list[Path]:
+    """Return the files that a path, several with commas between, or a folder stand for."""
+    return find_files(names, {ending for format in formats().values() for ending in format.endings})
+
+
+def choose_format(path: Path, name: str = "auto") -> Format:
+    """Return the named format, or for `auto` the one that recognises the file's first bytes.
+
+    Raises AnnotationError where no format has the name or recognises the file, and where the file is empty.
+    """
+    known = formats()
+    if name != "auto":
+        if name not in known:
+            raise AnnotationError(f"no format is called {name!r}; choose auto or one of {', '.join(known)} (vars.format)")
+        return known[name]
+    with RawFile(path) as file:
+        head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")
+    if not head.strip():
+        raise AnnotationError(f"{path}: is empty; write one document at least, or leave the variable empty")
+    for format in known.values():
+        if format.recognise(head):
+            return format
+    raise AnnotationError(f"{path}: begins with {head[:60]!r}, which is none of the formats {', '.join(known)}; see the README, or set vars.format")
+
+
+def items(path: Path, format: Format, options: ReadOptions) -> Iterator[tuple[Item, int]]:
+    """Yield a file's documents as they stand in it, each with the bytes of the file read so far."""
+    with RawFile(path) as file:
+        layout = format.prepare(file, options)
+    with RawFile(path) as file:
+        for line, data in format.split(file, layout, options):
+            yield Item(data, Source(path.as_posix(), line), layout, options), file.position
+
+
+def read_records(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Iterator[Record]:
+    """Yield the records of one file. Raises AnnotationError at the first that cannot be read."""
+    format = choose_format(path, name)
+    for item, _ in items(path, format, options or ReadOptions()):
+        yield format.read(item)

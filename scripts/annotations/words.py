@@ -1,0 +1,96 @@
+"""Records from tokens: rebuild the spaces between words that token-level data does not give."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import accumulate
+
+from scripts.annotations.record import Fault, Record, Source, Span, made_id
+
+NO_SPACES = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
+"""Languages that write words without spaces between them."""
+SPACE_BEFORE = {"fr": frozenset(";:!?»")}
+"""Punctuation that has a space before it, by language."""
+CLOSING = frozenset(".,;:!?)]}%…”’»›")
+OPENING = frozenset("([{“‘«‹¿¡$£€#@")
+CLITICS = frozenset({"n't", "n’t", "'s", "'re", "'ve", "'ll", "'d", "'m", "’s", "’re", "’ve", "’ll", "’d", "’m"})
+ELIDING = frozenset({"fr", "it", "ca"})
+"""Languages where a word that ends in an apostrophe joins the next (l'été)."""
+
+
+def rebuild_spaces(words: Sequence[str], lang: str) -> list[bool]:
+    """Say after which words a space stands, by the habits of punctuation: no space before `.` or after `(`.
+
+    Straight quotes open and close in turn. No space follows the last word.
+    """
+    spaces = []
+    quote_open = False
+    after = False  # whether the word before lets a space follow
+    for i, word in enumerate(words):
+        if word == '"':
+            joins_left, joins_right = quote_open, not quote_open
+            quote_open = not quote_open
+        else:
+            joins_left, joins_right = _habits(word, lang)
+        if i:
+            spaces.append(after and not joins_left)
+        after = not joins_right
+    return [*spaces, False]
+
+
+@lru_cache(maxsize=65_536)
+def _habits(word: str, lang: str) -> tuple[bool, bool]:
+    """Say whether a word joins the one before it, and the one after."""
+    if lang in NO_SPACES and not word.isascii():
+        return True, True
+    spaced = SPACE_BEFORE.get(lang, frozenset())
+    closes = word[0] in CLOSING and word[0] not in spaced and not word[1:2].isalnum()
+    smiles = len(word) > 1 and word[0] in ":;"
+    opens = word[-1] in OPENING and (word[-1] in "$£€" or not word[0].isalnum()) and not ("«" in word and "»" in spaced)
+    elides = lang in ELIDING and len(word) < 7 and word[-1] in "'’"
+    return (closes and not smiles) or word.lower() in CLITICS, opens or elides
+
+
+def words_record(
+    source: Source,
+    sentences: Iterable[tuple[Sequence[str], Sequence[bool] | None, Sequence[tuple[int, int, str]]]],
+    *,
+    lang: str,
+    id: str | None = None,
+    group: str | None = None,
+    faults: Sequence[Fault] = (),
+    sentences_known: bool = True,
+) -> Record:
+    """Make a record from sentences: words, a flag a word for the space after it (or None), entities as token ranges.
+
+    Where a sentence has no flags its spaces are rebuilt; between sentences stands a space, but in languages without.
+    """
+    words: list[str] = []
+    spaces: list[bool] = []
+    sent_starts: list[bool] = []
+    ranges: list[tuple[int, int, str]] = []
+    given = True
+    for sentence, flags, entities in sentences:
+        base = len(words)
+        words += sentence
+        if flags is None:
+            given = False
+            flags = rebuild_spaces(sentence, lang)
+            flags[-1] = lang not in NO_SPACES
+        spaces += flags
+        sent_starts += [True, *[False] * (len(sentence) - 1)]
+        ranges += [(start + base, end + base, label) for start, end, label in entities]
+    if not given:
+        spaces[-1] = False
+    starts = list(accumulate((len(word) + space for word, space in zip(words, spaces, strict=True)), initial=0))
+    return Record(
+        id=made_id(source) if id is None else id,
+        text="".join([word + " " if space else word for word, space in zip(words, spaces, strict=True)]),
+        spans=tuple([Span(starts[start], starts[end - 1] + len(words[end - 1]), label) for start, end, label in ranges]),
+        source=source,
+        words=tuple(words),
+        spaces=tuple(spaces),
+        spaces_given=given,
+        sent_starts=tuple(sent_starts) if sentences_known else None,
+        group=group,
+        faults=tuple(faults),
+    )

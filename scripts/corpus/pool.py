@@ -1,0 +1,71 @@
+"""Run one function over many arguments in several processes, in order, with little waiting."""
+
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from scripts.command import UserError
+
+Result = TypeVar("Result")
+WAITING = 2
+"""Calls that each process may have waiting: enough to keep it busy, and few enough to bound the memory."""
+
+
+def without_torch() -> None:
+    """Keep spaCy from importing torch in this process: 1.0 s and 94 MB instead of 3.2 s and 270 MB.
+
+    Call it before spaCy is imported, in processes that do not train or predict.
+    """
+    sys.modules.setdefault("torch", None)
+
+
+def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, workers: int) -> Iterator[Result]:
+    """Yield `function(*arguments)` for each call, in the calls' order; `calls` is read little ahead of the results.
+
+    With one worker everything runs in this process. Others are spawned, import spaCy without torch, leave Ctrl-C to
+    this process, and end when it does, however it ends.
+    Raises what the function raises, and UserError where a process dies.
+    """
+    if workers == 1:
+        for arguments in calls:
+            yield function(*arguments)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+    waiting: deque[Future] = deque()
+    try:
+        for arguments in calls:
+            waiting.append(pool.submit(function, *arguments))
+            if len(waiting) > WAITING * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process died, perhaps for want of memory; run the same command again: it continues where it stopped (see --workers)"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start() -> None:
+    """Set a worker up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    without_torch()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.freeze()
+    gc.set_threshold(50_000)  # much is made and little of it goes in circles: 5 % less time
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)  # the process that would take the results is gone
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,249 @@
+"""Units: runs of raw documents that are read, converted and written together, whatever process does it."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.annotations.record import AnnotationError, Record, Source, Span
+from scripts.annotations.registry import Item, choose_format, formats, items
+from scripts.corpus.files import write_bytes, write_json
+from scripts.corpus.ledger import Ledger
+from scripts.corpus.settings import OnError, Settings
+from scripts.corpus.shards import Document, ShardWriter
+
+if TYPE_CHECKING:  # imported where they are used: the process that leads a build does without spaCy
+    from scripts.corpus.convert import Note, Tokens
+    from scripts.corpus.tokenizer import Tokeniser
+
+UNIT_DOCUMENTS = 2000
+UNIT_BYTES = 4 * 2**20
+"""A unit ends with the document that reaches one of these: small enough to hold in memory, large enough to be worth sending."""
+EXCERPT = 100
+"""Characters on each side of a span, in rejects.jsonl."""
+LARGEST_EXCERPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Some of a raw file's documents, as they stand in it. `read` is how far into the file (in bytes) they reach."""
+
+    index: int
+    split: str
+    path: str
+    format: str
+    layout: Any
+    lines: list[int]
+    data: list[Any]
+    read: int
+
+    def items(self, settings: Settings) -> Iterator[Item]:
+        """Yield the documents as their format's reader wants them."""
+        options = settings.read_options
+        for line, data in zip(self.lines, self.data, strict=True):
+            yield Item(data, Source(self.path, line), self.layout, options)
+
+    def records(self, settings: Settings) -> Iterator[tuple[Item, Record | AnnotationError]]:
+        """Yield each document with its record, or with the error where it cannot be read."""
+        read = formats()[self.format].read
+        for item in self.items(settings):
+            try:
+                yield item, read(item)
+            except AnnotationError as error:
+                yield item, error
+
+
+def cut_into_units(files: dict[str, list[Path]], settings: Settings) -> Iterator[Unit]:
+    """Cut raw files into units: no unit holds documents of two files, and the cuts depend on the files alone.
+
+    Raises AnnotationError where a file cannot be read or holds no document.
+    """
+    index = 0
+    for split, paths in files.items():
+        for path in paths:
+            format = choose_format(path, settings.format)
+            lines: list[int] = []
+            data: list[Any] = []
+            size, layout, read, first = 0, None, 0, index
+            for item, read in items(path, format, settings.read_options):
+                layout = item.layout
+                lines.append(item.source.line)
+                data.append(item.data)
+                size += len(item.data) if isinstance(item.data, bytes) else 0
+                if len(lines) == UNIT_DOCUMENTS or size >= UNIT_BYTES:
+                    yield Unit(index, split, path.as_posix(), format.name, layout, lines, data, read)
+                    index, lines, data, size = index + 1, [], [], 0
+            if lines:
+                yield Unit(index, split, path.as_posix(), format.name, layout, lines, data, read)
+                index += 1
+            if index == first:
+                raise AnnotationError(f"{path}: holds no document; write one, or leave the variable empty")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitError:
+    """The first record of a unit that could not be read, and how many more there are."""
+
+    message: str
+    more: int
+
+
+def unit_file(folder: Path, index: int) -> Path:
+    """Return the file whose existence says that a unit is complete."""
+    return folder / "units" / f"{index:05d}.json"
+
+
+def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder: Path, settings: Settings) -> UnitError | None:
+    """Convert a unit's documents; write their shards, rejects and, last, the JSON file that says so.
+
+    plan: for each document the index in `splits` of where it goes; None: all go to the unit's split.
+    Returns an error, and writes nothing more, where a record cannot be read and `settings.on_error` is `stop`.
+    Raises AnnotationError on an id that is used twice.
+    """
+    from scripts.corpus.convert import tokenise
+
+    tokenizer = _tokeniser(settings.lang)
+    parts = {split: _Part(split, ShardWriter(folder / split, unit.index, unit.path), tokenizer, settings) for split in splits}
+    file = f"{unit.split} {unit.path}"
+    records = list(unit.records(settings))
+    errors = [str(record) for _, record in records if isinstance(record, AnnotationError)]
+    if errors and settings.on_error is OnError.stop:
+        return UnitError(errors[0], len(errors) - 1)
+    ids = _check_ids(unit, [record for _, record in records if isinstance(record, Record)])
+    # step by step for all records: half as slow again where each takes all steps at once, for the sake of the CPU's caches
+    tokens = [tokenise(record, tokenizer) if isinstance(record, Record) and not record.excluded else None for _, record in records]
+    for i, ((item, record), own) in enumerate(zip(records, tokens, strict=True)):
+        part = parts[splits[plan[i]] if plan is not None else unit.split]
+        if isinstance(record, AnnotationError):
+            part.reject_unreadable(item, str(record))
+        else:
+            part.add(record, own)
+    for part in parts.values():
+        part.close()
+    path = unit_file(folder, unit.index)
+    rejects = [json.dumps(reject, ensure_ascii=False) + "\n" for part in parts.values() for reject in part.rejects]
+    write_bytes(path.with_suffix(".rejects"), "".join(rejects).encode("utf-8", "replace"))
+    write_json(
+        path,
+        {
+            "file": file,
+            "shards": {split: part.writer.shards for split, part in parts.items()},
+            "ledgers": {split: part.ledger.as_json() for split, part in parts.items()},
+            "spaces": {split: part.spaces for split, part in parts.items()},
+            "ids": base64.b64encode(ids).decode("ascii"),
+        },
+    )
+    return None
+
+
+def _check_ids(unit: Unit, records: list[Record]) -> bytes:
+    """Return a hash of each record's id and its line, 16 bytes. Raises AnnotationError where two have one id."""
+    lines: dict[str, int] = {}
+    file = f"{unit.split} {unit.path}"
+    for record in records:
+        line = lines.setdefault(record.id, record.source.line)
+        if line != record.source.line:
+            raise AnnotationError(f"{record.source} ({record.id}): the id is used at {unit.path}:{line} too; give each document its own")
+    return b"".join([id_hash(file, id) + line.to_bytes(8, "little") for id, line in lines.items()])
+
+
+class _Part:
+    """What one unit gives to one split: documents for the shards, the ledger of them, and rejects."""
+
+    def __init__(self, split: str, writer: ShardWriter, tokenizer: "Tokeniser", settings: Settings) -> None:
+        self.split = split
+        self.writer = writer
+        self.ledger = Ledger()
+        self.rejects: list[dict] = []
+        self.spaces = {"original": 0, "given": 0, "rebuilt": 0}
+        self._tokenizer = tokenizer
+        self._settings = settings
+        self._read: list[str] = []  # labels of the entities read and aligned, counted when all are there
+        self._aligned: list[str] = []
+
+    def reject_unreadable(self, item: Item, error: str) -> None:
+        """Count and keep a document that could not be read."""
+        self.ledger.stages["read"].add(tokens=0, labels=())
+        self.ledger.note("losses", "aligned", "unreadable", str(item.source), documents=1)
+        self.rejects.append({"split": self.split, "source": str(item.source), "reason": "unreadable", "detail": error, "text": _raw_text(item)})
+
+    def add(self, record: Record, tokens: "Tokens | None") -> None:
+        """Align a record with its tokens and give its documents to the writer; what does not come along goes to ledger and rejects."""
+        from scripts.corpus.convert import align, cut
+
+        labels = [span.label for span in record.spans]
+        if record.faults:
+            labels += [fault.span.label for fault in record.faults if fault.span is not None]
+        known_tokens = None if record.words is None else len(record.words)
+        self.ledger.stages["read"].add(tokens=known_tokens)
+        self._read += labels
+        if tokens is None or not record.text:
+            reason = record.excluded or "empty text"
+            place = f"{record.source} ({record.id})"
+            self.ledger.note("losses", "aligned", reason, place, documents=1, tokens=known_tokens, labels=labels)
+            self.rejects.append({"split": self.split, "source": str(record.source), "id": record.id, "reason": reason, "text": record.text})
+            return
+        losses, mends = align(record, tokens, self._settings)
+        if losses or mends:
+            self._note(record, losses, mends)
+        for fault in record.faults:
+            if fault.span is None:
+                self.ledger.note("mends", "aligned", fault.code, f"{fault.source} ({record.id}): {fault.detail}")
+        self.ledger.stages["aligned"].add(tokens=len(tokens.ends))
+        self._aligned += [label for _, _, label in tokens.ents]
+        self.spaces["original" if record.words is None else "given" if record.spaces_given else "rebuilt"] += 1
+        pieces = cut(tokens, self._settings.max_tokens, self._tokenizer)
+        if len(pieces) > 1:
+            detail = f"{record.source} ({record.id}): {len(tokens.ends):,} tokens in {len(pieces)} pieces"
+            self.ledger.note("additions", "sharded", "cut", detail, documents=len(pieces) - 1)
+        for number, (start, end) in enumerate(pieces, start=1):
+            id = record.id if len(pieces) == 1 else f"{record.id}#{number}"
+            self.writer.add(Document(tokens, start, end, id, record.source.line, keep_tokens=record.words is not None))
+
+    def close(self) -> None:
+        """Write what is left, and see that the ledger balances."""
+        self.writer.close()
+        self.ledger.stages["read"].labels.update(self._read)
+        self.ledger.stages["aligned"].labels.update(self._aligned)
+        self.ledger.stages["sharded"] = self.writer.count
+        self.ledger.check()
+
+    def _note(self, record: Record, losses: "list[Note]", mends: "list[Note]") -> None:
+        for kind, notes in (("losses", losses), ("mends", mends)):
+            for note in notes:
+                surface = record.text[max(0, note.span.start) : max(0, note.span.end)]
+                detail = f"{surface[:80]!r} {note.span.label} ({note.span.start}–{note.span.end}): {note.detail}"
+                self.ledger.note(kind, "aligned", note.code, f"{record.source} ({record.id}): {detail}", labels=[note.span.label])
+                if kind == "losses":
+                    where = {"split": self.split, "source": str(record.source), "id": record.id}
+                    span = note.span._asdict() | {"text": surface}
+                    self.rejects.append(where | {"reason": note.code, "detail": note.detail, "span": span, "text": _excerpt(record.text, note.span)})
+
+
+def id_hash(file: str, id: str) -> bytes:
+    """Return 8 bytes that stand for an id within its file."""
+    return hashlib.blake2b(f"{file}\n{id}".encode("utf-8", "replace"), digest_size=8).digest()
+
+
+def _raw_text(item: Item) -> str:
+    text = item.data.decode("utf-8", "backslashreplace") if isinstance(item.data, bytes) else str(item.data)
+    return text if len(text) <= LARGEST_EXCERPT else text[:LARGEST_EXCERPT] + "…"
+
+
+def _excerpt(text: str, span: Span) -> str:
+    return text[max(0, span.start - EXCERPT) : max(0, min(span.end, span.start + LARGEST_EXCERPT) + EXCERPT)]
+
+
+_tokenisers: "dict[str, Tokeniser]" = {}
+
+
+def _tokeniser(lang: str) -> "Tokeniser":
+    """Return this process's tokeniser of a language, a new one where it is full."""
+    from scripts.corpus.tokenizer import Tokeniser
+
+    if lang not in _tokenisers or _tokenisers[lang].is_full:
+        _tokenisers[lang] = Tokeniser(lang)
+    return _tokenisers[lang]
