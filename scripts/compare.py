@@ -3,9 +3,6 @@
 python -m scripts.compare training/cpu training/gpu
 """
 
-import datetime
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +12,7 @@ from scripts.command import UserError, console, run
 from scripts.corpus.files import read_json, sha256, write_json, write_text
 from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.splits import SPLITS
-from scripts.machine import physical_cores
+from scripts.machine import describe
 from scripts.report.chart import bar_chart, measures
 from scripts.report.tables import LEDGER_COLUMNS, as_markdown, as_rich, comparison, ledger_rows
 
@@ -39,7 +36,7 @@ def main(
     write_json(
         output / "summary.json",
         {
-            "machine": machine(),
+            "machine": describe(),
             "variants": variants,
             "ledger": {split: manifest["ledger"] for split, manifest in manifests.items()},
             "validated": validated,
@@ -60,17 +57,6 @@ NOTE = (
     "Speeds are medians, memory is the process's peak. One seed: differences of a point or two may be chance."
 )
 NO_SPACES = " The data gave tokens without their spaces, so the raw text was put together by the habits of punctuation."
-
-
-def machine() -> dict:
-    """Say where and when this was measured."""
-    return {
-        "date": datetime.date.today().isoformat(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": physical_cores(),
-        "python": platform.python_version(),
-        "spacy": metadata.version("spacy"),
-    }
 
 
 def _scores(folder: Path, corpus: Path) -> dict:

@@ -1,6 +1,9 @@
 """The machine this runs on."""
 
+import datetime
 import os
+import platform
+from importlib import metadata
 
 import psutil
 
@@ -10,3 +13,14 @@ def physical_cores() -> int:
     physical = psutil.cpu_count(logical=False) or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(physical, allowed))
+
+
+def describe() -> dict:
+    """Say where and when this was measured."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": physical_cores(),
+        "python": platform.python_version(),
+        "spacy": metadata.version("spacy"),
+    }

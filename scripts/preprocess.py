@@ -53,7 +53,6 @@ def main(
         sentences_per_doc=sentences_per_doc,
         columns=columns,
     )
-    without_torch()
     raw = RawCorpus.find(train, dev, test)
     if (output / STAGING).exists():
         console.print(f"{output / STAGING} holds an unfinished build; what fits is used")
@@ -74,4 +73,5 @@ def main(
 
 
 if __name__ == "__main__":
+    without_torch()
     run(main)

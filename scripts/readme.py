@@ -1,4 +1,4 @@
-"""Put the last report and the project's documentation into README.md.
+"""Put the last report and benchmark, the formats and the project's documentation into README.md.
 
 python -m scripts.readme     # after: python -m spacy project run all
 """
@@ -10,28 +10,43 @@ from typing import Annotated
 import typer
 from weasel.cli.document import project_document
 
+from scripts.annotations.registry import formats
 from scripts.command import UserError, console, run
 from scripts.corpus.files import read_json, write_text
 from scripts.report.chart import bar_chart, measures
 from scripts.report.tables import as_markdown, comparison
 
-MARK = "<!-- comparison: made by `python -m scripts.readme`, {} -->"
+MARK = "<!-- {name}: made by `python -m scripts.readme`, {edge} -->"
+BENCHMARK = Path("training") / "benchmark" / "preprocessing.md"
 
 
 def main(
     root: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
     picture: Annotated[Path, typer.Option(help="Where the chart goes, from the project's folder.")] = Path("assets/readme/comparison.svg"),
 ) -> None:
-    """Put the last report and the project's documentation into README.md."""
+    """Put the last report, the last benchmark (if there is one), the formats and the project's documentation into README.md."""
     path = root / "training" / "report" / "summary.json"
     if not path.exists():
         raise UserError(f"{path}: no such file; run: python -m spacy project run all")
     summary = read_json(path)
     readme = root / "README.md"
     write_text(root / picture, bar_chart(list(summary["variants"]), measures(summary["variants"])))
-    write_text(readme, insert(readme.read_text(encoding="utf-8"), section(summary)))
+    text = insert(readme.read_text(encoding="utf-8"), "comparison", section(summary))
+    text = insert(text, "formats", formats_table())
+    if (root / BENCHMARK).exists():
+        text = insert(text, "benchmark", (root / BENCHMARK).read_text(encoding="utf-8"))
+    write_text(readme, text)
     project_document(root, readme, no_emoji=True)
     console.print(f"{readme} and {root / picture}: written")
+
+
+def formats_table() -> str:
+    """Return the formats of raw annotations as a Markdown table."""
+    lines = ["| `format` | what | looks like | taken from folders |", "| --- | --- | --- | --- |"]
+    for format in formats().values():
+        endings = ", ".join(f"`{ending}`" for ending in format.endings)
+        lines.append(f"| `{format.name}` | {format.title} | `{format.example}` | {endings} |")
+    return "\n".join(lines) + "\n"
 
 
 def section(summary: dict) -> str:
@@ -42,11 +57,11 @@ def section(summary: dict) -> str:
     return f"Measured on {machine['date']}: {where}.\n\n{table}"
 
 
-def insert(text: str, content: str) -> str:
-    """Replace what stands between the two marks. Raises UserError where they are missing."""
-    start, end = MARK.format("start"), MARK.format("end")
+def insert(text: str, name: str, content: str) -> str:
+    """Replace what stands between the two marks of a name. Raises UserError where they are missing."""
+    start, end = (MARK.format(name=name, edge=edge) for edge in ("start", "end"))
     if start not in text or end not in text:
-        raise UserError(f"README.md: the marks {start} and {end} are missing; put them where the comparison shall stand")
+        raise UserError(f"README.md: the marks {start} and {end} are missing; put them where the {name} shall stand")
     return re.sub(re.escape(start) + ".*" + re.escape(end), lambda _: f"{start}\n{content}{end}", text, flags=re.DOTALL)
 
 

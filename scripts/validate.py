@@ -12,10 +12,9 @@ import typer
 from rich.table import Table
 
 from scripts.checks.catalogue import CHECKS, Finding, Severity
-from scripts.checks.raw import check_labels, check_units
-from scripts.checks.shards import check_split
 from scripts.command import UserError, console, progress_bar, run
 from scripts.corpus.files import sha256, write_json
+from scripts.corpus.pool import without_torch
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import MANIFEST, VALIDATED, read_manifest
 from scripts.corpus.splits import SPLITS
@@ -29,21 +28,24 @@ def main(
     corpus: Annotated[Path, typer.Option(help="The corpus folder; validation.json is written there.")] = Path("corpus"),
 ) -> None:
     """Check the shards of all three splits, and the raw annotations that they were made from; exit with 1 on errors."""
+    from scripts.checks.raw import check_labels, check_records
+    from scripts.checks.shards import check_split
+
     manifests = {split: read_manifest(corpus / split) for split in SPLITS}
     settings = Settings.from_json(manifests["train"]["settings"])
     files = raw_files_of(manifests)
     allowed = frozenset(label.strip() for label in labels.split(",") if label.strip())
     with progress_bar(unit="bytes") as bar:
-        done = dict.fromkeys(chain(*files.values()), 0)
-        task = bar.add_task("checking raw documents", total=sum(path.stat().st_size for path in done))
+        done: dict[tuple[str, str], int] = {}
+        task = bar.add_task("checking raw documents", total=sum(path.stat().st_size for path in chain(*files.values())))
 
-        def units():
+        def records():
             for unit in cut_into_units(files, settings):
-                yield unit
-                done[Path(unit.path)] = unit.read
+                yield from ((unit.split, item.source, record) for item, record in unit.records(settings))
+                done.update({(unit.split, piece.path): piece.read for piece in unit.pieces})
                 bar.update(task, completed=sum(done.values()))
 
-        findings = list(check_units(units(), settings, allowed))
+        findings = list(check_records(records(), settings, allowed))
     with progress_bar() as bar:
         counts = {}
         for split in bar.track(SPLITS, description="checking shards"):
@@ -115,4 +117,5 @@ def show(findings: list[Finding]) -> None:
 
 
 if __name__ == "__main__":
+    without_torch()
     run(main)

@@ -1,5 +1,6 @@
 """Small corpora and pipelines for tests."""
 
+import json
 from pathlib import Path
 
 import spacy
@@ -8,8 +9,11 @@ from spacy.tokens import Doc, DocBin, Span
 
 from scripts.annotations.record import Record, Source
 from scripts.annotations.record import Span as CharSpan
-from scripts.corpus.build import build_corpus
-from scripts.corpus.splits import raw_corpus
+from scripts.corpus.build import REJECTS, RawCorpus, build_corpus
+from scripts.corpus.ledger import Ledger
+from scripts.corpus.settings import Settings
+from scripts.corpus.shards import read_manifest, read_shard
+from scripts.corpus.splits import SPLITS
 
 NAMES = ("Ana", "Bo", "Cy", "Di", "Ed", "Flo")
 
@@ -36,6 +40,11 @@ def rows(count: int, *, offset: int = 0) -> list[dict]:
     return result
 
 
+def build(folder: Path, train: Path | str, dev: Path | str = "", test: Path | str = "", *, workers: int = 1, **settings) -> dict[str, Ledger]:
+    """Build a corpus from raw files; dev and test are drawn where they are empty. Return the ledgers."""
+    return build_corpus(RawCorpus.find(str(train), str(dev), str(test)), folder, Settings(**settings), workers=workers)
+
+
 def make_corpus(folder: Path, write_jsonl, *, train: int = 40, dev: int = 10, test: int = 10, planted: list[dict] | None = None) -> Path:
     """Build `folder/corpus` from generated rows; return it. `planted` rows go to the end of train."""
     paths = [
@@ -43,9 +52,29 @@ def make_corpus(folder: Path, write_jsonl, *, train: int = 40, dev: int = 10, te
         write_jsonl("dev.jsonl", rows(dev, offset=1000)),
         write_jsonl("test.jsonl", rows(test, offset=2000)),
     ]
-    raw = raw_corpus(*map(str, paths), format="auto", sentences_per_doc=0, seed=0)
-    build_corpus(raw, raw.read(), folder / "corpus", lang="en")
+    build(folder / "corpus", *paths)
     return folder / "corpus"
+
+
+def read_split(corpus: Path, split: str = "train") -> list[Doc]:
+    """The documents of a split, in order."""
+    vocab = spacy.blank("en").vocab
+    return [doc for shard in read_manifest(corpus / split)["shards"] for doc in read_shard(corpus / split / shard["name"], vocab)]
+
+
+def split_of(corpus: Path) -> dict[str, str]:
+    """The split of each document, by its id."""
+    return {doc.user_data["id"]: split for split in SPLITS for doc in read_split(corpus, split)}
+
+
+def read_rejects(corpus: Path) -> list[dict]:
+    """The rows of rejects.jsonl."""
+    return [json.loads(line) for line in (corpus / REJECTS).read_text(encoding="utf-8").splitlines()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The content of every file below a folder, by its relative path."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def broken_docbin(path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 import pytest
 import spacy
@@ -7,13 +8,17 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from scripts import validate
-from scripts.checks.raw import check_records
+from scripts.annotations.record import AnnotationError, Fault, Source, Span
+from scripts.checks.catalogue import CHECKS
+from scripts.checks.raw import check_labels, check_records
 from scripts.checks.shards import check_split
+from scripts.corpus.ledger import Count
+from scripts.corpus.settings import OnError, Overlaps, Settings
 from tests.make import broken_docbin, make_corpus, record
 
 
-def found(*pairs, labels=frozenset()):
-    return list(check_records(pairs, lang="en", labels=labels))
+def found(*pairs, labels=frozenset(), **settings):
+    return list(check_records(((split, made.source, made) for split, made in pairs), Settings(**settings), labels))
 
 
 def codes(findings):
@@ -28,10 +33,10 @@ def test_the_planted_docbin_is_what_spacy_stumbles_over(tmp_path):
 
 def test_i_without_b_in_a_shard_is_found_and_placed(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
-    broken_docbin(corpus / "train" / "00001.spacy")
+    broken_docbin(corpus / "train" / "99999.spacy")
     _, findings = check_split(corpus / "train", split="train", lang="en", labels=frozenset())
     (finding,) = [finding for finding in findings if finding.check.slug == "i-without-b"]
-    assert finding.place.endswith("train/00001.spacy#0")
+    assert finding.place.endswith("train/99999.spacy#0")
     assert "E093" in finding.check.consequence
     assert "token 2 'Cork' is I-LOC after O" in finding.detail
     assert finding.excerpt == "She saw 【Cork】 harbour ."
@@ -68,8 +73,37 @@ def test_the_same_text_in_two_splits_is_found():
 
 
 def test_labels_on_one_side_only_are_found():
-    findings = found(("train", record("Ana", (0, 3, "PER"))), ("dev", record("Bo", (0, 2, "PERSON"))), ("test", record("Cy", (0, 2, "PER"))))
+    counts = {split: Count(labels=Counter(label)) for split, label in (("train", ["PER"]), ("dev", ["PERSON"]), ("test", ["PER"]))}
+    findings = list(check_labels(counts))
     assert {(finding.check.slug, finding.split) for finding in findings} == {("label-not-in-train", "dev"), ("label-not-held-out", "dev")}
+
+
+def test_a_record_that_cannot_be_read_is_found():
+    source = Source("a.jsonl", 7)
+    (finding,) = check_records([("train", source, AnnotationError("a.jsonl:7: not JSON"))], Settings(), frozenset())
+    assert (finding.check.slug, finding.place, finding.detail, str(finding.severity)) == ("unreadable", "a.jsonl:7", "not JSON", "error")
+
+
+@pytest.mark.parametrize("code", ["other-text", "discontinuous"])
+def test_what_a_reader_could_not_keep_is_found(code):
+    fault = Fault(code, Source("a.jsonl", 1), "why", Span(0, 3, "PER"))
+    assert codes(found(("train", record("Ana ran", faults=(fault,))))) == {code}
+
+
+def test_what_the_settings_accept_is_a_warning():
+    pair = ("train", record("University of Leeds", (0, 19, "ORG"), (14, 19, "ORG"), (0, 3, "ORG")))
+    severities = {
+        name: {finding.check.slug: str(finding.severity) for finding in found(pair, **settings)}
+        for name, settings in (("stop", {}), ("longest", {"overlaps": Overlaps.longest}), ("reject", {"on_error": OnError.reject}))
+    }
+    assert severities["stop"] == {"overlap": "error", "misaligned": "error"}
+    assert severities["longest"] == {"overlap": "warning", "misaligned": "error"}
+    assert severities["reject"] == {"overlap": "warning", "misaligned": "warning"}
+
+
+def test_every_check_has_its_own_code_and_slug_in_order():
+    assert [check.code for check in CHECKS] == sorted({check.code for check in CHECKS})
+    assert len({check.slug for check in CHECKS}) == len(CHECKS)
 
 
 def test_clean_data_has_no_findings(tmp_path, write_jsonl):
@@ -80,7 +114,7 @@ def test_clean_data_has_no_findings(tmp_path, write_jsonl):
 
 def test_a_damaged_shard_is_a_finding_not_a_crash(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
-    (corpus / "train" / "00000.spacy").write_bytes(b"rubbish")
+    (corpus / "train" / "00000-00.spacy").write_bytes(b"rubbish")
     _, findings = check_split(corpus / "train", split="train", lang="en", labels=frozenset())
     assert codes(findings) == {"damaged-shard", "ledger"}
 
@@ -92,14 +126,13 @@ def test_validate_names_all_three_places_and_fails(tmp_path, write_jsonl):
         {"id": "over", "text": "Leeds United", "spans": [[0, 12, "LOC"], [0, 5, "LOC"]]},
     ]
     corpus = make_corpus(tmp_path, write_jsonl, planted=planted)
-    broken_docbin(corpus / "dev" / "00001.spacy")
+    broken_docbin(corpus / "dev" / "99999.spacy")
     app = typer.Typer()
     app.command()(validate.main)
-    options = [f"--{split}={tmp_path / f'{split}.jsonl'}" for split in ("train", "dev", "test")]
-    result = CliRunner().invoke(app, [*options, f"--corpus={corpus}"])
+    result = CliRunner().invoke(app, [f"--corpus={corpus}"])
     assert result.exit_code == 1
     report = json.loads((corpus / "validation.json").read_text(encoding="utf-8"))
     places = {finding["slug"]: finding["place"] for finding in report["findings"] if finding["severity"] == "error"}
     assert places["misaligned"].endswith("train.jsonl:41")
     assert places["overlap"].endswith("train.jsonl:42")
-    assert places["i-without-b"].endswith("dev/00001.spacy#0")
+    assert places["i-without-b"].endswith("dev/99999.spacy#0")

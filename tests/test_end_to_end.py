@@ -51,8 +51,8 @@ def test_run_all_leaves_two_pipelines_and_a_report(trained):
     summary = json.loads((folder / "training" / "report" / "summary.json").read_text(encoding="utf-8"))
     assert [report["pipeline"] for report in summary["variants"].values()] == [["tok2vec", "ner"], ["transformer", "ner"]]
     for report in summary["variants"].values():
-        assert report["training"]["trainer"] == {"documents": 120, "tokens": 1320, "entities": 240}
-        assert report["test"] == {"documents": 12, "tokens": 132, "entities": 24}
+        assert report["training"]["trainer"] == {"documents": 120, "tokens": 1320, "entities": 240, "labels": {"LOC": 120, "PERSON": 120}}
+        assert report["test"] == {"documents": 12, "tokens": 132, "entities": 24, "labels": {"LOC": 12, "PERSON": 12}}
         assert report["training"]["steps"] == 3
         assert list((folder / "training" / report["variant"] / "wandb").glob("offline-run-*"))
     text = (folder / "training" / "report" / "summary.md").read_text(encoding="utf-8")

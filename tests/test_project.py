@@ -17,9 +17,11 @@ MODULES = sorted({shlex.split(line)[2] for command in COMMANDS.values() for line
 
 
 def script_parts():
+    """Yield each command's name and its script in parts, with the variables' values in it."""
     for name, command in COMMANDS.items():
         for line in command["script"]:
-            yield name, shlex.split(line)
+            filled = re.sub(r"\$\{vars\.(\w+)\}", lambda match: str(PROJECT["vars"][match[1]]), line)
+            yield name, shlex.split(filled)
 
 
 def test_every_command_is_a_python_module_that_exists():
@@ -68,13 +70,13 @@ def test_every_option_used_in_the_project_exists():
     for name, parts in script_parts():
         app = typer.Typer()
         app.command()(importlib.import_module(parts[2]).main)
-        known = {option for parameter in typer.main.get_command(app).params for option in parameter.opts}
+        known = {option for parameter in typer.main.get_command(app).params for option in (*parameter.opts, *parameter.secondary_opts)}
         used = {part.split("=")[0] for part in parts[3:] if part.startswith("--")}
         assert used <= known, name
 
 
 def test_modules_are_short_and_import_from_the_left_only():
-    order = ["annotations", "corpus", "checks", "training", "report"]
+    order = ["annotations", "corpus", "checks", "training", "report", "benchmarks"]
     for path in (ROOT / "scripts").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") <= 300, path

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from weasel.cli.document import project_document
 
 from scripts import readme, setup
+from scripts.annotations import registry
 from scripts.command import UserError
 from tests.closure import ROOT
 
@@ -73,11 +74,33 @@ def test_the_generated_documentation_is_up_to_date(tmp_path):
     assert (tmp_path / "README.md").read_text(encoding="utf-8").strip() == TEXT.strip()
 
 
-def test_the_comparison_stands_between_its_marks():
-    assert "| F on gold tokens |" in readme.insert(TEXT, "| F on gold tokens |\n")
-    assert "| F on gold tokens |" in TEXT
+def test_what_is_generated_stands_between_its_marks():
+    assert "| F on gold tokens |\n<!--" in readme.insert(TEXT, "comparison", "| F on gold tokens |\n")
     with pytest.raises(UserError, match="are missing"):
-        readme.insert("no marks", "x")
+        readme.insert("no marks", "formats", "x")
+
+
+def test_the_table_of_formats_is_the_registrys():
+    assert readme.insert(TEXT, "formats", readme.formats_table()) == TEXT
+
+
+def test_the_readme_has_a_report_and_a_benchmark():
+    assert "| F on gold tokens |" in TEXT
+    assert re.search(r"\| JSONL \| 1,000,000 \| preprocess \|", TEXT)
+
+
+def test_the_format_that_the_readme_adds_works(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    monkeypatch.setattr(registry, "FORMATS", dict(registry.FORMATS))
+    registry.formats.cache_clear()
+    exec(compile(code, "README.md", "exec"), {})
+    path = tmp_path / "a.arrows"
+    path.write_text("Ana left Cork -> Ana=PERSON; Cork=LOC\n\nNobody left -> \n", encoding="utf-8")
+    records = list(registry.read_records(path))
+    registry.formats.cache_clear()
+    assert [record.spans for record in records] == [((0, 3, "PERSON"), (9, 13, "LOC")), ()]
+    monkeypatch.undo()
+    assert "arrows" not in registry.formats()
 
 
 def test_readme_without_a_report_says_what_to_run(tmp_path):

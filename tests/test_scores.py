@@ -2,7 +2,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from scripts.report.scores import score_entities, score_gold_tokens, score_raw_text
+from scripts.report.scores import score_entities, score_gold_tokens, score_raw_text, with_spaces
 from scripts.report.tables import Row, as_markdown
 
 
@@ -60,3 +60,17 @@ def test_gold_annotation_is_not_shown_to_the_pipeline(nlp):
 
 def test_markdown_keeps_the_indent_and_escapes_bars():
     assert as_markdown(("", "a|b"), [Row("  x", ("1",))]) == "|  | a\\|b |\n| --- | ---: |\n| &nbsp;&nbsp;x | 1 |\n"
+
+
+def test_raw_text_of_token_level_data_has_the_spaces_that_the_shard_knows():
+    nlp = spacy.blank("en")
+    doc = Doc(nlp.vocab, words=["Ana", "left", "(", "Cork", ")", "."], user_data={"spaces": bytes([1, 1, 0, 0, 0, 0])})
+    doc.ents = [Span(doc, 0, 1, label="PER"), Span(doc, 3, 4, label="LOC")]
+    made = with_spaces(doc)
+    assert made.text == "Ana left (Cork)."
+    assert [(ent.text, ent.label_) for ent in made.ents] == [("Ana", "PER"), ("Cork", "LOC")]
+
+
+def test_other_documents_stay_as_they_are():
+    doc = spacy.blank("en")("Ana left.")
+    assert with_spaces(doc) is doc

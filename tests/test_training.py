@@ -48,7 +48,8 @@ def test_training_leaves_best_last_and_a_history(tmp_path, write_jsonl):
     metrics = run(config_for(corpus), corpus, tmp_path / "cpu")
     assert sorted(path.name for path in (tmp_path / "cpu").iterdir()) == ["model-best", "model-last"]
     assert [row["step"] for row in metrics["history"]] == [0, 1, 2, 3, 4]
-    assert metrics["trainer"] == {"documents": 40, "tokens": read_manifest(corpus / "train")["tokens"], "entities": 80}
+    tokens = read_manifest(corpus / "train")["tokens"]
+    assert metrics["trainer"] == {"documents": 40, "tokens": tokens, "entities": 80, "labels": {"LOC": 40, "PERSON": 40}}
     assert metrics["stopped_because"] == "the budget of steps is used up"
 
 

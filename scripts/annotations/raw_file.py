@@ -70,6 +70,12 @@ class RawFile:
         """Bytes of the file on disk (packed, if it is) that have been read."""
         return self._file.tell()
 
+    def rewind(self) -> None:
+        """Go back to the beginning."""
+        self._stream.seek(0)
+        self._read = 0
+        self._check_at = GZIP_CHECKED_FROM
+
     def read(self, size: int) -> bytes:
         """Read up to `size` unpacked bytes; none at the end."""
         return self._take(self._stream.read, size)

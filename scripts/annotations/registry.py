@@ -76,6 +76,7 @@ class Format:
     name: as vars.format has it.
     title, example: the row of the README's table.
     endings: of the files that are taken from a folder.
+    beside: endings of files that belong to one of these and are not read by themselves.
     recognise: tells from the first bytes (unpacked) whether a file is of this format.
     prepare: looks through the opened file before it is split; what it returns travels with each item.
     split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
@@ -88,6 +89,7 @@ class Format:
     endings: tuple[str, ...]
     recognise: Callable[[bytes], bool]
     read: Callable[[Item], Record]
+    beside: tuple[str, ...] = ()
     prepare: Callable[[RawFile, ReadOptions], Any] = no_layout
     split: Callable[[RawFile, Any, ReadOptions], Iterator[tuple[int, Any]]] = each_line
 
@@ -118,7 +120,10 @@ def formats() -> dict[str, Format]:
 
 def raw_files(names: str) -> list[Path]:
     """Return the files that a path, several with commas between, or a folder stand for."""
-    return find_files(names, {ending for format in formats().values() for ending in format.endings})
+    known = formats().values()
+    files = find_files(names, {ending for format in known for ending in format.endings})
+    owned = {path.with_suffix(other) for format in known for path in files if path.suffix in format.endings for other in format.beside}
+    return [path for path in files if path not in owned]
 
 
 def choose_format(path: Path, name: str = "auto") -> Format:
@@ -145,7 +150,7 @@ def items(path: Path, format: Format, options: ReadOptions) -> Iterator[tuple[It
     """Yield a file's documents as they stand in it, each with the bytes of the file read so far."""
     with RawFile(path) as file:
         layout = format.prepare(file, options)
-    with RawFile(path) as file:
+        file.rewind()
         for line, data in format.split(file, layout, options):
             yield Item(data, Source(path.as_posix(), line), layout, options), file.position
 

@@ -10,7 +10,6 @@ from scripts.corpus.convert import align, sentence_starts, tokenise
 from scripts.corpus.ledger import Count
 from scripts.corpus.settings import OnError, Overlaps, Settings
 from scripts.corpus.tokenizer import Tokeniser
-from scripts.corpus.units import Unit
 
 MAX_LENGTH = 1_000_000
 """Characters that spaCy's `nlp.max_length` allows by default."""
@@ -20,25 +19,25 @@ ACCEPTED = ("unreadable", "i-without-b", "misaligned", "overlap", "whitespace-ed
 """Faults that preprocessing rejects or mends, with a place in the ledger, where the user says so."""
 
 
-def check_units(units: Iterable[Unit], settings: Settings, labels: frozenset[str]) -> Iterator[Finding]:
+def check_records(records: Iterable[tuple[str, Source, Record | AnnotationError]], settings: Settings, labels: frozenset[str]) -> Iterator[Finding]:
     """Yield what is wrong with raw documents, by converting each as preprocessing does.
 
-    `labels` are the allowed ones; none means any. What the settings accept is a warning, where it would be an error.
+    records: split and place of each, with the record or why it cannot be read. `labels` are the allowed ones; none means
+    any. What the settings accept is a warning, where it would be an error.
     """
     tokenizer = Tokeniser(settings.lang)
     seen: dict[bytes, tuple[str, Source]] = {}
-    for unit in units:
-        for item, record in unit.records(settings):
-            if isinstance(record, AnnotationError):
-                found = [finding("unreadable", unit.split, item.source, "", str(record).removeprefix(f"{item.source}: "))]
-            elif record.excluded:
-                continue
-            else:
-                found = [*_check_record(unit.split, record, tokenizer, settings, labels), *_check_text(unit.split, record, seen)]
-            for one in found:
-                stated = one.check.slug == "overlap" and settings.overlaps is not Overlaps.error
-                accepted = one.check.slug in ACCEPTED and settings.on_error is OnError.reject
-                yield replace(one, severity=Severity.warning) if stated or accepted else one
+    for split, source, record in records:
+        if isinstance(record, AnnotationError):
+            found = [finding("unreadable", split, source, "", str(record).removeprefix(f"{source}: "))]
+        elif record.excluded:
+            continue
+        else:
+            found = [*_check_record(split, record, tokenizer, settings, labels), *_check_text(split, record, seen)]
+        for one in found:
+            stated = one.check.slug == "overlap" and settings.overlaps is not Overlaps.error
+            accepted = one.check.slug in ACCEPTED and settings.on_error is OnError.reject
+            yield replace(one, severity=Severity.warning) if stated or accepted else one
 
 
 def _check_text(split: str, record: Record, seen: dict[bytes, tuple[str, Source]]) -> Iterator[Finding]:

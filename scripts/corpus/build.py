@@ -6,15 +6,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy
 
-from scripts.annotations.record import AnnotationError, Record
-from scripts.annotations.registry import choose_format, items, raw_files
+from scripts.annotations.record import AnnotationError
+from scripts.annotations.registry import raw_files
 from scripts.command import UserError
 from scripts.corpus.files import digests, read_json, replace_folder, sha256, write_json
 from scripts.corpus.ledger import Ledger
@@ -22,7 +21,7 @@ from scripts.corpus.pool import ordered_map
 from scripts.corpus.settings import OnError, Overlaps, Settings
 from scripts.corpus.shards import MANIFEST
 from scripts.corpus.splits import SPLITS, draw_splits, survey_unit
-from scripts.corpus.units import Unit, UnitError, convert_unit, cut_into_units, unit_file
+from scripts.corpus.units import Unit, UnitError, convert_unit, cut_into_units, same_id, unit_file
 from scripts.corpus.versions import versions
 
 STAGING = ".new"
@@ -89,7 +88,7 @@ def build_corpus(
     try:
         plan = _plan(raw, staging, settings, workers, progress) if raw.drawn else None
         units = _convert(raw, plan, staging, settings, workers, progress)
-        _require_own_ids(staging, units, settings)
+        _require_own_ids(raw, staging, units, settings)
         ledgers = _finish(raw, staging, units, identity, settings)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -113,11 +112,13 @@ def _plan(raw: RawCorpus, staging: Path, settings: Settings, workers: int, progr
     path = staging / "plan.json"
     if path.exists():
         return [base64.b64decode(unit) for unit in read_json(path)["units"]]
-    before = 0
+    progress("looking through train", 0)
+    done: dict[str, int] = {}
 
     def calls() -> Iterator[tuple[Unit, Settings]]:
         for unit in cut_into_units({"train": raw.files["train"]}, settings):
-            progress("looking through train", before + unit.read)
+            done.update({piece.path: piece.read for piece in unit.pieces})
+            progress("looking through train", sum(done.values()))
             yield unit, settings
 
     surveys = (_checked(survey) for survey in ordered_map(survey_unit, calls(), workers=workers))
@@ -129,13 +130,13 @@ def _plan(raw: RawCorpus, staging: Path, settings: Settings, workers: int, progr
 def _convert(raw: RawCorpus, plan: list[bytes] | None, staging: Path, settings: Settings, workers: int, progress: Progress) -> int:
     """Convert all units that are not complete yet; return how many there are in all."""
     total = 0
-    done = dict.fromkeys(chain(*raw.files.values()), 0)
+    done: dict[tuple[str, str], int] = {}
 
     def calls() -> Iterator[tuple]:
         nonlocal total
         for unit in cut_into_units(raw.files, settings):
             total = unit.index + 1
-            done[Path(unit.path)] = unit.read
+            done.update({(unit.split, piece.path): piece.read for piece in unit.pieces})
             progress("converting", sum(done.values()))
             if not _is_complete(staging, unit.index):
                 drawn = plan[unit.index] if plan is not None and unit.split == "train" else None
@@ -162,30 +163,17 @@ def _checked(result):
     return result
 
 
-def _require_own_ids(staging: Path, units: int, settings: Settings) -> None:
-    """Raise AnnotationError where two documents of a file have one id: 24 bytes of memory a document."""
-    kind = numpy.dtype([("id", "<u8"), ("line", "<u8")])
-    parts = [numpy.frombuffer(base64.b64decode(read_json(unit_file(staging, i))["ids"]), dtype=kind) for i in range(units)]
-    ids = numpy.concatenate(parts)
-    order = numpy.argsort(ids["id"], kind="stable")
-    again = numpy.flatnonzero(ids["id"][order][1:] == ids["id"][order][:-1])
+def _require_own_ids(raw: RawCorpus, staging: Path, units: int, settings: Settings) -> None:
+    """Raise AnnotationError where two documents of a file have one id: 16 bytes of memory a document."""
+    ids = numpy.concatenate([numpy.frombuffer(base64.b64decode(read_json(unit_file(staging, i))["ids"]), dtype="<u8") for i in range(units)])
+    order = numpy.argsort(ids, kind="stable")
+    again = numpy.flatnonzero((ids[order][1:] == ids[order][:-1]) & (ids[order][1:] != 0))
     if not len(again):
         return
-    first, second = sorted(int(ids["line"][order[again[0] + k]]) for k in (0, 1))
-    ends = numpy.cumsum([len(part) for part in parts])
-    file = read_json(unit_file(staging, int(numpy.searchsorted(ends, order[again[0]], side="right"))))["file"]
-    path = file.split(" ", 1)[1]
-    line = (record for record in _readable(Path(path), settings) if record.source.line == first)
-    id = next(line).id
-    raise AnnotationError(f"{path}:{second} ({id}): the id is used at {path}:{first} too; give each document its own")
-
-
-def _readable(path: Path, settings: Settings) -> Iterator[Record]:
-    """Yield the records of a file that can be read."""
-    format = choose_format(path, settings.format)
-    for item, _ in items(path, format, settings.read_options):
-        with suppress(AnnotationError):
-            yield format.read(item)
+    first, second = (int(order[again[0] + i]) for i in (0, 1))
+    documents = (document for unit in cut_into_units(raw.files, settings) for document in unit.records(settings))
+    (item, record), (other, _) = (document for i, document in enumerate(islice(documents, second + 1)) if i in (first, second))
+    raise same_id(item.source.path, item.source.line, other.source.line, record.id)
 
 
 def _finish(raw: RawCorpus, staging: Path, units: int, identity: dict, settings: Settings) -> dict[str, Ledger]:

@@ -39,14 +39,14 @@ class ShardError(UserError):
 class Document(NamedTuple):
     """Tokens `start` to `end` (exclusive) of a converted record, as one document.
 
-    line: of the raw file. keep_tokens: the data's own tokens, which spaCy must not replace by its tokeniser's.
+    source: its place in the raw data. keep_tokens: the data's own tokens, which spaCy must not replace by its tokeniser's.
     """
 
     tokens: "Tokens"
     start: int
     end: int
     id: str
-    line: int
+    source: str
     keep_tokens: bool
 
 
@@ -57,10 +57,9 @@ class ShardWriter:
     written first. Call `close` when all documents are added; `shards` then lists what was written, and `count` what is in it.
     """
 
-    def __init__(self, folder: Path, unit: int, source: str) -> None:
+    def __init__(self, folder: Path, unit: int) -> None:
         self.folder = folder
         self.unit = unit
-        self.source = source
         self.shards: list[dict] = []
         self.count = Count()
         self._pending: list[Document] = []
@@ -77,7 +76,7 @@ class ShardWriter:
             self._write()
 
     def _write(self) -> None:
-        data, count = encode(self._pending, self.source)
+        data, count = encode(self._pending)
         name = f"{self.unit:05d}-{len(self.shards):02d}.spacy"
         write_bytes(self.folder / name, data, durable=False)  # a build that goes on checks the SHA-256
         sizes = {"documents": count.documents, "tokens": count.tokens, "entities": count.entities}
@@ -86,7 +85,7 @@ class ShardWriter:
         self._pending.clear()
 
 
-def encode(documents: list[Document], source: str) -> tuple[bytes, Count]:
+def encode(documents: list[Document]) -> tuple[bytes, Count]:
     """Make the bytes of a DocBin; return them with a count of what is in them.
 
     What `DocBin.add` and `to_bytes` do, without a Doc: 35 µs a document of 57 tokens where these take 215
@@ -135,7 +134,7 @@ def encode(documents: list[Document], source: str) -> tuple[bytes, Count]:
         "cats": [{}] * len(documents),
         "flags": [{"has_unknown_spaces": document.keep_tokens} for document in documents],
         "span_groups": [b""] * len(documents),
-        PLACES: {"source": source, "ids": [d.id for d in documents], "lines": [d.line for d in documents], "spaces": kept},
+        PLACES: {"ids": [d.id for d in documents], "sources": [d.source for d in documents], "spaces": kept},
     }
     begun, counts = numpy.unique(types[iob == BEGIN], return_counts=True)
     counted = Counter({strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)})
@@ -190,7 +189,7 @@ def read_shard(path: Path, vocab: "Vocab") -> "Iterator[Doc]":
         places = srsly.msgpack_loads(zlib.decompress(data)).get(PLACES)
         for index, doc in enumerate(DocBin().from_bytes(data).get_docs(vocab)):
             if places is not None:
-                doc.user_data |= {"id": places["ids"][index], "source": f"{places['source']}:{places['lines'][index]}"}
+                doc.user_data |= {"id": places["ids"][index], "source": places["sources"][index]}
                 if places["spaces"][index] is not None:
                     doc.user_data["spaces"] = places["spaces"][index]
             yield doc

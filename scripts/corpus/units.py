@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts.annotations.record import AnnotationError, Record, Source, Span
 from scripts.annotations.registry import Item, choose_format, formats, items
@@ -27,12 +27,9 @@ EXCERPT = 100
 LARGEST_EXCERPT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Some of a raw file's documents, as they stand in it. `read` is how far into the file (in bytes) they reach."""
+class Piece(NamedTuple):
+    """A unit's documents of one file, as they stand in it; `read` is how far into the file (in bytes) they reach."""
 
-    index: int
-    split: str
     path: str
     format: str
     layout: Any
@@ -40,47 +37,57 @@ class Unit:
     data: list[Any]
     read: int
 
-    def items(self, settings: Settings) -> Iterator[Item]:
-        """Yield the documents as their format's reader wants them."""
-        options = settings.read_options
-        for line, data in zip(self.lines, self.data, strict=True):
-            yield Item(data, Source(self.path, line), self.layout, options)
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Some raw documents of one split, in order."""
+
+    index: int
+    split: str
+    pieces: list[Piece]
 
     def records(self, settings: Settings) -> Iterator[tuple[Item, Record | AnnotationError]]:
-        """Yield each document with its record, or with the error where it cannot be read."""
-        read = formats()[self.format].read
-        for item in self.items(settings):
-            try:
-                yield item, read(item)
-            except AnnotationError as error:
-                yield item, error
+        """Yield each document as its format's reader wants it, with its record or the error where it cannot be read."""
+        options = settings.read_options
+        for piece in self.pieces:
+            read = formats()[piece.format].read
+            for line, data in zip(piece.lines, piece.data, strict=True):
+                item = Item(data, Source(piece.path, line), piece.layout, options)
+                try:
+                    yield item, read(item)
+                except AnnotationError as error:
+                    yield item, error
 
 
 def cut_into_units(files: dict[str, list[Path]], settings: Settings) -> Iterator[Unit]:
-    """Cut raw files into units: no unit holds documents of two files, and the cuts depend on the files alone.
+    """Cut raw files into units; where the cuts are depends on the files alone.
 
     Raises AnnotationError where a file cannot be read or holds no document.
     """
     index = 0
     for split, paths in files.items():
+        documents, size = 0, 0
+        pieces: list[Piece] = []
         for path in paths:
             format = choose_format(path, settings.format)
             lines: list[int] = []
             data: list[Any] = []
-            size, layout, read, first = 0, None, 0, index
+            item = None
             for item, read in items(path, format, settings.read_options):
-                layout = item.layout
                 lines.append(item.source.line)
                 data.append(item.data)
+                documents += 1
                 size += len(item.data) if isinstance(item.data, bytes) else 0
-                if len(lines) == UNIT_DOCUMENTS or size >= UNIT_BYTES:
-                    yield Unit(index, split, path.as_posix(), format.name, layout, lines, data, read)
-                    index, lines, data, size = index + 1, [], [], 0
-            if lines:
-                yield Unit(index, split, path.as_posix(), format.name, layout, lines, data, read)
-                index += 1
-            if index == first:
+                if documents == UNIT_DOCUMENTS or size >= UNIT_BYTES:
+                    yield Unit(index, split, [*pieces, Piece(path.as_posix(), format.name, item.layout, lines, data, read)])
+                    index, documents, size, pieces, lines, data = index + 1, 0, 0, [], [], []
+            if item is None:
                 raise AnnotationError(f"{path}: holds no document; write one, or leave the variable empty")
+            if lines:
+                pieces.append(Piece(path.as_posix(), format.name, item.layout, lines, data, path.stat().st_size))
+        if pieces:
+            yield Unit(index, split, pieces)
+            index += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +113,12 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
     from scripts.corpus.convert import tokenise
 
     tokenizer = _tokeniser(settings.lang)
-    parts = {split: _Part(split, ShardWriter(folder / split, unit.index, unit.path), tokenizer, settings) for split in splits}
-    file = f"{unit.split} {unit.path}"
+    parts = {split: _Part(split, ShardWriter(folder / split, unit.index), tokenizer, settings) for split in splits}
     records = list(unit.records(settings))
     errors = [str(record) for _, record in records if isinstance(record, AnnotationError)]
     if errors and settings.on_error is OnError.stop:
         return UnitError(errors[0], len(errors) - 1)
-    ids = _check_ids(unit, [record for _, record in records if isinstance(record, Record)])
+    ids = _hash_ids(unit, records)
     # step by step for all records: half as slow again where each takes all steps at once, for the sake of the CPU's caches
     tokens = [tokenise(record, tokenizer) if isinstance(record, Record) and not record.excluded else None for _, record in records]
     for i, ((item, record), own) in enumerate(zip(records, tokens, strict=True)):
@@ -129,7 +135,7 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
     write_json(
         path,
         {
-            "file": file,
+            "files": [[piece.path, len(piece.lines)] for piece in unit.pieces],
             "shards": {split: part.writer.shards for split, part in parts.items()},
             "ledgers": {split: part.ledger.as_json() for split, part in parts.items()},
             "spaces": {split: part.spaces for split, part in parts.items()},
@@ -139,15 +145,28 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
     return None
 
 
-def _check_ids(unit: Unit, records: list[Record]) -> bytes:
-    """Return a hash of each record's id and its line, 16 bytes. Raises AnnotationError where two have one id."""
-    lines: dict[str, int] = {}
-    file = f"{unit.split} {unit.path}"
-    for record in records:
-        line = lines.setdefault(record.id, record.source.line)
-        if line != record.source.line:
-            raise AnnotationError(f"{record.source} ({record.id}): the id is used at {unit.path}:{line} too; give each document its own")
-    return b"".join([id_hash(file, id) + line.to_bytes(8, "little") for id, line in lines.items()])
+def _hash_ids(unit: Unit, records: list[tuple[Item, Record | AnnotationError]]) -> bytes:
+    """Return for each document a hash of its split, file and id, or 0 where it cannot be read: 8 bytes each.
+
+    Raises AnnotationError where two documents of a file have one id.
+    """
+    lines: dict[tuple[str, str], int] = {}
+    hashes = []
+    for item, record in records:
+        if isinstance(record, AnnotationError):
+            hashes.append(bytes(8))
+            continue
+        path, line = item.source
+        if (path, record.id) in lines:
+            raise same_id(path, lines[path, record.id], line, record.id)
+        lines[path, record.id] = line
+        hashes.append(hashlib.blake2b(f"{unit.split}\n{path}\n{record.id}".encode("utf-8", "replace"), digest_size=8).digest())
+    return b"".join(hashes)
+
+
+def same_id(path: str, first: int, second: int, id: str) -> AnnotationError:
+    """Return the error for an id that two documents have."""
+    return AnnotationError(f"{path}:{second} ({id}): the id is used at {path}:{first} too; give each document its own")
 
 
 class _Part:
@@ -201,7 +220,7 @@ class _Part:
             self.ledger.note("additions", "sharded", "cut", detail, documents=len(pieces) - 1)
         for number, (start, end) in enumerate(pieces, start=1):
             id = record.id if len(pieces) == 1 else f"{record.id}#{number}"
-            self.writer.add(Document(tokens, start, end, id, record.source.line, keep_tokens=record.words is not None))
+            self.writer.add(Document(tokens, start, end, id, str(record.source), keep_tokens=record.words is not None))
 
     def close(self) -> None:
         """Write what is left, and see that the ledger balances."""
@@ -221,11 +240,6 @@ class _Part:
                     where = {"split": self.split, "source": str(record.source), "id": record.id}
                     span = note.span._asdict() | {"text": surface}
                     self.rejects.append(where | {"reason": note.code, "detail": note.detail, "span": span, "text": _excerpt(record.text, note.span)})
-
-
-def id_hash(file: str, id: str) -> bytes:
-    """Return 8 bytes that stand for an id within its file."""
-    return hashlib.blake2b(f"{file}\n{id}".encode("utf-8", "replace"), digest_size=8).digest()
 
 
 def _raw_text(item: Item) -> str:

@@ -31,6 +31,7 @@ def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
     title="brat standoff: `x.ann` beside `x.txt`; of entities in several pieces each is reported and left out",
     example="T1⇥PERSON 0 3⇥Ana⏎",
     endings=(".ann",),
+    beside=(".txt",),
     recognise=looks_like_brat,
     split=whole_file,
 )

@@ -26,8 +26,8 @@ def split_json(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
     head = b""
     while not head.strip() and (more := file.read(1024)):
         head += more
-    with RawFile(file.path) as again:
-        yield from array_elements(again) if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[" else each_line(again, layout, options)
+    file.rewind()
+    yield from array_elements(file) if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[" else each_line(file, layout, options)
 
 
 def array_elements(file: RawFile) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,59 @@
+"""Run a program and measure how long it takes and how much memory its processes hold."""
+
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from scripts.command import UserError
+
+EVERY = 0.05
+"""Seconds between looks at the memory."""
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Seconds from start to end, and the most memory (MB of 10^6 bytes, resident, shared pages counted in each process)."""
+
+    seconds: float
+    peak_mb: float
+    output: str
+
+
+def measure(command: list[str], *, folder: Path | None = None) -> Measured:
+    """Run a command to its end. Raises UserError, with what it printed, where it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+    peak = 0
+    ended = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(EVERY):
+            peak = max(peak, _memory(process.pid))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    output, _ = process.communicate()
+    seconds = time.perf_counter() - started
+    ended.set()
+    watcher.join()
+    if process.returncode:
+        raise UserError(f"{' '.join(command)} ended with exit code {process.returncode}: {output[-2000:]}")
+    return Measured(seconds, peak / MB, output)
+
+
+def _memory(pid: int) -> int:
+    """Return the resident bytes of a process and all that it started."""
+    total = 0
+    try:
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            total += process.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass  # ended between two looks
+    return total
