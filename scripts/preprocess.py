@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.command import console, progress_bar, run
-from scripts.corpus.build import REJECTS, STAGING, RawCorpus, build_corpus, choose_workers
+from scripts.corpus.build import REJECTS, STAGING, STATE, RawCorpus, build_corpus, choose_workers
 from scripts.corpus.files import digests, write_json_if_changed
 from scripts.corpus.pool import without_torch
 from scripts.corpus.settings import Alignment, OnError, Overlaps, Settings
@@ -54,8 +54,8 @@ def main(
         columns=columns,
     )
     raw = RawCorpus.find(train, dev, test)
-    if (output / STAGING).exists():
-        console.print(f"{output / STAGING} holds an unfinished build; what fits is used")
+    if (output / STAGING / STATE).exists():
+        console.print(f"{output / STAGING} holds an unfinished build; if data, settings and code are the same, it goes on from there")
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("hashing raw files", total=raw.bytes)
         ledgers = build_corpus(

@@ -1,6 +1,7 @@
 """Small corpora and pipelines for tests."""
 
 import json
+import random
 from pathlib import Path
 
 import spacy
@@ -16,6 +17,7 @@ from scripts.corpus.shards import read_manifest, read_shard
 from scripts.corpus.splits import SPLITS
 
 NAMES = ("Ana", "Bo", "Cy", "Di", "Ed", "Flo")
+SYLLABLES = ("ka", "lo", "mi", "nu", "re", "so", "ti", "va", "ze", "do")
 
 
 def record(text: str, *spans: tuple[int, int, str], id: str = "r1", **further) -> Record:
@@ -38,6 +40,12 @@ def rows(count: int, *, offset: int = 0) -> list[dict]:
             }
         )
     return result
+
+
+def invented(seed: int | str, length: int = 80) -> str:
+    """A text of invented words, unlike that of every other seed."""
+    draw = random.Random(seed)
+    return " ".join("".join(draw.choices(SYLLABLES, k=3)) for _ in range(length))
 
 
 def build(folder: Path, train: Path | str, dev: Path | str = "", test: Path | str = "", *, workers: int = 1, **settings) -> dict[str, Ledger]:

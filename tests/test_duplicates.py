@@ -1,17 +1,8 @@
-import random
-
 import numpy
 import pytest
 
 from scripts.corpus.duplicates import PERMUTATIONS, Groups, join_equal, join_near, signatures
-
-SYLLABLES = ("ka", "lo", "mi", "nu", "re", "so", "ti", "va", "ze", "do")
-
-
-def invented(seed, length=80):
-    """A text of invented words, another for each seed."""
-    draw = random.Random(seed)
-    return " ".join("".join(draw.choices(SYLLABLES, k=3)) for _ in range(length))
+from tests.make import invented
 
 
 def grouped(tmp_path, texts):

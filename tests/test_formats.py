@@ -1,19 +1,18 @@
-import json
 from collections import Counter
 
 import pytest
-import spacy
 
-from scripts.annotations.record import AnnotationError, Record
-from scripts.annotations.registry import ReadOptions, choose_format, formats, read_records
-from scripts.corpus.build import RawCorpus, build_corpus
+from scripts.annotations.raw_file import RawFile
+from scripts.annotations.record import Record
+from scripts.annotations.registry import HEAD_BYTES, ReadOptions, choose_format, formats, read_records
 from scripts.corpus.files import read_json
-from scripts.corpus.settings import Settings
-from scripts.corpus.shards import read_shard
 from scripts.corpus.splits import SPLITS
-from tests.samples import FOLDER, SAMPLES, Found, Sample
+from tests.make import build, read_split
+from tests.samples import SAMPLES, Found
 
-every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=[sample.file for sample in SAMPLES])
+NAMES = [sample.file for sample in SAMPLES]
+every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
+whatever_its_ending = pytest.mark.parametrize("ending", [None, "download"], ids=["own ending", "other ending"])
 
 
 def found(record: Record) -> Found:
@@ -22,75 +21,69 @@ def found(record: Record) -> Found:
     return Found(record.text, entities, record.excluded, lost)
 
 
-def surface(ent) -> str:
-    """An entity's text, with the spaces that the shard remembers."""
-    spaces = ent.doc.user_data.get("spaces")
-    if spaces is None:
-        return ent.text
-    return "".join(token.text + " " * spaces[token.i] for token in ent).rstrip()
+def text_of(tokens) -> str:
+    """The text of a Doc or Span, with the spaces that the shard remembers where the data brought its own tokens."""
+    spaces = tokens[0].doc.user_data.get("spaces")
+    return "".join(token.text + (token.whitespace_ if spaces is None else " " * spaces[token.i]) for token in tokens)
 
 
-def build(sample: Sample, tmp_path):
-    paths = [str(sample.put(tmp_path, split)) for split in SPLITS]
-    return build_corpus(RawCorpus.find(*paths), tmp_path / "corpus", Settings(lang=sample.lang))
-
-
-@every_sample
-def test_a_samples_format_is_told_by_its_content(tmp_path, sample):
-    assert choose_format(sample.put(tmp_path, "data")).name == sample.format
+@pytest.fixture(scope="module", params=SAMPLES, ids=NAMES)
+def built(request, tmp_path_factory):
+    """A sample, the corpus made from three copies of it, and the ledgers."""
+    folder = tmp_path_factory.mktemp("built")
+    ledgers = build(folder / "corpus", *(request.param.put(folder, split) for split in SPLITS), lang=request.param.lang)
+    return request.param, folder / "corpus", ledgers
 
 
 @every_sample
-def test_a_samples_format_is_told_whatever_its_ending(tmp_path, sample):
-    assert choose_format(sample.put(tmp_path, "data", ending="download")).name == sample.format
+@whatever_its_ending
+def test_a_samples_format_is_told_by_its_content(tmp_path, sample, ending):
+    assert choose_format(sample.put(tmp_path, "data", ending)).name == sample.format
 
 
 @every_sample
-def test_no_other_format_takes_a_sample_for_its_own(tmp_path, sample):
-    others = tmp_path / "others"
-    others.mkdir()
-    sample.put(tmp_path, "data")
-    head = b"".join((FOLDER / sample.file).read_bytes() for _ in range(1)) if not sample.write else b""
-    assert [format.name for format in formats().values() if head and format.recognise(head)] == ([sample.format] if head else [])
+def test_one_format_only_takes_a_sample_for_its_own(tmp_path, sample):
+    with RawFile(sample.put(tmp_path, "data")) as file:
+        head = file.read(HEAD_BYTES)
+    assert [format.name for format in formats().values() if format.recognise(head)] == [sample.format]
 
 
 @every_sample
-def test_a_samples_texts_and_entities_are_read(tmp_path, sample):
-    records = read_records(sample.put(tmp_path, "data"), options=ReadOptions(lang=sample.lang))
+@whatever_its_ending
+def test_a_samples_texts_and_entities_are_read(tmp_path, sample, ending):
+    records = read_records(sample.put(tmp_path, "data", ending), options=ReadOptions(lang=sample.lang))
     assert tuple(found(record) for record in records) == sample.records
 
 
-@every_sample
-def test_a_samples_records_are_read_whatever_its_ending(tmp_path, sample):
-    records = read_records(sample.put(tmp_path, "data", ending="download"), options=ReadOptions(lang=sample.lang))
-    assert tuple(found(record) for record in records) == sample.records
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_shards_hold_a_samples_texts_and_entities(built, split):
+    sample, corpus, _ = built
+    kept = [record for record in sample.records if not record.excluded]
+    docs = read_split(corpus, split)
+    assert [text_of(doc).rstrip() for doc in docs] == [record.text.rstrip() for record in kept]
+    assert [Counter((text_of(ent).rstrip(), ent.label_) for ent in doc.ents) for doc in docs] == [Counter(record.entities) for record in kept]
 
 
-@every_sample
-def test_the_shards_hold_a_samples_entities(tmp_path, sample):
-    build(sample, tmp_path)
-    wanted = [Counter(record.entities) for record in sample.records if not record.excluded]
-    for split in SPLITS:
-        folder = tmp_path / "corpus" / split
-        docs = [doc for path in sorted(folder.glob("*.spacy")) for doc in read_shard(path, spacy.blank(sample.lang).vocab)]
-        assert [Counter((surface(ent), ent.label_) for ent in doc.ents) for doc in docs] == wanted
-
-
-@every_sample
-def test_the_ledger_of_a_sample_balances_with_the_right_counts(tmp_path, sample):
-    ledgers = build(sample, tmp_path)
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_ledger_of_a_sample_balances_with_the_right_counts(built, split):
+    sample, corpus, ledgers = built
     kept = [record for record in sample.records if not record.excluded]
     labels = Counter(label for record in kept for _, label in record.entities)
     lost = Counter(reason for record in sample.records for reason, _ in record.lost)
+    ledger = ledgers[split]
+    ledger.check()
+    read, aligned, sharded = (ledger.stages[stage] for stage in ("read", "aligned", "sharded"))
+    assert (read.documents, read.entities) == (len(sample.records), labels.total() + lost.total())
+    assert (aligned.documents, aligned.labels) == (sharded.documents, sharded.labels) == (len(kept), labels)
+    manifest = read_json(corpus / split / "manifest.json")
+    assert (manifest["documents"], manifest["entities"]) == (len(kept), dict(labels))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_ledger_of_a_sample_says_what_was_left_out_and_why(built, split):
+    sample, _, ledgers = built
+    losses = {reason: change.count for (_, reason), change in ledgers[split].losses.items()}
     excluded = Counter(record.excluded for record in sample.records if record.excluded)
-    assert list(ledgers) == list(SPLITS)
-    for split, ledger in ledgers.items():
-        ledger.check()
-        read, aligned, sharded = (ledger.stages[stage] for stage in ("read", "aligned", "sharded"))
-        assert (read.documents, read.entities) == (len(sample.records), labels.total() + lost.total())
-        assert (aligned.documents, aligned.labels) == (len(kept), labels)
-        assert (sharded.documents, sharded.labels) == (len(kept), labels)
-        assert {reason: change.count.documents for (_, reason), change in ledger.losses.items() if change.count.documents} == excluded
-        assert {reason: change.count.entities for (_, reason), change in ledger.losses.items() if change.count.entities} == lost
-        manifest = read_json(tmp_path / "corpus" / split / "manifest.json")
-        assert (manifest["documents"], manifest["entities"]) == (len(kept), dict(sorted(labels.items())))
+    lost = Counter(reason for record in sample.records for reason, _ in record.lost)
+    assert {reason: count.documents for reason, count in losses.items()} == {reason: excluded[reason] for reason in excluded | lost}
+    assert {reason: count.entities for reason, count in losses.items()} == {reason: lost[reason] for reason in excluded | lost}

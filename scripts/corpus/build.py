@@ -25,6 +25,7 @@ from scripts.corpus.units import Unit, UnitError, convert_unit, cut_into_units, 
 from scripts.corpus.versions import versions
 
 STAGING = ".new"
+STATE = "build.json"
 REJECTS = "rejects.jsonl"
 CODE = Path(__file__).resolve().parent.parent
 WORTH_A_WORKER = 4 * 2**20
@@ -81,7 +82,7 @@ def build_corpus(
     sources = raw.hashes()
     identity = {"sources": sources, "settings": settings.as_json(), "versions": versions(("python", "spacy"))}
     build = hashlib.sha256(json.dumps([identity, _code()], sort_keys=True).encode()).hexdigest()
-    state = staging / "build.json"
+    state = staging / STATE
     if not state.exists() or read_json(state) != {"build": build}:
         shutil.rmtree(staging, ignore_errors=True)
         write_json(state, {"build": build})
@@ -90,6 +91,9 @@ def build_corpus(
         units = _convert(raw, plan, staging, settings, workers, progress)
         _require_own_ids(raw, staging, units, settings)
         ledgers = _finish(raw, staging, units, identity, settings)
+    except AnnotationError:
+        _discard(staging)
+        raise
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -100,6 +104,17 @@ def build_corpus(
     (staging / REJECTS).replace(folder / REJECTS)
     shutil.rmtree(staging)
     return ledgers
+
+
+def _discard(staging: Path) -> None:
+    """Delete a build whose data is at fault, but for the list of what was rejected."""
+    for path in staging.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != REJECTS:
+            path.unlink()
+    if not any(staging.iterdir()):
+        staging.rmdir()
 
 
 def _code() -> dict[str, str]:

@@ -1,11 +1,11 @@
 """Turn a record into tokens with entities, and say what could not come along."""
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy
-from spacy.attrs import LENGTH, ORTH, SPACY
+from spacy.attrs import ORTH, SPACY
 from spacy.pipeline import Sentencizer
 from spacy.strings import StringStore
 from spacy.tokens import Doc
@@ -27,43 +27,87 @@ class Note:
     detail: str
 
 
-@dataclass(slots=True)
 class Tokens:
     """A document as shards store it, one value a token.
 
     orths: hashes of the token texts, which `strings` can look up. spaces: 1 where a space follows, 0 where none does.
-    starts, ends: character offsets in the text. sent_starts: whether a sentence starts, or None where that is not known.
+    sent_starts: whether a sentence starts, or None where that is not known.
     ents: entities in order, none on another's tokens.
     """
 
-    strings: StringStore
-    orths: numpy.ndarray
-    spaces: numpy.ndarray
-    starts: list[int]
-    ends: list[int]
-    sent_starts: numpy.ndarray | None
-    ents: list[Entity] = field(default_factory=list)
+    __slots__ = ("_doc", "_offsets", "ents", "orths", "sent_starts", "spaces", "strings")
+
+    def __init__(self, made_from: Doc | Record, strings: StringStore) -> None:
+        """Take the tokens of a Doc that the tokeniser made, or a token-level record's own."""
+        self.strings = strings
+        self.ents: list[Entity] = []
+        self.sent_starts: numpy.ndarray | None = None
+        self._doc: Doc | None = None
+        self._offsets: tuple[list[int], list[int]] | None = None
+        if isinstance(made_from, Doc):
+            self._doc = made_from
+            columns = made_from.to_array([ORTH, SPACY])
+            self.orths, self.spaces = columns[:, 0], columns[:, 1]
+            return
+        self.orths = numpy.array([strings.add(word) for word in made_from.words], dtype=numpy.uint64)
+        self.spaces = numpy.array(made_from.spaces, dtype=numpy.uint64)
+        if made_from.sent_starts is not None:
+            self.sent_starts = numpy.array(made_from.sent_starts, dtype=bool)
+        after = list(accumulate([len(word) + space for word, space in zip(made_from.words, made_from.spaces, strict=True)], initial=0))
+        self._offsets = after[:-1], [end - space for end, space in zip(after[1:], made_from.spaces, strict=True)]
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.orths)
+
+    @property
+    def starts(self) -> list[int]:
+        """The character that each token starts at."""
+        return self._both()[0]
+
+    @property
+    def ends(self) -> list[int]:
+        """The character after each token's last."""
+        return self._both()[1]
 
     def words(self, start: int, end: int) -> list[str]:
         """Return the texts of some tokens."""
         return [self.strings[int(orth)] for orth in self.orths[max(0, start) : end]]
 
+    def find(self, start: int, end: int) -> tuple[int, int] | None:
+        """Return the first token and the one after the last of a stretch of characters, if it begins and ends with tokens."""
+        if self._doc is not None:
+            span = self._doc.char_span(start, end)
+            return None if span is None else (span.start, span.end)
+        starts, ends = self._both()
+        first, last = bisect_left(starts, start), bisect_left(ends, end)
+        return (first, last + 1) if starts[first : first + 1] == [start] and ends[last : last + 1] == [end] else None
+
+    def snap(self, start: int, end: int, alignment: Alignment) -> tuple[int, int] | None:
+        """Return the tokens inside a stretch of characters (contract), or all that it touches (expand); None where there are none."""
+        starts, ends = self._both()
+        if alignment is Alignment.contract:
+            first, last = bisect_left(starts, start), bisect_right(ends, end)
+        elif alignment is Alignment.expand:
+            first, last = bisect_right(ends, start), bisect_left(starts, end)
+        else:
+            return None
+        return (first, last) if first < last else None
+
+    def around(self, start: int, end: int) -> str:
+        """Say which tokens a stretch of characters touches, and which stand beside them."""
+        first, last = bisect_right(self.ends, start), bisect_left(self.starts, end)
+        return f"the tokens there are {self.words(first, last)}, around them {self.words(first - 2, first)} and {self.words(last, last + 2)}"
+
+    def _both(self) -> tuple[list[int], list[int]]:
+        if self._offsets is None:
+            self._offsets = [token.idx for token in self._doc], [token.idx + len(token) for token in self._doc]
+        return self._offsets
+
 
 def tokenise(record: Record, tokenizer: Tokeniser) -> Tokens:
     """Make a record's tokens: its own, or the tokeniser's where it has none."""
-    strings = tokenizer.vocab.strings
-    sent_starts = None
-    if record.words is None:
-        columns = tokenizer(record.text).to_array([ORTH, SPACY, LENGTH])
-        orths, spaces, lengths = columns[:, 0], columns[:, 1], columns[:, 2]
-    else:
-        orths = numpy.array([strings.add(word) for word in record.words], dtype=numpy.uint64)
-        spaces = numpy.array(record.spaces, dtype=numpy.uint64)
-        lengths = numpy.array([len(word) for word in record.words], dtype=numpy.uint64)
-        if record.sent_starts is not None:
-            sent_starts = numpy.array(record.sent_starts, dtype=bool)
-    ends = numpy.cumsum(lengths + spaces) - spaces
-    return Tokens(strings, orths, spaces, (ends - lengths).tolist(), ends.tolist(), sent_starts)
+    return Tokens(tokenizer(record.text) if record.words is None else record, tokenizer.vocab.strings)
 
 
 def align(record: Record, tokens: Tokens, settings: Settings) -> tuple[list[Note], list[Note]]:
@@ -74,7 +118,7 @@ def align(record: Record, tokens: Tokens, settings: Settings) -> tuple[list[Note
     """
     losses = [Note(fault.code, fault.span, fault.detail) for fault in record.faults if fault.span is not None] if record.faults else []
     mends: list[Note] = []
-    text, starts, ends = record.text, tokens.starts, tokens.ends
+    text = record.text
     found: list[tuple[int, int, Span]] = []
     for span in record.spans:
         start, end, _ = span
@@ -93,31 +137,20 @@ def align(record: Record, tokens: Tokens, settings: Settings) -> tuple[list[Note
             start += len(surface) - len(surface.lstrip())
             end = start + len(inner)
             mends.append(Note("trimmed", span, f"to {inner!r} ({start}–{end})"))
-        first, last = bisect_left(starts, start), bisect_left(ends, end)
-        if ends[last] != end or first == len(starts) or starts[first] != start:
-            near = bisect_right(ends, start), bisect_left(starts, end)
-            around = f"{tokens.words(near[0] - 2, near[0])} and {tokens.words(near[1], near[1] + 2)}"
-            detail = f"the tokens there are {tokens.words(*near)}, around them {around}"
-            first, last = _snap(tokens, start, end, settings.align)
-            if first > last:
-                losses.append(Note("misaligned", span, detail))
+        place = tokens.find(start, end)
+        if place is None:
+            place = tokens.snap(start, end, settings.align)
+            if place is None:
+                losses.append(Note("misaligned", span, tokens.around(start, end)))
                 continue
-            mends.append(Note("snapped", span, f"to {text[starts[first] : ends[last]]!r}; {detail}"))
-        found.append((first, last + 1, span))
+            surface = text[tokens.starts[place[0]] : tokens.ends[place[1] - 1]]
+            mends.append(Note("snapped", span, f"to {surface!r}; {tokens.around(start, end)}"))
+        found.append((*place, span))
     found.sort(key=lambda entity: entity[:2])
     if any(one[1] > two[0] for one, two in pairwise(found)):
         found = _without_overlaps(record, found, settings.overlaps, losses)
     tokens.ents = [(start, end, span.label) for start, end, span in found]
     return losses, mends
-
-
-def _snap(tokens: Tokens, start: int, end: int, alignment: Alignment) -> tuple[int, int]:
-    """Return the first and the last token of a span whose ends are inside tokens; the first is behind the last where there is none."""
-    if alignment is Alignment.contract:
-        return bisect_left(tokens.starts, start), bisect_right(tokens.ends, end) - 1
-    if alignment is Alignment.expand:
-        return bisect_right(tokens.ends, start), bisect_left(tokens.starts, end) - 1
-    return 1, 0
 
 
 def _without_overlaps(record: Record, found: list[tuple[int, int, Span]], rule: Overlaps, losses: list[Note]) -> list[tuple[int, int, Span]]:
@@ -145,7 +178,7 @@ def cut(tokens: Tokens, max_tokens: int, tokenizer: Tokeniser) -> list[tuple[int
     Each cut is at the last sentence start that fits and lies inside no entity; where no sentence starts, at the last
     token that lies inside no entity. Only an entity of more than `max_tokens` makes a longer piece.
     """
-    total = len(tokens.orths)
+    total = len(tokens)
     if not max_tokens or total <= max_tokens:
         return [(0, total)]
     inside = numpy.zeros(total + 1, dtype=bool)
@@ -169,5 +202,5 @@ def cut(tokens: Tokens, max_tokens: int, tokenizer: Tokeniser) -> list[tuple[int
 
 def sentence_starts(tokens: Tokens, tokenizer: Tokeniser) -> numpy.ndarray:
     """Find sentences by their punctuation, as spaCy's `sentencizer` does."""
-    doc = Doc(tokenizer.vocab, words=tokens.words(0, len(tokens.orths)), spaces=tokens.spaces.astype(bool).tolist())
+    doc = Doc(tokenizer.vocab, words=tokens.words(0, len(tokens)), spaces=tokens.spaces.astype(bool).tolist())
     return numpy.array([token.is_sent_start is True for token in Sentencizer()(doc)], dtype=bool)

@@ -130,7 +130,7 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
         "tokens": table.tobytes(),
         "spaces": spaces.tobytes(),
         "lengths": numpy.array(lengths, dtype=numpy.int32).tobytes(),
-        "strings": [strings[orth] for orth in numpy.unique(table[:, 0]).tolist()] + sorted(labels),
+        "strings": [*map(strings.__getitem__, numpy.unique(table[:, 0]).tolist()), *sorted(labels)],
         "cats": [{}] * len(documents),
         "flags": [{"has_unknown_spaces": document.keep_tokens} for document in documents],
         "span_groups": [b""] * len(documents),

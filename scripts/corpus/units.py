@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,8 @@ class _Part:
     """What one unit gives to one split: documents for the shards, the ledger of them, and rejects."""
 
     def __init__(self, split: str, writer: ShardWriter, tokenizer: "Tokeniser", settings: Settings) -> None:
+        from scripts.corpus.convert import align, cut
+
         self.split = split
         self.writer = writer
         self.ledger = Ledger()
@@ -180,57 +183,61 @@ class _Part:
         self.spaces = {"original": 0, "given": 0, "rebuilt": 0}
         self._tokenizer = tokenizer
         self._settings = settings
-        self._read: list[str] = []  # labels of the entities read and aligned, counted when all are there
-        self._aligned: list[str] = []
+        self._max_tokens = settings.max_tokens or sys.maxsize
+        self._align, self._cut = align, cut
+        self._read, self._aligned = self.ledger.stages["read"], self.ledger.stages["aligned"]
+        self._labels_read: list[str] = []  # counted when all are there
+        self._labels_aligned: list[str] = []
 
     def reject_unreadable(self, item: Item, error: str) -> None:
         """Count and keep a document that could not be read."""
-        self.ledger.stages["read"].add(tokens=0, labels=())
+        self._read.documents += 1
         self.ledger.note("losses", "aligned", "unreadable", str(item.source), documents=1)
         self.rejects.append({"split": self.split, "source": str(item.source), "reason": "unreadable", "detail": error, "text": _raw_text(item)})
 
     def add(self, record: Record, tokens: "Tokens | None") -> None:
         """Align a record with its tokens and give its documents to the writer; what does not come along goes to ledger and rejects."""
-        from scripts.corpus.convert import align, cut
-
         labels = [span.label for span in record.spans]
         if record.faults:
             labels += [fault.span.label for fault in record.faults if fault.span is not None]
         known_tokens = None if record.words is None else len(record.words)
-        self.ledger.stages["read"].add(tokens=known_tokens)
-        self._read += labels
+        self._read.documents += 1
+        self._read.tokens = None if known_tokens is None or self._read.tokens is None else self._read.tokens + known_tokens
+        self._labels_read += labels
         if tokens is None or not record.text:
             reason = record.excluded or "empty text"
             place = f"{record.source} ({record.id})"
             self.ledger.note("losses", "aligned", reason, place, documents=1, tokens=known_tokens, labels=labels)
             self.rejects.append({"split": self.split, "source": str(record.source), "id": record.id, "reason": reason, "text": record.text})
             return
-        losses, mends = align(record, tokens, self._settings)
-        if losses or mends:
+        losses, mends = self._align(record, tokens, self._settings)
+        if losses or mends or record.faults:
             self._note(record, losses, mends)
-        for fault in record.faults:
-            if fault.span is None:
-                self.ledger.note("mends", "aligned", fault.code, f"{fault.source} ({record.id}): {fault.detail}")
-        self.ledger.stages["aligned"].add(tokens=len(tokens.ends))
-        self._aligned += [label for _, _, label in tokens.ents]
+        self._aligned.documents += 1
+        self._aligned.tokens += len(tokens)
+        self._labels_aligned += [label for _, _, label in tokens.ents]
         self.spaces["original" if record.words is None else "given" if record.spaces_given else "rebuilt"] += 1
-        pieces = cut(tokens, self._settings.max_tokens, self._tokenizer)
-        if len(pieces) > 1:
-            detail = f"{record.source} ({record.id}): {len(tokens.ends):,} tokens in {len(pieces)} pieces"
-            self.ledger.note("additions", "sharded", "cut", detail, documents=len(pieces) - 1)
+        if len(tokens) <= self._max_tokens:
+            self.writer.add(Document(tokens, 0, len(tokens), record.id, str(record.source), record.words is not None))
+            return
+        pieces = self._cut(tokens, self._settings.max_tokens, self._tokenizer)
+        detail = f"{record.source} ({record.id}): {len(tokens):,} tokens in {len(pieces)} pieces"
+        self.ledger.note("additions", "sharded", "cut", detail, documents=len(pieces) - 1)
         for number, (start, end) in enumerate(pieces, start=1):
-            id = record.id if len(pieces) == 1 else f"{record.id}#{number}"
-            self.writer.add(Document(tokens, start, end, id, str(record.source), keep_tokens=record.words is not None))
+            self.writer.add(Document(tokens, start, end, f"{record.id}#{number}", str(record.source), record.words is not None))
 
     def close(self) -> None:
         """Write what is left, and see that the ledger balances."""
         self.writer.close()
-        self.ledger.stages["read"].labels.update(self._read)
-        self.ledger.stages["aligned"].labels.update(self._aligned)
+        self._read.labels.update(self._labels_read)
+        self._aligned.labels.update(self._labels_aligned)
         self.ledger.stages["sharded"] = self.writer.count
         self.ledger.check()
 
     def _note(self, record: Record, losses: "list[Note]", mends: "list[Note]") -> None:
+        for fault in record.faults:
+            if fault.span is None:
+                self.ledger.note("mends", "aligned", fault.code, f"{fault.source} ({record.id}): {fault.detail}")
         for kind, notes in (("losses", losses), ("mends", mends)):
             for note in notes:
                 surface = record.text[max(0, note.span.start) : max(0, note.span.end)]

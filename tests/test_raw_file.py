@@ -1,0 +1,195 @@
+import gzip
+import json
+
+import pytest
+
+from scripts.annotations import raw_file
+from scripts.annotations.raw_file import RawFile, find_files
+from scripts.annotations.record import AnnotationError
+from scripts.annotations.registry import choose_format, raw_files, read_records
+from scripts.corpus.build import RawCorpus
+
+ENDINGS = (".jsonl", ".conll")
+ROW = b'{"text": "Ana ran", "spans": [[0, 3, "PER"]]}\n'
+
+
+def touch(*paths) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(ROW)
+
+
+def lines(path) -> list[tuple[int, bytes]]:
+    with RawFile(path) as file:
+        return list(file.lines())
+
+
+def test_several_files_are_named_with_commas(tmp_path):
+    b, a = tmp_path / "b.jsonl", tmp_path / "a.other"
+    touch(a, b)
+    assert find_files(f"{b}, {a} ,", ENDINGS) == [b, a]
+
+
+def test_a_folder_stands_for_its_files_at_every_depth_sorted(tmp_path):
+    wanted = [tmp_path / name for name in ("a.jsonl", "b/1.conll", "b/10.jsonl.gz", "b/2.jsonl", "c.jsonl")]
+    touch(*wanted[::-1], tmp_path / "notes.md", tmp_path / "b" / "jsonl")
+    assert find_files(str(tmp_path), ENDINGS) == wanted
+
+
+def test_hidden_files_and_folders_do_not_count(tmp_path):
+    touch(tmp_path / "a.jsonl", tmp_path / ".b.jsonl", tmp_path / ".git" / "c.jsonl", tmp_path / "d" / ".e" / "f.jsonl")
+    assert find_files(str(tmp_path), ENDINGS) == [tmp_path / "a.jsonl"]
+
+
+def test_a_folder_inside_a_hidden_one_may_be_named(tmp_path):
+    touch(tmp_path / ".hidden" / "a.jsonl")
+    assert find_files(str(tmp_path / ".hidden"), ENDINGS) == [tmp_path / ".hidden" / "a.jsonl"]
+
+
+def test_a_folder_that_is_called_like_a_file_is_searched(tmp_path):
+    touch(tmp_path / "a.jsonl" / "b.conll")
+    assert find_files(str(tmp_path), ENDINGS) == [tmp_path / "a.jsonl" / "b.conll"]
+
+
+def test_a_folder_without_a_known_file_is_an_error_that_lists_the_endings(tmp_path):
+    touch(tmp_path / "notes.md")
+    with pytest.raises(AnnotationError) as error:
+        find_files(str(tmp_path), ENDINGS)
+    assert str(error.value).startswith(f"{tmp_path}: the folder holds no file that ends in .conll, .jsonl")
+
+
+def test_a_missing_path_is_an_error_that_names_it(tmp_path):
+    touch(tmp_path / "a.jsonl")
+    with pytest.raises(AnnotationError) as error:
+        find_files(f"{tmp_path / 'a.jsonl'},{tmp_path / 'b.jsonl'}", ENDINGS)
+    assert str(error.value).startswith(f"{tmp_path / 'b.jsonl'}: no such file")
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path):
+    touch(tmp_path / "a.jsonl")
+    assert find_files(f"{tmp_path},{tmp_path / 'a.jsonl'}", ENDINGS) == [tmp_path / "a.jsonl"]
+
+
+@pytest.mark.parametrize("train", ["", " ", ",", " , "])
+def test_a_corpus_without_a_training_file_is_an_error(train):
+    with pytest.raises(AnnotationError, match="no training file is named"):
+        RawCorpus.find(train, "", "")
+
+
+def test_the_texts_of_brat_are_not_read_by_themselves(tmp_path):
+    touch(*(tmp_path / name for name in ("a.ann", "a.txt", "b.txt", "c/a.txt")))
+    assert raw_files(str(tmp_path)) == [tmp_path / name for name in ("a.ann", "b.txt", "c/a.txt")]
+
+
+def test_lines_are_numbered_and_keep_their_ends(write_text):
+    assert lines(write_text("a", "a\n\nb\r\nc")) == [(1, b"a\n"), (2, b"\n"), (3, b"b\r\n"), (4, b"c")]
+
+
+def test_only_a_line_feed_ends_a_line(write_text):
+    text = "a\rb\x0bc\x0cd\x1ce\x85f\u2028g\u2029h"
+    assert lines(write_text("a", text + "\n")) == [(1, text.encode() + b"\n")]
+
+
+def test_a_byte_order_mark_is_skipped_at_the_beginning_only(write_text):
+    assert lines(write_text("a", "\ufeffa\n\ufeffb\n")) == [(1, b"a\n"), (2, "\ufeffb\n".encode())]
+
+
+def test_a_file_of_a_byte_order_mark_alone_has_no_lines(write_text):
+    assert lines(write_text("a", "\ufeff")) == []
+
+
+@pytest.mark.parametrize("length", [10, 11, 12, 21, 22, 23, 100])
+def test_of_a_line_that_is_too_long_only_the_beginning_comes(write_text, monkeypatch, length):
+    monkeypatch.setattr(raw_file, "MAX_DOCUMENT_BYTES", 10)
+    first, second, third = lines(write_text("a", "x" * length + "\n" + "y" * 5 + "\n" + "z" * 40))
+    assert first == (1, ("x" * length + "\n").encode()[:11])
+    assert second == (2, b"yyyyy\n")
+    assert third == (3, b"z" * 11)
+
+
+def test_rewinding_goes_back_to_the_beginning(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbfa\nb\n"))
+    with RawFile(path) as file:
+        first = list(file.lines())
+        file.rewind()
+        assert list(file.lines()) == first == [(1, b"a\n"), (2, b"b\n")]
+
+
+def test_gzip_is_told_by_its_content(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(gzip.compress(ROW))
+    assert lines(path) == [(1, ROW)]
+
+
+def test_gzip_of_several_members_is_read_to_the_end(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(ROW) + gzip.compress(ROW))
+    assert lines(path) == [(1, ROW), (2, ROW)]
+
+
+def test_position_counts_bytes_on_disk(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(ROW * 1000))
+    with RawFile(path) as file:
+        list(file.lines())
+        assert file.position == path.stat().st_size
+
+
+def test_a_gzip_file_that_was_cut_off_is_an_error(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    data = gzip.compress(b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(20_000)))
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(AnnotationError, match=r"a\.jsonl\.gz: cannot be read on after [\d,]+ bytes of content"):
+        list(read_records(path))
+
+
+def test_a_gzip_file_that_is_damaged_is_an_error(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    data = bytearray(gzip.compress(ROW * 1000))
+    data[12:20] = b"\xff" * 8
+    path.write_bytes(bytes(data))
+    with pytest.raises(AnnotationError, match=r"a\.jsonl\.gz: cannot be read on after 0 bytes of content"):
+        choose_format(path)
+
+
+def test_a_gzip_bomb_is_an_error(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    zeros = gzip.compress(bytes(8 * 2**20))
+    with path.open("wb") as file:
+        file.write(gzip.compress(ROW))
+        for _ in range(12):
+            file.write(zeros)
+    with pytest.raises(AnnotationError, match=r"a\.jsonl\.gz: grows to over 200 times its [\d,]+ bytes"), RawFile(path) as file:
+        while file.read(2**20):
+            assert file.position <= path.stat().st_size
+
+
+def test_a_gzip_bomb_of_one_endless_line_is_an_error(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    zeros = gzip.compress(bytes(8 * 2**20))
+    with path.open("wb") as file:
+        for _ in range(12):
+            file.write(zeros)
+    with pytest.raises(AnnotationError, match="grows to over 200 times"):
+        lines(path)
+
+
+def test_text_that_shrinks_well_is_no_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_file, "GZIP_CHECKED_FROM", 1000)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(2000))))
+    assert len(list(read_records(path))) == 2000
+
+
+def test_a_file_that_is_not_packed_is_no_bomb_however_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_file, "GZIP_CHECKED_FROM", 1000)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(ROW * 1000)
+    assert len(lines(path)) == 1000
+
+
+@pytest.mark.parametrize("name", ["", "none.jsonl"])
+def test_what_cannot_be_opened_is_an_error_with_the_reason(tmp_path, name):
+    with pytest.raises(AnnotationError, match="cannot be read: (Is a directory|Permission denied|No such file)"), RawFile(tmp_path / name):
+        pass
