@@ -2,11 +2,13 @@
 
 import json
 import random
+from functools import cache
 from pathlib import Path
 
 import spacy
 from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc, DocBin, Span
+from spacy.vocab import Vocab
 
 from scripts.annotations.record import Record, Source
 from scripts.annotations.record import Span as CharSpan
@@ -50,7 +52,7 @@ def invented(seed: int | str, length: int = 80) -> str:
 
 def build(folder: Path, train: Path | str, dev: Path | str = "", test: Path | str = "", *, workers: int = 1, **settings) -> dict[str, Ledger]:
     """Build a corpus from raw files; dev and test are drawn where they are empty. Return the ledgers."""
-    return build_corpus(RawCorpus.find(str(train), str(dev), str(test)), folder, Settings(**settings), workers=workers)
+    return build_corpus(RawCorpus.find(str(train), str(dev), str(test)), folder, Settings.from_json(settings), workers=workers)
 
 
 def make_corpus(folder: Path, write_jsonl, *, train: int = 40, dev: int = 10, test: int = 10, planted: list[dict] | None = None) -> Path:
@@ -64,10 +66,15 @@ def make_corpus(folder: Path, write_jsonl, *, train: int = 40, dev: int = 10, te
     return folder / "corpus"
 
 
+@cache
+def vocab() -> Vocab:
+    """One vocabulary for all that tests read."""
+    return spacy.blank("en").vocab
+
+
 def read_split(corpus: Path, split: str = "train") -> list[Doc]:
     """The documents of a split, in order."""
-    vocab = spacy.blank("en").vocab
-    return [doc for shard in read_manifest(corpus / split)["shards"] for doc in read_shard(corpus / split / shard["name"], vocab)]
+    return [doc for shard in read_manifest(corpus / split)["shards"] for doc in read_shard(corpus / split / shard["name"], vocab())]
 
 
 def split_of(corpus: Path) -> dict[str, str]:

@@ -84,7 +84,9 @@ def test_the_scheme_is_told_from_the_whole_file_not_from_one_sentence(write_text
 
 def test_brackets_of_an_ontonotes_file_are_read(write_text):
     cells = "d 0 {} {} NN * - - - - {} -\n".format
-    path = write_text("a", "#begin document (d); part 000\n" + cells(0, "Ana", "(PER*") + cells(1, "Pilar", "*)") + cells(2, "ran", "*") + "\n#end document\n")
+    path = write_text(
+        "a", "#begin document (d); part 000\n" + cells(0, "Ana", "(PER*") + cells(1, "Pilar", "*)") + cells(2, "ran", "*") + "\n#end document\n"
+    )
     (record,) = read(path)
     assert (record.text, record.spans) == ("Ana Pilar ran", (Span(0, 9, "PER"),))
 
@@ -115,7 +117,7 @@ def test_a_comment_does_not_decide_what_separates_cells(write_text):
 
 
 def test_runs_of_blanks_separate_cells(write_text):
-    (record,) = read(write_text("a.conll", "Ana   NNP  \t B-PER\nran VBD O\n"))
+    (record,) = read(write_text("a.conll", "Ana   NNP    B-PER \nran VBD O\n"))
     assert (record.words, record.spans) == (("Ana", "ran"), (Span(0, 3, "PER"),))
 
 
@@ -141,7 +143,9 @@ def test_a_token_may_be_a_hash(write_text):
 
 
 def test_space_after_no_is_read_from_misc(write_text):
-    (record,) = read(write_text("a.conllup", HEADER + "1\t(\tSpaceAfter=No\tO\n2\tAna\tGloss=x|SpaceAfter=No\tB-PER\n3\t)\t_\tO\n4\t!\tSpaceAfter=No\tO\n"))
+    (record,) = read(
+        write_text("a.conllup", HEADER + "1\t(\tSpaceAfter=No\tO\n2\tAna\tGloss=x|SpaceAfter=No\tB-PER\n3\t)\t_\tO\n4\t!\tSpaceAfter=No\tO\n")
+    )
     assert (record.text, record.spaces_given, record.spans) == ("(Ana) !", True, (Span(1, 4, "PER"),))
 
 

@@ -135,7 +135,7 @@ def test_labels_of_any_kind_survive(write_jsonl, tmp_path, label):
     assert [(ent.text, ent.label_) for doc in read_split(tmp_path / "corpus") for ent in doc.ents] == [("Ana", label)]
 
 
-@pytest.mark.parametrize("start, end", [(4, 8), (0, 10**9), (3, 0), (3, 3), (-3, 7), (7, 8)])
+@pytest.mark.parametrize(("start", "end"), [(4, 8), (0, 10**9), (3, 0), (3, 3), (-3, 7), (7, 8)])
 def test_offsets_that_mark_nothing_are_losses(write_jsonl, tmp_path, start, end):
     row = {"text": TEXT, "spans": [[start, end, "LOC"], [0, 3, "PER"]]}
     ledgers = build(tmp_path / "corpus", *[write_jsonl(f"{split}.jsonl", [row]) for split in ("train", "dev", "test")])
@@ -219,7 +219,7 @@ def test_an_array_gives_its_elements_with_their_lines(write_text):
     rows = [{"text": "a", "spans": []}, {"text": "b", "spans": [[0, 1, "X"]]}, {"text": "]},", "spans": []}]
     path = write_text("a.json", json.dumps(rows, indent=2))
     lines = [number for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1) if line == "  {"]
-    assert [(record.text, record.source.line) for record in read_records(path)] == list(zip("a b ]},".split(), lines, strict=True))
+    assert [(record.text, record.source.line) for record in read_records(path)] == list(zip(["a", "b", "]},"], lines, strict=True))
 
 
 def test_lines_above_an_array_are_counted(write_text):

@@ -10,7 +10,7 @@ from scripts.annotations.registry import FORMATS, choose_format, formats, raw_fi
 from tests.make import build, read_split
 
 FINE = '{"text": "fine", "spans": []}\n'
-SECTIONS = '''
+SECTIONS = """
 import re
 
 from scripts.annotations.record import AnnotationError, Record, Span
@@ -46,7 +46,7 @@ def read_sections(item):
             raise AnnotationError(f"{item.source.path}:{number}: {surface!r} is not in the text")
         spans.append(Span(text.index(surface), text.index(surface) + len(surface), label))
     return Record(id=header.removeprefix("==> "), text=text, spans=tuple(spans), source=item.source)
-'''
+"""
 DATA = "==> log-1\nIlse rowed to Tollan.\nPER: Ilse\nLOC: Tollan\n==> log-2\nIt rained.\n==> log-3\nWim slept.\nPER: Wim\n"
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.annotations.tags import Scheme, decode, parse_tag
+from scripts.annotations.tags import Scheme, decode, from_brackets, parse_tag
 
 
 def tags(text: str):
@@ -66,3 +66,54 @@ def test_labels_may_hold_hyphens():
 @pytest.mark.parametrize("text", ["", "PER", "X-PER", "B-", "B- PER", "o"])
 def test_what_is_no_tag_is_none(text):
     assert parse_tag(text) is None
+
+
+@pytest.mark.parametrize("label", ["Music Group", "Music Group/Band", "a|b", "人物", "-", "B-PER"])
+def test_labels_may_hold_anything_inside(label):
+    assert parse_tag(f"B-{label}").label == label
+
+
+@pytest.mark.parametrize(("text", "prefix"), [("B-X", "B"), ("I-X", "I"), ("L-X", "L"), ("E-X", "L"), ("U-X", "U"), ("S-X", "U"), ("O", "O")])
+def test_both_spellings_of_last_and_unit_are_read(text, prefix):
+    assert parse_tag(text).prefix == prefix
+
+
+def test_a_forbidden_tags_entity_is_kept():
+    assert decode(tags("O I-PER I-PER O"), "IOB2")[0] == [(1, 3, "PER")]
+
+
+def test_an_unfinished_entity_ends_where_the_next_begins():
+    assert decode(tags("B-PER B-LOC L-LOC"), "BILUO")[0] == [(0, 1, "PER"), (1, 3, "LOC")]
+
+
+def test_a_sentence_without_tags_has_no_entities():
+    assert decode([], "IOB2") == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "entities"),
+    [
+        ("* (PER* *) *", [(1, 3, "PER")]),
+        ("(PER) (LOC)", [(0, 1, "PER"), (1, 2, "LOC")]),
+        ("(PER*) *", [(0, 1, "PER")]),
+        ("(WORK_OF_ART* * * *)", [(0, 4, "WORK_OF_ART")]),
+        ("* *", []),
+    ],
+)
+def test_brackets_are_decoded(cells, entities):
+    assert from_brackets(cells.split()) == (entities, [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "token", "words"),
+    [
+        ("* *)", 1, "'*)' is no bracket that can stand here"),
+        ("(PER* (LOC* *)", 1, "'(LOC*' is no bracket"),
+        ("O *", 0, "'O' is no bracket"),
+        ("(PER* *", 1, "PER entity is unfinished"),
+    ],
+)
+def test_forbidden_brackets_are_faults(cells, token, words):
+    _, faults = from_brackets(cells.split())
+    assert faults[0][0] == token
+    assert words in faults[0][1]

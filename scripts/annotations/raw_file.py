@@ -35,7 +35,10 @@ def find_files(names: str, endings: Iterable[str]) -> list[Path]:
             files.append(path)
         else:
             raise AnnotationError(f"{name}: no such file; set vars.train, vars.dev and vars.test to your files (dev and test may be empty)")
-    return files
+    for path in files:
+        if any("\ud800" <= char <= "\udfff" for char in str(path)):
+            raise AnnotationError(f"{path!r}: the file's name is not UTF-8; rename it")
+    return list(dict.fromkeys(files))
 
 
 class RawFile:

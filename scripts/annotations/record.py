@@ -11,13 +11,17 @@ class AnnotationError(UserError):
 
 
 class Source(NamedTuple):
-    """A place in a raw file: its path as the user gave it, and a line (in binary formats: a row or document), from 1."""
+    """A place in a raw file: its path as the user gave it, and a line (in binary formats: a row or document), from 1.
+
+    part: which of several documents that start on the line, from 0.
+    """
 
     path: str
     line: int
+    part: int = 0
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}"
+        return f"{self.path}:{self.line}" + (f"#{self.part + 1}" if self.part else "")
 
 
 class Span(NamedTuple):
@@ -80,4 +84,4 @@ class Record(NamedTuple):
 def made_id(source: Source) -> str:
     """Name a record that has no id of its own: `train-17` for line 17 of train.jsonl."""
     name = source.path.rsplit("/", 1)[-1]
-    return f"{name.split('.', 1)[0] or name}-{source.line}"
+    return f"{name.split('.', 1)[0] or name}-{source.line}" + (f"-{source.part + 1}" if source.part else "")

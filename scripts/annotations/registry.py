@@ -151,8 +151,10 @@ def items(path: Path, format: Format, options: ReadOptions) -> Iterator[tuple[It
     with RawFile(path) as file:
         layout = format.prepare(file, options)
         file.rewind()
+        source = Source(path.as_posix(), 0)
         for line, data in format.split(file, layout, options):
-            yield Item(data, Source(path.as_posix(), line), layout, options), file.position
+            source = Source(source.path, line, source.part + 1 if line == source.line else 0)
+            yield Item(data, source, layout, options), file.position
 
 
 def read_records(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Iterator[Record]:

@@ -46,9 +46,10 @@ class RawCorpus:
     def find(cls, train: str, dev: str, test: str) -> "RawCorpus":
         """Find the files that command lines name: paths, folders, several with commas between; empty for none."""
         names = dict(zip(SPLITS, (train, dev, test), strict=True))
-        if not train.strip():
+        files = {split: raw_files(name) for split, name in names.items()}
+        if not files["train"]:
             raise AnnotationError("no training file is named; set vars.train to a file, a folder or several with commas between")
-        return cls(names, {split: raw_files(name) for split, name in names.items()})
+        return cls(names, files)
 
     @property
     def drawn(self) -> tuple[str, ...]:
@@ -83,10 +84,10 @@ def build_corpus(
     identity = {"sources": sources, "settings": settings.as_json(), "versions": versions(("python", "spacy"))}
     build = hashlib.sha256(json.dumps([identity, _code()], sort_keys=True).encode()).hexdigest()
     state = staging / STATE
-    if not state.exists() or read_json(state) != {"build": build}:
-        shutil.rmtree(staging, ignore_errors=True)
-        write_json(state, {"build": build})
     try:
+        if not state.exists() or read_json(state) != {"build": build}:
+            shutil.rmtree(staging, ignore_errors=True)
+            write_json(state, {"build": build})
         plan = _plan(raw, staging, settings, workers, progress) if raw.drawn else None
         units = _convert(raw, plan, staging, settings, workers, progress)
         _require_own_ids(raw, staging, units, settings)
@@ -164,7 +165,7 @@ def _convert(raw: RawCorpus, plan: list[bytes] | None, staging: Path, settings: 
 
 def _is_complete(staging: Path, index: int) -> bool:
     path = unit_file(staging, index)
-    if not path.exists():
+    if not path.exists() or not path.with_suffix(".rejects").exists():
         return False
     shards = ((staging / split / shard["name"], shard) for split, shards in read_json(path)["shards"].items() for shard in shards)
     return all(path.exists() and sha256(path) == shard["sha256"] for path, shard in shards)
@@ -188,7 +189,7 @@ def _require_own_ids(raw: RawCorpus, staging: Path, units: int, settings: Settin
     first, second = (int(order[again[0] + i]) for i in (0, 1))
     documents = (document for unit in cut_into_units(raw.files, settings) for document in unit.records(settings))
     (item, record), (other, _) = (document for i, document in enumerate(islice(documents, second + 1)) if i in (first, second))
-    raise same_id(item.source.path, item.source.line, other.source.line, record.id)
+    raise same_id(item.source, other.source, record.id)
 
 
 def _finish(raw: RawCorpus, staging: Path, units: int, identity: dict, settings: Settings) -> dict[str, Ledger]:

@@ -50,11 +50,12 @@ class Groups:
         self._first[max(i, j)] = min(i, j)
 
 
-def join_equal(groups: Groups, keys: numpy.ndarray, members: numpy.ndarray | None = None) -> None:
-    """Join documents that have the same key."""
-    for run in _runs(keys if members is None else keys[members]):
-        for i in run[1:]:
-            groups.join(*(int(k if members is None else members[k]) for k in (run[0], i)))
+def join_equal(groups: Groups, keys: numpy.ndarray) -> None:
+    """Join documents that have the same key; 0 is none."""
+    for run in _runs(keys):
+        if keys[run[0]]:
+            for i in run[1:]:
+                groups.join(int(run[0]), int(i))
 
 
 def join_near(groups: Groups, path: Path, size: int) -> None:

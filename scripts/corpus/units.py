@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     path: str
     format: str
     layout: Any
-    lines: list[int]
+    places: list[tuple[int, int]]  # line and part of each
     data: list[Any]
     read: int
 
@@ -52,8 +52,8 @@ class Unit:
         options = settings.read_options
         for piece in self.pieces:
             read = formats()[piece.format].read
-            for line, data in zip(piece.lines, piece.data, strict=True):
-                item = Item(data, Source(piece.path, line), piece.layout, options)
+            for place, data in zip(piece.places, piece.data, strict=True):
+                item = Item(data, Source(piece.path, *place), piece.layout, options)
                 try:
                     yield item, read(item)
                 except AnnotationError as error:
@@ -71,21 +71,21 @@ def cut_into_units(files: dict[str, list[Path]], settings: Settings) -> Iterator
         pieces: list[Piece] = []
         for path in paths:
             format = choose_format(path, settings.format)
-            lines: list[int] = []
+            places: list[tuple[int, int]] = []
             data: list[Any] = []
             item = None
             for item, read in items(path, format, settings.read_options):
-                lines.append(item.source.line)
+                places.append(item.source[1:])
                 data.append(item.data)
                 documents += 1
                 size += len(item.data) if isinstance(item.data, bytes) else 0
                 if documents == UNIT_DOCUMENTS or size >= UNIT_BYTES:
-                    yield Unit(index, split, [*pieces, Piece(path.as_posix(), format.name, item.layout, lines, data, read)])
-                    index, documents, size, pieces, lines, data = index + 1, 0, 0, [], [], []
+                    yield Unit(index, split, [*pieces, Piece(path.as_posix(), format.name, item.layout, places, data, read)])
+                    index, documents, size, pieces, places, data = index + 1, 0, 0, [], [], []
             if item is None:
                 raise AnnotationError(f"{path}: holds no document; write one, or leave the variable empty")
-            if lines:
-                pieces.append(Piece(path.as_posix(), format.name, item.layout, lines, data, path.stat().st_size))
+            if places:
+                pieces.append(Piece(path.as_posix(), format.name, item.layout, places, data, path.stat().st_size))
         if pieces:
             yield Unit(index, split, pieces)
             index += 1
@@ -136,7 +136,7 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
     write_json(
         path,
         {
-            "files": [[piece.path, len(piece.lines)] for piece in unit.pieces],
+            "files": [[piece.path, len(piece.places)] for piece in unit.pieces],
             "shards": {split: part.writer.shards for split, part in parts.items()},
             "ledgers": {split: part.ledger.as_json() for split, part in parts.items()},
             "spaces": {split: part.spaces for split, part in parts.items()},
@@ -151,23 +151,23 @@ def _hash_ids(unit: Unit, records: list[tuple[Item, Record | AnnotationError]]) 
 
     Raises AnnotationError where two documents of a file have one id.
     """
-    lines: dict[tuple[str, str], int] = {}
+    known: dict[tuple[str, str], Source] = {}
     hashes = []
     for item, record in records:
         if isinstance(record, AnnotationError):
             hashes.append(bytes(8))
             continue
-        path, line = item.source
-        if (path, record.id) in lines:
-            raise same_id(path, lines[path, record.id], line, record.id)
-        lines[path, record.id] = line
+        path = item.source.path
+        if (path, record.id) in known:
+            raise same_id(known[path, record.id], item.source, record.id)
+        known[path, record.id] = item.source
         hashes.append(hashlib.blake2b(f"{unit.split}\n{path}\n{record.id}".encode("utf-8", "replace"), digest_size=8).digest())
     return b"".join(hashes)
 
 
-def same_id(path: str, first: int, second: int, id: str) -> AnnotationError:
+def same_id(first: Source, second: Source, id: str) -> AnnotationError:
     """Return the error for an id that two documents have."""
-    return AnnotationError(f"{path}:{second} ({id}): the id is used at {path}:{first} too; give each document its own")
+    return AnnotationError(f"{second} ({id}): the id is used at {first} too; give each document its own")
 
 
 class _Part:

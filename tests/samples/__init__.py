@@ -99,9 +99,7 @@ OWN = (
         (("Odalys Brenn", "PERSON"), ("Lantern Café", "ORG"), ("Gull Street", "LOC"), ("Port Merrow", "LOC")),
     ),
     Found("Nothing happened today."),
-    Found(
-        "🚢 The Skerry Star left Tollan at noon, says Wim Aerden.", (("Skerry Star", "PRODUCT"), ("Tollan", "LOC"), ("Wim Aerden", "PERSON"))
-    ),
+    Found("🚢 The Skerry Star left Tollan at noon, says Wim Aerden.", (("Skerry Star", "PRODUCT"), ("Tollan", "LOC"), ("Wim Aerden", "PERSON"))),
 )
 KELP = Found(
     "Nadia Forsberg-Ito moved the Kelp Museum to Tollan.",

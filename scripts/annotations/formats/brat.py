@@ -8,13 +8,15 @@ from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.annotations.record import AnnotationError, Fault, Record, Source, Span
 from scripts.annotations.registry import Item, ReadOptions, reads
 
+OTHER = re.compile(r"E\d+\t\S+:T\d|[AMN]\d+\t\S+ [TERA]\d|R\d+\t\S+ \S+:[TE]\d|#\d*\t\S+ [A-Z]\d|\*\t\S+ [TE]\d")
+"""Events, attributes, notes and relations: each speaks of another annotation."""
 ENTITY = re.compile(r"T\S+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
 
 
 def looks_like_brat(head: bytes) -> bool:
     """Tell whether the first line is a text-bound annotation, an event, a relation, an attribute or a note."""
     line = head.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
-    return bool(ENTITY.fullmatch(line) or re.match(r"(?:[EAMN]\d+|R\d+|#\d+|\*)\t\S+", line))
+    return bool(ENTITY.fullmatch(line) or OTHER.match(line))
 
 
 def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, bytes]]:

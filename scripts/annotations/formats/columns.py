@@ -14,6 +14,7 @@ MARKS = (b"-DOCSTART-", b"#begin document", b"# newdoc")
 END_MARK = b"#end document"
 GLOBAL_COLUMNS = "# global.columns"
 SPACES = re.compile("[ \t]+")
+JSON = re.compile(rb"\s*\[?\s*\{\s*[\"}]")
 TOKEN_NAMES = frozenset({"token", "tokens", "word", "words", "form", "text"})
 TAG_NAMES = frozenset({"tag", "tags", "ner", "ner_tag", "ner_tags", "ne", "label", "labels", "entity", "bio", "iob", "parseme:mwe"})
 SPACE_NAMES = frozenset({"misc", "space", "spaces", "space_after", "spaceafter"})
@@ -26,7 +27,8 @@ class Layout:
     """How a column file is written.
 
     separator: a tab, or a space for runs of blanks. width: cells in each row, or None where it varies (CoNLL-2012).
-    token, tag, space: columns, counted from 0 or from the end (−1); space may hold `SpaceAfter=No`, and is None where absent.
+    token, tag, space, id: columns, counted from 0 or from the end (−1); None where absent. space may hold `SpaceAfter=No`;
+    id numbers the words, and `2-3` there stands for a surface form whose words follow (CoNLL-U).
     scheme: of the tags, or "brackets". marked: documents are marked. header: the line with the columns' names, or 0.
     """
 
@@ -35,6 +37,7 @@ class Layout:
     token: int
     tag: int
     space: int | None
+    id: int | None
     scheme: str
     marked: bool
     header: int
@@ -42,7 +45,9 @@ class Layout:
 
 def looks_like_columns(head: bytes) -> bool:
     """Look for a document mark, a header, or a row of two cells or more of which one is a tag."""
-    lines = [line for line in head.decode("utf-8", "replace").splitlines() if line.strip()]
+    if JSON.match(head):
+        return False
+    lines = [line for line in head.decode("utf-8", "replace").split("\n") if line.strip()]
     for line in lines[:50]:
         cells = _cells(line.rstrip("\r\n"), "\t" if "\t" in line else " ")
         names = {cell.lower() for cell in cells}
@@ -69,18 +74,19 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
         if line.startswith(GLOBAL_COLUMNS):
             names = names or line.partition("=")[2].lower().split()
             continue
+        if _is_comment(raw):
+            continue
         separator = separator or ("\t" if "\t" in line else " ")
         cells = _cells(line, separator)
         if not width and not names and not header and {cell.strip().lower() for cell in cells} & TOKEN_NAMES and not _is_row(cells):
             names, header = [cell.strip().lower() for cell in cells], number
             continue
-        if not _is_comment(raw):
-            width = width or len(cells)
-            rows[-1].append(cells)
+        width = width or len(cells)
+        rows[-1].append(cells)
         if number > SAMPLE_LINES:
             break
     token, tag = _column(names, TOKEN_NAMES, 3 if brackets and width > 10 else 0), _column(names, TAG_NAMES, 10 if brackets and width > 10 else -1)
-    space = _column(names, SPACE_NAMES, None)
+    space, id = _column(names, SPACE_NAMES, None), _column(names, frozenset({"id"}), None)
     if names and not names_fit(names):
         raise AnnotationError(
             f"{file.path}: the columns are called {', '.join(names)}; one must be 'token' and one 'tag' (a header, or vars.columns, names them)"
@@ -91,7 +97,8 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     brackets = brackets and any(
         cells[tag] in ("*", "*)") or cells[tag].startswith("(") for sentence in rows for cells in sentence if tag < len(cells)
     )
-    return Layout(separator or "\t", None if brackets else width, token, tag, space, "brackets" if brackets else scheme.name, marked, header)
+    name = "brackets" if brackets else scheme.name
+    return Layout(separator or "\t", None if brackets else width, token, tag, space, id, name, marked, header)
 
 
 def names_fit(names: list[str]) -> bool:
@@ -170,6 +177,7 @@ def read_columns(item: Item) -> Record:
     sentences = []
     for first, lines in _sentences(item):
         rows = [_row(item.source.path, first + i, line, layout) for i, line in enumerate(lines)]
+        ranges = _take_ranges(rows, layout.id) if layout.id is not None else {}
         words = [row[layout.token] for row in rows]
         tags = [_tag(item.source.path, first + i, row, layout) for i, row in enumerate(rows)]
         if layout.scheme == "brackets":
@@ -178,10 +186,30 @@ def read_columns(item: Item) -> Record:
             entities, wrong = decode(tags, layout.scheme)
         for token, detail in wrong:
             faults.append(Fault("i-without-b", Source(item.source.path, first + token), f"{words[token]!r}: {detail} ({layout.scheme})"))
-        spaces = None if layout.space is None else ["SpaceAfter=No" not in row[layout.space] for row in rows]
+        spaces = None if layout.space is None else ["SpaceAfter=No" not in ranges.get(i, row)[layout.space] for i, row in enumerate(rows)]
         sentences.append((words, spaces, entities))
     group = item.source.path if item.options.group_by == "file" else None
     return words_record(item.source, sentences, lang=item.options.lang, group=group, faults=faults)
+
+
+def _take_ranges(rows: list[list[str]], id: int) -> dict[int, list[str]]:
+    """Take CoNLL-U's surface forms (`2-3`) and empty nodes (`2.1`) out of a sentence's rows.
+
+    Returns the row that says whether a space follows, for each word that a surface form stands for: inside it none does.
+    """
+    after: dict[int, list[str]] = {}
+    words: list[list[str]] = []
+    until, surface = 0, []
+    for row in rows:
+        number, dash, last = row[id].partition("-")
+        if dash and last.isdecimal():
+            until, surface = int(last), row
+        elif "." not in number:
+            if number.isdecimal() and int(number) <= until:
+                after[len(words)] = surface if int(number) == until else ["SpaceAfter=No"] * len(row)
+            words.append(row)
+    rows[:] = words
+    return after
 
 
 def _sentences(item: Item) -> Iterator[tuple[int, list[str]]]:

@@ -1,5 +1,6 @@
 """JSON with character offsets: JSONL or one JSON array, in the spellings of Prodigy, doccano, Label Studio and our own."""
 
+import codecs
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -35,41 +36,42 @@ def array_elements(file: RawFile) -> Iterator[tuple[int, bytes]]:
 
     Raises AnnotationError, naming the line, where an element or a comma is broken: what follows cannot be found then.
     """
-    decode = json.JSONDecoder().raw_decode
-    buffer = file.read(CHUNK).decode("utf-8-sig", "surrogateescape").lstrip().removeprefix("[")
-    line, at, pending = 1, 0, b""
+    parse = json.JSONDecoder().raw_decode
+    decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
+    buffer = ""
+    while not buffer.strip():
+        buffer += decode(file.read(CHUNK))
+    at = buffer.index("[") + 1
+    line = 1 + buffer.count("\n", 0, at)
     while True:
         start = at
         while start < len(buffer) and buffer[start] in " \t\r\n,":
             start += 1
         line += buffer.count("\n", at, start)
         at = start
-        if at < len(buffer) and buffer[at] == "]":
+        if buffer[at : at + 1] == "]":
+            rest = buffer[at + 1 :] + decode(file.read(CHUNK))
+            if rest.strip():
+                place = line + rest[: len(rest) - len(rest.lstrip())].count("\n")
+                remedy = "write all in one array, or one object a line"
+                raise AnnotationError(f"{file.path}:{place}: after the array stands {_short(rest.strip()[:80])}; {remedy}")
             return
-        why = "the array is not closed"
         try:
-            _, end = decode(buffer, at)
+            _, end = parse(buffer, at)
         except (ValueError, RecursionError) as error:
-            why, end = str(error), None
-        if end is not None:
+            why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        else:
             yield line, buffer[at:end].encode("utf-8", "surrogateescape")
             line += buffer.count("\n", at, end)
             at = end
             continue
-        more = pending + file.read(max(CHUNK, len(buffer) - at))
-        whole = len(more) if len(more) < 4 else _whole_characters(more)
-        pending = more[whole:] if len(more) > 3 else b""
-        if not more or len(buffer) - at > MAX_DOCUMENT_BYTES:
+        if len(buffer) - at > MAX_DOCUMENT_BYTES:
+            raise AnnotationError(f"{file.path}:{line}: the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {_short(buffer[at : at + 80])}; split it")
+        more = file.read(max(CHUNK, len(buffer) - at))
+        if not more:
+            why = why if buffer[at:] else "the array is not closed"
             raise AnnotationError(f"{file.path}:{line}: not JSON: {why}: {_short(buffer[at : at + 80])}; mend the array, or write one object a line")
-        buffer, at = buffer[at:] + more[:whole].decode("utf-8", "surrogateescape"), 0
-
-
-def _whole_characters(data: bytes) -> int:
-    """Return how many bytes of UTF-8 end with a whole character."""
-    for back in range(1, 4):
-        if data[-back] >= 0xC0:
-            return len(data) - back if back < 2 + (data[-back] >= 0xE0) + (data[-back] >= 0xF0) else len(data)
-    return len(data)
+        buffer, at = buffer[at:] + decode(more), 0
 
 
 @reads(
@@ -152,8 +154,9 @@ def _group(row: dict, source: Source, key: str) -> str | None:
     if key == "file":
         return source.path
     value = row.get(key)
-    if value is None and isinstance(row.get("meta"), dict):
-        value = row["meta"].get(key)
+    for inner in ("meta", "data"):
+        if value is None and isinstance(row.get(inner), dict):
+            value = row[inner].get(key)
     return None if value is None else str(value)
 
 
