@@ -78,6 +78,5 @@ def test_documents_of_equal_keys_are_joined():
 
 def test_documents_without_a_key_stay_alone():
     groups = Groups(4)
-    keys = numpy.array([0, 5, 0, 5], dtype=numpy.uint64)
-    join_equal(groups, keys, numpy.flatnonzero(keys))
+    join_equal(groups, numpy.array([0, 5, 0, 5], dtype=numpy.uint64))
     assert [groups.first(i) for i in range(4)] == [0, 1, 2, 1]

@@ -258,7 +258,15 @@ def docbin_files(draw):
         spaces = draw(st.none() | st.lists(st.booleans(), min_size=len(words), max_size=len(words)))
         ents = draw(st.none() | st.just([draw(st.sampled_from(["O", "B-PER", "I-PER", "B-LOC"])) for _ in words]))
         with suppress(ValueError):  # tags that spaCy itself refuses
-            docs.append(Doc(vocab(), words=words, spaces=spaces, ents=ents, user_data=draw(st.just({}) | st.just({"id": draw(VALUES)}))))
+            docs.append(
+                Doc(
+                    vocab(),
+                    words=words,
+                    spaces=spaces,
+                    ents=ents,
+                    user_data=draw(st.just({}) | st.sampled_from([{"id": id} for id in ("x", 7, None, 1.5, ["a"], {"a": 1})])),
+                )
+            )
     packed = DocBin(attrs=draw(ATTRIBUTES | st.just(["ENT_IOB", "ENT_TYPE"])), docs=docs, store_user_data=draw(st.booleans()))
     known = st.sampled_from([0, 1, 2, 3, 4, 255, 2**63, 2**64 - 1, *(vocab().strings[label] for label in ("PER", "LOC", "Ana"))])
     for table in packed.tokens:

@@ -78,6 +78,7 @@ class Format:
     endings: of the files that are taken from a folder.
     beside: endings of files that belong to one of these and are not read by themselves.
     recognise: tells from the first bytes (unpacked) whether a file is of this format.
+    may_be_empty: whether a file that holds nothing, and has one of the endings, is a document without entities.
     prepare: looks through the opened file before it is split; what it returns travels with each item.
     split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
     read: makes a Record of an Item, or raises AnnotationError; it runs in several processes.
@@ -90,6 +91,7 @@ class Format:
     recognise: Callable[[bytes], bool]
     read: Callable[[Item], Record]
     beside: tuple[str, ...] = ()
+    may_be_empty: bool = False
     prepare: Callable[[RawFile, ReadOptions], Any] = no_layout
     split: Callable[[RawFile, Any, ReadOptions], Iterator[tuple[int, Any]]] = each_line
 
@@ -122,8 +124,16 @@ def raw_files(names: str) -> list[Path]:
     """Return the files that a path, several with commas between, or a folder stand for."""
     known = formats().values()
     files = find_files(names, {ending for format in known for ending in format.endings})
-    owned = {path.with_suffix(other) for format in known for path in files if path.suffix in format.endings for other in format.beside}
+    owned = {other for format in known if format.beside for path in files for other in _beside(path, format)}
     return [path for path in files if path not in owned]
+
+
+def _beside(path: Path, format: Format) -> Iterator[Path]:
+    """Yield what files may belong to one of a format."""
+    name = path.name.removesuffix(".gz")
+    for ending in format.endings:
+        if name.endswith(ending):
+            yield from (path.with_name(name.removesuffix(ending) + other + packed) for other in format.beside for packed in ("", ".gz"))
 
 
 def choose_format(path: Path, name: str = "auto") -> Format:
@@ -139,6 +149,9 @@ def choose_format(path: Path, name: str = "auto") -> Format:
     with RawFile(path) as file:
         head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")
     if not head.strip():
+        for format in known.values():
+            if format.may_be_empty and path.name.removesuffix(".gz").endswith(format.endings):
+                return format
         raise AnnotationError(f"{path}: is empty; write one document at least, or leave the variable empty")
     for format in known.values():
         if format.recognise(head):

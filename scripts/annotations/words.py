@@ -11,7 +11,10 @@ NO_SPACES = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 SPACE_BEFORE = {"fr": frozenset(";:!?»")}
 """Punctuation that has a space before it, by language."""
 CLOSING = frozenset(".,;:!?)]}%…”’»›")
-OPENING = frozenset("([{“‘«‹¿¡$£€#@")
+OPENING = frozenset("([{“‘«‹¿¡#@")
+QUOTES = frozenset("\"'")
+CURRENCIES = {"en": ("$", "£", "€")}
+"""Signs that stand before their number without a space, by language."""
 CLITICS = frozenset({"n't", "n’t", "'s", "'re", "'ve", "'ll", "'d", "'m", "’s", "’re", "’ve", "’ll", "’d", "’m"})
 ELIDING = frozenset({"fr", "it", "ca"})
 """Languages where a word that ends in an apostrophe joins the next (l'été)."""
@@ -43,11 +46,12 @@ def _habits(word: str, lang: str) -> tuple[bool, bool]:
     if lang in NO_SPACES and not word.isascii():
         return True, True
     spaced = SPACE_BEFORE.get(lang, frozenset())
-    closes = word[0] in CLOSING and word[0] not in spaced and not word[1:2].isalnum()
-    smiles = len(word) > 1 and word[0] in ":;"
-    opens = word[-1] in OPENING and (word[-1] in "$£€" or not word[0].isalnum()) and not ("«" in word and "»" in spaced)
-    elides = lang in ELIDING and len(word) < 7 and word[-1] in "'’"
-    return (closes and not smiles) or word.lower() in CLITICS, opens or elides
+    chars = set(word)
+    smiles = len(word) > 1 and word[0] in ":;="
+    closes = chars & CLOSING and chars <= CLOSING | QUOTES and not chars & spaced and not smiles
+    opens = chars & OPENING and chars <= OPENING | QUOTES and not ("«" in word and "»" in spaced)
+    elides = lang in ELIDING and len(word) < 10 and word[-1] in "'’"
+    return bool(closes) or word.lower() in CLITICS, bool(opens) or elides or word.endswith(CURRENCIES.get(lang, ()))
 
 
 def words_record(

@@ -78,7 +78,7 @@ def cut_into_units(files: dict[str, list[Path]], settings: Settings) -> Iterator
                 places.append(item.source[1:])
                 data.append(item.data)
                 documents += 1
-                size += len(item.data) if isinstance(item.data, bytes) else 0
+                size += sum(len(part) for part in (item.data if isinstance(item.data, tuple) else (item.data,)) if isinstance(part, bytes))
                 if documents == UNIT_DOCUMENTS or size >= UNIT_BYTES:
                     yield Unit(index, split, [*pieces, Piece(path.as_posix(), format.name, item.layout, places, data, read)])
                     index, documents, size, pieces, places, data = index + 1, 0, 0, [], [], []

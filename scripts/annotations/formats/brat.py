@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
@@ -19,13 +20,15 @@ def looks_like_brat(head: bytes) -> bool:
     return bool(ENTITY.fullmatch(line) or OTHER.match(line))
 
 
-def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the annotations' file as one document, with its text before it and a NUL between."""
-    text = file.path.with_suffix(".txt")
-    if not text.is_file():
-        raise AnnotationError(f"{text}: no such file; the annotations in {file.path} want their text beside them")
+def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, tuple[str, bytes, bytes]]]:
+    """Yield one document: the path of its text, the text, and the annotations."""
+    name = file.path.name.removesuffix(".gz")
+    base = file.path.with_name(name.removesuffix(Path(name).suffix) + ".txt")
+    text = next((path for path in (base, base.with_name(base.name + ".gz")) if path.is_file()), None)
+    if text is None:
+        raise AnnotationError(f"{base}: no such file; the annotations in {file.path} want their text beside them")
     with RawFile(text) as other:
-        yield 1, other.read(MAX_DOCUMENT_BYTES + 1) + b"\0" + file.read(MAX_DOCUMENT_BYTES + 1)
+        yield 1, (text.as_posix(), other.read(MAX_DOCUMENT_BYTES + 1), file.read(MAX_DOCUMENT_BYTES + 1))
 
 
 @reads(
@@ -34,6 +37,7 @@ def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
     example="T1⇥PERSON 0 3⇥Ana⏎",
     endings=(".ann",),
     beside=(".txt",),
+    may_be_empty=True,
     recognise=looks_like_brat,
     split=whole_file,
 )
@@ -43,8 +47,8 @@ def read_brat(item: Item) -> Record:
     Offsets count characters of the text as it stands in the file. Raises AnnotationError, naming the line, on a
     T-line that cannot be read.
     """
-    raw_text, _, raw_annotations = item.data.partition(b"\0")
-    text = Item(raw_text, Source(item.source.path.removesuffix(".ann") + ".txt", 1), None, item.options).text().removeprefix("\ufeff")
+    path, raw_text, raw_annotations = item.data
+    text = Item(raw_text, Source(path, 1), None, item.options).text().removeprefix("\ufeff")
     annotations = Item(raw_annotations, item.source, None, item.options).text().removeprefix("\ufeff")
     spans: list[Span] = []
     faults: list[Fault] = []
@@ -66,5 +70,5 @@ def read_brat(item: Item) -> Record:
         else:
             spans.append(span)
     group = item.source.path if item.options.group_by == "file" else None
-    id = item.source.path.removesuffix(".ann")
+    id = path.removesuffix(".gz").removesuffix(".txt")
     return Record(id=id, text=text, spans=tuple(spans), source=item.source, group=group, faults=tuple(faults))

@@ -45,7 +45,7 @@ class Layout:
 
 def looks_like_columns(head: bytes) -> bool:
     """Look for a document mark, a header, or a row of two cells or more of which one is a tag."""
-    if JSON.match(head):
+    if JSON.match(head) or head.startswith(b"PAR1"):
         return False
     lines = [line for line in head.decode("utf-8", "replace").split("\n") if line.strip()]
     for line in lines[:50]:

@@ -33,7 +33,7 @@ def _docs(path: str) -> list:
 
     try:
         return list(DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, AttributeError, ArithmeticError) as error:
         raise AnnotationError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})") from None
 
 
@@ -50,13 +50,9 @@ def read_docbin(item: Item) -> Record:
 
     Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
     """
-    from spacy.attrs import ENT_IOB
-
     doc = _docs(item.source.path)[item.data - 1]
-    prefixes = ["IIOB"[iob] for iob in doc.to_array([ENT_IOB])]  # 0, missing, has no type
-    tags = [
-        Tag("O", "") if prefix == "O" or not token.ent_type_ else Tag(prefix, token.ent_type_) for prefix, token in zip(prefixes, doc, strict=True)
-    ]
+    tokens = [doc[i] for i in range(len(doc))]  # spaCy's iterator finds a token even where there is none
+    tags = [Tag("IIOB"[t.ent_iob], t.ent_type_) if t.ent_type_ and t.ent_iob_ != "O" else Tag("O", "") for t in tokens]  # 0, missing, has no type
     entities, wrong = decode(tags, "IOB2")
     faults = [Fault("i-without-b", item.source, f"token {token} {doc[token].text!r}: {detail}") for token, detail in wrong]
     own = doc.user_data.get("id")
@@ -65,9 +61,9 @@ def read_docbin(item: Item) -> Record:
     if not doc.has_unknown_spaces:
         spans = tuple(Span(doc[start].idx, doc[end - 1].idx + len(doc[end - 1]), label) for start, end, label in entities)
         return Record(id=id, text=doc.text, spans=spans, source=item.source, group=group, faults=tuple(faults))
-    words = [token.text for token in doc]
+    words = [token.text for token in tokens]
     known = doc.has_annotation("SENT_START")
-    starts = [i for i, token in enumerate(doc) if i == 0 or (known and token.is_sent_start)]
+    starts = [i for i, token in enumerate(tokens) if i == 0 or (known and token.is_sent_start)]
     sentences = []
     for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
         sentences.append((words[start:end], None, [(s - start, e - start, label) for s, e, label in entities if start <= s < end]))

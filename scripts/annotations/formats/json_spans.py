@@ -105,7 +105,7 @@ def row_record(row: dict, source: Source, options: ReadOptions) -> Record:
     Label Studio   {"data": {"text": "…"}, "annotations": [{"result": [{"type": "labels", "value": {…}}]}]}
                    or, as JSON_MIN, {"text": "…", "label": [{"start": 0, "end": 4, "labels": ["ORG"]}]}
     """
-    id = row.get("id")
+    id = _scalar(source, "id", row.get("id"))
     group = _group(row, source, options.group_by)
     excluded = None
     if isinstance(row.get("data"), dict):
@@ -114,7 +114,7 @@ def row_record(row: dict, source: Source, options: ReadOptions) -> Record:
     if not isinstance(text, str):
         raise AnnotationError(f"{source}: the text must be a string, not {type(text).__name__}: {_short(text)}")
     check_text(text, source)
-    answer = row.get("answer", "accept")
+    answer = _scalar(source, "answer", row.get("answer", "accept"))
     if answer != "accept":
         excluded = f"answer={answer}"
     if excluded is not None:
@@ -130,7 +130,7 @@ def row_record(row: dict, source: Source, options: ReadOptions) -> Record:
     if found is None:
         found = tuple(_spans(source, spans, text, faults))
     return Record(
-        id=made_id(source) if id is None else str(id),
+        id=made_id(source) if id is None else id,
         text=text,
         spans=found,
         source=source,
@@ -157,6 +157,13 @@ def _group(row: dict, source: Source, key: str) -> str | None:
     for inner in ("meta", "data"):
         if value is None and isinstance(row.get(inner), dict):
             value = row[inner].get(key)
+    return _scalar(source, key, value)
+
+
+def _scalar(source: Source, key: str, value) -> str | None:
+    """Return a field as a string. Raises AnnotationError where it is a list or an object."""
+    if isinstance(value, list | dict):
+        raise AnnotationError(f"{source}: {key!r} must be a string or a number, not {_short(value)}")
     return None if value is None else str(value)
 
 
@@ -224,5 +231,8 @@ def _spans(source: Source, values: list, text: str, faults: list[Fault]) -> Iter
 
 
 def _short(value) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        text = f"a {type(value).__name__} of too many levels"
     return repr(text if len(text) <= 80 else text[:80] + "…")

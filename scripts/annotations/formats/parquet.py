@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.annotations.formats.json_spans import check_text, row_record
+from scripts.annotations.formats.json_spans import SPAN_KEYS, TEXT_KEYS, check_text, row_record
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError, Fault, Record
 from scripts.annotations.registry import Item, ReadOptions, reads
@@ -35,8 +36,10 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
         tags = next((name for name in TAG_COLUMNS if name in schema.names), None)
         if tokens is None or tags is None:
             return Layout(None, None, (), "")
-        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-        names = tuple(_class_names(features.get(tags, {})))
+        try:
+            names = tuple(_class_names(json.loads(schema.metadata[b"huggingface"])["info"]["features"][tags]))
+        except (TypeError, LookupError, ValueError):  # the file tells no names
+            names = ()
         scheme = Scheme()
         for batch in table.iter_batches(batch_size=BATCH, columns=[tags]):
             for row in batch.column(0).to_pylist()[:BATCH]:
@@ -48,7 +51,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
 def _class_names(feature) -> list[str]:
     """Find the ClassLabel names inside a feature, however it is nested."""
     if isinstance(feature, dict) and isinstance(feature.get("names"), list):
-        return feature["names"]
+        return [str(name) for name in feature["names"]]
     inner = feature.values() if isinstance(feature, dict) else feature if isinstance(feature, list) else ()
     return next((found for part in inner if (found := _class_names(part))), [])
 
@@ -59,29 +62,29 @@ def _name(tag, names: tuple[str, ...]) -> str:
     return names[tag] if isinstance(tag, int) and 0 <= tag < len(names) else f"{tag!r}"
 
 
+@contextmanager
 def _open(path: Path):
+    """Open a Parquet file; whatever pyarrow or we stumble over in a damaged one is an AnnotationError."""
     import pyarrow
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.ParquetFile(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise AnnotationError(f"{path}: cannot be read as Parquet: {error}") from None
+        with pyarrow.parquet.ParquetFile(path) as table:
+            yield table
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError) as error:
+        raise AnnotationError(f"{path}: cannot be read as Parquet ({type(error).__name__}: {error}); write it again") from None
 
 
 def split_rows(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, dict]]:
     """Yield the rows, numbered from 1."""
-    import pyarrow
-
-    try:
-        with _open(file.path) as table:
-            number = 0
-            for batch in table.iter_batches(batch_size=BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
-    except (pyarrow.ArrowException, OSError) as error:
-        raise AnnotationError(f"{file.path}: cannot be read as Parquet after row {number}: {error}") from None
+    wanted = {layout.tokens, layout.tags, *TEXT_KEYS, *SPAN_KEYS, "id", "answer", "annotator", "annotations", "meta", options.group_by}
+    number = 0
+    with _open(file.path) as table:
+        columns = [name for name in table.schema_arrow.names if name in wanted]
+        for batch in table.iter_batches(batch_size=BATCH, columns=columns):
+            for row in batch.to_pylist():
+                number += 1
+                yield number, row
 
 
 @reads(
