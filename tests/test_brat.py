@@ -170,6 +170,15 @@ def test_annotations_that_are_not_utf8_are_an_error_with_their_line(write_pair, 
     assert f"{path.as_posix()}:2: byte 13 of the line is not UTF-8" in fails(path)
 
 
+def test_a_pair_that_cannot_be_read_is_rejected_with_its_text(write_pair, tmp_path):
+    paths = [write_pair("T1\tPER 0 3\tAna\n", name=split) for split in ("train", "dev", "test")]
+    broken = write_pair("T1\tPER 0 5\tÉmile\nT2\tPER 0\tÉmile\n", "Émile left 🚢.", name="broken")
+    build(tmp_path / "corpus", f"{paths[0]},{broken}", *paths[1:], on_error="reject", max_reject_rate=1.0)
+    (reject,) = read_rejects(tmp_path / "corpus")
+    assert (reject["reason"], reject["source"]) == ("unreadable", f"{broken.as_posix()}:1")
+    assert "Émile left 🚢." in reject["text"]
+
+
 def test_an_error_in_the_text_names_the_text_whatever_the_annotations_ending(write_pair, tmp_path):
     path = write_pair("T1\tPER 0 3\tAna\n", b"Ana \xff")
     path.rename(path.with_suffix(".standoff"))

@@ -1,7 +1,8 @@
 import pytest
 
+from scripts.annotations.formats import columns
 from scripts.annotations.record import AnnotationError, Span
-from scripts.annotations.registry import ReadOptions, read_records
+from scripts.annotations.registry import ReadOptions, choose_format, items, read_records
 from tests.make import build, read_split
 
 HEADER = "# global.columns = ID FORM MISC NER\n"
@@ -165,6 +166,28 @@ def test_a_multiword_range_of_conllu_is_not_read_twice(write_text):
     assert (record.words, record.text) == (("They", "do", "n't", "row"), "They don't row")
 
 
+def test_an_error_below_a_multiword_range_names_its_own_line(write_text):
+    rows = "1-2\tdon't\t_\t_\n1\tdo\t_\tO\n2\tn't\t_\tO\n2.1\t_\t_\t_\n3\trow\t_\tNOUN\n"
+    assert ":6: 'NOUN' is no tag" in fails(write_text("a.conllup", HEADER + rows))
+
+
+def test_a_forbidden_tag_below_a_multiword_range_names_its_own_line(write_text):
+    rows = "1\tx\t_\tB-X\n2\ty\t_\tO\n3-4\tdon't\t_\t_\n3\tdo\t_\tO\n4\tn't\t_\tI-PER\n"
+    ((fault,),) = [record.faults for record in read(write_text("a.conllup", HEADER + rows))]
+    assert (fault.code, fault.source.line) == ("i-without-b", 6)
+
+
+def test_a_sentence_of_an_empty_node_alone_has_no_words(write_text):
+    path = write_text("a.conllup", HEADER.replace("MISC ", "") + "# newdoc\n1\tAna\tB-PER\n\n1.1\t_\t_\n\n1\tran\tO\n")
+    assert [(record.words, record.spans) for record in read(path)] == [(("Ana", "ran"), (Span(0, 3, "PER"),))]
+
+
+@pytest.mark.parametrize("id", ["s-{}", "2024-{}", "1.{}", "s1.{}", "{}"])
+def test_rows_whose_id_is_no_word_number_are_kept(write_text, id):
+    path = write_text("a.tsv", f"id\ttoken\ttag\n{id.format(1)}\tAna\tB-PER\n{id.format(2)}\tran\tO\n")
+    assert [(record.words, record.spans) for record in read(path)] == [(("Ana", "ran"), (Span(0, 3, "PER"),))]
+
+
 @pytest.mark.parametrize("header", ["pos\ttoken\tner_tag\tnote", "POS\tWord\tTag\tid", "x\tFORM\tNER\ty"])
 def test_a_header_names_the_columns(write_text, header):
     (record,) = read(write_text("a.tsv", f"{header}\nNNP\tAna\tB-PER\tO\nVBD\tran\tO\tO\n"))
@@ -248,6 +271,13 @@ def test_a_bad_row_is_an_error_with_its_line(write_text, text, words):
 
 def test_a_ragged_row_past_the_first_lines_is_an_error_with_its_line(write_text):
     assert ":60001: 3 columns instead of 2" in fails(write_text("a.conll", "-DOCSTART- O\n" + "a O\n\n" * 29_999 + "b O\nb O O\n"))
+
+
+def test_more_of_a_document_that_is_too_long_is_not_kept(write_text, monkeypatch):
+    monkeypatch.setattr(columns, "MAX_DOCUMENT_BYTES", 1000)
+    path = write_text("a.conll", "-DOCSTART- O\n\n" + "word O\n" * 10_000)
+    ((item, _),) = items(path, choose_format(path), ReadOptions())
+    assert 1000 < len(item.data) <= 2000
 
 
 def test_a_document_that_is_too_long_is_an_error(write_text):

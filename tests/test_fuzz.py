@@ -224,7 +224,7 @@ LIKELY = {
     "spans": st.just(pyarrow.array([[{"start": 0, "end": 3, "label": "PER"}], [], []])),
 }
 OTHER_COLUMNS = st.sampled_from(["id", "group", "meta", "answer", "label", "data", "tags"])
-METADATA = st.sampled_from([None, b"", b"{", b"[]", b"1", b"\xff", b'{"info": 1}', b'{"info": {"features": []}}']) | st.builds(
+METADATA = st.sampled_from([None, b"", b"[" * 100_000, b"{", b"[]", b"1", b"\xff", b'{"info": 1}', b'{"info": {"features": []}}']) | st.builds(
     lambda names: json.dumps({"info": {"features": {"ner_tags": {"feature": {"names": names}}}}}).encode(),
     st.lists(LABELS | VALUES, max_size=4) | VALUES,
 )

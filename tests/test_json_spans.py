@@ -165,6 +165,19 @@ def test_offsets_that_count_utf16_units_are_told_by_the_quoted_text(write_jsonl)
     assert [(type(fault), fault.code) for fault in record.faults] == [(Fault, "other-text")]
 
 
+@pytest.mark.parametrize("kind", ["relation", "choices", "rating"])
+def test_results_of_a_task_that_are_no_labels_do_not_count(write_jsonl, kind):
+    both = annotation((0, 3, "PER"))
+    both["result"] += [{"type": kind, "from_id": "a", "to_id": "b", "labels": ["x"]}, {"type": kind, "value": {kind: ["x"]}}]
+    (record,) = read_records(write_jsonl("a.jsonl", [task(both)]))
+    assert record.spans == (ANA,)
+
+
+def test_a_span_past_the_end_that_quotes_its_text_has_bad_offsets_not_another_text(write_jsonl):
+    (record,) = read_records(write_jsonl("a.jsonl", [{"text": TEXT, "spans": [{"start": 5, "end": 99, "label": "PER", "text": "Bo"}]}]))
+    assert (record.spans, record.faults) == ((Span(5, 99, "PER"),), ())
+
+
 def test_several_labels_of_one_span_are_several_spans(write_jsonl):
     (record,) = read_records(write_jsonl("a.jsonl", [{"text": TEXT, "label": [{"start": 0, "end": 3, "labels": ["PER", "LOC"]}], "annotator": 1}]))
     assert record.spans == (ANA, Span(0, 3, "LOC"))
@@ -276,6 +289,12 @@ def test_an_error_far_down_in_an_array_speaks_of_no_other_line(write_text):
     message = fails(write_text("a.json", f'[\n{rows}{{"text": "b", "spans": [}},\n{FINE}\n]\n'))
     assert ":3002: not JSON: " in message
     assert set(re.findall(r"line (\d+)", message)) <= {"3002"}
+
+
+def test_an_element_that_is_broken_is_not_said_to_be_too_long(write_text):
+    rows = f'{{"text": "{"x" * 2**20}", "spans": []}},\n' * 12
+    message = fails(write_text("a.json", f'[\n{FINE},\n{{"text": "b", "spans": [}},\n{rows}{FINE}]'))
+    assert ":3: not JSON: " in message
 
 
 @pytest.mark.parametrize("element", ["7", "null", '"text"', "[]"])

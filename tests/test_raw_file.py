@@ -189,6 +189,16 @@ def test_a_file_that_is_not_packed_is_no_bomb_however_large(tmp_path, monkeypatc
     assert len(lines(path)) == 1000
 
 
+def test_what_was_read_before_rewinding_does_not_count_towards_a_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_file, "GZIP_CHECKED_FROM", 1000)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(500))))
+    with RawFile(path) as file:
+        for _ in range(raw_file.MAX_GZIP_RATIO):
+            assert len(list(file.lines())) == 500
+            file.rewind()
+
+
 @pytest.mark.parametrize("name", ["", "none.jsonl"])
 def test_what_cannot_be_opened_is_an_error_with_the_reason(tmp_path, name):
     with pytest.raises(AnnotationError, match=r"cannot be read: (Is a directory|Permission denied|No such file)"), RawFile(tmp_path / name):

@@ -212,6 +212,11 @@ def test_one_file_with_one_decorator_adds_a_format(sections, write_text):
     assert [record.spans for record in records] == [(Span(0, 4, "PER"), Span(14, 20, "LOC")), (), (Span(0, 3, "PER"),)]
 
 
+@pytest.mark.parametrize("id", ["B-12", "E-mail", "O"])
+def test_an_added_format_is_asked_before_columns_guess(sections, write_text, id):
+    assert choose_format(write_text("data", DATA.replace("log-1", id))).name == "sections"
+
+
 def test_an_added_format_can_be_named_and_its_files_are_found_in_folders(sections, write_text, tmp_path):
     path = write_text("a.sections", DATA)
     assert raw_files(str(tmp_path)) == [path]

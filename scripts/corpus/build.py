@@ -96,9 +96,9 @@ def build_corpus(
         _discard(staging)
         raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UserError(f"{folder}: the disk is full; make room and run the same command again: it continues where it stopped") from None
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        what = f"{folder}: the disk is full; make room" if full else f"{error.filename or folder}: cannot be written ({error.strerror}); mend that"
+        raise UserError(f"{what} and run the same command again: it continues where it stopped") from None
     for split in SPLITS:
         if (staging / split).exists():
             replace_folder(staging / split, folder / split)

@@ -51,7 +51,7 @@ def read_docbin(item: Item) -> Record:
     Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
     """
     doc = _docs(item.source.path)[item.data - 1]
-    tokens = [doc[i] for i in range(len(doc))]  # spaCy's iterator finds a token even where there is none
+    tokens = list(doc)
     tags = [Tag("IIOB"[t.ent_iob], t.ent_type_) if t.ent_type_ and t.ent_iob_ != "O" else Tag("O", "") for t in tokens]  # 0, missing, has no type
     entities, wrong = decode(tags, "IOB2")
     faults = [Fault("i-without-b", item.source, f"token {token} {doc[token].text!r}: {detail}") for token, detail in wrong]
@@ -65,6 +65,6 @@ def read_docbin(item: Item) -> Record:
     known = doc.has_annotation("SENT_START")
     starts = [i for i, token in enumerate(tokens) if i == 0 or (known and token.is_sent_start)]
     sentences = []
-    for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(words)], strict=False):
         sentences.append((words[start:end], None, [(s - start, e - start, label) for s, e, label in entities if start <= s < end]))
     return words_record(item.source, sentences, lang=item.options.lang, id=id, group=group, faults=faults, sentences_known=known)
