@@ -495,7 +495,7 @@ def test_another_error_of_the_disk_is_not_called_full(tmp_path, write_jsonl, hel
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr("scripts.corpus.shards.write_bytes", fail)
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(UserError, match=r"cannot be written \(Input/output error\)"):
         build(tmp_path / "c", write_jsonl("t.jsonl", rows(3)), *held_out)
 
 
