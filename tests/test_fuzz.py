@@ -366,7 +366,7 @@ def _no_flushing():
 
 @pytest.mark.parametrize("format", FORMATS)
 @given(data=st.data())
-@fuzz(max_examples=300)
+@fuzz(max_examples=200)
 def test_whatever_a_file_holds_it_is_read_or_refused_with_a_reason(fresh_path, format, data):
     path = fresh_path(format, data.draw(contents(format)))
     options = ReadOptions(**data.draw(OPTIONS))
@@ -385,7 +385,7 @@ def test_whatever_a_file_holds_it_is_read_or_refused_with_a_reason(fresh_path, f
 
 @pytest.mark.parametrize("format", FORMATS)
 @given(data=st.data())
-@fuzz(max_examples=60)
+@fuzz(max_examples=50)
 def test_whatever_files_hold_the_corpus_is_made_or_refused_with_a_reason(fresh_path, format, data):
     path = fresh_path(format, data.draw(contents(format)))
     name = data.draw(st.sampled_from([format, "auto"]))
@@ -408,6 +408,37 @@ def test_values_however_deep_are_read_or_refused_with_a_reason(tmp_path, depth, 
     path = tmp_path / "a.json"
     path.write_text(f"[{deep(depth, key)}]" if array else deep(depth, key), encoding="utf-8")
     chosen = choose_format(path)
+    with suppress(UserError):
+        for item, _ in items(path, chosen, ReadOptions()):
+            chosen.read(item)
+
+
+def docbin_without_its_label() -> bytes:
+    packed = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], docs=[Doc(vocab(), words=["Ana", "ran"], ents=["B-PER", "O"])])
+    packed.tokens[0][0, packed.attrs.index(vocab().strings["ENT_TYPE"])] = 2**63  # of no string
+    return packed.to_bytes()
+
+
+def parquet_with_deep_metadata() -> bytes:
+    sink = pyarrow.BufferOutputStream()
+    table = pyarrow.table({"tokens": [["Ana"]], "ner_tags": [["B-PER"]]})
+    pyarrow.parquet.write_table(table.replace_schema_metadata({"huggingface": "[" * 100_000}), sink)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize(
+    ("format", "content"),
+    [
+        ("columns", lambda: b"# global.columns = ID FORM NER\n1\tBo\tB-PER\n\n1.1\tAna\tO\n"),  # a sentence of an empty node
+        ("docbin", docbin_without_its_label),
+        ("docbin", lambda: DocBin(docs=[Doc(vocab(), words=[])]).to_bytes()),
+        ("parquet", parquet_with_deep_metadata),
+    ],
+)
+def test_what_was_found_by_fuzzing_is_read_or_refused_with_a_reason(tmp_path, format, content):
+    path = tmp_path / f"a.{ENDINGS[format]}"
+    path.write_bytes(content())
+    chosen = choose_format(path, format)
     with suppress(UserError):
         for item, _ in items(path, chosen, ReadOptions()):
             chosen.read(item)

@@ -78,6 +78,7 @@ class Format:
     endings: of the files that are taken from a folder.
     beside: endings of files that belong to one of these and are not read by themselves.
     recognise: tells from the first bytes (unpacked) whether a file is of this format.
+    guesses: whether `recognise` guesses from words, and so is asked after all others.
     may_be_empty: whether a file that holds nothing, and has one of the endings, is a document without entities.
     prepare: looks through the opened file before it is split; what it returns travels with each item.
     split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
@@ -92,6 +93,7 @@ class Format:
     read: Callable[[Item], Record]
     beside: tuple[str, ...] = ()
     may_be_empty: bool = False
+    guesses: bool = False
     prepare: Callable[[RawFile, ReadOptions], Any] = no_layout
     split: Callable[[RawFile, Any, ReadOptions], Iterator[tuple[int, Any]]] = each_line
 
@@ -153,7 +155,7 @@ def choose_format(path: Path, name: str = "auto") -> Format:
             if format.may_be_empty and path.name.removesuffix(".gz").endswith(format.endings):
                 return format
         raise AnnotationError(f"{path}: is empty; write one document at least, or leave the variable empty")
-    for format in known.values():
+    for format in sorted(known.values(), key=lambda format: format.guesses):
         if format.recognise(head):
             return format
     raise AnnotationError(f"{path}: begins with {head[:60]!r}, which is none of the formats {', '.join(known)}; see the README, or set vars.format")

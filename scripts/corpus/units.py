@@ -250,7 +250,8 @@ class _Part:
 
 
 def _raw_text(item: Item) -> str:
-    text = item.data.decode("utf-8", "backslashreplace") if isinstance(item.data, bytes) else str(item.data)
+    parts = item.data if isinstance(item.data, tuple) else (item.data,)
+    text = "\n".join([part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part) for part in parts])
     return text if len(text) <= LARGEST_EXCERPT else text[:LARGEST_EXCERPT] + "…"
 
 

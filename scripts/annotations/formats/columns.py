@@ -14,7 +14,6 @@ MARKS = (b"-DOCSTART-", b"#begin document", b"# newdoc")
 END_MARK = b"#end document"
 GLOBAL_COLUMNS = "# global.columns"
 SPACES = re.compile("[ \t]+")
-JSON = re.compile(rb"\s*\[?\s*\{\s*[\"}]")
 TOKEN_NAMES = frozenset({"token", "tokens", "word", "words", "form", "text"})
 TAG_NAMES = frozenset({"tag", "tags", "ner", "ner_tag", "ner_tags", "ne", "label", "labels", "entity", "bio", "iob", "parseme:mwe"})
 SPACE_NAMES = frozenset({"misc", "space", "spaces", "space_after", "spaceafter"})
@@ -28,7 +27,7 @@ class Layout:
 
     separator: a tab, or a space for runs of blanks. width: cells in each row, or None where it varies (CoNLL-2012).
     token, tag, space, id: columns, counted from 0 or from the end (−1); None where absent. space may hold `SpaceAfter=No`;
-    id numbers the words, and `2-3` there stands for a surface form whose words follow (CoNLL-U).
+    id, where no header names it, numbers the words, and `2-3` there stands for a surface form whose words follow (CoNLL-U).
     scheme: of the tags, or "brackets". marked: documents are marked. header: the line with the columns' names, or 0.
     """
 
@@ -45,8 +44,6 @@ class Layout:
 
 def looks_like_columns(head: bytes) -> bool:
     """Look for a document mark, a header, or a row of two cells or more of which one is a tag."""
-    if JSON.match(head) or head.startswith(b"PAR1"):
-        return False
     lines = [line for line in head.decode("utf-8", "replace").split("\n") if line.strip()]
     for line in lines[:50]:
         cells = _cells(line.rstrip("\r\n"), "\t" if "\t" in line else " ")
@@ -86,7 +83,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
         if number > SAMPLE_LINES:
             break
     token, tag = _column(names, TOKEN_NAMES, 3 if brackets and width > 10 else 0), _column(names, TAG_NAMES, 10 if brackets and width > 10 else -1)
-    space, id = _column(names, SPACE_NAMES, None), _column(names, frozenset({"id"}), None)
+    space, id = _column(names, SPACE_NAMES, None), None if header else _column(names, frozenset({"id"}), None)
     if names and not names_fit(names):
         raise AnnotationError(
             f"{file.path}: the columns are called {', '.join(names)}; one must be 'token' and one 'tag' (a header, or vars.columns, names them)"
@@ -161,8 +158,9 @@ def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterat
     title="columns (CoNLL-2002, -2003, -2012, -U, WNUT, OntoNotes): a token a line, its tag last, or as a header or `vars.columns` says; "
     "IOB1, IOB2, BILUO, IOBES and brackets are told apart",
     example="Ana⇥B-PERSON⏎left⇥O⏎Cork⇥B-LOC⏎⏎",
-    endings=(".conll", ".conllu", ".conllup", ".iob", ".iob2", ".bio", ".tsv", ".txt", ".ner"),
+    endings=(".conll", ".conllu", ".conllup", ".iob", ".iob2", ".bio", ".tsv", ".txt", ".ner", "_conll"),
     recognise=looks_like_columns,
+    guesses=True,
     prepare=find_layout,
     split=split_columns,
 )
@@ -177,30 +175,34 @@ def read_columns(item: Item) -> Record:
     sentences = []
     for first, lines in _sentences(item):
         rows = [_row(item.source.path, first + i, line, layout) for i, line in enumerate(lines)]
-        ranges = _take_ranges(rows, layout.id) if layout.id is not None else {}
+        numbers = list(range(first, first + len(rows)))
+        ranges = _take_ranges(rows, numbers, layout.id) if layout.id is not None else {}
+        if not rows:
+            continue
         words = [row[layout.token] for row in rows]
-        tags = [_tag(item.source.path, first + i, row, layout) for i, row in enumerate(rows)]
+        tags = [_tag(item.source.path, number, row, layout) for number, row in zip(numbers, rows, strict=True)]
         if layout.scheme == "brackets":
             entities, wrong = from_brackets([row[layout.tag] for row in rows])
         else:
             entities, wrong = decode(tags, layout.scheme)
         for token, detail in wrong:
-            faults.append(Fault("i-without-b", Source(item.source.path, first + token), f"{words[token]!r}: {detail} ({layout.scheme})"))
+            faults.append(Fault("i-without-b", Source(item.source.path, numbers[token]), f"{words[token]!r}: {detail} ({layout.scheme})"))
         spaces = None if layout.space is None else ["SpaceAfter=No" not in ranges.get(i, row)[layout.space] for i, row in enumerate(rows)]
         sentences.append((words, spaces, entities))
     group = item.source.path if item.options.group_by == "file" else None
     return words_record(item.source, sentences, lang=item.options.lang, group=group, faults=faults)
 
 
-def _take_ranges(rows: list[list[str]], id: int) -> dict[int, list[str]]:
-    """Take CoNLL-U's surface forms (`2-3`) and empty nodes (`2.1`) out of a sentence's rows.
+def _take_ranges(rows: list[list[str]], numbers: list[int], id: int) -> dict[int, list[str]]:
+    """Take CoNLL-U's surface forms (`2-3`) and empty nodes (`2.1`) out of a sentence's rows, and their lines' numbers.
 
     Returns the row that says whether a space follows, for each word that a surface form stands for: inside it none does.
     """
     after: dict[int, list[str]] = {}
     words: list[list[str]] = []
+    lines: list[int] = []
     until, surface = 0, []
-    for row in rows:
+    for line, row in zip(numbers, rows, strict=True):
         number, dash, last = row[id].partition("-")
         if dash and last.isdecimal():
             until, surface = int(last), row
@@ -208,7 +210,8 @@ def _take_ranges(rows: list[list[str]], id: int) -> dict[int, list[str]]:
             if number.isdecimal() and int(number) <= until:
                 after[len(words)] = surface if int(number) == until else ["SpaceAfter=No"] * len(row)
             words.append(row)
-    rows[:] = words
+            lines.append(line)
+    rows[:], numbers[:] = words, lines
     return after
 
 

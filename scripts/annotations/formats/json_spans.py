@@ -14,12 +14,16 @@ from scripts.annotations.registry import Item, ReadOptions, each_line, reads
 TEXT_KEYS = ("text", "data")
 SPAN_KEYS = ("spans", "entities", "label", "labels")
 CHUNK = 2**20
+LONGEST_LITERAL = 32
+"""An error that near to the end of what was read may be due to what was not: `tru`, a number, half an escape."""
 
 
 def looks_like_json(head: bytes) -> bool:
     """Tell whether a file begins with a brace, or with a bracket that a brace follows (or nothing more)."""
     start = head.lstrip()
-    return start[:1] == b"{" or (start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"]", b""))
+    return (start[:1] == b"{" and (start[1:2] not in (b"\t", b" ") or start[1:].lstrip()[:1] in (b'"', b"}"))) or (
+        start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"]", b"")
+    )
 
 
 def split_json(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
@@ -34,7 +38,7 @@ def split_json(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
 def array_elements(file: RawFile) -> Iterator[tuple[int, bytes]]:
     """Yield each element of a JSON array with the line that it starts on, without reading the whole file.
 
-    Raises AnnotationError, naming the line, where an element or a comma is broken: what follows cannot be found then.
+    Raises AnnotationError, naming the line, where an element is broken: what follows cannot be found then.
     """
     parse = json.JSONDecoder().raw_decode
     decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
@@ -58,16 +62,18 @@ def array_elements(file: RawFile) -> Iterator[tuple[int, bytes]]:
             return
         try:
             _, end = parse(buffer, at)
+        except json.JSONDecodeError as error:
+            why, cut_off = error.msg, error.msg.startswith("Unterminated") or error.pos > len(buffer) - LONGEST_LITERAL
         except (ValueError, RecursionError) as error:
-            why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            why, cut_off = str(error), False
         else:
             yield line, buffer[at:end].encode("utf-8", "surrogateescape")
             line += buffer.count("\n", at, end)
             at = end
             continue
-        if len(buffer) - at > MAX_DOCUMENT_BYTES:
+        if cut_off and len(buffer) - at > MAX_DOCUMENT_BYTES:
             raise AnnotationError(f"{file.path}:{line}: the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {_short(buffer[at : at + 80])}; split it")
-        more = file.read(max(CHUNK, len(buffer) - at))
+        more = cut_off and file.read(max(CHUNK, len(buffer) - at))
         if not more:
             why = why if buffer[at:] else "the array is not closed"
             raise AnnotationError(f"{file.path}:{line}: not JSON: {why}: {_short(buffer[at : at + 80])}; mend the array, or write one object a line")

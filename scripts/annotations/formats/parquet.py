@@ -38,7 +38,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
             return Layout(None, None, (), "")
         try:
             names = tuple(_class_names(json.loads(schema.metadata[b"huggingface"])["info"]["features"][tags]))
-        except (TypeError, LookupError, ValueError):  # the file tells no names
+        except (TypeError, LookupError, ValueError, RecursionError):  # the file tells no names
             names = ()
         scheme = Scheme()
         for batch in table.iter_batches(batch_size=BATCH, columns=[tags]):
