@@ -3,13 +3,16 @@
 import zlib
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError, Fault, Record, Span, made_id
 from scripts.annotations.registry import Item, ReadOptions, reads
 from scripts.annotations.tags import Tag, decode
 from scripts.annotations.words import words_record
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
 
 
 def looks_like_docbin(head: bytes) -> bool:
@@ -20,19 +23,21 @@ def looks_like_docbin(head: bytes) -> bool:
         return False
 
 
-def split_docs(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, int]]:
+def split_docs(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, tuple[str, int, int]]]:
     """Yield the number of each document, from 1. DocBin is no stream: the file is held in memory while it is read."""
-    yield from ((number, number) for number in range(1, len(_docs(str(file.path))) + 1))
+    path = str(file.path)
+    written = file.path.stat().st_mtime_ns
+    yield from ((number, (path, written, number)) for number in range(1, len(_docs(path, written)) + 1))
 
 
 @lru_cache(maxsize=1)
-def _docs(path: str) -> list:
+def _docs(path: str, written: int) -> list:
     """Read all documents of a file; a worker asks for one file's documents one after the other."""
-    import spacy
     from spacy.tokens import DocBin
+    from spacy.vocab import Vocab
 
     try:
-        return list(DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab))
+        return list(DocBin().from_disk(path).get_docs(Vocab()))
     except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, AttributeError, ArithmeticError) as error:
         raise AnnotationError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})") from None
 
@@ -50,7 +55,14 @@ def read_docbin(item: Item) -> Record:
 
     Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
     """
-    doc = _docs(item.source.path)[item.data - 1]
+    path, written, number = item.data
+    try:
+        return _record(item, _docs(path, written)[number - 1])
+    except (LookupError, ValueError) as error:  # a hash that the file has no string for is found only now
+        raise AnnotationError(f"{item.source}: the document is damaged ({type(error).__name__}: {error})") from None
+
+
+def _record(item: Item, doc: "Doc") -> Record:
     tokens = list(doc)
     tags = [Tag("IIOB"[t.ent_iob], t.ent_type_) if t.ent_type_ and t.ent_iob_ != "O" else Tag("O", "") for t in tokens]  # 0, missing, has no type
     entities, wrong = decode(tags, "IOB2")
