@@ -32,9 +32,8 @@ def main(
     workers = workers or physical_cores()
     folder = Path(columns) if columns else None
     with tempfile.TemporaryDirectory(prefix="benchmark-") as work, console.status("") as status:
-        results = run_preprocessing(
-            sizes, Path(work), workers=workers, repeats=repeats, demo=demo, columns=folder, tell=lambda doing: status.update(doing)
-        )
+        tell = status.update if console.is_terminal else console.print
+        results = run_preprocessing(sizes, Path(work), workers=workers, repeats=repeats, demo=demo, columns=folder, tell=tell)
     machine = describe()
     place = f"Measured on {machine['date']}: {machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}."
     data = {"machine": machine, "workers": workers} | asdict(results)

@@ -1,4 +1,4 @@
-"""Turn raw annotations into shards of 100 documents with a manifest for each split.
+"""Turn raw annotations into shards of up to 100 documents, with a manifest for each split.
 
 python -m scripts.preprocess --train=assets/demo/train.jsonl --dev=assets/demo/dev.jsonl --test=assets/demo/test.jsonl
 """
@@ -38,7 +38,7 @@ def main(
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as the data is worth, up to one a core.")] = 0,
     output: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
 ) -> None:
-    """Turn raw annotations into shards of 100 documents with a manifest for each split."""
+    """Turn raw annotations into shards of up to 100 documents, with a manifest for each split."""
     settings = Settings(
         format=format,
         lang=lang,

@@ -33,7 +33,7 @@ def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
 
 @reads(
     "brat",
-    title="brat standoff: `x.ann` beside `x.txt`; of entities in several pieces each is reported and left out",
+    title="brat standoff: `x.ann` beside `x.txt`; entities in several pieces are reported and left out",
     example="T1⇥PERSON 0 3⇥Ana⏎",
     endings=(".ann",),
     beside=(".txt",),
