@@ -1,6 +1,5 @@
 """Run one function over many arguments in several processes, in order, with little waiting."""
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -59,9 +58,7 @@ def _start() -> None:
     """Set a worker up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     without_torch()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.freeze()
-    gc.set_threshold(50_000)  # much is made and little of it goes in circles: 5 % less time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread a process: the others do its work
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
