@@ -14,7 +14,7 @@ from scripts.benchmarks.preprocessing import as_markdown
 from scripts.benchmarks.preprocessing import run as run_preprocessing
 from scripts.command import UserError, console, run
 from scripts.corpus.files import write_json, write_text
-from scripts.machine import describe, physical_cores
+from scripts.machine import describe, measured_on, physical_cores
 
 
 def main(
@@ -35,12 +35,11 @@ def main(
         tell = status.update if console.is_terminal else console.print
         results = run_preprocessing(sizes, Path(work), workers=workers, repeats=repeats, demo=demo, columns=folder, tell=tell)
     machine = describe()
-    place = f"Measured on {machine['date']}: {machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}."
     data = {"machine": machine, "workers": workers} | asdict(results)
     for line, made in zip(data["lines"], results.lines, strict=True):
         line["tokens_per_second"] = round(made.tokens_per_second)
     write_json(output / "preprocessing.json", data)
-    text = as_markdown(results, place, workers)
+    text = as_markdown(results, measured_on(machine), workers)
     write_text(output / "preprocessing.md", text)
     console.print(text, markup=False)
 

@@ -15,6 +15,12 @@ def physical_cores() -> int:
     return max(1, min(physical, allowed))
 
 
+def measured_on(machine: dict) -> str:
+    """Return in a sentence what `describe` found."""
+    where = f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}"
+    return f"Measured on {machine['date']}: {where}."
+
+
 def describe() -> dict:
     """Say where and when this was measured."""
     return {

@@ -13,6 +13,7 @@ from weasel.cli.document import project_document
 from scripts.annotations.registry import formats
 from scripts.command import UserError, console, run
 from scripts.corpus.files import read_json, write_text
+from scripts.machine import measured_on
 from scripts.report.chart import bar_chart, measures
 from scripts.report.tables import as_markdown, comparison
 
@@ -51,10 +52,8 @@ def formats_table() -> str:
 
 def section(summary: dict) -> str:
     """Return the comparison as Markdown, with the machine it was measured on."""
-    machine = summary["machine"]
     table = as_markdown(("", *summary["variants"]), comparison(summary["variants"]))
-    where = f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}"
-    return f"Measured on {machine['date']}: {where}.\n\n{table}"
+    return f"{measured_on(summary['machine'])}\n\n{table}"
 
 
 def insert(text: str, name: str, content: str) -> str:

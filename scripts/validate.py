@@ -18,7 +18,7 @@ from scripts.corpus.pool import without_torch
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import MANIFEST, VALIDATED, read_manifest
 from scripts.corpus.splits import SPLITS
-from scripts.corpus.units import cut_into_units
+from scripts.corpus.units import cut_into_units, tracked
 
 PLACES_SHOWN = 3
 
@@ -36,14 +36,11 @@ def main(
     files = raw_files_of(manifests)
     allowed = frozenset(label.strip() for label in labels.split(",") if label.strip())
     with progress_bar(unit="bytes") as bar:
-        done: dict[tuple[str, str], int] = {}
         task = bar.add_task("checking raw documents", total=sum(path.stat().st_size for path in chain(*files.values())))
 
         def records():
-            for unit in cut_into_units(files, settings):
+            for unit in tracked(cut_into_units(files, settings), lambda done: bar.update(task, completed=done)):
                 yield from ((unit.split, item.source, record) for item, record in unit.records(settings))
-                done.update({(unit.split, piece.path): piece.read for piece in unit.pieces})
-                bar.update(task, completed=sum(done.values()))
 
         findings = list(check_records(records(), settings, allowed))
     with progress_bar() as bar:

@@ -37,6 +37,11 @@ class Item(NamedTuple):
     layout: Any
     options: ReadOptions
 
+    @property
+    def file_group(self) -> str | None:
+        """The file as the document's group, where the options say so."""
+        return self.source.path if self.options.group_by == "file" else None
+
     def checked_data(self) -> bytes:
         """Return the data. Raises AnnotationError where it is too long."""
         if len(self.data) > MAX_DOCUMENT_BYTES:

@@ -4,7 +4,6 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -24,10 +23,10 @@ class Measured:
     output: str
 
 
-def measure(command: list[str], *, folder: Path | None = None) -> Measured:
+def measure(command: list[str]) -> Measured:
     """Run a command to its end. Raises UserError, with what it printed, where it fails."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
     peak = 0
     ended = threading.Event()
 

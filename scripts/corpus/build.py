@@ -21,7 +21,7 @@ from scripts.corpus.pool import ordered_map
 from scripts.corpus.settings import OnError, Overlaps, Settings
 from scripts.corpus.shards import MANIFEST
 from scripts.corpus.splits import SPLITS, draw_splits, survey_unit
-from scripts.corpus.units import Unit, UnitError, convert_unit, cut_into_units, same_id, unit_file
+from scripts.corpus.units import UnitError, convert_unit, cut_into_units, same_id, tracked, unit_file
 from scripts.corpus.versions import versions
 
 STAGING = ".new"
@@ -129,31 +129,21 @@ def _plan(raw: RawCorpus, staging: Path, settings: Settings, workers: int, progr
     if path.exists():
         return [base64.b64decode(unit) for unit in read_json(path)["units"]]
     progress("looking through train", 0)
-    done: dict[str, int] = {}
-
-    def calls() -> Iterator[tuple[Unit, Settings]]:
-        for unit in cut_into_units({"train": raw.files["train"]}, settings):
-            done.update({piece.path: piece.read for piece in unit.pieces})
-            progress("looking through train", sum(done.values()))
-            yield unit, settings
-
-    surveys = (_checked(survey) for survey in ordered_map(survey_unit, calls(), workers=workers))
-    units = draw_splits(surveys, ("train", *raw.drawn), settings.seed, staging)
-    write_json(path, {"units": [base64.b64encode(unit).decode("ascii") for unit in units]})
-    return units
+    units = tracked(cut_into_units({"train": raw.files["train"]}, settings), lambda done: progress("looking through train", done))
+    surveys = (_checked(survey) for survey in ordered_map(survey_unit, ((unit, settings) for unit in units), workers=workers))
+    drawn = draw_splits(surveys, ("train", *raw.drawn), settings.seed, staging)
+    write_json(path, {"units": [base64.b64encode(unit).decode("ascii") for unit in drawn]})
+    return drawn
 
 
 def _convert(raw: RawCorpus, plan: list[bytes] | None, staging: Path, settings: Settings, workers: int, progress: Progress) -> int:
     """Convert all units that are not complete yet; return how many there are in all."""
     total = 0
-    done: dict[tuple[str, str], int] = {}
 
     def calls() -> Iterator[tuple]:
         nonlocal total
-        for unit in cut_into_units(raw.files, settings):
+        for unit in tracked(cut_into_units(raw.files, settings), lambda done: progress("converting", done)):
             total = unit.index + 1
-            done.update({(unit.split, piece.path): piece.read for piece in unit.pieces})
-            progress("converting", sum(done.values()))
             if not _is_complete(staging, unit.index):
                 drawn = plan[unit.index] if plan is not None and unit.split == "train" else None
                 yield unit, drawn, ("train", *raw.drawn) if drawn is not None else (unit.split,), staging, settings

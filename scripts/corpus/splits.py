@@ -1,6 +1,5 @@
 """Which document belongs to which split, where dev or test have no files of their own."""
 
-import hashlib
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ import numpy
 from scripts.annotations.record import AnnotationError
 from scripts.corpus.duplicates import Groups, join_equal, join_near, signatures
 from scripts.corpus.settings import OnError, Settings
-from scripts.corpus.units import Unit, UnitError
+from scripts.corpus.units import Unit, UnitError, hash64
 
 SPLITS = ("train", "dev", "test")
 HELD_OUT = 0.1
@@ -117,5 +116,4 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
 
 
 def _hash(seed: int, text: str) -> int:
-    """Return 64 bits that are the same for the same seed and text, on every machine."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}\n{text}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    return int.from_bytes(hash64(f"{seed}\n{text}"), "big")

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -91,6 +91,15 @@ def cut_into_units(files: dict[str, list[Path]], settings: Settings) -> Iterator
             index += 1
 
 
+def tracked(units: Iterable[Unit], tell: Callable[[int], None]) -> Iterator[Unit]:
+    """Yield units; tell of each how many bytes of the raw files are read with it."""
+    done: dict[tuple[str, str], int] = {}
+    for unit in units:
+        done.update({(unit.split, piece.path): piece.read for piece in unit.pieces})
+        tell(sum(done.values()))
+        yield unit
+
+
 @dataclass(frozen=True, slots=True)
 class UnitError:
     """The first record of a unit that could not be read, and how many more there are."""
@@ -136,7 +145,6 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
     write_json(
         path,
         {
-            "files": [[piece.path, len(piece.places)] for piece in unit.pieces],
             "shards": {split: part.writer.shards for split, part in parts.items()},
             "ledgers": {split: part.ledger.as_json() for split, part in parts.items()},
             "spaces": {split: part.spaces for split, part in parts.items()},
@@ -161,8 +169,13 @@ def _hash_ids(unit: Unit, records: list[tuple[Item, Record | AnnotationError]]) 
         if (path, record.id) in known:
             raise same_id(known[path, record.id], item.source, record.id)
         known[path, record.id] = item.source
-        hashes.append(hashlib.blake2b(f"{unit.split}\n{path}\n{record.id}".encode("utf-8", "replace"), digest_size=8).digest())
+        hashes.append(hash64(f"{unit.split}\n{path}\n{record.id}"))
     return b"".join(hashes)
+
+
+def hash64(text: str) -> bytes:
+    """Return 8 bytes that are the same for the same text, on every machine."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
 
 
 def same_id(first: Source, second: Source, id: str) -> AnnotationError:

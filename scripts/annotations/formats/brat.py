@@ -69,6 +69,5 @@ def read_brat(item: Item) -> Record:
             faults.append(Fault("other-text", source, detail, span))
         else:
             spans.append(span)
-    group = item.source.path if item.options.group_by == "file" else None
     id = path.removesuffix(".gz").removesuffix(".txt")
-    return Record(id=id, text=text, spans=tuple(spans), source=item.source, group=group, faults=tuple(faults))
+    return Record(id=id, text=text, spans=tuple(spans), source=item.source, group=item.file_group, faults=tuple(faults))

@@ -189,8 +189,7 @@ def read_columns(item: Item) -> Record:
             faults.append(Fault("i-without-b", Source(item.source.path, numbers[token]), f"{words[token]!r}: {detail} ({layout.scheme})"))
         spaces = None if layout.space is None else ["SpaceAfter=No" not in ranges.get(i, row)[layout.space] for i, row in enumerate(rows)]
         sentences.append((words, spaces, entities))
-    group = item.source.path if item.options.group_by == "file" else None
-    return words_record(item.source, sentences, lang=item.options.lang, group=group, faults=faults)
+    return words_record(item.source, sentences, lang=item.options.lang, group=item.file_group, faults=faults)
 
 
 def _take_ranges(rows: list[list[str]], numbers: list[int], id: int) -> dict[int, list[str]]:
@@ -227,7 +226,7 @@ def _sentences(item: Item) -> Iterator[tuple[int, list[str]]]:
 
 
 def _row(path: str, number: int, line: str, layout: Layout) -> list[str]:
-    cells = line.split("\t") if layout.separator == "\t" else SPACES.split(line.strip(" "))
+    cells = _cells(line, layout.separator)
     if (len(cells) != layout.width and layout.width is not None) or len(cells) < 2:
         wanted = f"{layout.width}, as in the first row" if layout.width and layout.width >= 2 else "at least 2 (a token and its tag)"
         raise AnnotationError(f"{path}:{number}: {len(cells)} columns instead of {wanted}: {line[:80]!r}; mend the row")

@@ -69,14 +69,13 @@ def _record(item: Item, doc: "Doc") -> Record:
     faults = [Fault("i-without-b", item.source, f"token {token} {doc[token].text!r}: {detail}") for token, detail in wrong]
     own = doc.user_data.get("id")
     id = made_id(item.source) if own is None else str(own)
-    group = item.source.path if item.options.group_by == "file" else None
     if not doc.has_unknown_spaces:
         spans = tuple(Span(doc[start].idx, doc[end - 1].idx + len(doc[end - 1]), label) for start, end, label in entities)
-        return Record(id=id, text=doc.text, spans=spans, source=item.source, group=group, faults=tuple(faults))
+        return Record(id=id, text=doc.text, spans=spans, source=item.source, group=item.file_group, faults=tuple(faults))
     words = [token.text for token in tokens]
     known = doc.has_annotation("SENT_START")
     starts = [i for i, token in enumerate(tokens) if i == 0 or (known and token.is_sent_start)]
     sentences = []
     for start, end in zip(starts, [*starts[1:], len(words)], strict=False):
         sentences.append((words[start:end], None, [(s - start, e - start, label) for s, e, label in entities if start <= s < end]))
-    return words_record(item.source, sentences, lang=item.options.lang, id=id, group=group, faults=faults, sentences_known=known)
+    return words_record(item.source, sentences, lang=item.options.lang, id=id, group=item.file_group, faults=faults, sentences_known=known)

@@ -126,7 +126,7 @@ def read_parquet(item: Item) -> Record:
         [(words, None, entities)] if words else [],
         lang=item.options.lang,
         id=None if id is None else str(id),
-        group=item.source.path if item.options.group_by == "file" else None if group is None else str(group),
+        group=item.file_group or (None if group is None else str(group)),
         faults=faults,
         sentences_known=False,
     )
