@@ -20,8 +20,8 @@ class UserError(Exception):
     """Something the user can mend. The message says what, where and how; no traceback is shown."""
 
 
-def run(main: Callable) -> None:
-    """Run a command function: Typer reads its signature, UserError ends in one line and exit code 1."""
+def run(main: Callable, *, failure: int = 1) -> None:
+    """Run a command function: Typer reads its signature, UserError ends in one line and exit code `failure`."""
 
     @functools.wraps(main)
     def guarded(*args, **kwargs):
@@ -29,7 +29,7 @@ def run(main: Callable) -> None:
             return main(*args, **kwargs)
         except UserError as error:
             console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
-            raise typer.Exit(1) from None
+            raise typer.Exit(failure) from None
         except KeyboardInterrupt:
             console.print("Interrupted. What was complete before is unchanged; run the same command to go on.")
             raise typer.Exit(INTERRUPTED) from None

@@ -12,8 +12,9 @@ import typer
 
 from scripts.command import UserError, console, run
 from scripts.corpus.files import sha256, write_json
-from scripts.corpus.shards import MANIFEST, check_shards, read_manifest, require_validated
+from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.versions import versions
+from scripts.training.gate import require_validated
 
 
 class WandbMode(StrEnum):
@@ -38,10 +39,8 @@ def main(
     config_path = folder / "config.cfg"
     if not config_path.exists():
         raise UserError(f"{config_path}: no such file; run: python -m scripts.configure {folder.name}")
-    manifests = {split: read_manifest(corpus / split) for split in ("train", "dev")}
-    for split, manifest in manifests.items():
-        check_shards(corpus / split, manifest)
-        require_validated(corpus / split)
+    reaches = require_validated(corpus, folder)
+    everything = read_manifest(corpus / "train")
 
     from spacy.util import load_config
 
@@ -55,6 +54,12 @@ def main(
     if chosen.gpu_id < 0 and not exact:
         use_openblas()
     console.print(f"{folder.name}: training on {chosen}", highlight=False)
+    handed = {what: reaches["train"][what] for what in ("documents", "tokens", "entities")}
+    total = {"documents": everything["documents"], "tokens": everything["tokens"], "entities": sum(everything["entities"].values())}
+    console.print(
+        "Each epoch hands {documents:,} documents, {tokens:,} tokens and {entities:,} entities to the trainer: ".format(**handed)
+        + ("all there are" if handed == total else "of {documents:,}, {tokens:,} and {entities:,}, as the ignored checks say".format(**total))
+    )
     config = load_config(config_path, interpolate=False)
     identity = {
         "variant": folder.name,
@@ -78,9 +83,10 @@ def main(
     started = time.perf_counter()
     metrics: dict = {}
     try:
-        metrics = train(config, folder, gpu_id=chosen.gpu_id, manifests=manifests, tracker=tracker, exact=exact)
+        metrics = train(config, folder, gpu_id=chosen.gpu_id, tracker=tracker, exact=exact)
     finally:
         tracker.finish({"best_" + key: value for key, value in metrics.get("best", {}).items()})
+    metrics["trainer"] = reaches["train"]
     metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
     metrics["peak_memory_mb"] = round(peak_memory_mb(), 1)
     metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(chosen.gpu_id)

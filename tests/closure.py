@@ -17,5 +17,5 @@ def import_closure(module: str) -> set[str]:
         found.add(path.as_posix())
         for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("scripts"):
-                todo.append(node.module)
+                todo += [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
     return found

@@ -61,14 +61,17 @@ def parse_tag(text: str) -> Tag | None:
     return Tag(IOBES.get(prefix, prefix), label) if prefix else Tag("O", "")
 
 
-def decode(tags: list[Tag], scheme: str) -> tuple[list[tuple[int, int, str]], list[tuple[int, str]]]:
+Wrong = tuple[int, str, str]
+"""A token whose tag its scheme forbids, the check that explains it, and what is wrong."""
+
+
+def decode(tags: list[Tag], scheme: str) -> tuple[list[tuple[int, int, str]], list[Wrong]]:
     """Turn one sentence's tags into entities and faults.
 
-    Returns `(start, end, label)` token ranges, end exclusive, and `(token, what is wrong)` for each tag that
-    the scheme forbids. A forbidden I or L starts a new entity; an unfinished one ends where the next tag says.
+    Returns `(start, end, label)` token ranges, end exclusive, and each tag that the scheme forbids. A forbidden I or L starts a new entity; an unfinished one ends where the next tag says.
     """
     entities: list[tuple[int, int, str]] = []
-    faults: list[tuple[int, str]] = []
+    faults: list[Wrong] = []
     start: int | None = None
     label = ""
 
@@ -81,32 +84,32 @@ def decode(tags: list[Tag], scheme: str) -> tuple[list[tuple[int, int, str]], li
     for i, tag in enumerate(tags):
         continues = start is not None and tag.prefix in "IL" and tag.label == label
         if scheme == "BILUO" and start is not None and not continues:
-            faults.append((i, f"{tag.prefix}{'-' + tag.label if tag.label else ''} inside an unfinished {label} entity"))
+            faults.append((i, "illegal-sequence", f"{tag.prefix}{'-' + tag.label if tag.label else ''} inside an unfinished {label} entity"))
         if not continues:
             close(i)
             if tag.prefix == "O":
                 continue
             if tag.prefix in "IL" and scheme != "IOB1":
-                faults.append((i, f"{tag.prefix}-{tag.label} without B-{tag.label} before it"))
+                faults.append((i, "i-without-b", f"{tag.prefix}-{tag.label} without B-{tag.label} before it"))
             start, label = i, tag.label
         if tag.prefix in "LU":
             close(i + 1)
     if scheme == "BILUO" and start is not None:
-        faults.append((len(tags) - 1, f"the {label} entity is unfinished at the sentence's end"))
+        faults.append((len(tags) - 1, "illegal-sequence", f"the {label} entity is unfinished at the sentence's end"))
     close(len(tags))
     return entities, faults
 
 
-def from_brackets(cells: list[str]) -> tuple[list[tuple[int, int, str]], list[tuple[int, str]]]:
+def from_brackets(cells: list[str]) -> tuple[list[tuple[int, int, str]], list[Wrong]]:
     """Turn one sentence's brackets into entities and faults, as `decode` does for tags."""
     entities: list[tuple[int, int, str]] = []
-    faults: list[tuple[int, str]] = []
+    faults: list[Wrong] = []
     start, label = None, ""
     for i, cell in enumerate(cells):
         match = BRACKET.fullmatch(cell.strip())
         opens, closes = match.groups() if match else (None, None)
         if match is None or (opens and start is not None) or (closes and not opens and start is None):
-            faults.append((i, f"{cell!r} is no bracket that can stand here"))
+            faults.append((i, "illegal-sequence", f"{cell!r} is no bracket that can stand here"))
             continue
         if opens:
             start, label = i, opens
@@ -114,6 +117,6 @@ def from_brackets(cells: list[str]) -> tuple[list[tuple[int, int, str]], list[tu
             entities.append((start, i + 1, label))
             start = None
     if start is not None:
-        faults.append((len(cells) - 1, f"the {label} entity is unfinished at the sentence's end"))
+        faults.append((len(cells) - 1, "illegal-sequence", f"the {label} entity is unfinished at the sentence's end"))
         entities.append((start, len(cells), label))
     return entities, faults

@@ -21,12 +21,12 @@ from scripts.corpus.pool import ordered_map
 from scripts.corpus.settings import OnError, Overlaps, Settings
 from scripts.corpus.shards import MANIFEST
 from scripts.corpus.splits import SPLITS, draw_splits, survey_unit
-from scripts.corpus.units import UnitError, convert_unit, cut_into_units, same_id, tracked, unit_file
+from scripts.corpus.units import NOTES, UnitError, convert_unit, cut_into_units, same_id, tracked, unit_file
 from scripts.corpus.versions import versions
 
 STAGING = ".new"
 STATE = "build.json"
-REJECTS = "rejects.jsonl"
+REJECTS, MENDS = (f"{name}.jsonl" for name in NOTES)
 CODE = Path(__file__).resolve().parent.parent
 WORTH_A_WORKER = 4 * 2**20
 """Bytes of raw files from which a further process pays for its start."""
@@ -69,7 +69,7 @@ class RawCorpus:
 def build_corpus(
     raw: RawCorpus, folder: Path, settings: Settings, *, workers: int = 1, progress: Progress = lambda doing, done: None
 ) -> dict[str, Ledger]:
-    """Write `folder/{train,dev,test}` and `folder/rejects.jsonl`; return each split's ledger.
+    """Write `folder/{train,dev,test}`, `folder/rejects.jsonl` and `folder/mends.jsonl`; return each split's ledger.
 
     Everything is written to `folder/.new` and takes the old corpus's place at the end. A build that was interrupted
     goes on from the units that are complete there, if raw files, settings, code and versions are the same; the result
@@ -102,7 +102,8 @@ def build_corpus(
     for split in SPLITS:
         if (staging / split).exists():
             replace_folder(staging / split, folder / split)
-    (staging / REJECTS).replace(folder / REJECTS)
+    for name in (REJECTS, MENDS):
+        (staging / name).replace(folder / name)
     shutil.rmtree(staging)
     return ledgers
 
@@ -155,7 +156,7 @@ def _convert(raw: RawCorpus, plan: list[bytes] | None, staging: Path, settings: 
 
 def _is_complete(staging: Path, index: int) -> bool:
     path = unit_file(staging, index)
-    if not path.exists() or not path.with_suffix(".rejects").exists():
+    if not path.exists() or not all(path.with_suffix(f".{name}").exists() for name in NOTES):
         return False
     shards = ((staging / split / shard["name"], shard) for split, shards in read_json(path)["shards"].items() for shard in shards)
     return all(path.exists() and sha256(path) == shard["sha256"] for path, shard in shards)
@@ -187,11 +188,12 @@ def _finish(raw: RawCorpus, staging: Path, units: int, identity: dict, settings:
     ledgers = {split: Ledger() for split in SPLITS}
     shards: dict[str, list[dict]] = {split: [] for split in SPLITS}
     spaces: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
-    with (staging / REJECTS).open("wb") as rejects:
+    with (staging / REJECTS).open("wb") as rejects, (staging / MENDS).open("wb") as mends:
         for index in range(units):
             path = unit_file(staging, index)
             unit = read_json(path)
-            rejects.write(path.with_suffix(".rejects").read_bytes())
+            for file, name in ((rejects, "rejects"), (mends, "mends")):
+                file.write(path.with_suffix(f".{name}").read_bytes())
             for split, ledger in unit["ledgers"].items():
                 ledgers[split].merge(Ledger.from_json(ledger))
                 shards[split] += unit["shards"][split]
@@ -219,7 +221,8 @@ def _require_few_rejects(ledgers: Iterable[Ledger], rejects: Path, settings: Set
         read["entities"] += ledger.stages["read"].entities
         for (_, reason), change in ledger.losses.items():
             lost["documents"] += change.count.documents if reason == "unreadable" else 0
-            stated = change.count.documents or (reason == "overlap" and settings.overlaps is not Overlaps.error)
+            harmless = reason == "duplicate-span" or (reason in ("overlap", "nested") and settings.overlaps is not Overlaps.error)
+            stated = change.count.documents or harmless
             lost["entities"] += 0 if stated else change.count.entities
     for what in ("documents", "entities"):
         if lost[what] > settings.max_reject_rate * read[what]:

@@ -168,8 +168,16 @@ def _without_overlaps(record: Record, found: list[tuple[int, int, Span]], rule: 
             kept.append((start, end, span))
         else:
             surface = record.text[rival.start : rival.end]
-            losses.append(Note("overlap", span, f"it shares tokens with {surface!r} {rival.label} ({rival.start}–{rival.end})"))
+            losses.append(Note(_kind(span, rival), span, f"it shares tokens with {surface!r} {rival.label} ({rival.start}–{rival.end})"))
     return sorted(kept, key=lambda entity: entity[0])
+
+
+def _kind(one: Span, two: Span) -> str:
+    """Name the check that explains how two spans share tokens."""
+    if one == two:
+        return "duplicate-span"
+    contained = (two.start <= one.start and one.end <= two.end) or (one.start <= two.start and two.end <= one.end)
+    return "nested" if contained and one[:2] != two[:2] else "overlap"
 
 
 def cut(tokens: Tokens, max_tokens: int, tokenizer: Tokeniser) -> list[tuple[int, int]]:

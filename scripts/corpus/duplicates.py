@@ -35,6 +35,7 @@ class Groups:
     """Documents joined into groups; each group is known by its first document (union-find)."""
 
     def __init__(self, size: int) -> None:
+        self.size = size
         self._first = numpy.arange(size, dtype=numpy.int64)
 
     def first(self, i: int) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # imported where they are used: the process that leads a buil
 DOCS_PER_SHARD = 100
 MANIFEST = "manifest.json"
 VALIDATED = "validated.json"
-"""Beside the manifest: how many errors validation found in this split, and the hash of the manifest it saw."""
+"""Beside the manifest, and beside a variant's config: how many errors validation found, and the hashes of what it saw."""
 INSIDE, OUTSIDE, BEGIN = 1, 2, 3
 """spaCy's ENT_IOB codes; 0 is missing."""
 COMPRESSION = 1
@@ -160,18 +160,6 @@ def check_shards(folder: Path, manifest: dict) -> None:
             raise ShardError(f"{folder / name}: not listed in the manifest, yet spaCy would train on it; delete it or {REBUILD}")
         if sha256(folder / name) != wanted[name]:
             raise ShardError(f"{folder / name}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}")
-
-
-def require_validated(folder: Path) -> None:
-    """Raise UserError unless this very split passed validation."""
-    path = folder / VALIDATED
-    if not path.exists():
-        raise UserError(f"{path}: no such file; run: python -m spacy project run validate")
-    report = read_json(path)
-    if report["errors"]:
-        raise UserError(f"{path} counts {report['errors']} errors; mend the data and run: python -m spacy project run validate")
-    if sha256(folder / MANIFEST) != report["manifest_sha256"]:
-        raise UserError(f"{folder} changed after it was validated; run: python -m spacy project run validate")
 
 
 REBUILD = "build the corpus again: python -m spacy project run preprocess . --force"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # imported where they are used: the process that leads a buil
 UNIT_DOCUMENTS = 2000
 UNIT_BYTES = 4 * 2**20
 """A unit ends with the document that reaches one of these: small enough to hold in memory, large enough to be worth sending."""
+NOTES = ("rejects", "mends")
+"""Beside a unit's JSON file, and in the end corpus/*.jsonl: a row for each record or entity that was left out, and for each that was mended."""
 EXCERPT = 100
 """Characters on each side of a span, in rejects.jsonl."""
 LARGEST_EXCERPT = 10_000
@@ -140,8 +142,9 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
     for part in parts.values():
         part.close()
     path = unit_file(folder, unit.index)
-    rejects = [json.dumps(reject, ensure_ascii=False) + "\n" for part in parts.values() for reject in part.rejects]
-    write_bytes(path.with_suffix(".rejects"), "".join(rejects).encode("utf-8", "replace"))
+    for name in NOTES:
+        rows = [json.dumps(row, ensure_ascii=False) + "\n" for part in parts.values() for row in getattr(part, name)]
+        write_bytes(path.with_suffix(f".{name}"), "".join(rows).encode("utf-8", "replace"))
     write_json(
         path,
         {
@@ -193,6 +196,7 @@ class _Part:
         self.writer = writer
         self.ledger = Ledger()
         self.rejects: list[dict] = []
+        self.mends: list[dict] = []
         self.spaces = {"original": 0, "given": 0, "rebuilt": 0}
         self._tokenizer = tokenizer
         self._settings = settings
@@ -248,18 +252,18 @@ class _Part:
         self.ledger.check()
 
     def _note(self, record: Record, losses: "list[Note]", mends: "list[Note]") -> None:
+        where = {"split": self.split, "source": str(record.source), "id": record.id}
         for fault in record.faults:
             if fault.span is None:
                 self.ledger.note("mends", "aligned", fault.code, f"{fault.source} ({record.id}): {fault.detail}")
-        for kind, notes in (("losses", losses), ("mends", mends)):
+                self.mends.append(where | {"source": str(fault.source), "reason": fault.code, "detail": fault.detail})
+        for kind, notes, rows in (("losses", losses, self.rejects), ("mends", mends, self.mends)):
             for note in notes:
                 surface = record.text[max(0, note.span.start) : max(0, note.span.end)]
                 detail = f"{surface[:80]!r} {note.span.label} ({note.span.start}–{note.span.end}): {note.detail}"
                 self.ledger.note(kind, "aligned", note.code, f"{record.source} ({record.id}): {detail}", labels=[note.span.label])
-                if kind == "losses":
-                    where = {"split": self.split, "source": str(record.source), "id": record.id}
-                    span = note.span._asdict() | {"text": surface}
-                    self.rejects.append(where | {"reason": note.code, "detail": note.detail, "span": span, "text": _excerpt(record.text, note.span)})
+                span = note.span._asdict() | {"text": surface}
+                rows.append(where | {"reason": note.code, "detail": note.detail, "span": span, "text": _excerpt(record.text, note.span)})
 
 
 def _raw_text(item: Item) -> str:

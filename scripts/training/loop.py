@@ -18,7 +18,6 @@ from scripts.command import UserError, console
 from scripts.corpus.files import replace_folder
 from scripts.training import freeze  # noqa: F401  (registers what a config names)
 from scripts.training.display import Display
-from scripts.training.reach import count_dev, count_first_epoch, require_all
 from scripts.training.speed import fused
 from scripts.training.tracking import Tracker
 
@@ -26,20 +25,14 @@ BEST, LAST = "model-best", "model-last"
 UNFINISHED = "unfinished"
 
 
-def train(config: Config, output: Path, *, gpu_id: int, manifests: dict[str, dict], tracker: Tracker, exact: bool = False) -> dict:
+def train(config: Config, output: Path, *, gpu_id: int, tracker: Tracker, exact: bool = False) -> dict:
     """Train as `spacy train` does and return the run's metrics; with `exact`, to the same numbers bit by bit.
 
     The pipelines are written to `output/unfinished` and take the place of `output/model-best` and
     `output/model-last` at the end, so a run that stops early leaves the models of the run before.
-    Raises UserError when a document, token or entity of the manifests does not reach the trainer or the evaluation, or the loss is no number.
+    Raises UserError when the loss is no number.
     """
     nlp = init_nlp(config, use_gpu=gpu_id)
-    reached, batches = count_first_epoch(nlp)
-    require_all(reached, manifests["train"])
-    require_all(count_dev(nlp), manifests["dev"])
-    console.print(
-        f"Each epoch hands {reached.documents:,} documents, {reached.tokens:,} tokens and {reached.entities:,} entities to the trainer: all there are"
-    )
     unfinished = output / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
@@ -51,7 +44,7 @@ def train(config: Config, output: Path, *, gpu_id: int, manifests: dict[str, dic
     for name in (BEST, LAST):
         replace_folder(unfinished / name, output / name)
     unfinished.rmdir()
-    return metrics | {"trainer": reached.as_json(), "batches_in_first_epoch": batches}
+    return metrics
 
 
 def _run(nlp: Language, output: Path, *, gpu_id: int, tracker: Tracker, exact: bool) -> dict:

@@ -168,7 +168,7 @@ def read_columns(item: Item) -> Record:
     """Read one document.
 
     Raises AnnotationError, naming the line, on a row with another number of columns than the file's first, an empty
-    token or a tag that no scheme knows. Tags that the scheme forbids come as faults of code `i-without-b`.
+    token or a tag that no scheme knows. Tags that the scheme forbids come as faults.
     """
     layout: Layout = item.layout
     faults: list[Fault] = []
@@ -185,8 +185,8 @@ def read_columns(item: Item) -> Record:
             entities, wrong = from_brackets([row[layout.tag] for row in rows])
         else:
             entities, wrong = decode(tags, layout.scheme)
-        for token, detail in wrong:
-            faults.append(Fault("i-without-b", Source(item.source.path, numbers[token]), f"{words[token]!r}: {detail} ({layout.scheme})"))
+        for token, code, detail in wrong:
+            faults.append(Fault(code, Source(item.source.path, numbers[token]), f"{words[token]!r}: {detail} ({layout.scheme})"))
         spaces = None if layout.space is None else ["SpaceAfter=No" not in ranges.get(i, row)[layout.space] for i, row in enumerate(rows)]
         sentences.append((words, spaces, entities))
     return words_record(item.source, sentences, lang=item.options.lang, group=item.file_group, faults=faults)

@@ -66,7 +66,10 @@ def _record(item: Item, doc: "Doc") -> Record:
     tokens = list(doc)
     tags = [Tag("IIOB"[t.ent_iob], t.ent_type_) if t.ent_type_ and t.ent_iob_ != "O" else Tag("O", "") for t in tokens]  # 0, missing, has no type
     entities, wrong = decode(tags, "IOB2")
-    faults = [Fault("i-without-b", item.source, f"token {token} {doc[token].text!r}: {detail}") for token, detail in wrong]
+    faults = [Fault(code, item.source, f"token {token} {doc[token].text!r}: {detail}") for token, code, detail in wrong]
+    missing = sum(not token.ent_iob for token in tokens)
+    if missing:
+        faults.append(Fault("missing-annotation", item.source, f"{missing} of {len(tokens)} tokens; they are taken for O"))
     own = doc.user_data.get("id")
     id = made_id(item.source) if own is None else str(own)
     if not doc.has_unknown_spaces:

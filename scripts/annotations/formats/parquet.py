@@ -119,7 +119,7 @@ def read_parquet(item: Item) -> Record:
             )
             raise AnnotationError(f"{item.source}: {tag!r} in {layout.tags} is none of {known}")
     entities, wrong = decode(parsed, layout.scheme)
-    faults = [Fault("i-without-b", item.source, f"{words[token]!r}: {detail} ({layout.scheme})") for token, detail in wrong]
+    faults = [Fault(code, item.source, f"{words[token]!r}: {detail} ({layout.scheme})") for token, code, detail in wrong]
     id, group = row.get("id"), row.get(item.options.group_by)
     return words_record(
         item.source,

@@ -1,0 +1,194 @@
+"""All that was seen of a corpus, put together: what its checks ask, and where each document is."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy
+
+from scripts.checks.shard import FACTOR, Shard, View
+from scripts.corpus.duplicates import PERMUTATIONS, Groups, join_near
+from scripts.corpus.shards import OUTSIDE, ShardError
+
+MASK = 2**64 - 1
+LONGEST = 8
+"""Tokens of the longest name that is looked for elsewhere."""
+
+Key = tuple[int, str]
+"""A name: hash of its tokens, and its text."""
+Counts = dict[tuple[str, str], tuple[int, int, int, int]]
+"""By split and label: how often, and the first document, token and token after the last."""
+
+
+def token_hash(orths: Iterable[int]) -> int:
+    """Return a hash of a run of tokens; `Shard.runs` computes the same."""
+    value = 0
+    for orth in orths:
+        value = (value * FACTOR + orth) & MASK
+    return value
+
+
+def find_unlabelled(split: str, paths: tuple[Path, ...], names: dict[int, numpy.ndarray]) -> dict[int, tuple[int, int, int, int]]:
+    """Look for names where no token is annotated as an entity.
+
+    names: by number of tokens, the sorted hashes of what to look for.
+    Returns by hash how often it was found, and of its first place the document's number in these shards, token and token after the last.
+    """
+    found: dict[int, tuple[int, int, int, int]] = {}
+    base = 0
+    for path in paths:
+        try:
+            table = _shard(path)
+        except ShardError:
+            continue  # told already
+        ends = numpy.array(table.ends)
+        outside = numpy.concatenate(([0], numpy.cumsum(table.iob == OUTSIDE)))
+        for length, wanted in names.items():
+            runs = table.runs(length)
+            places = numpy.searchsorted(wanted, runs)
+            unlabelled = outside[length:][: len(runs)] - outside[: len(runs)] == length
+            hits = numpy.flatnonzero((wanted[numpy.minimum(places, len(wanted) - 1)] == runs) & unlabelled)
+            documents = numpy.searchsorted(ends, hits, side="right")
+            for hit, index in zip(hits.tolist(), documents.tolist(), strict=True):
+                start, end = table.starts[index], table.ends[index]
+                if hit + length <= end:
+                    count, *first = found.get(int(runs[hit]), (0, base + index, hit - start, hit - start + length))
+                    found[int(runs[hit])] = (count + 1, *first)
+        base += len(table)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _shard(path: Path) -> Shard:
+    return Shard(path)
+
+
+class Split:
+    """What was seen of a split's documents; arrays, which are made once all are there, have a value a document."""
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+        self.ends: list[int] = []  # documents up to each shard's end
+        self.documents = 0
+        self.labels: Counter[str] = Counter()
+        self.with_label: Counter[str] = Counter()
+        self.parts: list[tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]] = []
+
+    def _column(self, i: int, kind: type) -> numpy.ndarray:
+        return numpy.concatenate([numpy.empty(0, dtype=kind), *(part[i] for part in self.parts)])
+
+    @cached_property
+    def lengths(self) -> numpy.ndarray:
+        """Tokens."""
+        return self._column(0, numpy.int32)
+
+    @cached_property
+    def texts(self) -> numpy.ndarray:
+        """Hashes of the texts, white space aside; 0 where there is none."""
+        return self._column(1, numpy.uint64)
+
+    @cached_property
+    def annotations(self) -> numpy.ndarray:
+        """Hashes of the entities."""
+        return self._column(2, numpy.uint64)
+
+
+class Corpus:
+    """What was seen of all splits."""
+
+    def __init__(self, allowed: frozenset[str] = frozenset()) -> None:
+        self.allowed = allowed
+        self.splits: dict[str, Split] = {}
+        self.surfaces: dict[Key, Counts] = {}
+        self.unlabelled: dict[tuple[str, int], tuple[int, str, int, int, int]] = {}
+        self._groups = Groups(0)
+
+    def add(self, split: str, paths: Iterable[Path], survey) -> int:
+        """Add what was seen in some of a split's shards; return the number of their first document."""
+        part = self.splits[split]
+        first = part.documents
+        part.paths += paths
+        for count in survey.shards:
+            part.documents += count
+            part.ends.append(part.documents)
+        part.labels += survey.labels
+        part.with_label += survey.with_label
+        part.parts.append((survey.lengths, survey.texts, survey.annotations))
+        for (key, text, label), (count, document, start, end) in survey.surfaces.items():
+            counts = self.surfaces.setdefault((key, text), {})
+            known, *place = counts.get((split, label), (0, first + document, start, end))
+            counts[split, label] = (known + count, *place)
+        return first
+
+    def join_near(self, path: Path) -> None:
+        """Find near duplicates, by the signatures of all documents of all splits in a file one after the other."""
+        size = path.stat().st_size // (4 * PERMUTATIONS)
+        self._groups = Groups(size)
+        join_near(self._groups, path, size)
+
+    def names(self) -> dict[int, numpy.ndarray]:
+        """Return the names worth looking for elsewhere, as `find_unlabelled` takes them."""
+        found: dict[int, list[int]] = {}
+        for (key, _), counts in self.surfaces.items():
+            _, _, start, end = next(iter(counts.values()))
+            if end - start <= LONGEST and sum(count for count, *_ in counts.values()) >= 2:
+                found.setdefault(end - start, []).append(key)
+        return {length: numpy.array(sorted(set(keys)), dtype=numpy.uint64) for length, keys in sorted(found.items())}
+
+    def add_unlabelled(self, found: dict[int, tuple[str, tuple[int, int, int, int]]]) -> None:
+        """Add where names were found unlabelled."""
+        for (key, text), counts in self.surfaces.items():
+            if key in found:
+                split, (count, *place) = found[key]
+                self.unlabelled[text, sum(count for count, *_ in counts.values())] = (count, split, *place)
+
+    def equal_texts(self) -> Iterator[tuple[str, int, str, int]]:
+        """Yield split and number of every document whose text occurred before, and split and number of the first that has it."""
+        texts = numpy.concatenate([split.texts for split in self.splits.values()]) if self.splits else numpy.empty(0)
+        _, first, which = numpy.unique(texts, return_index=True, return_inverse=True)
+        for i in numpy.flatnonzero((first[which] != numpy.arange(len(texts))) & (texts != 0)).tolist():
+            yield *self._numbered(i), *self._numbered(int(first[which[i]]))
+
+    def near_texts(self) -> Iterator[tuple[str, int, str, int]]:
+        """Yield, as `equal_texts` does, documents that are nearly, but not quite, the same as an earlier one."""
+        texts = numpy.concatenate([split.texts for split in self.splits.values()])
+        seen = set()
+        for i in range(self._groups.size):
+            first = self._groups.first(i)
+            if first != i and texts[i] != texts[first] and texts[i] and int(texts[i]) not in seen:
+                yield *self._numbered(i), *self._numbered(first)
+            seen.add(int(texts[i]))
+
+    def same_annotation(self, split: str, document: int, other: str, first: int) -> bool:
+        """Say whether two documents have the same entities."""
+        return bool(self.splits[split].annotations[document] == self.splits[other].annotations[first])
+
+    def labels_of_surfaces(self) -> Iterator[tuple[str, dict[str, tuple[int, str, int, int, int]]]]:
+        """Yield each name, with how often each label is given to it, and the first place of that."""
+        for (_, text), counts in self.surfaces.items():
+            labels: dict[str, tuple[int, str, int, int, int]] = {}
+            for (split, label), (count, *place) in counts.items():
+                known, *first = labels.get(label, (0, split, *place))
+                labels[label] = (known + count, *first)
+            yield text, labels
+
+    def first_of(self, split: str, label: str) -> tuple[int, tuple[int, int]]:
+        """Return document and tokens of an entity of a label in a split."""
+        places = (counts[split, label][1:] for counts in self.surfaces.values() if (split, label) in counts)
+        document, start, end = min(places)
+        return document, (start, end)
+
+    def find(self, split: str, document: int) -> View:
+        """Return a document of a split by its number."""
+        part = self.splits[split]
+        shard = bisect_right(part.ends, document)
+        return _shard(part.paths[shard]).view(document - (part.ends[shard - 1] if shard else 0))
+
+    def _numbered(self, i: int) -> tuple[str, int]:
+        for name, split in self.splits.items():
+            if i < split.documents:
+                return name, i
+            i -= split.documents
+        raise IndexError(i)

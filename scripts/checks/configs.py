@@ -1,0 +1,206 @@
+"""Checks of a config by itself: what cannot work, whatever the data."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from spacy.util import registry
+
+from scripts.checks.catalogue import Severity, check
+from scripts.checks.recipe import Recipe
+
+TOO_HIGH = 5e-4
+"""Learning rate from which a transformer forgets what it was pretrained for; tok2vec's 0.001 leaves it at F 0."""
+TOO_LOW = 1e-4
+"""Learning rate below which a tok2vec, which starts from nothing, gets nowhere in a usual budget."""
+WARMUP = """[training]
+max_steps = 1000
+
+[training.optimizer.learn_rate]
+@schedules = "warmup_linear.v1"
+warmup_steps = 10
+total_steps = {}
+initial_rate = 0.001"""
+LOOKED_AT = 100_000
+"""Steps of a schedule that are looked at, at most."""
+
+
+@check(
+    "NER421",
+    "learning-rate",
+    Severity.error,
+    remedy="set [training.optimizer] learn_rate: about 0.00005 (up to 0.0003) with a transformer, 0.001 without",
+    bad="[components.transformer]\n\n[training.optimizer]\nlearn_rate = 0.001",
+    good="[components.transformer]\n\n[training.optimizer]\nlearn_rate = 0.00005",
+)
+def learning_rate(recipe: Recipe) -> Iterator[str]:
+    """The learning rate is one at which this pipeline does not learn.
+
+    At tok2vec's usual 0.001 a transformer stays at F 0; at a transformer's usual 0.00005 a tok2vec, which starts from nothing, hardly moves.
+    """
+    rates = _rates(recipe)
+    if rates and recipe.transformer and max(rates) >= TOO_HIGH:
+        yield f"the learning rate reaches {max(rates):g}; a transformer forgets all it knows from {TOO_HIGH:g} on"
+    elif rates and not recipe.transformer and max(rates) < TOO_LOW and not recipe.config["initialize"]["init_tok2vec"]:
+        yield f"the learning rate never exceeds {max(rates):g}; without a pretrained model nothing is learned at that"
+
+
+@check(
+    "NER422",
+    "rate-ends-early",
+    Severity.error,
+    remedy="give the schedule as many steps as max_steps",
+    bad=WARMUP.format(200),
+    good=WARMUP.format(1000),
+)
+def rate_ends_early(recipe: Recipe) -> Iterator[str]:
+    """The learning rate is 0 long before training ends, or is still warming up when it does.
+
+    What is computed at a rate of 0 changes nothing, and costs as much.
+    """
+    steps = recipe.training["max_steps"]
+    rates = _rates(recipe)
+    if steps and rates and len(rates) == min(steps, LOOKED_AT):
+        zeros = sum(rate == 0 for rate in rates[1:])
+        if zeros > max(1, len(rates) // 10):
+            yield f"the learning rate is 0 in {zeros:,} of {len(rates):,} steps"
+        elif len(set(rates)) > 1 and rates[-1] == max(rates) and rates[0] < rates[-1] / 2:
+            yield f"the learning rate still rises when step {steps:,} ends the training"
+
+
+@check(
+    "NER423",
+    "patience",
+    Severity.error,
+    remedy="set patience to at least twice eval_frequency (0: never stop early)",
+    bad="[training]\npatience = 100\neval_frequency = 200\nmax_steps = 1000",
+    good="[training]\npatience = 800\neval_frequency = 200\nmax_steps = 1000",
+)
+def patience(recipe: Recipe) -> Iterator[str]:
+    """Training gives up before it had a chance: patience is shorter than the time between two evaluations.
+
+    The first score is taken after one step. If patience, in steps, is over before the next, training stops with that state as its best.
+    """
+    training = recipe.training
+    if training["patience"] and training["patience"] <= training["eval_frequency"]:
+        yield f"patience = {training['patience']} steps, but the next score comes after eval_frequency = {training['eval_frequency']}"
+
+
+@check(
+    "NER424",
+    "scored-too-seldom",
+    Severity.error,
+    remedy="set eval_frequency to about a fifth of max_steps, or lower",
+    bad="[training]\nmax_steps = 150\neval_frequency = 200\npatience = 0",
+    good="[training]\nmax_steps = 1000\neval_frequency = 200\npatience = 0",
+)
+def scored_too_seldom(recipe: Recipe) -> Iterator[str]:
+    """The pipeline is scored only after its first step: max_steps is smaller than eval_frequency.
+
+    model-best is then the state after one step, which knows nothing, and the trained one is only in model-last.
+    """
+    training = recipe.training
+    if 0 < training["max_steps"] < training["eval_frequency"]:
+        yield f"max_steps = {training['max_steps']}, eval_frequency = {training['eval_frequency']}"
+
+
+@check(
+    "NER425",
+    "never-ends",
+    Severity.warning,
+    remedy="set max_steps, max_epochs or patience",
+    bad="[training]\nmax_steps = 0\nmax_epochs = 0\npatience = 0",
+    good="[training]\nmax_steps = 1000\nmax_epochs = 0\npatience = 0",
+)
+def never_ends(recipe: Recipe) -> Iterator[str]:
+    """Nothing ends the training: max_steps, max_epochs and patience are all 0 (or the epochs endless)."""
+    training = recipe.training
+    if not training["max_steps"] and not training["patience"] and training["max_epochs"] < 1:
+        yield f"max_steps = 0, patience = 0, max_epochs = {training['max_epochs']}"
+
+
+@check(
+    "NER426",
+    "streaming",
+    Severity.warning,
+    remedy="set max_epochs = 0; or shuffle the data yourself and give label files (python -m spacy init labels)",
+    bad="[training]\nmax_epochs = -1\nmax_steps = 1000",
+    good="[training]\nmax_epochs = 0\nmax_steps = 1000",
+)
+def streaming(recipe: Recipe) -> Iterator[str]:
+    """The corpus is streamed (max_epochs = -1): it is never shuffled, and labels are taken from its first 100 documents.
+
+    A label that comes later raises an error or is never learned; data in order of source or date is learned in that order, each time.
+    """
+    if recipe.training["max_epochs"] == -1:
+        labels = recipe.config["initialize"]["components"].get("ner", {}).get("labels")
+        yield f"max_epochs = -1, {'labels are given' if labels else 'and no label file in [initialize.components.ner]'}"
+
+
+@check(
+    "NER427",
+    "no-score",
+    Severity.error,
+    remedy="set ents_f = 1.0 in [training.score_weights]",
+    bad="[training.score_weights]\nents_f = 0.0\nents_p = 0.0\nents_r = 0.0",
+    good="[training.score_weights]\nents_f = 1.0",
+)
+def no_score(recipe: Recipe) -> Iterator[str]:
+    """No score of the entities has a weight, so that every state is as good as every other.
+
+    The best state is then the last one scored, and patience counts from the first.
+    """
+    weights = recipe.training["score_weights"]
+    if weights and not any(weight for name, weight in weights.items() if name.startswith("ents_")):
+        yield f"score_weights are {dict(weights)}"
+
+
+@check(
+    "NER428",
+    "no-ner",
+    Severity.error,
+    remedy='put "ner" into [nlp] pipeline, and take it out of frozen_components',
+    bad='[training]\nfrozen_components = ["ner"]',
+    good="[training]\nfrozen_components = []",
+)
+def no_ner(recipe: Recipe) -> Iterator[str]:
+    """The pipeline has no ner component that is trained.
+
+    The entities of the corpus are read, counted and learned by nobody.
+    """
+    pipeline, frozen = recipe.config["nlp"]["pipeline"], recipe.training["frozen_components"]
+    learners = [name for name in pipeline if recipe.config["components"].get(name, {}).get("factory") in ("ner", "beam_ner")]
+    if all(name in frozen for name in learners):
+        yield f"pipeline = {pipeline}, frozen_components = {list(frozen)}"
+
+
+@check(
+    "NER429",
+    "grad-scaler",
+    Severity.error,
+    remedy="write 32768.0 instead of 32768",
+    bad="[components.transformer.model]\nmixed_precision = true\ngrad_scaler_config = {\"init_scale\": 32768}",
+    good="[components.transformer.model]\nmixed_precision = true\ngrad_scaler_config = {\"init_scale\": 32768.0}",
+)
+def grad_scaler(recipe: Recipe) -> Iterator[str]:
+    """A value of grad_scaler_config is a whole number where thinc wants one with a decimal point.
+
+    Training fails on a GPU, once the model is made.
+    """
+    for name, value in ((recipe.transformer or {}).get("grad_scaler_config") or {}).items():
+        if name in ("init_scale", "backoff_factor", "growth_factor") and isinstance(value, int):
+            yield f"{name} = {value}"
+
+
+def _rates(recipe: Recipe) -> list[float]:
+    """Return the learning rate of each step, as far as it is looked at; empty where it cannot be told."""
+    rate = recipe.training["optimizer"].get("learn_rate", 0.001)
+    if isinstance(rate, (int, float)):
+        return [float(rate)]
+    steps = min(recipe.training["max_steps"] or LOOKED_AT, LOOKED_AT)
+    schedule = registry.resolve({"schedule": rate})["schedule"]
+    if hasattr(schedule, "to_generator"):
+        schedule = schedule.to_generator()
+    try:
+        return [float(value) for value in islice(schedule, steps)]
+    except (ZeroDivisionError, TypeError):
+        return []

@@ -1,0 +1,342 @@
+"""Checks of one document, as spaCy reads it from a shard."""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+
+import numpy
+from spacy.pipeline import Sentencizer
+
+from scripts.checks.catalogue import Severity, check
+from scripts.checks.shard import View
+from scripts.corpus.shards import BEGIN, OUTSIDE
+
+MAX_LENGTH = 1_000_000
+"""Characters that spaCy's `nlp.max_length` allows by default."""
+LONG_ENTITY = 20
+"""Tokens from which an entity is worth a look."""
+ENDS = frozenset(Sentencizer.default_punct_chars) - {"."}
+"""What spaCy's sentencizer takes for a sentence's end, but for the full stop, which many names hold."""
+OPEN = {")": "(", "]": "[", "}": "{", "”": "“", "’": "‘", "»": "«"}
+CLOSE = {opening: closing for closing, opening in OPEN.items()}
+QUOTES = frozenset("\"'`´")
+STARTS_NONE, ENDS_NONE = frozenset(",;:!?…—–)]}”»"), frozenset(",;:…—–([{“«")
+"""Marks that no name begins with, and marks that none ends with."""
+EDGES = QUOTES | STARTS_NONE | ENDS_NONE | OPEN.keys() | CLOSE.keys()
+MARKS_SEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""Control characters, and characters of no width but for joiners, which emoji, Persian and Indic scripts need."""
+
+Hit = tuple[int, int, str]
+"""First token, token after the last, and what is wrong there."""
+
+
+@check(
+    "NER101",
+    "i-without-b",
+    Severity.error,
+    tags=True,
+    error="E093",
+    remedy="write B (or U) for the entity's first token, or make the tag before it part of the entity",
+    fix="safe",
+    bad="She/O saw/O Cork/I-LOC harbour/I-LOC ./O",
+    good="She/O saw/O Cork/B-LOC harbour/I-LOC ./O",
+)
+def i_without_b(view: View) -> Iterator[Hit]:
+    """A token is tagged I (inside) and no B (begin) of its label comes before it.
+
+    spaCy stops with E093 once it reads the document's entities, which may be an hour into training. In columns and DocBin files that
+    are preprocessed, such a tag begins a new entity and this is told; in a DocBin file that is trained on as it is, nothing mends it.
+    """
+    for i in numpy.flatnonzero(view.column("illegal")).tolist():
+        yield i, i + 1, f"token {i} {view.words[i]!r} is {view.tag(i)} after {view.tag(i - 1)}"
+
+
+@check(
+    "NER107",
+    "empty-label",
+    Severity.error,
+    tags=True,
+    remedy="give the entity a label",
+    fix="unsafe",
+    bad='{"text": "Ana went home", "spans": [[0, 3, ""]]}',
+    good='{"text": "Ana went home", "spans": [[0, 3, "PERSON"]]}',
+)
+def empty_label(view: View) -> Iterator[Hit]:
+    """An entity has no label.
+
+    It cannot be learned: preprocessing drops it, and in a DocBin file a B tag without a type teaches the ner an entity that has no name.
+    """
+    for i in numpy.flatnonzero((view.column("iob") == BEGIN) & (view.column("types") == 0)).tolist():
+        yield i, i + 1, f"token {i} {view.words[i]!r} begins an entity without a label"
+
+
+@check(
+    "NER112",
+    "outside-with-label",
+    Severity.error,
+    tags=True,
+    remedy="give the token its B or I, or take the label away",
+    fix="unsafe",
+    bad="She/O saw/O Cork/O-LOC ./O",
+    good="She/O saw/O Cork/B-LOC ./O",
+)
+def outside_with_label(view: View) -> Iterator[Hit]:
+    """A token has an entity label but is tagged O (outside) or not at all.
+
+    spaCy does not take it for an entity, so the label is lost without a word. A tool that sets labels and forgets the tags makes such files.
+    """
+    iob = view.column("iob")
+    for i in numpy.flatnonzero((view.column("types") != 0) & ((iob == OUTSIDE) | (iob == 0))).tolist():
+        yield i, i + 1, f"token {i} {view.words[i]!r} is {view.tag(i)}"
+
+
+@check(
+    "NER113",
+    "whitespace-edge",
+    Severity.error,
+    tags=True,
+    error="E024",
+    remedy="trim the span, or set vars.trim",
+    fix="safe",
+    bad='{"text": "Ana went home", "spans": [[3, 8, "LOC"]]}',
+    good='{"text": "Ana went home", "spans": [[4, 8, "LOC"]]}',
+)
+def whitespace_edge(view: View) -> Iterator[Hit]:
+    """An entity begins or ends with white space.
+
+    spaCy's ner cannot begin an entity at a white-space token: training stops with E024, often many steps in, and names no document.
+    At its end white space is learned as part of names, so that predictions get it too.
+    """
+    for start, end, label in view.ents:
+        if view.words[start].isspace() or view.words[end - 1].isspace():
+            yield start, end, f"{view.surface(start, end)!r} {label}"
+
+
+@check(
+    "NER114",
+    "punctuation-edge",
+    Severity.warning,
+    remedy="leave the mark out of the entity (or the bracket's partner in)",
+    bad="She/O saw/O Cork/B-LOC ,/I-LOC too/O",
+    good="She/O saw/O Cork/B-LOC ,/O too/O",
+)
+def punctuation_edge(view: View) -> Iterator[Hit]:
+    """An entity begins or ends with a comma, a quote or half a pair of brackets.
+
+    Nothing fails, but the ner learns that such marks belong to names, and a right prediction without the mark counts as wrong.
+    """
+    for start, end, label in view.ents:
+        first, last = view.words[start], view.words[end - 1]
+        if end - start == 1 or not {first, last} & EDGES:
+            continue
+        inner = view.words[start:end]
+        unpaired = (first in CLOSE and CLOSE[first] not in inner) or (last in OPEN and OPEN[last] not in inner)
+        if unpaired or first in STARTS_NONE or last in ENDS_NONE or any(quote in QUOTES and inner.count(quote) % 2 for quote in (first, last)):
+            yield start, end, f"{view.name(start, end)!r} {label}"
+
+
+@check(
+    "NER115",
+    "inside-word",
+    Severity.warning,
+    remedy="move the entity's ends to the word's",
+    bad='She/O met/O un+/O American/B-LOC ./O',
+    good="She/O met/O un/O American/B-LOC ./O",
+)
+def inside_word(view: View) -> Iterator[Hit]:
+    """An entity begins or ends in the middle of a written word.
+
+    The tokens allow it because somebody split the word, but spaCy's tokeniser will not split it in use: the entity cannot be found in raw text.
+    """
+    if view.unknown_spaces:
+        return
+    words, spaces = view.words, view.spaces
+    for start, end, label in view.ents:
+        left = start > 0 and not spaces[start - 1] and words[start - 1][-1:].isalnum() and words[start][:1].isalnum()
+        right = end < len(words) and not spaces[end - 1] and words[end - 1][-1:].isalnum() and words[end][:1].isalpha()
+        if left or right:
+            yield start, end, f"{view.name(start, end)!r} {label} is part of {view.name(start - left, end + right)!r}"
+
+
+@check(
+    "NER116",
+    "across-sentences",
+    Severity.warning,
+    remedy="nothing, unless you change the reader; or mend the sentence boundary",
+    bad="They/O sued/O Yip/B-ORG !/I-ORG | Inc./I-ORG yesterday/O",
+    good="They/O sued/O Yip/B-ORG !/I-ORG Inc./I-ORG yesterday/O | Today/O too/O",
+)
+def across_sentences(view: View) -> Iterator[Hit]:
+    """An entity holds a sentence's end.
+
+    A reader that cuts documents into sentences (max_length, gold_preproc) cuts the entity in two: with E093 in spaCy 3.0, without a word since
+    3.1. The configs here do not cut. Where the data has no sentences, a `!` or `?` inside the entity counts.
+    """
+    for start, end, label in view.ents:
+        if end - start == 1:
+            continue
+        if view.crossed(start, end):
+            yield start, end, f"{view.name(start, end)!r} {label} holds a sentence's end"
+        elif not view.sentences_known and any(word in ENDS for word in view.words[start : end - 1]):
+            yield start, end, f"{view.name(start, end)!r} {label} looks as if it held a sentence's end"
+
+
+@check(
+    "NER117",
+    "long-entity",
+    Severity.warning,
+    remedy="see whether the tags after the first are meant",
+    bad=" ".join(["In/O", "the/B-WORK", *["long/I-WORK"] * 20, "run/I-WORK"]),
+    good="In/O the/B-WORK long/I-WORK run/I-WORK",
+)
+def long_entity(view: View) -> Iterator[Hit]:
+    """An entity has more than 20 tokens.
+
+    Names are seldom so long: often a closing tag was lost, and the ner would learn to run on.
+    """
+    for start, end, label in view.ents:
+        if end - start > LONG_ENTITY:
+            yield start, end, f"{end - start} tokens {label}"
+
+
+@check(
+    "NER118",
+    "unknown-label",
+    Severity.error,
+    remedy="mend the label, or add it to vars.labels",
+    bad='labels: LOC\nShe/O saw/O Cork/B-LCO ./O',
+    good='labels: LOC\nShe/O saw/O Cork/B-LOC ./O',
+)
+def unknown_label(view: View) -> Iterator[Hit]:
+    """A label is none of those that vars.labels allows.
+
+    A typing error would become an entity type of its own: trained, scored and predicted.
+    """
+    if view.labels:
+        for start, end, label in view.ents:
+            if label and label not in view.labels:
+                yield start, end, f"{label!r} is none of {', '.join(sorted(view.labels))}"
+
+
+@check(
+    "NER119",
+    "invisible-characters",
+    Severity.warning,
+    remedy="delete them, or replace them by a space",
+    fix="unsafe",
+    bad='{"text": "She saw Co\\u200brk", "spans": []}',
+    good='{"text": "She saw Cork", "spans": []}',
+)
+def invisible_characters(view: View) -> Iterator[Hit]:
+    """The text holds control characters, or characters of no width.
+
+    They make tokens that look alike and are not: `Cork` with a zero-width space in it is another word to a pipeline, and is split elsewhere.
+    """
+    if view.text.isascii() and view.text.isprintable():
+        return
+    found = list(MARKS_SEEN.finditer(view.text))
+    if found:
+        marks = sorted({f"U+{ord(match[0]):04X} {unicodedata.name(match[0], 'CONTROL')}" for match in found})
+        yield *_token_at(view, found[0].start()), f"{len(found)} of {', '.join(marks)}"
+
+
+@check(
+    "NER120",
+    "damaged-characters",
+    Severity.warning,
+    remedy="read the source in its own encoding and save it as UTF-8",
+    bad='{"text": "She saw Cura\\ufffdao", "spans": []}',
+    good='{"text": "She saw Curaçao", "spans": []}',
+)
+def damaged_characters(view: View) -> Iterator[Hit]:
+    """The text holds U+FFFD, which stands for bytes that somebody could not read.
+
+    The character is lost for good, and the word is none that the pipeline will meet in use.
+    """
+    at = view.text.find("\ufffd")
+    if at >= 0:
+        yield *_token_at(view, at), f"{view.text.count(chr(0xFFFD))} of U+FFFD"
+
+
+@check(
+    "NER121",
+    "not-nfc",
+    Severity.warning,
+    remedy="normalise the text to NFC before you annotate it: offsets change",
+    fix="unsafe",
+    bad='{"text": "She saw Curac\\u0327ao", "spans": []}',
+    good='{"text": "She saw Cura\\u00e7ao", "spans": []}',
+)
+def not_nfc(view: View) -> Iterator[Hit]:
+    """The text is not in Unicode's normal form C: an accent stands as a character of its own.
+
+    `ç` in one character and in two are different words to spaCy, though nobody sees it; texts in use are mostly NFC.
+    """
+    if not view.text.isascii() and not unicodedata.is_normalized("NFC", view.text):
+        i = next((i for i, word in enumerate(view.words) if not unicodedata.is_normalized("NFC", word)), 0)
+        yield i, i + 1, f"{view.words[i]!r} would be {unicodedata.normalize('NFC', view.words[i])!r}"
+
+
+@check(
+    "NER122",
+    "missing-annotation",
+    Severity.warning,
+    tags=True,
+    remedy="annotate these tokens: O, if there is no entity",
+    fix="unsafe",
+    bad="Ana/B-PERSON saw/- Cork/- ./O",
+    good="Ana/B-PERSON saw/O Cork/B-LOC ./O",
+)
+def missing_annotation(view: View) -> Iterator[Hit]:
+    """Tokens are tagged `-` (missing): neither as an entity nor as none.
+
+    The ner learns nothing from them, and the scorer ignores every prediction that touches them, so that scores on such data are too good.
+    """
+    missing = numpy.flatnonzero((view.column("iob") == 0) & (view.column("types") == 0))
+    if len(missing):
+        yield int(missing[0]), int(missing[0]) + 1, f"{len(missing)} of {len(view)} tokens"
+
+
+@check(
+    "NER123",
+    "empty-document",
+    Severity.warning,
+    remedy="delete the document",
+    fix="safe",
+    bad='{"text": "  ", "spans": []}',
+    good='{"text": "Ana", "spans": []}',
+)
+def empty_document(view: View) -> Iterator[Hit]:
+    """A document has no text, or only white space.
+
+    spaCy skips documents without tokens; white space alone teaches nothing.
+    """
+    if not view.text.strip():
+        yield 0, len(view), f"{len(view.text)} characters of white space"
+
+
+@check(
+    "NER124",
+    "text-too-long",
+    Severity.error,
+    error="E088",
+    remedy="set vars.max_tokens, so that long documents are cut at sentence ends",
+    fix="safe",
+    bad='max_tokens: 0\n{"text": "went home ×100001", "spans": []}',
+    good='max_tokens: 0\n{"text": "went home ×10", "spans": []}',
+)
+def text_too_long(view: View) -> Iterator[Hit]:
+    """A text has more than 1,000,000 characters.
+
+    spaCy's pipelines refuse it (`nlp.max_length`), and a model's memory grows with it.
+    """
+    if len(view.text) > MAX_LENGTH:
+        yield 0, 0, f"{len(view.text):,} characters"
+
+
+def _token_at(view: View, character: int) -> tuple[int, int]:
+    ends = list(accumulate(len(word) + space for word, space in zip(view.words, view.spaces, strict=True)))
+    token = min(bisect_right(ends, character), len(ends) - 1)
+    return token, token + 1

@@ -1,0 +1,219 @@
+"""Examine a corpus: every document in several processes, then the whole, then what each recipe makes of it."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import numpy
+
+from scripts.checks.catalogue import BY_SLUG, Finding, Severity, finding
+from scripts.checks.collected import Corpus, Split, find_unlabelled
+from scripts.checks.corpora import Spot
+from scripts.checks.handover import Handover, hand_over
+from scripts.checks.reading import COLUMNS, read_whole
+from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.checks.registry import CONFIG_CHECKS, CORPUS_CHECKS
+from scripts.checks.survey import Task, survey
+from scripts.corpus.pool import ordered_map
+
+SHARDS = 10
+"""Shards that a process looks at in one go."""
+WORTH_A_WORKER = 2 * 2**20
+"""Bytes of shards from which a further process pays for its start."""
+
+Tell = Callable[[Finding], None]
+Progress = Callable[[str, int], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found.
+
+    findings: up to `places` of each check and split. found: how many there are in all, by slug and severity.
+    counts: documents, tokens and entities of each split. trainers: by recipe and split, what reaches the trainer.
+    """
+
+    places: int
+    findings: list[Finding] = field(default_factory=list)
+    found: Counter[tuple[str, Severity]] = field(default_factory=Counter)
+    counts: dict[str, dict] = field(default_factory=dict)
+    trainers: dict[str, dict[str, Handover]] = field(default_factory=dict)
+    by_split: Counter[tuple[str, str, Severity]] = field(default_factory=Counter)
+    _kept: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def add(self, one: Finding) -> None:
+        """Count a finding, and keep it unless its check has enough places."""
+        if self.count(one.slug, one.split, one.severity, one.variant):
+            self.findings.append(one)
+
+    def count(self, slug: str, split: str, severity: Severity, variant: str = "") -> bool:
+        """Count a finding; return whether its place should be kept."""
+        self.found[slug, severity] += 1
+        self.by_split[split, variant, severity] += 1
+        self._kept[slug, split, variant] += 1
+        return not self.places or self._kept[slug, split, variant] <= self.places
+
+    def total(self, severity: Severity, *, split: str | None = None, variant: str | None = None) -> int:
+        """Count the findings of a severity; of one split, or of one recipe (empty: of none) alone, where these are given."""
+        return sum(
+            count
+            for (where, who, how), count in self.by_split.items()
+            if how is severity and split in (None, where) and (variant is None or variant in who.split(", "))
+        )
+
+    @property
+    def errors(self) -> int:
+        """How many errors there are in all."""
+        return self.total(Severity.error)
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings there are in all."""
+        return self.total(Severity.warning)
+
+
+def examine(
+    splits: dict[str, list[Path]],
+    report: Report,
+    *,
+    labels: frozenset[str] = frozenset(),
+    checks: frozenset[str],
+    recipes: Iterable[RecipeFile] = (),
+    workers: int = 1,
+    tell: Tell = lambda finding: None,
+    progress: Progress = lambda doing, done: None,
+) -> Report:
+    """Look at the shards of each split, and add to the report what is found; `tell` hears of each finding at once.
+
+    Memory does not grow with the corpus, but for some 60 bytes a document and the distinct names.
+    Raises UserError where a config or a tokeniser cannot be loaded.
+    """
+
+    def add(one: Finding) -> None:
+        report.add(one)
+        tell(one)
+
+    corpus = Corpus(labels)
+    corpus.splits = {split: Split() for split in splits}
+    loaded = [Recipe(file) for file in recipes]
+    for recipe in loaded:
+        for check in CONFIG_CHECKS:
+            if check.slug in checks:
+                for detail in check.function(recipe):
+                    add(finding(check.slug, "", detail, variant=recipe.file.name))
+    groups = _groups([recipe for recipe in loaded if recipe.has_plain_readers])
+    tasks = list(_tasks(splits, labels, checks, groups))
+    tables: dict[tuple[str, str], list[numpy.ndarray]] = {}
+    with tempfile.TemporaryDirectory(prefix="validate-") as folder:
+        path = Path(folder) / "signatures"
+        with path.open("wb") as signatures:
+            for task, seen in zip(tasks, _surveys(tasks, workers), strict=True):
+                first = corpus.add(task.split, task.paths, seen)
+                for one in seen.findings:
+                    add(one)
+                for name, table in seen.readings.items():
+                    table[:, COLUMNS.index("document")] += first
+                    tables.setdefault((name, task.split), []).append(table)
+                signatures.write(seen.signatures.astype(numpy.uint32).tobytes())
+                progress("documents", sum(shard.stat().st_size for shard in task.paths))
+        if path.stat().st_size:
+            corpus.join_near(path)
+    if "labelled-elsewhere" in checks:
+        _look_elsewhere(corpus, tasks, workers)
+    for slug, spot in _corpus_spots(corpus, checks):
+        _add_spot(report, corpus, slug, spot, tell)
+    for split, part in corpus.splits.items():
+        entities = part.labels.total()
+        own = {"documents": part.documents, "tokens": int(part.lengths.sum()), "entities": entities, "labels": dict(sorted(part.labels.items()))}
+        report.counts[split] = own
+    for recipe in loaded:
+        group = next((names for names in groups if recipe.file in groups[names]), recipe.file.name)
+        report.trainers[recipe.file.name] = {}
+        for split in [split for split in ("train", "dev") if split in splits]:
+            table = numpy.concatenate(tables[group, split]) if recipe.has_plain_readers else read_whole(recipe, split)
+            arrived, lost = hand_over(recipe, split, table, corpus.splits[split].ends)
+            report.trainers[recipe.file.name][split] = arrived
+            for slug, spot in lost:
+                if slug in checks:
+                    _add_spot(report, corpus, slug, spot, tell, variant=recipe.file.name)
+    return report
+
+
+def _groups(recipes: list[Recipe]) -> dict[str, tuple[RecipeFile, ...]]:
+    """Put recipes together that read alike, under their names."""
+    alike: dict[str, list[RecipeFile]] = {}
+    for recipe in recipes:
+        alike.setdefault(recipe.reading, []).append(recipe.file)
+    return {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
+
+
+def _tasks(
+    splits: dict[str, list[Path]], labels: frozenset[str], checks: frozenset[str], groups: dict[str, tuple[RecipeFile, ...]]
+) -> Iterator[Task]:
+    """Cut the corpus into tasks: the first is one shard, so that something is seen soon."""
+    size = 1
+    for split, paths in splits.items():
+        at = 0
+        while at < len(paths):
+            yield Task(split, tuple(paths[at : at + size]), labels, checks, groups if split != "test" else {})
+            at, size = at + size, SHARDS
+
+
+def _surveys(tasks: list[Task], workers: int) -> Iterator:
+    """Look at the first task here, while other processes start."""
+    if workers == 1:
+        yield from map(survey, tasks)
+        return
+    rest = ordered_map(survey, ((task,) for task in tasks[1:]), workers=workers)
+    yield survey(tasks[0])
+    yield from rest
+
+
+def _look_elsewhere(corpus: Corpus, tasks: list[Task], workers: int) -> None:
+    """Look for names of the corpus where they are not labelled."""
+    names = corpus.names()
+    if not names:
+        return
+    found: dict[int, tuple[str, tuple[int, int, int, int]]] = {}
+    first = dict.fromkeys(corpus.splits, 0)
+    calls = ((task.split, task.paths, names) for task in tasks)
+    for task, hits in zip(tasks, ordered_map(find_unlabelled, calls, workers=workers), strict=True):
+        for key, (count, document, start, end) in hits.items():
+            split, (known, *place) = found.get(key, (task.split, (0, first[task.split] + document, start, end)))
+            found[key] = (split, (known + count, *place))
+        part = corpus.splits[task.split]
+        first[task.split] = part.ends[part.paths.index(task.paths[-1])]
+    corpus.add_unlabelled(found)
+
+
+def _corpus_spots(corpus: Corpus, checks: frozenset[str]) -> Iterator[tuple[str, Spot]]:
+    for check in CORPUS_CHECKS:
+        if check.slug in checks:
+            yield from ((check.slug, spot) for spot in check.function(corpus))
+
+
+def _add_spot(report: Report, corpus: Corpus, slug: str, spot: Spot, tell: Tell, variant: str = "") -> None:
+    """Count what a check of the corpus found; say where it is only if it is kept."""
+    severity = BY_SLUG[slug].severity
+    if not report.count(slug, spot.split, severity, variant):
+        return
+    place = {}
+    if spot.document is not None:
+        view = corpus.find(spot.split, spot.document)
+        place = view.place() | view.marked(*(spot.tokens or (0, 0)))
+    detail = spot.detail
+    if spot.other is not None:
+        other = corpus.find(*spot.other).place()
+        detail += f" {other['source'] or other['shard']}"
+    one = finding(slug, spot.split, detail, **place, variant=variant)
+    report.findings.append(one)
+    tell(one)
+
+
+def choose_workers(splits: dict[str, list[Path]], cores: int) -> int:
+    """Return how many processes are worth starting."""
+    size = sum(path.stat().st_size for path in chain(*splits.values()))
+    return max(1, min(cores, size // WORTH_A_WORKER))

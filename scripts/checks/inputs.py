@@ -1,0 +1,108 @@
+"""What is to be checked: this project's corpus or any DocBin files, and the configs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.checks.catalogue import Finding, finding
+from scripts.checks.notes import noted
+from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.command import UserError
+from scripts.corpus.files import sha256
+from scripts.corpus.settings import Settings
+from scripts.corpus.shards import ShardError, check_shards, read_manifest
+from scripts.corpus.splits import SPLITS
+
+CONFIG = "config.cfg"
+OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "freeze.py"
+"""What this project's own configs name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is to be checked.
+
+    data: a `.spacy` file or a folder of them for each split. corpus: the folder where all of them are, if preprocessing made them.
+    """
+
+    data: dict[str, Path]
+    recipes: tuple[RecipeFile, ...]
+    corpus: Path | None = None
+    manifests: dict[str, dict] = field(default_factory=dict)
+
+    def files(self) -> dict[str, list[Path]]:
+        """Return the DocBin files of each split, in spaCy's order. Raises UserError where there are none."""
+        from spacy.training.corpus import FILE_TYPE, walk_corpus
+
+        found = {}
+        for split, path in self.data.items():
+            if not path.exists():
+                raise UserError(f"{path}: no such file or folder; --{split} wants a .spacy file, or a folder of them")
+            if path.is_file() and not path.name.endswith(FILE_TYPE):
+                raise UserError(f"{path}: is no .spacy file; turn it into a corpus by: python -m scripts.preprocess --train={path}")
+            found[split] = walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
+            if not found[split] and self.corpus is None:
+                raise UserError(f"{path}: holds no .spacy file")
+        return found
+
+    def own_findings(self) -> Iterator[Finding]:
+        """Yield what preprocessing noted, and what is wrong with the files themselves."""
+        if self.corpus is None:
+            return
+        yield from noted(self.corpus, Settings.from_json(self.manifests["train"]["settings"]), self.manifests)
+        for split, manifest in self.manifests.items():
+            try:
+                check_shards(self.data[split], manifest)
+            except ShardError as error:
+                yield finding("damaged-shard", split, str(error), shard=self.data[split].as_posix())
+
+    def ledger_findings(self, counts: dict[str, dict]) -> Iterator[Finding]:
+        """Yield where the shards do not hold what their manifest says."""
+        for split, manifest in self.manifests.items():
+            counted = tuple(counts[split][name] for name in ("documents", "tokens", "labels"))
+            listed = (manifest["documents"], manifest["tokens"], manifest["entities"])
+            if counted != listed:
+                detail = "documents, tokens, entities: {} in the shards, {} in the manifest".format(*map(str, (counted, listed)))
+                yield finding("ledger", split, detail, shard=self.data[split].as_posix())
+
+
+def find_inputs(configs: list[Path], data: dict[str, Path | None], corpus: Path, code: list[Path]) -> Inputs:
+    """Find out what is to be checked: the files that are named, or else the first config's, or else the corpus.
+
+    Raises UserError where something is missing, or raw files changed after the corpus was made.
+    """
+    given = {split: path for split, path in data.items() if path is not None}
+    if not given and not configs:
+        return _own(corpus, ())
+    if given and "train" not in given:
+        raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
+    paths = tuple((split, path.as_posix()) for split, path in given.items() if split != "test")
+    recipes = tuple(RecipeFile(name, path, (*code, OWN_CODE), paths) for name, path in _names(configs).items())
+    loaded = [Recipe(file) for file in recipes]
+    if not given:
+        found = {split: loaded[0].path(split) for split in ("train", "dev")}
+        for recipe in loaded[1:]:
+            if {split: recipe.path(split) for split in found} != found:
+                raise UserError(f"{recipe.file.path} and {loaded[0].file.path} name other data; give --train and --dev, or check one at a time")
+        if all(path.resolve() == (corpus / split).resolve() for split, path in found.items()):
+            return _own(corpus, recipes)
+        given = found
+    return Inputs(given, recipes)
+
+
+def _names(configs: list[Path]) -> dict[str, Path]:
+    """Name each config: by its folder, where it is called config.cfg, or else by its own name."""
+    names: dict[str, Path] = {}
+    for path in configs:
+        name = path.resolve().parent.name if path.name == CONFIG else path.stem
+        names[name if name not in names else path.as_posix()] = path
+    return names
+
+
+def _own(corpus: Path, recipes: tuple[RecipeFile, ...]) -> Inputs:
+    manifests = {split: read_manifest(corpus / split) for split in SPLITS}
+    for manifest in manifests.values():
+        for source in [] if manifest["drawn_from_train"] else manifest["sources"]:
+            if not Path(source["path"]).exists() or sha256(Path(source["path"])) != source["sha256"]:
+                raise UserError(f"{source['path']}: changed or gone since the corpus was built; run: python -m spacy project run preprocess")
+    return Inputs({split: corpus / split for split in SPLITS}, recipes, corpus, manifests)

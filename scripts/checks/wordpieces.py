@@ -1,0 +1,139 @@
+"""What a transformer sees of a document: its windows, and the word pieces in them. The real tokeniser runs, no model."""
+
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from scripts.checks.catalogue import BY_SLUG, Severity, declare
+from scripts.command import UserError
+
+declare(
+    "NER406",
+    "wordpiece-overflow",
+    Severity.error,
+    """Words are cut off before the transformer reads them.
+    A window of a document has more word pieces than the model can read (512 as a rule); spacy-transformers cuts the rest off the window's end
+    (`truncate_oversize_splits`), and these words get no representation. Long codes, web addresses and languages that the tokeniser does not know do it.""",
+    remedy="make window and stride in [components.transformer.model.get_spans] smaller",
+    bad=(
+        '[components.transformer.model.get_spans]\n@span_getters = "spacy-transformers.doc_spans.v1"\n\n'
+        '{"text": "supercalifragilistic ×200", "spans": []}'
+    ),
+    good='{"text": "supercalifragilistic ×200", "spans": []}',
+)
+declare(
+    "NER407",
+    "no-wordpiece",
+    Severity.warning,
+    """The transformer's tokeniser makes nothing of a word.
+    It drops control characters, and some drop rare scripts; the token gets a vector of zeros.""",
+    remedy="delete the characters, or choose a transformer that knows them",
+    bad='{"text": "She saw \\u0085\\u0085 Cork", "spans": []}\n[components.transformer]',
+    good='{"text": "She saw Cork", "spans": []}\n[components.transformer]',
+)
+declare(
+    "NER408",
+    "outside-windows",
+    Severity.error,
+    """Words lie in no window, so that the transformer never reads them.
+    The stride is larger than the window.""",
+    remedy="set stride to at most window in [components.transformer.model.get_spans]",
+    bad="[components.transformer.model.get_spans]\nwindow = 3\nstride = 5\n\nShe/O saw/O Cork/B-LOC and/O left/O again/O for/O Leeds/B-LOC",
+    good="[components.transformer.model.get_spans]\nwindow = 5\nstride = 3\n\nShe/O saw/O Cork/B-LOC and/O left/O again/O for/O Leeds/B-LOC",
+)
+
+WORDPIECE_CHECKS = {slug: BY_SLUG[slug] for slug in ("wordpiece-overflow", "no-wordpiece", "outside-windows")}
+
+
+class Windows:
+    """A transformer's windows and its tokeniser; torch is not needed for these."""
+
+    def __init__(self, block: dict[str, Any], config: Path) -> None:
+        """Load them, from a config's [components.transformer.model] block. Raises UserError where the tokeniser cannot be had."""
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that there is no torch is meant
+        from transformers import AutoConfig, AutoTokenizer
+
+        name, self._getter = block["name"], block["get_spans"]
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(name, **block.get("tokenizer_config", {}))
+            positions = getattr(AutoConfig.from_pretrained(name), "max_position_embeddings", None)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{config}: the tokeniser of {name} cannot be loaded: {str(error).splitlines()[0]}") from None
+        self.limit = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
+
+    def look(self, words: list[str], spaces: list[bool], sentences: list[int]) -> list[tuple[str, int, int, str]]:
+        """Return the tokens of a document that the transformer does not read: slug, first, the one after the last, detail.
+
+        spaces: whether a space follows each token. sentences: the tokens but the first that begin one.
+        """
+        total = len(words)
+        read = numpy.zeros(total, dtype=bool)
+        cut, seen = read.copy(), read.copy()
+        most = 0
+        for start, end in windows(self._getter, total, sentences):
+            text = "".join([word + " " * space for word, space in zip(words[start:end], spaces[start:end], strict=True)])
+            offsets = self._offsets(text.removesuffix(" ") if spaces[end - 1] else text)
+            most = max(most, len(offsets))
+            seen[start:end] = True
+            kept = _covered(words[start:end], spaces[start:end], offsets[: self.limit])
+            read[start:end] |= kept
+            if len(offsets) > self.limit:
+                cut[start:end] |= _covered(words[start:end], spaces[start:end], offsets) & ~kept
+        if read.all():
+            return []
+        black = numpy.array([not word.isspace() for word in words])
+        details = {
+            "wordpiece-overflow": (cut & ~read, f"its window has {most} word pieces, the transformer reads {self.limit}"),
+            "outside-windows": (~seen & black, "in no window"),
+            "no-wordpiece": (seen & ~read & ~cut & black, "the transformer's tokeniser makes no word piece of it"),
+        }
+        found = []
+        for slug, (missed, why) in details.items():
+            where = numpy.flatnonzero(missed)
+            if len(where):
+                start = int(where[0])
+                end = start + int(numpy.argmin(numpy.append(missed[start:], False)))
+                found.append((slug, start, end, f"{len(where)} of {total} tokens, first {words[start][:80]!r}: {why}"))
+        return found
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return the characters that each word piece stands for, special ones among them; a slow tokeniser does not tell: each stands for all."""
+        encoded = self._tokenizer(text, return_offsets_mapping=self._tokenizer.is_fast, verbose=False)
+        return encoded["offset_mapping"] if self._tokenizer.is_fast else [(0, len(text))] * len(encoded["input_ids"])
+
+
+def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tuple[int, int]]:
+    """Return the windows of a document of so many tokens, as spacy-transformers' span getters make them (span_getters.py).
+
+    A getter that is not spacy-transformers' own is not known: the document counts as one window.
+    """
+    name = str(getter.get("@span_getters"))
+    if name.startswith("spacy-transformers.sent_spans"):
+        return list(pairwise([0, *sentences, total]))
+    if not name.startswith("spacy-transformers.strided_spans"):
+        return [(0, total)]
+    window, stride = getter["window"], getter["stride"]
+    found = []
+    start = 0
+    for _ in range(total // stride):
+        found.append((start, min(start + window, total)))
+        if start + window >= total:
+            return found
+        start += stride
+    return [*found, (start, total)] if start < total else found
+
+
+def _covered(words: list[str], spaces: list[bool], offsets: list[tuple[int, int]]) -> numpy.ndarray:
+    """Say which tokens have a word piece."""
+    ends = numpy.cumsum([len(word) + space for word, space in zip(words, spaces, strict=True)])
+    lengths = numpy.array([len(word) for word in words])
+    starts = ends - lengths - spaces
+    marks = numpy.zeros(ends[-1] + 2, dtype=numpy.int32)
+    pieces = numpy.array([offset for offset in offsets if offset[1] > offset[0]], dtype=numpy.int64).reshape(-1, 2)
+    numpy.add.at(marks, pieces[:, 0], 1)
+    numpy.add.at(marks, pieces[:, 1], -1)
+    inside = numpy.concatenate(([0], numpy.cumsum(numpy.cumsum(marks) > 0)))
+    return inside[starts + lengths] > inside[starts]
