@@ -68,7 +68,8 @@ Wrong = tuple[int, str, str]
 def decode(tags: list[Tag], scheme: str) -> tuple[list[tuple[int, int, str]], list[Wrong]]:
     """Turn one sentence's tags into entities and faults.
 
-    Returns `(start, end, label)` token ranges, end exclusive, and each tag that the scheme forbids. A forbidden I or L starts a new entity; an unfinished one ends where the next tag says.
+    Returns `(start, end, label)` token ranges, end exclusive, and each tag that the scheme
+    forbids. A forbidden I or L starts a new entity; an unfinished one ends where the next tag says.
     """
     entities: list[tuple[int, int, str]] = []
     faults: list[Wrong] = []

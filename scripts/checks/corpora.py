@@ -41,8 +41,8 @@ declare(
     """The shards do not hold what the ledger says.
     Documents, tokens or entities were lost between two steps.""",
     remedy="build the corpus again: python -m spacy project run preprocess . --force",
-    bad="ledger: 1",
-    good="ledger: 0",
+    bad='ledger: 1\n{"text": "Ana went home", "spans": [[0, 3, "PERSON"]]}',
+    good='ledger: 0\n{"text": "Ana went home", "spans": [[0, 3, "PERSON"]]}',
 )
 
 
@@ -342,8 +342,8 @@ def no_negatives(corpus: Corpus) -> Iterator[Spot]:
     "length-outlier",
     Severity.warning,
     remedy="see whether document marks are missing; cut long documents (vars.max_tokens)",
-    bad="max_tokens: 0\ntrain: She/O left/O\ntrain: long/O *** 2000",
-    good="max_tokens: 0\ntrain: She/O left/O\ntrain: long/O *** 20",
+    bad="train: She/O left/O *9\ntrain: long/O **2000",
+    good="train: She/O left/O *9\ntrain: long/O **20",
 )
 def length_outlier(corpus: Corpus) -> Iterator[Spot]:
     """A document is ten times as long as all but the longest twentieth, and over 500 tokens.

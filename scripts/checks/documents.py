@@ -206,8 +206,8 @@ def long_entity(view: View) -> Iterator[Hit]:
     "unknown-label",
     Severity.error,
     remedy="mend the label, or add it to vars.labels",
-    bad='labels: LOC\nShe/O saw/O Cork/B-LCO ./O',
-    good='labels: LOC\nShe/O saw/O Cork/B-LOC ./O',
+    bad='labels: LOC,ORG,PERSON\nShe/O saw/O Cork/B-LCO ./O',
+    good='labels: LOC,ORG,PERSON\nShe/O saw/O Cork/B-LOC ./O',
 )
 def unknown_label(view: View) -> Iterator[Hit]:
     """A label is none of those that vars.labels allows.
@@ -325,7 +325,7 @@ def empty_document(view: View) -> Iterator[Hit]:
     remedy="set vars.max_tokens, so that long documents are cut at sentence ends",
     fix="safe",
     bad='max_tokens: 0\n{"text": "went home ×100001", "spans": []}',
-    good='max_tokens: 0\n{"text": "went home ×10", "spans": []}',
+    good='max_tokens: 1000\n{"text": "went home ×100001", "spans": []}',
 )
 def text_too_long(view: View) -> Iterator[Hit]:
     """A text has more than 1,000,000 characters.

@@ -24,7 +24,7 @@ declare(
     "limit",
     Severity.error,
     """The config's reader stops after so many documents.
-    `limit` is meant for trying things out. With several files spaCy's Corpus takes one document more of each file after the limit is reached.""",
+    `limit` is meant for trying things out. With several files spaCy's Corpus takes one document more of each file after that.""",
     remedy="set limit = 0",
     bad="[corpora.train]\nlimit = 1\n\nShe/O saw/O Cork/B-LOC",
     good="[corpora.train]\nlimit = 0\n\nShe/O saw/O Cork/B-LOC",
@@ -34,8 +34,8 @@ declare(
     "dropped-by-batcher",
     Severity.error,
     """The config's batcher drops a document because it is longer than a batch.
-    `discard_oversize = true` does it, in every epoch and without a word. The GPU quickstart of spaCy has it, the CPU quickstart has not, so that the two
-    are trained on different data.""",
+    `discard_oversize = true` does it, in every epoch and without a word. The GPU quickstart of spaCy has it, the CPU quickstart has not, so that
+    the two are trained on different data.""",
     remedy="set discard_oversize = false in [training.batcher]; such a document then makes a batch of its own",
     bad=PADDED.format(6, "true") + LONG_DOCUMENT,
     good=PADDED.format(6, "false") + LONG_DOCUMENT,
@@ -59,8 +59,7 @@ declare(
     spaCy stops with E986 where the reader is at fault, and trains for ever on nothing where the batcher is.""",
     error="E986",
     remedy="see the other findings, and the config's paths",
-    bad=PADDED.format(2, "true") + "(nothing else)
-train: She/O saw/O Cork/B-LOC",
+    bad=PADDED.format(2, "true") + "train: She/O saw/O Cork/B-LOC",
     good="She/O saw/O Cork/B-LOC",
 )
 

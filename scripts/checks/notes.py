@@ -11,7 +11,8 @@ from scripts.corpus.settings import OnError, Overlaps, Settings
 from scripts.corpus.units import EXCERPT
 
 ACCEPTED = frozenset(
-    ["unreadable", "i-without-b", "illegal-sequence", "misaligned", "overlap", "nested", "whitespace-edge", "bad-offsets", "empty-label", "other-text", "discontinuous"]
+    {"unreadable", "i-without-b", "illegal-sequence", "misaligned", "overlap", "nested", "whitespace-edge", "bad-offsets", "empty-label"}
+    | {"other-text", "discontinuous"}
 )
 """Faults that preprocessing rejects or mends, with a place in the ledger, where the user says so."""
 OTHER_NAMES = {"empty text": "empty-document"}

@@ -103,7 +103,8 @@ class Shard:
         """Return the text around some tokens of a document, or its beginning."""
         view = self.view(index)
         first, last = tokens or (0, 0)
-        before, inside, after = (view.surface(*part) for part in ((max(0, first - AROUND), first), (first, last), (last, min(len(view), last + AROUND))))
+        parts = ((max(0, first - AROUND), first), (first, last), (last, min(len(view), last + AROUND)))
+        before, inside, after = (view.surface(*part) for part in parts)
         return excerpt(before + inside + after, len(before), len(before) + len(inside.rstrip()))
 
     def runs(self, length: int) -> numpy.ndarray:
@@ -164,10 +165,9 @@ class View:
     def ents(self) -> list[tuple[int, int, str]]:
         """The entities: an I without its B begins one."""
         firsts, lasts, of = self.shard._entities
-        names = self.shard.strings
-        return [
-            (firsts[i] - self.start, lasts[i] - self.start, names[int(self.shard.types[firsts[i]])]) for i in range(of[self.index], of[self.index + 1])
-        ]
+        types, names = self.shard.types, self.shard.strings
+        own = range(of[self.index], of[self.index + 1])
+        return [(firsts[i] - self.start, lasts[i] - self.start, names[int(types[firsts[i]])]) for i in own]
 
     @cached_property
     def sentences(self) -> list[int]:

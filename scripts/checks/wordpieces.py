@@ -16,13 +16,10 @@ declare(
     Severity.error,
     """Words are cut off before the transformer reads them.
     A window of a document has more word pieces than the model can read (512 as a rule); spacy-transformers cuts the rest off the window's end
-    (`truncate_oversize_splits`), and these words get no representation. Long codes, web addresses and languages that the tokeniser does not know do it.""",
+    (`truncate_oversize_splits`), and these words get no representation. Long codes, web addresses and unknown scripts do it.""",
     remedy="make window and stride in [components.transformer.model.get_spans] smaller",
-    bad=(
-        '[components.transformer.model.get_spans]\n@span_getters = "spacy-transformers.doc_spans.v1"\n\n'
-        '{"text": "supercalifragilistic ×200", "spans": []}'
-    ),
-    good='{"text": "supercalifragilistic ×200", "spans": []}',
+    bad='[components.transformer.model.get_spans]\n@span_getters = "spacy-transformers.doc_spans.v1"\n\nsupercalifragilistic/O **200',
+    good="[components.transformer.model.get_spans]\nwindow = 64\nstride = 48\n\nsupercalifragilistic/O **200",
 )
 declare(
     "NER407",
@@ -31,8 +28,8 @@ declare(
     """The transformer's tokeniser makes nothing of a word.
     It drops control characters, and some drop rare scripts; the token gets a vector of zeros.""",
     remedy="delete the characters, or choose a transformer that knows them",
-    bad='{"text": "She saw \\u0085\\u0085 Cork", "spans": []}\n[components.transformer]',
-    good='{"text": "She saw Cork", "spans": []}\n[components.transformer]',
+    bad='[components.transformer]\n\nShe/O saw/O \ufe0f/O Cork/B-LOC',
+    good='[components.transformer]\n\nShe/O saw/O Cork/B-LOC',
 )
 declare(
     "NER408",
