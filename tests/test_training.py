@@ -5,12 +5,12 @@ import sys
 import numpy
 import pytest
 import spacy
+from scripts.training.reach import count_first_epoch, require_all
 
 from scripts.command import UserError
 from scripts.corpus.shards import read_manifest
 from scripts.training.configs import Settings, build_config
 from scripts.training.loop import train
-from scripts.training.reach import count_first_epoch, require_all
 from scripts.training.tracking import NullTracker
 from tests.closure import ROOT
 from tests.make import make_corpus

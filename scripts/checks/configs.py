@@ -178,8 +178,8 @@ def no_ner(recipe: Recipe) -> Iterator[str]:
     "grad-scaler",
     Severity.error,
     remedy="write 32768.0 instead of 32768",
-    bad="[components.transformer.model]\nmixed_precision = true\ngrad_scaler_config = {\"init_scale\": 32768}",
-    good="[components.transformer.model]\nmixed_precision = true\ngrad_scaler_config = {\"init_scale\": 32768.0}",
+    bad='[components.transformer.model]\nmixed_precision = true\ngrad_scaler_config = {"init_scale": 32768}',
+    good='[components.transformer.model]\nmixed_precision = true\ngrad_scaler_config = {"init_scale": 32768.0}',
 )
 def grad_scaler(recipe: Recipe) -> Iterator[str]:
     """A value of grad_scaler_config is a whole number where thinc wants one with a decimal point.

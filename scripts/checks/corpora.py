@@ -259,7 +259,6 @@ def two_labels(corpus: Corpus) -> Iterator[Spot]:
     "label-typo",
     Severity.warning,
     remedy="make them one label, or allow both by vars.labels",
-    fix="unsafe",
     bad="train: Ana/B-PERSON met/O Bo/B-Person",
     good="train: Ana/B-PERSON met/O Bo/B-PERSON",
 )
@@ -374,4 +373,3 @@ def few_documents(corpus: Corpus) -> Iterator[Spot]:
     documents = corpus.splits["train"].documents
     if 0 < documents < FEW_DOCUMENTS:
         yield Spot("train", f"{documents} documents")
-

@@ -142,7 +142,7 @@ def punctuation_edge(view: View) -> Iterator[Hit]:
     "inside-word",
     Severity.warning,
     remedy="move the entity's ends to the word's",
-    bad='She/O met/O un+/O American/B-LOC ./O',
+    bad="She/O met/O un+/O American/B-LOC ./O",
     good="She/O met/O un/O American/B-LOC ./O",
 )
 def inside_word(view: View) -> Iterator[Hit]:
@@ -206,8 +206,8 @@ def long_entity(view: View) -> Iterator[Hit]:
     "unknown-label",
     Severity.error,
     remedy="mend the label, or add it to vars.labels",
-    bad='labels: LOC,ORG,PERSON\nShe/O saw/O Cork/B-LCO ./O',
-    good='labels: LOC,ORG,PERSON\nShe/O saw/O Cork/B-LOC ./O',
+    bad="labels: LOC,ORG,PERSON\nShe/O saw/O Cork/B-LCO ./O",
+    good="labels: LOC,ORG,PERSON\nShe/O saw/O Cork/B-LOC ./O",
 )
 def unknown_label(view: View) -> Iterator[Hit]:
     """A label is none of those that vars.labels allows.

@@ -1,9 +1,9 @@
 """Make small corpora of the checks' examples, for tests and for the table of what finds what.
 
-An example is parts, with a blank line between: sections of a config; and documents, one a line, as JSON rows (`{"text": …}`) or as tokens with their
-tags (`She/O saw/O Cork/B-LOC | Then/O …`, where | begins a sentence, and + at a token's end says that no space follows), after `dev:` or `test:` where
-they are not of train, with `*60` behind for sixty of them (`**60`: sixty times as long). `train:` says besides that the corpus has nothing else.
-`columns:` and `brat:` begin files of these formats.
+An example is parts, with a blank line between: sections of a config; and documents, one a line, as JSON rows (`{"text": …}`) or as tokens with
+their tags (`She/O saw/O Cork/B-LOC | Then/O …`, where | begins a sentence, and + at a token's end says that no space follows), after `dev:` or
+`test:` where they are not of train, with `*60` behind for sixty of them (`**60`: sixty times as long). `train:` says besides that the corpus has
+nothing else. `columns:` and `brat:` begin files of these formats.
 """
 
 import json
@@ -32,7 +32,7 @@ REPEAT = re.compile(r" \*(\d+)$")
 TIMES = re.compile(r'"([^"]*?) ×(\d+)"')
 WORDS = " ".join(f"word{i}/O" for i in range(60))
 CODES = {"-": 0, "I": 1, "O": 2, "B": 3}
-BASE = "Nobody/O was/O there/O", "Flo/B-PERSON {n}/O went/O to/O Leeds/B-LOC ./O", "The/O ACME{n}/B-ORG closed/O today/O ./O"
+BASE = "Nobody/O saw/O {n}/O", "Flo/B-PERSON {n}/O went/O to/O Leeds/B-LOC ./O", "The/O ACME{n}/B-ORG closed/O today/O ./O"
 """What stands in every split beside the example, each several times with another number."""
 
 
@@ -118,21 +118,23 @@ def write_docbin(path: Path, lines: Iterable[str]) -> None:
     path.write_bytes(whole.to_bytes())
 
 
-def base(copies: int = 4) -> list[str]:
-    """Return sound documents."""
-    return [line.replace("{n}", str(n)) for n in range(copies) for line in BASE[1:]] + [BASE[0]]
+def base(split: str, copies: int = 4) -> list[str]:
+    """Return sound documents, others in each split."""
+    return [line.replace("{n}", f"{split}{n}") for n in range(copies) for line in BASE]
 
 
-def plant(example: Example, folder: Path, configs: Path, *, surroundings: list[str] | None = None) -> tuple[Path | None, dict[str, Path], Path]:
+def plant(
+    example: Example, folder: Path, configs: Path, *, surroundings: dict[str, list[str]] | None = None
+) -> tuple[Path | None, dict[str, Path], Path]:
     """Write an example's corpus and config.
 
-    configs: folder with the quickstart's configs cpu.cfg and gpu.cfg. surroundings: documents beside it, by default `base()`.
+    configs: folder with the quickstart's configs cpu.cfg and gpu.cfg. surroundings: documents beside it in each split, by default those of `base`.
     Returns the folder of a corpus made by preprocessing (None: of DocBin files that nobody checked), where each split is, and the config.
     """
-    kept = base() if surroundings is None else surroundings
     given = [split for split in ("train", "dev", "test") if not example.alone or example.tagged[split]]
     data = {split: folder / "data" / f"{split}.spacy" for split in given}
     for split, path in data.items():
+        kept = base(split) if surroundings is None else surroundings[split]
         write_docbin(path, example.tagged[split] if example.alone else [*kept, *example.tagged[split]])
     corpus = None
     if example.rows or example.raw:
@@ -165,7 +167,8 @@ def overlay(text: str) -> Config:
 def _preprocess(example: Example, folder: Path, corpus: Path) -> None:
     raw = folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    rest = [{"id": f"{split}{i}", "text": f"Flo {split} {i} left", "spans": [[0, 3, "PERSON"]]} for split in ("train", "dev", "test") for i in range(2)]
+    names = [f"{split}{i}" for split in ("train", "dev", "test") for i in range(2)]
+    rest = [{"id": name, "text": f"Flo {name} left", "spans": [[0, 3, "PERSON"]]} for name in names]
     for split in ("dev", "test"):
         (raw / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest if row["id"].startswith(split)), encoding="utf-8")
     train = raw / "train.jsonl"

@@ -76,7 +76,7 @@ def find_inputs(configs: list[Path], data: dict[str, Path | None], corpus: Path,
         return _own(corpus, ())
     if given and "train" not in given:
         raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
-    paths = tuple((split, path.as_posix()) for split, path in given.items() if split != "test")
+    paths = tuple((split, given.get(split, given["train"]).as_posix()) for split in ("train", "dev")) if given else ()
     recipes = tuple(RecipeFile(name, path, (*code, OWN_CODE), paths) for name, path in _names(configs).items())
     loaded = [Recipe(file) for file in recipes]
     if not given:

@@ -28,8 +28,8 @@ declare(
     """The transformer's tokeniser makes nothing of a word.
     It drops control characters, and some drop rare scripts; the token gets a vector of zeros.""",
     remedy="delete the characters, or choose a transformer that knows them",
-    bad='[components.transformer]\n\nShe/O saw/O \ufe0f/O Cork/B-LOC',
-    good='[components.transformer]\n\nShe/O saw/O Cork/B-LOC',
+    bad="[components.transformer]\n\nShe/O saw/O \ufe0f/O Cork/B-LOC",
+    good="[components.transformer]\n\nShe/O saw/O Cork/B-LOC",
 )
 declare(
     "NER408",
