@@ -42,7 +42,7 @@ def main(
         return
     from scripts.checks.examine import Report, choose_workers, examine
     from scripts.checks.inputs import find_inputs
-    from scripts.checks.output import FirstSeen, show, write
+    from scripts.report.findings import FirstSeen, show, write
 
     checks = choose(select, ignore)
     inputs = find_inputs(config or [], {"train": train, "dev": dev, "test": test}, corpus, code or [])

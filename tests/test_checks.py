@@ -73,10 +73,12 @@ def test_every_check_explains_itself(check):
     assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", check.slug)
     assert check.summary.endswith(".")
     assert check.bad != check.good
-    assert check.remedy and not check.remedy.endswith(".")
+    assert check.remedy
+    assert not check.remedy.endswith(".")
     assert check.fix in ("", "safe", "unsafe")
     page = explain(check.slug)
-    assert page.startswith(f"### {check.code} {check.slug}\n") and check.summary in page
+    assert page.startswith(f"### {check.code} {check.slug}\n")
+    assert check.summary in page
 
 
 def test_codes_and_slugs_are_given_once():
@@ -120,7 +122,8 @@ def test_the_crash_of_an_i_without_b_is_found_before_training(tmp_path, quicksta
     run("--config", quickstart / "cpu.cfg", "--train", tmp_path / "train.spacy", "--output", tmp_path / "v.json", exit_code=1)
     findings = json.loads((tmp_path / "v.json").read_text(encoding="utf-8"))["findings"]
     (tag,) = [finding for finding in findings if finding["slug"] == "i-without-b"]
-    assert tag["shard"].endswith("train.spacy#0") and tag["tokens"] == [2, 3]
+    assert tag["shard"].endswith("train.spacy#0")
+    assert tag["tokens"] == [2, 3]
     assert tag["detail"] == "token 2 'Cork' is I-LOC after O"
     assert tag["excerpt"] == "She saw 【Cork】 harbour ."
     (crash,) = [finding for finding in findings if finding["slug"] == "untrainable"]
@@ -133,10 +136,12 @@ def test_an_entity_that_max_length_would_cut_is_found_before_training(tmp_path, 
     words = ["word/O"] * 299 + ["Yip/B-ORG", "!/I-ORG", "|", "Inc./I-ORG"] + ["word/O"] * 298
     report = found("[corpora.train]\nmax_length = 500\n\n" + " ".join(words), tmp_path, quickstart)
     (cut,) = [finding for finding in report.findings if finding.slug == "entity-cut"]
-    assert cut.shard.endswith("train.spacy#12") and cut.tokens == (299, 302)
+    assert cut.shard.endswith("train.spacy#12")
+    assert cut.tokens == (299, 302)
     assert cut.detail == "tokens 299–302 'Yip ! Inc.' ORG cross a sentence boundary; max_length = 500 in [corpora.train]"
     assert "【Yip ! Inc.】" in cut.excerpt
-    assert "max_length = 0" in cut.check.remedy and "E093" in cut.check.error
+    assert "max_length = 0" in cut.check.remedy
+    assert "E093" in cut.check.error
     arrived = report.trainers["it"]["train"]
     assert report.counts["train"]["entities"] - arrived.entities == 1
     assert report.counts["train"]["tokens"] == arrived.tokens

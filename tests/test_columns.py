@@ -97,7 +97,7 @@ def test_a_bracket_out_of_place_is_a_fault_with_its_line(write_text, bracket, wo
     row = "d 0 0 {} NN * - - - - {} -\n"
     path = write_text("a", "#begin document (d); part 000\n" + row.format("x", "(GPE)") + row.format("Ana", bracket) + "\n#end document\n")
     ((fault,),) = [record.faults for record in read(path)]
-    assert (fault.code, fault.source.line) == ("i-without-b", 3)
+    assert (fault.code, fault.source.line) == ("illegal-sequence", 3)
     assert words in fault.detail
 
 

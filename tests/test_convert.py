@@ -141,7 +141,7 @@ UNIVERSITY = record("University of Leeds", (14, 19, "LOC"), (0, 19, "ORG"))
     ],
 )
 def test_of_spans_that_overlap_one_stays(rule, kept, lost):
-    assert convert(UNIVERSITY, overlaps=rule) == ([kept], [("overlap", lost)])
+    assert convert(UNIVERSITY, overlaps=rule) == ([kept], [("nested", lost)])
 
 
 @pytest.mark.parametrize("rule", list(Overlaps))

@@ -56,7 +56,7 @@ def test_entities_are_decoded(scheme, sentence, entities):
 def test_forbidden_tags_are_faults(scheme, sentence, token, words):
     _, faults = decode(tags(sentence), scheme)
     assert faults[0][0] == token
-    assert words in faults[0][1]
+    assert words in faults[0][2]
 
 
 def test_labels_may_hold_hyphens():
@@ -116,4 +116,4 @@ def test_brackets_are_decoded(cells, entities):
 def test_forbidden_brackets_are_faults(cells, token, words):
     _, faults = from_brackets(cells.split())
     assert faults[0][0] == token
-    assert words in faults[0][1]
+    assert words in faults[0][2]

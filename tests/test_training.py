@@ -5,10 +5,8 @@ import sys
 import numpy
 import pytest
 import spacy
-from scripts.training.reach import count_first_epoch, require_all
 
 from scripts.command import UserError
-from scripts.corpus.shards import read_manifest
 from scripts.training.configs import Settings, build_config
 from scripts.training.loop import train
 from scripts.training.tracking import NullTracker
@@ -29,10 +27,8 @@ def config_for(corpus, variant="cpu", *, max_steps=4):
     return build_config(ROOT / "configs", variant, settings)
 
 
-def run(config, corpus, output):
-    return train(
-        config, output, gpu_id=-1, manifests={split: read_manifest(corpus / split) for split in ("train", "dev")}, tracker=NullTracker(), exact=True
-    )
+def run(config, output):
+    return train(config, output, gpu_id=-1, tracker=NullTracker(), exact=True)
 
 
 class Recorder(NullTracker):
@@ -45,24 +41,16 @@ class Recorder(NullTracker):
 
 def test_training_leaves_best_last_and_a_history(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
-    metrics = run(config_for(corpus), corpus, tmp_path / "cpu")
+    metrics = run(config_for(corpus), tmp_path / "cpu")
     assert sorted(path.name for path in (tmp_path / "cpu").iterdir()) == ["model-best", "model-last"]
     assert [row["step"] for row in metrics["history"]] == [0, 1, 2, 3, 4]
-    tokens = read_manifest(corpus / "train")["tokens"]
-    assert metrics["trainer"] == {"documents": 40, "tokens": tokens, "entities": 80, "labels": {"LOC": 40, "PERSON": 40}}
     assert metrics["stopped_because"] == "the budget of steps is used up"
 
 
 def test_the_tracker_gets_one_call_an_evaluation(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
     recorder = Recorder()
-    train(
-        config_for(corpus),
-        tmp_path / "cpu",
-        gpu_id=-1,
-        manifests={split: read_manifest(corpus / split) for split in ("train", "dev")},
-        tracker=recorder,
-    )
+    train(config_for(corpus), tmp_path / "cpu", gpu_id=-1, tracker=recorder)
     assert recorder.steps == [0, 1, 2, 3, 4]
 
 
@@ -71,7 +59,7 @@ def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
     config = config_for(corpus, max_steps=6)
     config.to_disk(tmp_path / "config.cfg")
-    metrics = run(config, corpus, tmp_path / "ours")
+    metrics = run(config, tmp_path / "ours")
     command = [sys.executable, "-m", "spacy", "train", "config.cfg", "--output", "theirs"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     ours, theirs = (spacy.load(tmp_path / name / "model-last") for name in ("ours", "theirs"))
@@ -84,40 +72,16 @@ def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl):
     assert metrics["best"]["ents_f"] == pytest.approx(meta["performance"]["ents_f"], abs=1e-9)  # spaCy rounds in meta.json
 
 
-def test_a_config_that_drops_documents_stops_before_training(tmp_path, write_jsonl):
-    corpus = make_corpus(tmp_path, write_jsonl)
-    config = config_for(corpus)
-    config["training"]["batcher"] = {"@batchers": "spacy.batch_by_padded.v1", "size": 11, "buffer": 256, "discard_oversize": True, "get_length": None}
-    (tmp_path / "cpu" / "model-best").mkdir(parents=True)
-    with pytest.raises(UserError, match="0 of 40; tokens: 0 of 440; entities: 0 of 80") as error:
-        run(config, corpus, tmp_path / "cpu")
-    assert "discard_oversize" in str(error.value)
-    assert (tmp_path / "cpu" / "model-best").exists()
-
-
-def test_counting_does_not_disturb_the_random_state(tmp_path, write_jsonl):
-    import random
-
-    from spacy.training.initialize import init_nlp
-
-    corpus = make_corpus(tmp_path, write_jsonl)
-    nlp = init_nlp(config_for(corpus))
-    state = random.getstate()
-    count, _ = count_first_epoch(nlp)
-    assert random.getstate() == state
-    require_all(count, read_manifest(corpus / "train"))
-
-
 def test_a_loss_that_is_no_number_stops_and_leaves_the_old_model(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
     output = tmp_path / "cpu"
-    run(config_for(corpus), corpus, output)
+    run(config_for(corpus), output)
     before = (output / "model-best" / "meta.json").read_bytes()
     config = config_for(corpus, max_steps=20)
     config["training"]["optimizer"]["learn_rate"] = 1e30
     config["training"]["optimizer"]["grad_clip"] = 0.0
     with pytest.raises(UserError, match=r"the loss is .* lower the learning rate"), numpy.errstate(all="ignore"):
-        run(config, corpus, output)
+        run(config, output)
     assert (output / "model-best" / "meta.json").read_bytes() == before
 
 
@@ -126,7 +90,7 @@ def test_an_interrupt_leaves_the_old_model_and_names_the_new_one(tmp_path, write
 
     corpus = make_corpus(tmp_path, write_jsonl)
     output = tmp_path / "cpu"
-    run(config_for(corpus), corpus, output)
+    run(config_for(corpus), output)
     before = (output / "model-best" / "ner" / "model").read_bytes()
     steps = loop.train_while_improving
 
@@ -136,10 +100,10 @@ def test_an_interrupt_leaves_the_old_model_and_names_the_new_one(tmp_path, write
 
     monkeypatch.setattr(loop, "train_while_improving", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(config_for(corpus), corpus, output)
+        run(config_for(corpus), output)
     assert (output / "model-best" / "ner" / "model").read_bytes() == before
     assert (output / "unfinished" / "model-best").is_dir()
     assert "unfinished" in capsys.readouterr().err
     monkeypatch.undo()
-    run(config_for(corpus), corpus, output)
+    run(config_for(corpus), output)
     assert not (output / "unfinished").exists()

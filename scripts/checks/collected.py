@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy
 
@@ -20,6 +21,19 @@ Key = tuple[int, str]
 """A name: hash of its tokens, and its text."""
 Counts = dict[tuple[str, str], tuple[int, int, int, int]]
 """By split and label: how often, and the first document, token and token after the last."""
+
+
+class Spot(NamedTuple):
+    """What a check of a corpus finds, and where: a document by its number in the split, and tokens of it.
+
+    other: split and number of another document, whose place belongs behind the detail.
+    """
+
+    split: str
+    detail: str
+    document: int | None = None
+    tokens: tuple[int, int] | None = None
+    other: tuple[str, int] | None = None
 
 
 def token_hash(orths: Iterable[int]) -> int:

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy
 
 from scripts.checks.catalogue import Severity, check, declare
-from scripts.checks.collected import Corpus
+from scripts.checks.collected import Corpus, Spot
 from scripts.corpus.splits import SPLITS
 
 FEW = 50
@@ -44,38 +43,6 @@ declare(
     bad='ledger: 1\n{"text": "Ana went home", "spans": [[0, 3, "PERSON"]]}',
     good='ledger: 0\n{"text": "Ana went home", "spans": [[0, 3, "PERSON"]]}',
 )
-
-
-class Spot(NamedTuple):
-    """What a check of a corpus finds, and where: a document by its number in the split, and tokens of it.
-
-    other: split and number of another document, whose place belongs behind the detail.
-    """
-
-    split: str
-    detail: str
-    document: int | None = None
-    tokens: tuple[int, int] | None = None
-    other: tuple[str, int] | None = None
-
-
-@check(
-    "NER201",
-    "text-in-two-splits",
-    Severity.warning,
-    remedy="take it out of one of the splits; vars.group_by keeps what belongs together on one side",
-    fix="unsafe",
-    bad="train: Ana/B-PERSON left/O Cork/B-LOC\ntest: Ana/B-PERSON left/O Cork/B-LOC",
-    good="train: Ana/B-PERSON left/O Cork/B-LOC\ntest: Bo/B-PERSON never/O saw/O it/O",
-)
-def text_in_two_splits(corpus: Corpus) -> Iterator[Spot]:
-    """The same text is in two splits.
-
-    The scores are too good: the text was trained on, or chosen by, and then tested on. White space does not count.
-    """
-    for split, document, other, first in corpus.equal_texts():
-        if other != split:
-            yield Spot(split, f"the same text is in {other},", document, other=(other, first))
 
 
 @check(
@@ -117,79 +84,6 @@ def label_not_held_out(corpus: Corpus) -> Iterator[Spot]:
             for label, count in sorted(corpus.splits["train"].labels.items()):
                 if label not in corpus.splits[split].labels:
                     yield Spot(split, f"{label}: {count} entities in train, none in {split}")
-
-
-@check(
-    "NER204",
-    "duplicate-text",
-    Severity.warning,
-    remedy="delete all but one",
-    fix="safe",
-    bad="train: Ana/B-PERSON left/O Cork/B-LOC\ntrain: Ana/B-PERSON left/O Cork/B-LOC",
-    good="train: Ana/B-PERSON left/O Cork/B-LOC\ntrain: Bo/B-PERSON left/O Leeds/B-LOC",
-)
-def duplicate_text(corpus: Corpus) -> Iterator[Spot]:
-    """The same text occurs again in a split, with the same annotation.
-
-    In train it counts double; in dev and test a lucky hit or a miss does.
-    """
-    for split, document, other, first in corpus.equal_texts():
-        if other == split and corpus.same_annotation(split, document, other, first):
-            yield Spot(split, "the same as", document, other=(other, first))
-
-
-@check(
-    "NER205",
-    "conflicting-annotation",
-    Severity.warning,
-    remedy="decide which is right, and write the rule into the guidelines",
-    bad="train: Ana/B-PERSON left/O Cork/B-LOC\ntrain: Ana/B-PERSON left/O Cork/O",
-    good="train: Ana/B-PERSON left/O Cork/B-LOC\ntrain: Ana/B-PERSON left/O Cork/B-LOC",
-)
-def conflicting_annotation(corpus: Corpus) -> Iterator[Spot]:
-    """The same text is annotated in two ways, in one split or in two.
-
-    Whatever the ner learns from one is wrong for the other.
-    """
-    for split, document, other, first in corpus.equal_texts():
-        if not corpus.same_annotation(split, document, other, first):
-            yield Spot(split, f"annotated otherwise than {other},", document, other=(other, first))
-
-
-@check(
-    "NER206",
-    "near-duplicate",
-    Severity.note,
-    remedy="see whether both are needed",
-    bad="train: {words}/O one/O\ntrain: {words}/O two/O",
-    good="train: {words}/O one/O\ntrain: other/O things/O altogether/O",
-)
-def near_duplicate(corpus: Corpus) -> Iterator[Spot]:
-    """A text is nearly that of another document of the split: four fifths of its three-word runs are the same, as MinHash tells.
-
-    Templates and reposts weigh more than they should.
-    """
-    for split, document, other, first in corpus.near_texts():
-        if other == split:
-            yield Spot(split, "nearly the same as", document, other=(other, first))
-
-
-@check(
-    "NER207",
-    "near-duplicate-across-splits",
-    Severity.warning,
-    remedy="keep such documents in one split (vars.group_by), or let the splits be drawn: drawn splits keep them together",
-    bad="train: {words}/O one/O\ntest: {words}/O two/O",
-    good="train: {words}/O one/O\ntest: other/O things/O altogether/O",
-)
-def near_duplicate_across_splits(corpus: Corpus) -> Iterator[Spot]:
-    """A text is nearly that of a document of another split.
-
-    The scores are too good, as with the very same text.
-    """
-    for split, document, other, first in corpus.near_texts():
-        if other != split:
-            yield Spot(split, f"nearly the same as {other},", document, other=(other, first))
 
 
 @check(

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy
 
 from scripts.checks.catalogue import BY_SLUG, Finding, Severity, finding
-from scripts.checks.collected import Corpus, Split, find_unlabelled
-from scripts.checks.corpora import Spot
+from scripts.checks.collected import Corpus, Split, Spot, find_unlabelled
 from scripts.checks.handover import Handover, hand_over
 from scripts.checks.reading import COLUMNS, read_whole
 from scripts.checks.recipe import Recipe, RecipeFile

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy
 
 from scripts.checks.catalogue import Severity, declare
-from scripts.checks.corpora import Spot
+from scripts.checks.collected import Spot
 from scripts.checks.recipe import Recipe
 
 PADDED = """[training.batcher]

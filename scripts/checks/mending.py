@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scripts.annotations.record import Record, Span
 from scripts.checks.catalogue import excerpt
-from scripts.checks.documents import MARKS_SEEN
+from scripts.checks.texts import MARKS_SEEN
 from scripts.corpus.convert import cut, tokenise
 from scripts.corpus.settings import Alignment
 from scripts.corpus.tokenizer import Tokeniser

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from types import ModuleType
 
-from scripts.checks import annotations, configs, corpora, documents, handover, reading, wordpieces  # noqa: F401  (each registers its checks)
+from scripts.checks import annotations, configs, corpora, documents, handover, reading, repetition, texts, wordpieces  # noqa: F401  (each registers)
 from scripts.checks.catalogue import BY_SLUG, Check
 from scripts.command import UserError
 
@@ -11,13 +12,14 @@ CHECKS = tuple(sorted(BY_SLUG.values(), key=lambda check: check.code))
 """Every check there is."""
 
 
-def checks_of(module) -> tuple[Check, ...]:
-    """Return the checks whose functions a module defines."""
-    return tuple(check for check in CHECKS if check.function is not None and check.function.__module__ == module.__name__)
+def checks_of(*modules: ModuleType) -> tuple[Check, ...]:
+    """Return the checks whose functions some modules define."""
+    names = {module.__name__ for module in modules}
+    return tuple(check for check in CHECKS if check.function is not None and check.function.__module__ in names)
 
 
-DOCUMENT_CHECKS = checks_of(documents)
-CORPUS_CHECKS = checks_of(corpora)
+DOCUMENT_CHECKS = checks_of(documents, texts)
+CORPUS_CHECKS = checks_of(corpora, repetition)
 CONFIG_CHECKS = checks_of(configs)
 
 

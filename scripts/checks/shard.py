@@ -18,6 +18,9 @@ FACTOR = 0x9E3779B97F4A7C15
 AROUND = 20
 """Tokens on each side of an excerpt."""
 
+Hit = tuple[int, int, str]
+"""First token, token after the last, and what is wrong there."""
+
 
 class Shard:
     """The documents of one DocBin file, of this project or any other.
