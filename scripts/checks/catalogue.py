@@ -43,7 +43,7 @@ class Finding(NamedTuple):
     """A fault found.
 
     slug: of its check. split: train, dev, test, or empty for a config. source: `file:line` of the raw data, where it is
-    known. shard: `file#document`, counted from 0. document: its id. tokens: first token and the one after the last.
+    known, or the config's path. shard: `file#document`, counted from 0. document: its id. tokens: first token and the one after the last.
     excerpt: the text around it, the span itself in 【】. variant: the config that it is about.
     """
 

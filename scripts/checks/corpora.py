@@ -50,8 +50,8 @@ declare(
     "label-not-in-train",
     Severity.warning,
     remedy="annotate some in train",
-    bad="train: Ana/B-PERSON left/O\ntest: Cork/B-LOC waited/O",
-    good="train: Ana/B-PERSON left/O Leeds/B-LOC\ntest: Cork/B-LOC waited/O",
+    bad="train: Ana/B-PERSON left/O\ndev: Cork/B-LOC waited/O",
+    good="train: Ana/B-PERSON left/O Leeds/B-LOC\ndev: Cork/B-LOC waited/O",
 )
 def label_not_in_train(corpus: Corpus) -> Iterator[Spot]:
     """A label of dev or test is not in train.
@@ -71,8 +71,8 @@ def label_not_in_train(corpus: Corpus) -> Iterator[Spot]:
     "label-not-held-out",
     Severity.warning,
     remedy="annotate some in dev and test",
-    bad="train: Ana/B-PERSON left/O Cork/B-LOC\ntest: Bo/B-PERSON waited/O",
-    good="train: Ana/B-PERSON left/O Cork/B-LOC\ntest: Bo/B-PERSON waited/O in/O Leeds/B-LOC",
+    bad="train: Ana/B-PERSON left/O Cork/B-LOC\ndev: Bo/B-PERSON waited/O",
+    good="train: Ana/B-PERSON left/O Cork/B-LOC\ndev: Bo/B-PERSON waited/O in/O Leeds/B-LOC",
 )
 def label_not_held_out(corpus: Corpus) -> Iterator[Spot]:
     """A label of train is not in dev or test.
@@ -91,8 +91,8 @@ def label_not_held_out(corpus: Corpus) -> Iterator[Spot]:
     "seen-entities",
     Severity.note,
     remedy="nothing; to measure new names, hold out documents with names that train does not have",
-    bad="train: Ana/B-PERSON left/O\ntest: Ana/B-PERSON waited/O",
-    good="train: Ana/B-PERSON left/O\ntest: Bo/B-PERSON waited/O",
+    bad="train: Ana/B-PERSON left/O\ndev: Ana/B-PERSON waited/O",
+    good="train: Ana/B-PERSON left/O\ndev: Bo/B-PERSON waited/O",
 )
 def seen_entities(corpus: Corpus) -> Iterator[Spot]:
     """Entities of dev or test are in train with the same words and label.

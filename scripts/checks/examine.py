@@ -102,7 +102,7 @@ def examine(
         for check in CONFIG_CHECKS:
             if check.slug in checks:
                 for detail in check.function(recipe):
-                    add(finding(check.slug, "", detail, variant=recipe.file.name))
+                    add(finding(check.slug, "", detail, source=recipe.file.path.as_posix(), variant=recipe.file.name))
     groups = _groups([recipe for recipe in loaded if recipe.has_plain_readers])
     tasks = list(_tasks(splits, labels, checks, groups))
     tables: dict[tuple[str, str], list[numpy.ndarray]] = {}
@@ -137,7 +137,7 @@ def examine(
             report.trainers[recipe.file.name][split] = arrived
             for slug, spot in lost:
                 if slug in checks:
-                    _add_spot(report, corpus, slug, spot, tell, variant=recipe.file.name)
+                    _add_spot(report, corpus, slug, spot, tell, recipe=recipe.file)
     return report
 
 
@@ -194,12 +194,13 @@ def _corpus_spots(corpus: Corpus, checks: frozenset[str]) -> Iterator[tuple[str,
             yield from ((check.slug, spot) for spot in check.function(corpus))
 
 
-def _add_spot(report: Report, corpus: Corpus, slug: str, spot: Spot, tell: Tell, variant: str = "") -> None:
-    """Count what a check of the corpus found; say where it is only if it is kept."""
+def _add_spot(report: Report, corpus: Corpus, slug: str, spot: Spot, tell: Tell, *, recipe: RecipeFile | None = None) -> None:
+    """Count what a check of the corpus, or of what a recipe makes of it, found; say where it is only if it is kept."""
+    variant, path = ("", "") if recipe is None else (recipe.name, recipe.path.as_posix())
     severity = BY_SLUG[slug].severity
     if not report.count(slug, spot.split, severity, variant):
         return
-    place = {}
+    place = {"source": path} if path and spot.document is None else {}
     if spot.document is not None:
         view = corpus.find(spot.split, spot.document)
         place = view.place() | view.marked(*(spot.tokens or (0, 0)))

@@ -20,6 +20,10 @@ from spacy.util import load_config
 from spacy.vocab import Vocab
 
 from scripts.annotations.record import AnnotationError
+from scripts.checks.examine import Report, examine
+from scripts.checks.inputs import Inputs, find_inputs
+from scripts.checks.recipe import RecipeFile
+from scripts.checks.registry import choose
 from scripts.corpus.build import RawCorpus, build_corpus
 from scripts.corpus.files import read_json, write_json
 from scripts.corpus.settings import OnError, Settings
@@ -152,6 +156,21 @@ def plant(
     path = folder / "config.cfg"
     path.write_bytes(whole.to_bytes())
     return corpus, data, path
+
+
+def examined(text: str, folder: Path, configs: Path) -> Report:
+    """Plant an example in a folder, and return all that is found in it."""
+    example = parse(text)
+    corpus, data, config = plant(example, folder, configs)
+    inputs = find_inputs([config], {}, corpus, []) if corpus else Inputs(data, (RecipeFile(folder.name, config),))
+    report = Report(places=0)
+    for finding in inputs.own_findings():
+        report.add(finding)
+    labels = frozenset(filter(None, example.options.get("labels", "").split(",")))
+    examine(inputs.files(), report, labels=labels, checks=choose(), recipes=inputs.recipes)
+    for finding in inputs.ledger_findings(report.counts):
+        report.add(finding)
+    return report
 
 
 def overlay(text: str) -> Config:

