@@ -10,7 +10,7 @@ def grouped(tmp_path, texts):
     path = tmp_path / "signatures"
     path.write_bytes(signatures(texts).tobytes())
     groups = Groups(len(texts))
-    join_near(groups, path, len(texts))
+    join_near(groups, path, numpy.arange(len(texts)))
     return [groups.first(i) for i in range(len(texts))]
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy
 
 from scripts.checks.shard import FACTOR, Shard, View
-from scripts.corpus.duplicates import PERMUTATIONS, Groups, join_near
+from scripts.corpus.duplicates import Groups, join_near
 from scripts.corpus.shards import OUTSIDE, ShardError
 
 MASK = 2**64 - 1
@@ -138,9 +138,9 @@ class Corpus:
 
     def join_near(self, path: Path) -> None:
         """Find near duplicates, by the signatures of all documents of all splits in a file one after the other."""
-        size = path.stat().st_size // (4 * PERMUTATIONS)
-        self._groups = Groups(size)
-        join_near(self._groups, path, size)
+        self._groups = Groups(len(self._texts))
+        _, first = numpy.unique(self._texts, return_index=True)
+        join_near(self._groups, path, numpy.sort(first))
 
     def names(self) -> dict[int, numpy.ndarray]:
         """Return the names worth looking for elsewhere, as `find_unlabelled` takes them."""
@@ -158,22 +158,23 @@ class Corpus:
                 split, (count, *place) = found[key]
                 self.unlabelled[text, sum(count for count, *_ in counts.values())] = (count, split, *place)
 
+    @cached_property
+    def _texts(self) -> numpy.ndarray:
+        """The texts' hashes of all splits, one after the other."""
+        return numpy.concatenate([numpy.empty(0, dtype=numpy.uint64), *(split.texts for split in self.splits.values())])
+
     def equal_texts(self) -> Iterator[tuple[str, int, str, int]]:
         """Yield split and number of every document whose text occurred before, and split and number of the first that has it."""
-        texts = numpy.concatenate([split.texts for split in self.splits.values()]) if self.splits else numpy.empty(0)
-        _, first, which = numpy.unique(texts, return_index=True, return_inverse=True)
-        for i in numpy.flatnonzero((first[which] != numpy.arange(len(texts))) & (texts != 0)).tolist():
+        _, first, which = numpy.unique(self._texts, return_index=True, return_inverse=True)
+        for i in numpy.flatnonzero((first[which] != numpy.arange(len(self._texts))) & (self._texts != 0)).tolist():
             yield *self._numbered(i), *self._numbered(int(first[which[i]]))
 
     def near_texts(self) -> Iterator[tuple[str, int, str, int]]:
         """Yield, as `equal_texts` does, documents that are nearly, but not quite, the same as an earlier one."""
-        texts = numpy.concatenate([split.texts for split in self.splits.values()])
-        seen = set()
         for i in range(self._groups.size):
             first = self._groups.first(i)
-            if first != i and texts[i] != texts[first] and texts[i] and int(texts[i]) not in seen:
+            if first != i and self._texts[i]:
                 yield *self._numbered(i), *self._numbered(first)
-            seen.add(int(texts[i]))
 
     def same_annotation(self, split: str, document: int, other: str, first: int) -> bool:
         """Say whether two documents have the same entities."""

@@ -92,7 +92,8 @@ class Reading:
         found: list[tuple[str, int, int, str]] = []
         if self._is_simple(view):
             self.rows.append((number, len(view), len(view), len(view.ents)))
-            seen.append((view.words, view.spaces, view.sentences))
+            if self._windows:
+                seen.append((view.words, view.spaces, view.sentences))
         else:
             found, predicted = self._read(view, number)
             seen += [([token.text for token in doc], [bool(token.whitespace_) for token in doc], []) for doc in predicted]

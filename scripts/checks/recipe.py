@@ -17,7 +17,7 @@ from spacy.util import dot_to_object, import_file, load_config, load_model_from_
 
 from scripts.checks.wordpieces import Windows
 from scripts.command import UserError
-from scripts.corpus.tokenizer import Tokeniser
+from scripts.corpus.tokenizer import MAX_STRINGS, Tokeniser
 
 TRANSFORMER = "transformer"
 CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
@@ -64,6 +64,11 @@ class Recipe:
             return nlp
         tokenizer = Tokeniser(self.lang, settings["tokenizer"])
         return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a new one should take its place, because its vocabulary has grown large."""
+        return "nlp" in vars(self) and len(self.nlp.vocab.strings) > MAX_STRINGS
 
     @cached_property
     def _readers(self) -> dict[str, Callable]:

@@ -18,7 +18,12 @@ def checks_of(*modules: ModuleType) -> tuple[Check, ...]:
     return tuple(check for check in CHECKS if check.function is not None and check.function.__module__ in names)
 
 
-DOCUMENT_CHECKS = checks_of(documents, texts)
+DOCUMENT_CHECKS = {
+    "text": checks_of(texts),
+    "entities": tuple(check for check in checks_of(documents) if not check.tags),
+    "tags": tuple(check for check in checks_of(documents) if check.tags),
+}
+"""Checks of every document, of those with entities, and of those whose tags are not plain."""
 CORPUS_CHECKS = checks_of(corpora, repetition)
 CONFIG_CHECKS = checks_of(configs)
 

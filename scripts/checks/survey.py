@@ -15,7 +15,6 @@ from scripts.checks.registry import DOCUMENT_CHECKS
 from scripts.checks.shard import Shard
 from scripts.corpus.duplicates import PERMUTATIONS, signatures
 from scripts.corpus.shards import ShardError
-from scripts.corpus.tokenizer import MAX_STRINGS
 from scripts.corpus.units import hash64
 
 Surface = tuple[int, str, str]
@@ -39,7 +38,7 @@ class Survey(NamedTuple):
     """What was seen in some shards; arrays have a value a document, in order.
 
     shards: how many documents each holds. with_label: documents that hold an entity of each label. texts, annotations: hashes,
-    0 for documents without text. surfaces: how often each occurs, and the first document and tokens that it does.
+    0 where there are none. surfaces: how often each occurs, and the first document and tokens that it does.
     readings: by recipe, what its reader makes of the documents.
     """
 
@@ -58,9 +57,9 @@ class Survey(NamedTuple):
 def survey(task: Task) -> Survey:
     """Look at some shards."""
     readings = {name: Reading(name, [_recipe(file) for file in files], task.split, task.checks) for name, files in task.recipes.items()}
-    run = [check for check in DOCUMENT_CHECKS if check.slug in task.checks]
-    if any(len(reading.recipe.nlp.vocab.strings) > MAX_STRINGS for reading in readings.values()):
-        _recipe.cache_clear()  # so that memory stays flat however many words there are
+    wanted = {when: [check for check in checks if check.slug in task.checks] for when, checks in DOCUMENT_CHECKS.items()}
+    if any(reading.recipe.is_full for reading in readings.values()):
+        _recipe.cache_clear()  # the next task takes new ones, so that memory stays flat however many words there are
     findings: list[Finding] = []
     shards, lengths, texts, annotations, plain = [], [], [], [], []
     labels, with_label = Counter(), Counter()
@@ -76,24 +75,26 @@ def survey(task: Task) -> Survey:
         orths = shard.orths.tolist()
         for index in range(len(shard)):
             view = shard.view(index, task.labels)
+            run = wanted["text"] + (wanted["entities"] if view.ents else []) + (wanted["tags"] if not view.is_plain else [])
             for check in run:
-                if not (check.tags and view.is_plain):
-                    for start, end, detail in check.function(view):
-                        findings.append(finding(check.slug, task.split, detail, **view.place(), **view.marked(start, end)))
+                for start, end, detail in check.function(view):
+                    findings.append(finding(check.slug, task.split, detail, **view.place(), **view.marked(start, end)))
             for reading in readings.values():
                 findings += reading.take(view, len(lengths))
             text = " ".join(view.text.split())
             plain.append(text)
             texts.append(_hash(text) if text else 0)
-            annotations.append(_hash(repr(view.ents)) if text else 0)
+            annotations.append(_hash(repr(view.ents)) if text and view.ents else 0)
+            lengths.append(len(view))
+            if not view.ents:
+                continue
             own = [label for _, _, label in view.ents]
             labels.update(own)
             with_label.update(set(own))
             for start, end, label in view.ents:
                 key = token_hash(orths[view.start + start : view.start + end]), view.name(start, end), label
-                count, *first = surfaces.get(key, (0, len(lengths), start, end))
+                count, *first = surfaces.get(key, (0, len(lengths) - 1, start, end))
                 surfaces[key] = (count + 1, *first)
-            lengths.append(len(view))
     return Survey(
         findings,
         shards,

@@ -59,20 +59,21 @@ def join_equal(groups: Groups, keys: numpy.ndarray) -> None:
                 groups.join(int(run[0]), int(i))
 
 
-def join_near(groups: Groups, path: Path, size: int) -> None:
-    """Join near duplicates among `size` documents whose signatures lie in a file one after the other.
+def join_near(groups: Groups, path: Path, rows: numpy.ndarray) -> None:
+    """Join near duplicates among documents whose signatures lie in a file one after the other.
 
+    rows: the documents to look at, in ascending order; of exact duplicates one will do.
     Memory: about 40 bytes a document, whatever its length.
     """
-    if not size:
+    if not len(rows):
         return
-    table = numpy.memmap(path, dtype=numpy.uint32, mode="r", shape=(size, PERMUTATIONS))
+    table = numpy.memmap(path, dtype=numpy.uint32, mode="r").reshape(-1, PERMUTATIONS)
     for band in range(0, PERMUTATIONS, BAND):
-        keys = numpy.zeros(size, dtype=numpy.uint64)
+        keys = numpy.zeros(len(rows), dtype=numpy.uint64)
         for column in range(band, band + BAND):
-            keys = (keys ^ table[:, column]) * numpy.uint64(0x9E3779B97F4A7C15)
+            keys = (keys ^ table[rows, column]) * numpy.uint64(0x9E3779B97F4A7C15)
         for run in _runs(keys):
-            _join_run(groups, table, run)
+            _join_run(groups, table, rows[run])
     del table
 
 

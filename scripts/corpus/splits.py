@@ -98,7 +98,7 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
     groups = Groups(len(keys))
     join_equal(groups, numpy.array(groups_of, dtype=numpy.uint64))
     join_equal(groups, numpy.array(keys, dtype=numpy.uint64))
-    join_near(groups, path, len(keys))
+    join_near(groups, path, numpy.arange(len(keys)))
     path.unlink()
     draw = Draw(splits, seed)
     drawn = bytearray(len(keys))
