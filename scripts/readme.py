@@ -1,4 +1,4 @@
-"""Put the last report and benchmark, the formats and the project's documentation into README.md.
+"""Put the last report and benchmarks, the formats, the checks and the project's documentation into README.md and scripts/checks/README.md.
 
 python -m scripts.readme     # after: python -m spacy project run all
 """
@@ -11,6 +11,8 @@ import typer
 from weasel.cli.document import project_document
 
 from scripts.annotations.registry import formats
+from scripts.checks.registry import CHECKS as ALL_CHECKS
+from scripts.checks.registry import as_markdown as as_markdown_page
 from scripts.command import UserError, console, run
 from scripts.corpus.files import read_json, write_text
 from scripts.machine import measured_on
@@ -18,14 +20,17 @@ from scripts.report.chart import bar_chart, measures
 from scripts.report.tables import as_markdown, comparison
 
 MARK = "<!-- {name}: made by `python -m scripts.readme`, {edge} -->"
-BENCHMARK = Path("training") / "benchmark" / "preprocessing.md"
+BENCHMARKS = Path("training") / "benchmark"
+CHECKS = Path("scripts") / "checks" / "README.md"
+MEASURED = {"README.md": ("preprocessing", "validation"), CHECKS.as_posix(): ("faults",)}
+"""Which benchmark's results stand in which file, where there are any."""
 
 
 def main(
     root: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
     picture: Annotated[Path, typer.Option(help="Where the chart goes, from the project's folder.")] = Path("assets/readme/comparison.svg"),
 ) -> None:
-    """Put the last report, the last benchmark (if there is one), the formats and the project's documentation into README.md."""
+    """Put the last report and benchmarks (if there are any), the formats, the checks and the project's documentation where they belong."""
     path = root / "training" / "report" / "summary.json"
     if not path.exists():
         raise UserError(f"{path}: no such file; run: python -m spacy project run all")
@@ -33,12 +38,20 @@ def main(
     readme = root / "README.md"
     write_text(root / picture, bar_chart(list(summary["variants"]), measures(summary["variants"])))
     text = insert(readme.read_text(encoding="utf-8"), "comparison", section(summary))
-    text = insert(text, "formats", formats_table())
-    if (root / BENCHMARK).exists():
-        text = insert(text, "benchmark", (root / BENCHMARK).read_text(encoding="utf-8"))
-    write_text(readme, text)
+    write_text(readme, insert(text, "formats", formats_table()))
+    write_text(root / CHECKS, insert((root / CHECKS).read_text(encoding="utf-8"), "checks", checks_pages()))
+    for name, benchmarks in MEASURED.items():
+        for benchmark in benchmarks:
+            results = root / BENCHMARKS / f"{benchmark}.md"
+            if results.exists():
+                write_text(root / name, insert((root / name).read_text(encoding="utf-8"), benchmark, results.read_text(encoding="utf-8")))
     project_document(root, readme, no_emoji=True)
-    console.print(f"{readme} and {root / picture}: written")
+    console.print(f"{readme}, {root / CHECKS} and {root / picture}: written")
+
+
+def checks_pages() -> str:
+    """Return every check's page as Markdown."""
+    return "\n".join(as_markdown_page(check) for check in ALL_CHECKS)
 
 
 def formats_table() -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from tests.closure import ROOT
 from tests.make import rows
+from tests.test_readme import COMMANDS
 
 pytestmark = pytest.mark.slow
 UTF8 = os.environ | {"PYTHONUTF8": "1"}
@@ -51,7 +53,7 @@ def test_run_all_leaves_two_pipelines_and_a_report(trained):
     summary = json.loads((folder / "training" / "report" / "summary.json").read_text(encoding="utf-8"))
     assert [report["pipeline"] for report in summary["variants"].values()] == [["tok2vec", "ner"], ["transformer", "ner"]]
     for report in summary["variants"].values():
-        assert report["training"]["trainer"] == {"documents": 120, "tokens": 1320, "entities": 240, "labels": {"LOC": 120, "PERSON": 120}}
+        assert report["training"]["trainer"].items() >= {"documents": 120, "tokens": 1320, "entities": 240}.items()
         assert report["test"] == {"documents": 12, "tokens": 132, "entities": 24, "labels": {"LOC": 12, "PERSON": 12}}
         assert report["training"]["steps"] == 3
         assert list((folder / "training" / report["variant"] / "wandb").glob("offline-run-*"))
@@ -90,6 +92,17 @@ def test_both_configs_train_with_bare_spacy_train(trained, tmp_path):
         command += ["--code", "scripts/training/freeze.py"] if variant == "gpu" else []
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         assert (tmp_path / variant / "model-last").is_dir()
+
+
+CHECKING = [command for command in COMMANDS if command.startswith(("python -m scripts.validate ", "python -m scripts.fix "))]
+
+
+@pytest.mark.parametrize("command", CHECKING)
+def test_the_readmes_commands_on_checks_work(trained, command):
+    folder, _ = trained
+    parts = [sys.executable, *shlex.split(command)[1:]]
+    result = subprocess.run(parts, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=UTF8)
+    assert result.returncode == 0, result.stdout
 
 
 def test_bad_annotations_stop_the_run_before_training(trained):

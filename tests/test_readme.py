@@ -18,6 +18,7 @@ from scripts.command import UserError
 from tests.closure import ROOT
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+CHECKS = (ROOT / readme.CHECKS).read_text(encoding="utf-8")
 COMMANDS = [
     line.strip()
     for block in re.findall(r"^ *```bash\n(.*?)^ *```", TEXT, flags=re.DOTALL | re.MULTILINE)
@@ -84,9 +85,20 @@ def test_the_table_of_formats_is_the_registrys():
     assert readme.insert(TEXT, "formats", readme.formats_table()) == TEXT
 
 
-def test_the_readme_has_a_report_and_a_benchmark():
+def test_the_pages_of_the_checks_are_the_registrys():
+    assert readme.insert(CHECKS, "checks", readme.checks_pages()) == CHECKS
+
+
+def test_every_fault_is_found_in_the_table_of_faults():
+    rows = re.findall(r"^\| (NER\d{3}) [a-z0-9-]+ \|.*\| (yes|NO) \| (.+) \|$", CHECKS, flags=re.MULTILINE)
+    assert [code for code, _, _ in rows] == [check.code for check in readme.ALL_CHECKS]
+    assert {(found, place == "no") for _, found, place in rows} == {("yes", False)}
+
+
+def test_the_readme_has_a_report_and_benchmarks():
     assert "| F on gold tokens |" in TEXT
     assert re.search(r"\| JSONL \| 1,000,000 \| preprocess \|", TEXT)
+    assert re.search(r"times as fast as `spacy debug data`", TEXT)
 
 
 def test_the_format_that_the_readme_adds_works(tmp_path, monkeypatch):
