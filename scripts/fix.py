@@ -13,7 +13,6 @@ import typer
 from scripts.command import UserError, console, progress_bar, run
 from scripts.corpus.pool import without_torch
 
-CHANGES = "changes.diff"
 QUOTES = '""'
 
 
@@ -32,7 +31,7 @@ def main(
 ) -> None:
     """Write mended copies of raw annotations, and a list of all changes."""
     from scripts.checks.catalogue import BY_SLUG
-    from scripts.checks.fixing import fix
+    from scripts.checks.fixing import CHANGES, fix
     from scripts.checks.registry import in_order
     from scripts.corpus.build import RawCorpus
     from scripts.corpus.files import write_text
@@ -41,6 +40,8 @@ def main(
     from scripts.corpus.splits import SPLITS
 
     settings = Settings(format=format, lang=lang, columns=columns, max_tokens=max_tokens)
+    if (dev or test) and not train:
+        raise UserError(f"--{'dev' if dev else 'test'} is given without --train; name the training data, too")
     if not train:
         manifests = {split: read_manifest(corpus / split) for split in SPLITS}
         settings = Settings.from_json(manifests["train"]["settings"])
@@ -65,9 +66,14 @@ def main(
         console.print(f"{check.code} {check.slug}: {counts[check.slug]:,} mended")
     if not counts:
         console.print("Nothing to mend.")
-    console.print(f"Every change is in {output / CHANGES}. To go on with the mended files:")
-    variables = " ".join(f"--vars.{split} {folders[split].as_posix() if split in folders else QUOTES}" for split in SPLITS)
-    console.print(f"python -m spacy project run all . {variables}", soft_wrap=True)
+    for split in SPLITS:
+        if raw.files[split] and split not in folders:
+            console.print(f"Nothing is left of {split}.")
+    console.print(f"Every change is in {output / CHANGES}. To go on with the mended files:", markup=False)
+    variables = {split: folders[split].as_posix() if split in folders else QUOTES for split in SPLITS}
+    variables |= ({"format": "auto"} if settings.format != "auto" else {}) | ({"columns": QUOTES} if settings.columns else {})
+    command = " ".join(["python -m spacy project run all .", *(f"--vars.{name} {value}" for name, value in variables.items())])
+    console.print(command, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """Write a new set of raw files in which what can be mended is mended."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.tokens import DocBin
 
-from scripts.annotations.record import AnnotationError, Record, Span
+from scripts.annotations.record import AnnotationError, Record, Span, made_id
 from scripts.annotations.registry import choose_format, items
 from scripts.checks.mending import Change, mend
 from scripts.checks.shard import Shard, View
@@ -20,7 +22,10 @@ from scripts.corpus.shards import BEGIN, OUTSIDE
 from scripts.corpus.tokenizer import Tokeniser
 from scripts.corpus.units import hash64
 
+CHANGES = "changes.diff"
 DOCBIN = "docbin"
+ENDINGS = (".jsonl", ".conll", ".parquet", ".spacy")
+"""Of the files that are written."""
 ORDER = ("test", "dev", "train")
 """What is in two splits is taken out of the one that comes later."""
 
@@ -46,31 +51,58 @@ class Seen:
 
 
 def fix(raw: RawCorpus, output: Path, settings: Settings, *, unsafe: bool, tell: Tell, progress: Progress = lambda done: None) -> dict[str, Path]:
-    """Write mended copies of raw files; return the folder of each split.
+    """Write mended copies of raw files; return the folder of each split of which anything is left.
 
-    Text with spans becomes JSONL, tokens with tags become columns, DocBin files stay what they are, with all that they hold. A file is complete or
-    absent; the raw files are only read. Raises AnnotationError on a record that cannot be read, unless `unsafe` leaves it out.
+    Text with spans becomes JSONL, tokens with tags become columns (Parquet stays Parquet), DocBin files stay what they are, with all that they
+    hold. What an earlier run wrote there goes, and nothing is left after an error; the raw files are only read. Raises AnnotationError on a record
+    that cannot be read, unless `unsafe` leaves it out; UserError where a raw file lies in the output folder.
     """
+    for path in chain(*raw.files.values()):
+        if output.resolve() in path.resolve().parents:
+            raise UserError(f"{path}: lies in the output folder {output}; name another by --output")
+    clear(output)
+    try:
+        return _fix_all(raw, output, settings, tell, progress, unsafe=unsafe)
+    except (UserError, KeyboardInterrupt):
+        clear(output)
+        raise
+
+
+def clear(output: Path) -> None:
+    """Delete what `fix` wrote into a folder, the list of changes, and the folders that are empty then."""
+    (output / CHANGES).unlink(missing_ok=True)
+    for split in ORDER:
+        for path in (output / split).glob("[0-9][0-9][0-9][0-9][0-9]-*"):
+            if path.suffix in ENDINGS:
+                path.unlink()
+        if (output / split).is_dir() and not any((output / split).iterdir()):
+            (output / split).rmdir()
+
+
+def _fix_all(raw: RawCorpus, output: Path, settings: Settings, tell: Tell, progress: Progress, *, unsafe: bool) -> dict[str, Path]:
     tokenizer = Tokeniser(settings.lang)
     seen = Seen()
     done = 0
     folders = {}
     for split in [split for split in ORDER if raw.files[split]]:
-        folders[split] = output / split
         for number, path in enumerate(raw.files[split]):
-            name = f"{number:03d}-{path.name.removesuffix('.gz').rsplit('.', 1)[0]}"
+            prefix = f"{number:05d}-"
+            name = prefix + path.name.removesuffix(".gz").rsplit(".", 1)[0].removeprefix(prefix)
             if choose_format(path, settings.format).name == DOCBIN:
-                write_bytes(output / split / f"{name}.spacy", _fix_docbin(path, split, seen, tell, unsafe=unsafe))
+                ending, data = ".spacy", _fix_docbin(path, split, seen, tell, unsafe=unsafe)
             else:
-                _fix_text(path, split, output / split / name, settings, tokenizer, seen, tell, unsafe=unsafe)
+                ending, data = _fix_text(path, split, settings, tokenizer, seen, tell, unsafe=unsafe)
+            if data:
+                folders[split] = output / split
+                write_bytes(output / split / (name + ending), data)
             done += path.stat().st_size
             progress(done)
     return folders
 
 
-def _fix_text(path: Path, split: str, target: Path, settings: Settings, tokenizer: Tokeniser, seen: Seen, tell: Tell, *, unsafe: bool) -> None:
-    rows: list[str] = []
-    kinds: set[bool] = set()
+def _fix_text(path: Path, split: str, settings: Settings, tokenizer: Tokeniser, seen: Seen, tell: Tell, *, unsafe: bool) -> tuple[str, bytes]:
+    """Return a file's mended records as the ending and the bytes of a new one; no bytes where none is left."""
+    kept: list[tuple[Record, list[tuple[Span, str]]]] = []
     for record in _records(path, settings, tell, unsafe=unsafe):
         if record.excluded is not None:
             continue
@@ -79,19 +111,22 @@ def _fix_text(path: Path, split: str, target: Path, settings: Settings, tokenize
             tell(change)
         for one in mended.records:
             place = f"{one.source} {one.id}"
-            fault = seen.fault(split, one.text, repr(sorted(one.spans)), place, unsafe=unsafe)
+            fault = seen.fault(split, one.text, repr((sorted(one.spans), sorted(mended.doubtful))), place, unsafe=unsafe)
             if fault is not None:
                 tell(Change(fault[0], place, f"{one.text[:80]!r}, as {fault[1]}", ""))
                 continue
-            kinds.add(one.words is None)
-            rows.append(json_row(one, mended.doubtful) if one.words is None else columns(one))
-    if kinds == {True, False}:
+            kept.append((one, mended.doubtful))
+    records = [record for record, _ in kept]
+    if not records:
+        return "", b""
+    if all(record.words is None for record in records):
+        return ".jsonl", "".join([json_row(*one, settings.group_by) for one in kept]).encode("utf-8")
+    if any(record.words is None for record in records):
         raise UserError(f"{path}: some documents have tokens, others text; mend them apart")
-    if rows and kinds == {True}:
-        write_bytes(target.with_name(f"{target.name}.jsonl"), "".join(rows).encode("utf-8"))
-    elif rows:
-        header = "token\tmisc\ttag\n\n" if rows[0].count("\t", 0, rows[0].index("\n", 1)) > 1 else "token\ttag\n\n"
-        write_bytes(target.with_name(f"{target.name}.conll"), (header + "".join(rows)).encode("utf-8"))
+    if any(record.sent_starts is None for record in records):
+        return ".parquet", parquet(records, settings.group_by)
+    header = "id\ttoken\tmisc\ttag\n\n" if records[0].spaces_given else "id\ttoken\ttag\n\n"
+    return ".conll", (header + "".join(map(columns, records))).encode("utf-8")
 
 
 def _records(path: Path, settings: Settings, tell: Tell, *, unsafe: bool) -> Iterator[Record]:
@@ -105,34 +140,63 @@ def _records(path: Path, settings: Settings, tell: Tell, *, unsafe: bool) -> Ite
             tell(Change("unreadable", str(item.source), str(error), ""))
 
 
-def json_row(record: Record, doubtful: list[tuple[Span, str]]) -> str:
+def json_row(record: Record, doubtful: list[tuple[Span, str]], group_by: str) -> str:
     """Write a record as a line of JSON; a doubtful span quotes what was meant."""
     spans = [span._asdict() for span in record.spans] + [span._asdict() | {"text": meant} for span, meant in doubtful]
-    group = {} if record.group is None else {"group": record.group}
-    return json.dumps({"id": record.id, "text": record.text, "spans": spans} | group, ensure_ascii=False) + "\n"
+    return json.dumps(_own(record, group_by) | {"text": record.text, "spans": spans}, ensure_ascii=False) + "\n"
+
+
+def _own(record: Record, group_by: str) -> dict[str, str]:
+    """Return a record's id and group, if the data gave them."""
+    own = {} if record.id == made_id(record.source) else {"id": record.id}
+    return own if record.group is None or group_by == "file" else own | {group_by: record.group}
+
+
+def parquet(records: list[Record], group_by: str) -> bytes:
+    """Write records of tokens that know neither sentences nor spaces as Parquet."""
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = [_own(record, group_by) | {"tokens": list(record.words), "ner_tags": _tags(record)} for record in records]
+    names = dict.fromkeys(chain(*rows))
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), buffer)
+    return buffer.getvalue()
 
 
 def columns(record: Record) -> str:
-    """Write a record's tokens as columns with a document mark before them; with `SpaceAfter=No` between token and tag where spaces are known."""
-    starts = {span.start: span for span in record.spans}
+    """Write a record's tokens as columns with a document mark before them; with `SpaceAfter=No` between token and tag where spaces are known.
+
+    The number before each token tells it from a document mark or a comment, whatever it is.
+    """
     lines = ["-DOCSTART-\n"]
-    at, inside = 0, None
-    for i, (word, space) in enumerate(zip(record.words, record.spaces, strict=True)):
-        if i == 0 or (record.sent_starts is not None and record.sent_starts[i]):
+    for i, (word, space, tag) in enumerate(zip(record.words, record.spaces, _tags(record), strict=True)):
+        if i == 0 or record.sent_starts[i]:
             lines.append("\n")
-        inside = starts.get(at, inside if inside is not None and at < inside.end else None)
-        tag = "O" if inside is None else f"{'B' if at == inside.start else 'I'}-{inside.label}"
-        lines.append("\t".join([word, *([["SpaceAfter=No", "_"][space]] if record.spaces_given else []), tag]) + "\n")
-        at += len(word) + space
+        lines.append("\t".join([str(i + 1), word, *([["SpaceAfter=No", "_"][space]] if record.spaces_given else []), tag]) + "\n")
     return "".join([*lines, "\n"])
 
 
+def _tags(record: Record) -> list[str]:
+    """Return the tag of each of a record's words."""
+    starts = {span.start: span for span in record.spans}
+    tags = []
+    at, inside = 0, None
+    for word, space in zip(record.words, record.spaces, strict=True):
+        inside = starts.get(at, inside if inside is not None and at < inside.end else None)
+        tags.append("O" if inside is None else f"{'B' if at == inside.start else 'I'}-{inside.label}")
+        at += len(word) + space
+    return tags
+
+
 def _fix_docbin(path: Path, split: str, seen: Seen, tell: Tell, *, unsafe: bool) -> bytes:
-    """Return a DocBin with mended tags and without duplicates, and with all else that the file has."""
+    """Return a DocBin with mended tags and without duplicates, and with all else that the file has; no bytes where nothing is left."""
     shard = Shard(path)
     if shard.places is not None:
         raise UserError(f"{path}: is a shard that preprocessing made; mend the raw files instead")
     whole = DocBin().from_disk(path)
+    if not {ENT_IOB, ENT_TYPE} <= set(whole.attrs):
+        raise UserError(f"{path}: holds no entities; save it with the attributes ENT_IOB and ENT_TYPE")
     iob, types = whole.attrs.index(ENT_IOB), whole.attrs.index(ENT_TYPE)
     kept = []
     for index in range(len(shard)):
@@ -154,7 +218,7 @@ def _fix_docbin(path: Path, split: str, seen: Seen, tell: Tell, *, unsafe: bool)
         values = getattr(whole, name)
         setattr(whole, name, [values[i] for i in kept if i < len(values)])
     whole.store_user_data = any(data is not None for data in whole.user_data)
-    return whole.to_bytes()
+    return whole.to_bytes() if kept else b""
 
 
 def _fix_tags(view: View, iob: numpy.ndarray, types: numpy.ndarray, *, unsafe: bool) -> Iterator[tuple[str, int, str, str]]:
@@ -175,12 +239,12 @@ def _fix_tags(view: View, iob: numpy.ndarray, types: numpy.ndarray, *, unsafe: b
             yield "whitespace-edge", start, f"{view.surface(start, end)!r} {label}", f"{view.surface(first, last)!r} {label}" if inner else ""
     if unsafe:
         for i in range(len(view)):
-            if iob[i] == 0:
+            if iob[i] == 0 and not types[i]:
                 yield "missing-annotation", i, f"{view.words[i]!r} {view.tag(i)}", "O"
                 iob[i] = OUTSIDE
-            if iob[i] == OUTSIDE and types[i]:
+            if iob[i] in (0, OUTSIDE) and types[i]:
                 yield "outside-with-label", i, f"{view.words[i]!r} {view.tag(i)}", "O"
-                types[i] = 0
+                iob[i], types[i] = OUTSIDE, 0
             if iob[i] != OUTSIDE and not types[i]:
                 yield "empty-label", i, f"{view.words[i]!r} {view.tag(i)}", "O"
                 iob[i] = OUTSIDE

@@ -1,16 +1,23 @@
 """Mend a record: what is safe (nothing annotated is lost or invented), and what is not."""
 
+import ast
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scripts.annotations.record import Record, Span
+from scripts.annotations.record import Fault, Record, Span
 from scripts.checks.catalogue import excerpt
 from scripts.checks.texts import MARKS_SEEN
 from scripts.corpus.convert import cut, tokenise
 from scripts.corpus.settings import Alignment
 from scripts.corpus.tokenizer import Tokeniser
+
+QUOTED = re.compile(r"""the (?:row|line) says ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"), but""")
+"""How a reader tells what a span quotes."""
+LONGEST_QUOTE = 60
+"""Characters of a quote that readers tell."""
 
 
 class Change(NamedTuple):
@@ -50,10 +57,14 @@ def mend(record: Record, tokenizer: Tokeniser, *, max_tokens: int, unsafe: bool)
         if fault.span is not None and unsafe:
             changes.append(Change(fault.code, place, fault.detail, ""))
         elif fault.span is not None:
-            doubtful.append((fault.span, f"? {fault.detail}"))
+            doubtful.append((fault.span, _meant(fault)))
     if unsafe:
         record, more = _clean(record, place)
         changes += more
+        if not record.text.strip():
+            return Mended([], [*changes, Change("empty-document", place, repr(record.text[:80]), "")], [])
+    record, more = _strip_words(record, place)
+    changes += more
     spans, more = _mend_spans(record, place, unsafe=unsafe)
     changes += more
     record = record._replace(spans=tuple(spans), faults=())
@@ -64,13 +75,24 @@ def mend(record: Record, tokenizer: Tokeniser, *, max_tokens: int, unsafe: bool)
         record = record._replace(spans=tuple(kept))
     if not max_tokens or len(tokens) <= max_tokens or doubtful:
         return Mended([record], changes, doubtful)
-    placed = sorted((*found, span.label) for span in record.spans if (found := tokens.find(span.start, span.end)))
+    placed = sorted((*found, s.label) for s in record.spans if s.start < s.end and (found := tokens.find(s.start, s.end)))
     if len(placed) < len(record.spans):
         return Mended([record], changes, doubtful)  # where spans are wrong it is not known where a cut is safe
     tokens.ents = placed
-    pieces = cut(tokens, max_tokens, tokenizer)
+    places = cut(tokens, max_tokens, tokenizer)
+    pieces = [_piece(record, tokens, number, *piece) for number, piece in enumerate(places, start=1)]
+    if len(pieces) == 1 or not all(_is_sound(piece, end - start, tokenizer) for piece, (start, end) in zip(pieces, places, strict=True)):
+        return Mended([record], changes, doubtful)
     changes.append(Change("text-too-long", place, f"{len(tokens):,} tokens", f"{len(pieces)} documents"))
-    return Mended([_piece(record, tokens, number, *piece) for number, piece in enumerate(pieces, start=1)], changes, doubtful)
+    changes += [Change("empty-document", f"{one.source} {one.id}", repr(one.text[:80]), "") for one in pieces if not one.text.strip()]
+    return Mended([one for one in pieces if one.text.strip()], changes, doubtful)
+
+
+def _meant(fault: Fault) -> str:
+    """Return what a span quotes, as far as the reader tells it: a text that the next reader will find fault with, too."""
+    quoted = QUOTED.match(fault.detail)
+    meant = ast.literal_eval(quoted[1]) if quoted else f"? {fault.detail}"[:LONGEST_QUOTE]
+    return meant if len(meant) < LONGEST_QUOTE else meant + "…"
 
 
 def _mend_spans(record: Record, place: str, *, unsafe: bool) -> tuple[list[Span], list[Change]]:
@@ -100,7 +122,7 @@ def _mend_spans(record: Record, place: str, *, unsafe: bool) -> tuple[list[Span]
 
 
 def _snap(record: Record, tokens, place: str) -> tuple[list[Span], list[Change]]:
-    """Put spans on tokens, and keep the longest of those that overlap."""
+    """Put spans on tokens, and keep the longest of those that overlap, as preprocessing does."""
     changes: list[Change] = []
     placed: list[tuple[int, int, Span, Span]] = []
     for span in record.spans:
@@ -114,15 +136,24 @@ def _snap(record: Record, tokens, place: str) -> tuple[list[Span], list[Change]]
             snapped = Span(tokens.starts[found[0]], tokens.ends[found[1] - 1], span.label)
             changes.append(Change("misaligned", place, _shown(record.text, span), _shown(record.text, snapped)))
         placed.append((*found, span, snapped))
-    taken: set[int] = set()
+    taken: dict[int, Span] = {}
     kept: list[Span] = []
-    for start, end, span, snapped in sorted(placed, key=lambda entry: (entry[0] - entry[1], entry[0])):
-        if taken.isdisjoint(range(start, end)):
-            taken.update(range(start, end))
+    for start, end, span, snapped in sorted(placed, key=lambda entry: (entry[2].start - entry[2].end, entry[2].start)):
+        rival = next((taken[token] for token in range(start, end) if token in taken), None)
+        if rival is None:
+            taken.update(dict.fromkeys(range(start, end), snapped))
             kept.append(snapped)
         else:
-            changes.append(Change("overlap", place, _shown(record.text, span), ""))
+            changes.append(Change(_kind(snapped, rival), place, _shown(record.text, span), ""))
     return sorted(kept), changes
+
+
+def _kind(one: Span, two: Span) -> str:
+    """Name the check that explains how two spans share tokens."""
+    if one == two:
+        return "duplicate-span"
+    contained = (two.start <= one.start and one.end <= two.end) or (one.start <= two.start and two.end <= one.end)
+    return "nested" if contained and one[:2] != two[:2] else "overlap"
 
 
 def _clean(record: Record, place: str) -> tuple[Record, list[Change]]:
@@ -133,36 +164,62 @@ def _clean(record: Record, place: str) -> tuple[Record, list[Change]]:
     slug = "invisible-characters" if MARKS_SEEN.search(text) else "not-nfc"
     change = Change(slug, place, ascii(excerpt(text, 0, 0, width=80)), "cleaned, in normal form C")
     if record.words is not None:
-        words = tuple(cleaned(word)[0] or word for word in record.words)
-        if words == record.words:
-            return record, []
-        text = ""
-        moved: dict[int, int] = {}
-        at = 0
-        for old, new, space in zip(record.words, words, record.spaces, strict=True):
-            moved[at], moved[at + len(old)] = len(text), len(text) + len(new)
-            at += len(old) + space
-            text += new + " " * space
-        spans = tuple(Span(moved.get(s.start, s.start), moved.get(s.end, s.end), s.label) for s in record.spans)
-        return record._replace(text=text, words=words, spans=spans), [change]
+        words = tuple([new if (new := cleaned(word)[0]).strip() else word for word in record.words])
+        return (record, []) if words == record.words else (_with_words(record, words), [change])
     new, places = cleaned(text)
-    if not new.strip():
-        return record, []
-    spans = tuple(Span(places[s.start], places[s.end], s.label) if 0 <= s.start <= s.end <= len(text) else s for s in record.spans)
+    spans = tuple([Span(places[s.start][0], places[s.end][1], s.label) if 0 <= s.start < s.end <= len(text) else s for s in record.spans])
     return record._replace(text=new, spans=spans), [change]
 
 
-def cleaned(text: str) -> tuple[str, list[int]]:
-    """Return a text without characters of no width, in normal form C; and where each character of the old is in the new, `(len(text) + 1,)`."""
+def _strip_words(record: Record, place: str) -> tuple[Record, list[Change]]:
+    """Take white space off the edges of tokens that an entity begins or ends with."""
+    if record.words is None or not any(record.text[s.start].isspace() or record.text[s.end - 1].isspace() for s in record.spans):
+        return record, []
+    at, edges = 0, {edge for span in record.spans for edge in span[:2]}
+    words = []
+    for word, space in zip(record.words, record.spaces, strict=True):
+        words.append(word.strip() if not edges.isdisjoint((at, at + len(word))) else word)
+        at += len(word) + space
+    changed = [(old, new) for old, new in zip(record.words, words, strict=True) if old != new]
+    return _with_words(record, tuple(words)), [Change("whitespace-edge", place, repr(old), repr(new)) for old, new in changed]
+
+
+def _with_words(record: Record, words: tuple[str, ...]) -> Record:
+    """Put other words in the place of a record's; the spans stay on the same ones."""
+    text = ""
+    moved: dict[int, int] = {}
+    at = 0
+    for old, new, space in zip(record.words, words, record.spaces, strict=True):
+        moved[at], moved[at + len(old)] = len(text), len(text) + len(new)
+        at += len(old) + space
+        text += new + " " * space
+    return record._replace(text=text, words=words, spans=tuple([Span(moved[s.start], moved[s.end], s.label) for s in record.spans]))
+
+
+def cleaned(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return a text without characters of no width, in normal form C; and where each place of the old is in the new, `(len(text) + 1,)`.
+
+    A place has two numbers: as a span's start and as its end. They differ where characters before and after it became one: that is in the span.
+    """
+    bare: list[str] = []
+    before: list[int] = []
+    for char in text:
+        before.append(len(bare))
+        if not MARKS_SEEN.match(char):
+            bare.append(char)
     parts: list[str] = []
-    places: list[int] = []
+    places: list[tuple[int, int]] = []
     length = 0
-    for cluster in _clusters(text):
-        new = _nfc(MARKS_SEEN.sub("", cluster))
-        places += [length, *[length + len(new)] * (len(cluster) - 1)]
+    for cluster in _clusters("".join(bare)):
+        new = _nfc(cluster)
+        for i in range(len(cluster)):
+            head = _nfc(cluster[:i])
+            at = length + len(head)
+            places.append((at, at) if new in (cluster, head + _nfc(cluster[i:])) else (length, length + len(new)))
         parts.append(new)
         length += len(new)
-    return "".join(parts), [*places, length]
+    places.append((length, length))
+    return "".join(parts), [places[i] for i in [*before, len(bare)]]
 
 
 def _clusters(text: str) -> Iterator[str]:
@@ -182,7 +239,7 @@ def _nfc(text: str) -> str:
 
 
 def _piece(record: Record, tokens, number: int, start: int, end: int) -> Record:
-    """Return tokens `start` to `end` of a record as one of its own."""
+    """Return tokens `start` to `end` of a record as one of its own; the pieces of a record are a group, which stays in one split."""
     first = tokens.starts[start]
     last = tokens.starts[end] if end < len(tokens) else len(record.text)
     spans = tuple(Span(s.start - first, s.end - first, s.label) for s in record.spans if first <= s.start and s.end <= last)
@@ -190,7 +247,16 @@ def _piece(record: Record, tokens, number: int, start: int, end: int) -> Record:
     if record.words is not None:
         starts = record.sent_starts
         parts = {"words": record.words[start:end], "spaces": record.spaces[start:end], "sent_starts": None if starts is None else starts[start:end]}
-    return record._replace(id=f"{record.id}#{number}", text=record.text[first:last], spans=spans, **parts)
+    group = record.id if record.group is None else record.group
+    return record._replace(id=f"{record.id}#{number}", group=group, text=record.text[first:last], spans=spans, **parts)
+
+
+def _is_sound(piece: Record, size: int, tokenizer: Tokeniser) -> bool:
+    """Say whether a piece by itself has tokens where its spans are, and no more than it had: a cut inside a written word can change them."""
+    if piece.words is not None:
+        return True
+    tokens = tokenise(piece, tokenizer)
+    return len(tokens) <= size and all(tokens.find(span.start, span.end) for span in piece.spans)
 
 
 def _shown(text: str, span: Span) -> str:
