@@ -267,7 +267,7 @@ def test_no_tag_of_a_docbin_stays_that_can_be_mended(unsafe, tmp_path_factory):
         write_docbin(folder / "a.spacy", ["Bo/O", *lines])
         folders, _ = fixed(folder / "1", folder / "a.spacy", unsafe=unsafe)
         shard = Shard(folders["train"] / "00000-a.spacy")
-        checks = [check for check in DOCUMENT_CHECKS if check.tags and check.fix in ("safe", "unsafe" * unsafe)]
+        checks = [check for check in DOCUMENT_CHECKS["tags"] if check.fix in ("safe", "unsafe" * unsafe)]
         assert not [hit for i in range(len(shard)) for check in checks if check.fix for hit in check.function(shard.view(i))]
         again, changes = fixed(folder / "2", folders["train"], unsafe=unsafe)
         assert (changes, contents(again["train"])) == ([], contents(folders["train"]))

@@ -12,8 +12,8 @@ from scripts.annotations.formats.json_spans import row_record
 from scripts.annotations.record import Fault, Source, Span
 from scripts.annotations.registry import ReadOptions
 from scripts.annotations.words import words_record
-from scripts.checks.documents import MARKS_SEEN
 from scripts.checks.mending import cleaned, mend
+from scripts.checks.texts import MARKS_SEEN
 from scripts.corpus.convert import align, tokenise
 from scripts.corpus.settings import Settings
 from scripts.corpus.tokenizer import Tokeniser

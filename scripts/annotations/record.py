@@ -36,13 +36,14 @@ class Span(NamedTuple):
 class Fault:
     """Something wrong inside a record that can be read all the same. `code` names the check.
 
-    span: an entity that the reader found but could not keep, or None where nothing was lost.
+    span: an entity that the reader found but could not keep, or None where nothing was lost. quoted: the text that the data gives for it.
     """
 
     code: str
     source: Source
     detail: str
     span: Span | None = None
+    quoted: str | None = None
 
 
 class Record(NamedTuple):

@@ -1,23 +1,16 @@
 """Mend a record: what is safe (nothing annotated is lost or invented), and what is not."""
 
-import ast
-import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scripts.annotations.record import Fault, Record, Span
+from scripts.annotations.record import Record, Span
 from scripts.checks.catalogue import excerpt
 from scripts.checks.texts import MARKS_SEEN
 from scripts.corpus.convert import cut, tokenise
 from scripts.corpus.settings import Alignment
 from scripts.corpus.tokenizer import Tokeniser
-
-QUOTED = re.compile(r"""the (?:row|line) says ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"), but""")
-"""How a reader tells what a span quotes."""
-LONGEST_QUOTE = 60
-"""Characters of a quote that readers tell."""
 
 
 class Change(NamedTuple):
@@ -57,7 +50,7 @@ def mend(record: Record, tokenizer: Tokeniser, *, max_tokens: int, unsafe: bool)
         if fault.span is not None and unsafe:
             changes.append(Change(fault.code, place, fault.detail, ""))
         elif fault.span is not None:
-            doubtful.append((fault.span, _meant(fault)))
+            doubtful.append((fault.span, f"? {fault.detail}" if fault.quoted is None else fault.quoted))
     if unsafe:
         record, more = _clean(record, place)
         changes += more
@@ -86,13 +79,6 @@ def mend(record: Record, tokenizer: Tokeniser, *, max_tokens: int, unsafe: bool)
     changes.append(Change("text-too-long", place, f"{len(tokens):,} tokens", f"{len(pieces)} documents"))
     changes += [Change("empty-document", f"{one.source} {one.id}", repr(one.text[:80]), "") for one in pieces if not one.text.strip()]
     return Mended([one for one in pieces if one.text.strip()], changes, doubtful)
-
-
-def _meant(fault: Fault) -> str:
-    """Return what a span quotes, as far as the reader tells it: a text that the next reader will find fault with, too."""
-    quoted = QUOTED.match(fault.detail)
-    meant = ast.literal_eval(quoted[1]) if quoted else f"? {fault.detail}"[:LONGEST_QUOTE]
-    return meant if len(meant) < LONGEST_QUOTE else meant + "…"
 
 
 def _mend_spans(record: Record, place: str, *, unsafe: bool) -> tuple[list[Span], list[Change]]:

@@ -63,10 +63,10 @@ def read_brat(item: Item) -> Record:
         numbers = [int(number) for number in re.findall(r"\d{1,18}", pieces)]
         span = Span(numbers[0], numbers[-1], label)
         if len(numbers) > 2:
-            faults.append(Fault("discontinuous", source, f"{(quoted or '')[:80]!r} has pieces at {pieces}", span))
+            faults.append(Fault("discontinuous", source, f"{(quoted or '')[:80]!r} has pieces at {pieces}", span, quoted))
         elif quoted is not None and quoted.split() != text[span.start : span.end].split():
             detail = f"the line says {quoted[:60]!r}, but characters {pieces.replace(' ', '–')} are {text[span.start : span.end][:60]!r}"
-            faults.append(Fault("other-text", source, detail, span))
+            faults.append(Fault("other-text", source, detail, span, quoted))
         else:
             spans.append(span)
     id = path.removesuffix(".gz").removesuffix(".txt")

@@ -231,7 +231,7 @@ def _spans(source: Source, values: list, text: str, faults: list[Fault]) -> Iter
                 detail = (
                     f"the row says {quoted[:60]!r}, but characters {start}–{end} are {text[start:end][:60]!r}; offsets count characters, not bytes"
                 )
-                faults.append(Fault("other-text", source, detail, Span(start, end, one)))
+                faults.append(Fault("other-text", source, detail, Span(start, end, one), quoted))
             else:
                 yield Span(start, end, one)
 
