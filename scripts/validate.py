@@ -42,7 +42,7 @@ def main(
         return
     from scripts.checks.examine import Report, choose_workers, examine
     from scripts.checks.inputs import find_inputs
-    from scripts.report.findings import FirstSeen, show, write
+    from scripts.report.findings import FirstSeen, counted, show, write
 
     checks = choose(select, ignore)
     inputs = find_inputs(config or [], {"train": train, "dev": dev, "test": test}, corpus, code or [])
@@ -71,7 +71,7 @@ def main(
     where = write(report, inputs, output, partial=bool(select.strip()), ignored=ignore)
     show(report, inputs)
     errors = report.errors
-    console.print(f"{errors:,} errors, {report.warnings:,} warnings{f'; all in {where}' if where else ''}")
+    console.print(f"{counted(errors, 'error')}, {counted(report.warnings, 'warning')}{f'; all in {where}' if where else ''}")
     if errors:
         raise typer.Exit(1)
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from spacy.util import registry
-
 from scripts.checks.catalogue import Severity, check
 from scripts.checks.recipe import Recipe
 
@@ -199,7 +197,7 @@ def _rates(recipe: Recipe) -> list[float]:
     if isinstance(rate, (int, float)):
         return [float(rate)]
     steps = min(recipe.training["max_steps"] or LOOKED_AT, LOOKED_AT)
-    schedule = registry.resolve({"schedule": rate})["schedule"]
+    schedule = recipe.resolve("[training.optimizer.learn_rate]", rate)
     if hasattr(schedule, "to_generator"):
         schedule = schedule.to_generator()
     try:

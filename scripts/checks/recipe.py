@@ -46,7 +46,7 @@ class Recipe:
         try:
             for path in file.code:
                 import_file("python_code", path)
-            own = load_config(file.path, overrides={f"paths.{split}": path for split, path in file.paths}, interpolate=False)
+            own = load_config(file.path, interpolate=False)
             self.config: Config = load_config(DEFAULT_CONFIG_PATH).merge(own).interpolate()
         except (ConfigValidationError, configparser.Error, KeyError, ValueError, ImportError, OSError) as error:
             raise UserError(f"{file.path}: is no config that spaCy can train: {error}") from None
@@ -60,10 +60,17 @@ class Recipe:
         if before_init or any(settings[name] for name in CALLBACKS) or not self.has_plain_readers:
             nlp = load_model_from_config(self.config, auto_fill=True)
             if before_init:
-                registry.resolve({"callback": before_init})["callback"](nlp)
+                self.resolve("[initialize.before_init]", before_init)(nlp)
             return nlp
         tokenizer = Tokeniser(self.lang, settings["tokenizer"])
         return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
+
+    def resolve(self, name: str, block: dict) -> Any:
+        """Make what a block of the config names. Raises UserError where it cannot be made."""
+        try:
+            return registry.resolve({"it": block})["it"]
+        except (ConfigValidationError, ValueError, TypeError) as error:
+            raise UserError(f"{self.file.path}: {name} cannot be made: {error}; is its code given (--code)?") from None
 
     @property
     def is_full(self) -> bool:
@@ -73,12 +80,14 @@ class Recipe:
     @cached_property
     def _readers(self) -> dict[str, Callable]:
         """The readers of train and dev, without their augmenters."""
-        names = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}
+        names, given = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}, dict(self.file.paths)
         try:
-            for name in names.values():
+            for split, name in names.items():
                 block = dot_to_object(self.config, name)
                 if "augmenter" in block:
                     block["augmenter"] = None
+                if split in given and "path" in block:
+                    block["path"] = given[split]
             return dict(zip(names, resolve_dot_names(self.config, list(names.values())), strict=True))
         except (ConfigValidationError, KeyError, ValueError, TypeError) as error:
             raise UserError(f"{self.file.path}: its readers cannot be made: {error}") from None
@@ -119,7 +128,7 @@ class Recipe:
         """
         state = random.getstate()
         try:
-            batcher = registry.resolve({"batcher": self.training["batcher"]})["batcher"]
+            batcher = self.resolve("[training.batcher]", self.training["batcher"])
             order = [_Sized(i, int(length)) for i, length in enumerate(lengths)]
             if self.training["max_epochs"] >= 0:
                 random.seed(self.training["seed"])

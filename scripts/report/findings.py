@@ -103,6 +103,11 @@ def show(report: Report, inputs: Inputs) -> None:
         console.print(as_rich("From raw data to the trainers", LEDGER_COLUMNS, ledger(report, inputs)))
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number and what it counts."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _print(text: str, style: str = "") -> None:
     """Print a line as it is: its end may be cut off by nothing, so that paths can be copied."""
     console.print(text, style=style, markup=False, soft_wrap=True)
