@@ -118,7 +118,7 @@ class Reading:
         """Let spaCy's reader have the document; return what is wrong, and what the pipeline will see."""
         found: list[tuple[str, int, int, str]] = []
         try:
-            examples = list(self.recipe.examples(self.split, view.doc))
+            examples = list(self.recipe.examples(self.split, view.doc(self.recipe.nlp.vocab)))
         except Exception as error:  # whatever training would die of
             return [("untrainable", *_where(view), _told(error))], []
         arrived = 0

@@ -44,6 +44,7 @@ class Shard:
         except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zlib.error) as error:
             raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})") from None
         self._attrs = attrs
+        self._docs: dict[Vocab, list[Doc]] = {}
         self.ends = numpy.cumsum(lengths).tolist()
         self.starts = [end - length for end, length in zip(self.ends, lengths.tolist(), strict=True)]
         self.places = message.get(PLACES)
@@ -61,13 +62,14 @@ class Shard:
 
     def _sentences(self) -> numpy.ndarray:
         if SENT_START not in self._attrs and self._column(HEAD).any():  # sentences follow from the parse
-            return numpy.array([1 if token.is_sent_start else -1 for doc in self.docs for token in doc], dtype=numpy.int64)
+            return numpy.concatenate([doc.to_array(SENT_START) for doc in self.docs(Vocab())]).astype(numpy.int64)
         return self._column(SENT_START).astype(numpy.int64)
 
-    @cached_property
-    def docs(self) -> list[Doc]:
-        """The documents as spaCy reads them, for those that need it."""
-        return list(read_shard(self.path, Vocab()))
+    def docs(self, vocab: Vocab) -> list[Doc]:
+        """Return the documents as spaCy reads them into a pipeline's vocabulary: labels have to be in it, else alignment fails with E084."""
+        if vocab not in self._docs:
+            self._docs[vocab] = list(read_shard(self.path, vocab))
+        return self._docs[vocab]
 
     @cached_property
     def illegal(self) -> numpy.ndarray:
@@ -131,10 +133,9 @@ class View:
         """Return the number of tokens."""
         return self.end - self.start
 
-    @property
-    def doc(self) -> Doc:
-        """The document as spaCy reads it."""
-        return self.shard.docs[self.index]
+    def doc(self, vocab: Vocab) -> Doc:
+        """Return the document as spaCy reads it."""
+        return self.shard.docs(vocab)[self.index]
 
     @property
     def unknown_spaces(self) -> bool:
