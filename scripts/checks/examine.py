@@ -134,7 +134,7 @@ def examine(
         report.trainers[recipe.file.name] = {}
         for split in [split for split in ("train", "dev") if split in splits]:
             table = numpy.concatenate(tables[group, split]) if recipe.has_plain_readers else read_whole(recipe, split)
-            arrived, lost = hand_over(recipe, split, table, corpus.splits[split].ends)
+            arrived, lost = hand_over(recipe, split, table, corpus.splits[split].ends, corpus.splits[split].lengths)
             report.trainers[recipe.file.name][split] = arrived
             for slug, spot in lost:
                 if slug in checks:
