@@ -1,6 +1,7 @@
 """What a recipe's reader hands on of a document, and what training would make of that."""
 
 import re
+from itertools import pairwise
 
 import numpy
 from spacy.attrs import ORTH
@@ -122,8 +123,8 @@ class Reading:
         except Exception as error:  # whatever training would die of
             return [("untrainable", *_where(view), _told(error))], []
         arrived = 0
-        for example in examples:
-            entities, lost = self._entities(view, example, whole=len(example.reference) == len(view))
+        for first, example in zip(self._firsts(view), examples, strict=False):
+            entities, lost = self._entities(view, example, first)
             found += lost
             arrived += len(example.reference)
             self.rows.append((number, len(example.predicted), len(example.reference), entities))
@@ -133,10 +134,17 @@ class Reading:
         """Return the examples, one a row, with the values that COLUMNS names."""
         return numpy.array(self.rows, dtype=numpy.int32).reshape(-1, len(COLUMNS))
 
-    def _entities(self, view: View, example: Example, *, whole: bool) -> tuple[int, list[tuple[str, int, int, str]]]:
-        """Return how many entities of an example the ner can learn, and what is wrong with others."""
+    def _firsts(self, view: View) -> list[int]:
+        """Return the first token of each example that the reader makes of a document."""
+        gold, most = self._reader.gold_preproc, self._reader.max_length
+        if not gold and (most == 0 or len(view) < most):
+            return [0]
+        return [start for start, end in pairwise([0, *view.sentences, len(view)]) if gold or end - start < most]
+
+    def _entities(self, view: View, example: Example, first: int) -> tuple[int, list[tuple[str, int, int, str]]]:
+        """Return how many entities of an example, which begins at a document's token `first`, the ner can learn, and what is wrong with others."""
         same = numpy.array_equal(example.predicted.to_array(ORTH), example.reference.to_array(ORTH))
-        if whole and same and view.is_plain:
+        if same and view.is_plain and len(example.reference) == len(view):
             return len(view.ents), []
         try:
             aligned, _ = example.get_aligned_ents_and_ner()
@@ -147,12 +155,12 @@ class Reading:
         if same:
             return len(aligned), []
         kept = {(ent.start_char, ent.end_char) for ent in aligned}
-        lost = [ent for ent in example.reference.ents if (ent.start_char, ent.end_char) not in kept] if whole else []
+        lost = [ent for ent in example.reference.ents if (ent.start_char, ent.end_char) not in kept]
         words = [token.text for token in example.predicted]
         found = []
         for ent in lost:
             there = [words[i] for i in sorted({int(i) for i in example.alignment.y2x[ent.start : ent.end]})]
-            found.append(("retokenised", ent.start, ent.end, f"{ent.text!r} {ent.label_}: the config's tokens there are {there}"))
+            found.append(("retokenised", first + ent.start, first + ent.end, f"{ent.text!r} {ent.label_}: the config's tokens there are {there}"))
         return len(aligned), found
 
     def _cuts(self, view: View, examples: int, arrived: int) -> list[tuple[str, int, int, str]]:
