@@ -93,10 +93,12 @@ class Reading:
         found: list[tuple[str, int, int, str]] = []
         if self._is_simple(view):
             self.rows.append((number, len(view), len(view), len(view.ents)))
-            seen.append((view.words, view.spaces, view.sentences))
+            seen.append((view.words, [True] * len(view) if view.unknown_spaces else view.spaces, view.sentences))
         else:
             found, predicted = self._read(view, number)
-            seen += [([token.text for token in doc], [bool(token.whitespace_) for token in doc], []) for doc in predicted]
+            for doc in predicted:
+                sentences = view.sentences if len(doc) == len(view) else []
+                seen.append(([token.text for token in doc], [bool(token.whitespace_) for token in doc], sentences))
         unread = [(name, *one) for name, windows in self._windows.items() for document in seen for one in windows.look(*document)]
         return [
             finding(slug, self.split, detail, **view.place(), **view.marked(start, end), variant=name)
@@ -111,7 +113,7 @@ class Reading:
         compare both).
         """
         reader = self._reader
-        if not view.is_plain or reader.gold_preproc or 0 < reader.max_length <= len(view) or not len(view):
+        if not view.is_plain or reader.gold_preproc or (reader.max_length and len(view) >= reader.max_length) or not len(view):
             return False
         return view.unknown_spaces or numpy.array_equal(self.recipe.nlp.make_doc(view.text).to_array(ORTH), view.column("orths"))
 

@@ -109,9 +109,9 @@ def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tu
     """
     name = str(getter.get("@span_getters"))
     if name.startswith("spacy-transformers.sent_spans"):
-        return list(pairwise([0, *sentences, total]))
+        return list(pairwise([0, *sentences, total])) if total else []
     if not name.startswith("spacy-transformers.strided_spans"):
-        return [(0, total)]
+        return [(0, total)] if total else []
     window, stride = getter["window"], getter["stride"]
     found = []
     start = 0
