@@ -23,6 +23,7 @@ class Shard:
     """The documents of one DocBin file, of this project or any other.
 
     Arrays have a value a token: orths, iob, types (spaCy's hashes and codes), sent_starts (1, −1 or 0: unknown).
+    labels: the name of each type; ? and its hash where the file lacks it.
     Raises ShardError where the file cannot be read.
     """
 
@@ -51,6 +52,10 @@ class Shard:
         self.texts = numpy.array([*texts, None], dtype=object)[:-1][which]
         self.white = numpy.array([text.isspace() for text in texts], dtype=bool)[which]
         self.iob, self.types = self._column(ENT_IOB), self._column(ENT_TYPE)
+        if (self.iob > BEGIN).any():
+            raise ShardError(f"{path}: spaCy cannot read it (E982): it holds the tag code {self.iob.max()}, and there are 0 to {BEGIN}")
+        types = numpy.unique(self.types).tolist()
+        self.labels = {type: self.strings[type] if type in self.strings else f"?{type}" for type in types}  # noqa: SIM401  (there is no get)
         self.sent_starts = self._sentences()
 
     def __len__(self) -> int:
@@ -83,7 +88,8 @@ class Shard:
     def _odd(self) -> list[bool]:
         """Whether a document has a tag that is not plain, see `View.is_plain`."""
         inside = (self.iob == BEGIN) | (self.iob == INSIDE)
-        odd = self.illegal | (self.iob == 0) | (inside == (self.types == 0)) | (inside & self.white)
+        refused = [type for type, label in self.labels.items() if label.startswith(("?", "!"))]  # E084, E869
+        odd = self.illegal | (self.iob == 0) | (inside == (self.types == 0)) | (inside & self.white) | numpy.isin(self.types, refused)
         before = numpy.concatenate(([0], numpy.cumsum(odd)))
         return (before[self.ends] > before[self.starts]).tolist()
 
@@ -166,7 +172,7 @@ class View:
     def ents(self) -> list[tuple[int, int, str]]:
         """The entities: an I without its B begins one."""
         firsts, lasts, of = self.shard._entities
-        types, names = self.shard.types, self.shard.strings
+        types, names = self.shard.types, self.shard.labels
         own = range(of[self.index], of[self.index + 1])
         return [(firsts[i] - self.start, lasts[i] - self.start, names[int(types[firsts[i]])]) for i in own]
 
@@ -200,7 +206,7 @@ class View:
         """Spell a token's tag."""
         if i < 0:
             return "the document's start"
-        type = self.shard.strings[int(self.column("types")[i])]
+        type = self.shard.labels[int(self.column("types")[i])]
         return f"{'-IOB'[int(self.column('iob')[i])]}{'-' + type if type else ''}"
 
     def marked(self, start: int, end: int) -> dict:
