@@ -117,7 +117,8 @@ def _dropped(recipe: Recipe, split: str, examples: numpy.ndarray, arrived: numpy
             alone[length] = bool(recipe.first_epoch(numpy.array([length])))
         slug = "full-batch-dropped" if alone[length] else "dropped-by-batcher"
         why = f"discard_oversize = {settings.get('discard_oversize')}, size = {shown}"
-        yield slug, Spot(split, f"{tokens:,} tokens, {entities} entities: {why}", document)
+        place = document if recipe.has_plain_readers else None  # another reader does not say what its examples come of
+        yield slug, Spot(split, f"{tokens:,} tokens, {entities} entities: {why}", place)
 
 
 def _limited(ends: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarray:

@@ -71,12 +71,17 @@ class Recipe:
         names = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}
         try:
             for name in names.values():
-                block = dot_to_object(self.config, name)
+                block = self._block(name)
                 if "augmenter" in block:
                     block["augmenter"] = None
             return dict(zip(names, resolve_dot_names(self.config, list(names.values())), strict=True))
         except (ConfigValidationError, KeyError, ValueError, TypeError) as error:
             raise UserError(f"{self.file.path}: its readers cannot be made: {error}") from None
+
+    def _block(self, name: str) -> dict:
+        """Return the section that makes a reader: its own, or that of a function which makes several."""
+        section = name.partition(".")[0]
+        return self.config[section] if registry.is_promise(self.config[section]) else dot_to_object(self.config, name)
 
     def reader(self, split: str) -> Callable:
         """Return the reader of train or dev."""
@@ -103,7 +108,7 @@ class Recipe:
     @property
     def reading(self) -> str:
         """What decides the examples, so that recipes that read alike need to read only once."""
-        blocks = [dot_to_object(self.config, self.training[f"{split}_corpus"]) for split in self._readers]
+        blocks = [self._block(self.training[f"{split}_corpus"]) for split in self._readers]
         return repr((blocks, [self.config["nlp"][name] for name in ("tokenizer", *CALLBACKS)], self.lang, self.config["initialize"]["before_init"]))
 
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:
