@@ -183,8 +183,8 @@ class View:
 
     @property
     def sentences_known(self) -> bool:
-        """Whether the data says where sentences begin."""
-        return bool(self.shard.sent_starts[self.start : self.end].any())
+        """Whether the data says where sentences begin: of the first token spaCy always does."""
+        return bool(self.shard.sent_starts[self.start + 1 : self.end].any())
 
     def column(self, name: str) -> numpy.ndarray:
         """Return the document's part of one of the shard's arrays."""
