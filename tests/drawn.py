@@ -3,7 +3,6 @@
 import random
 from pathlib import Path
 
-import spacy
 from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
@@ -97,6 +96,52 @@ def examined(files: list[Path], recipe: RecipeFile, splits: tuple[str, ...] = ("
     return examine({split: files for split in splits}, Report(0), checks=DOCUMENT_CHECKS, recipes=[recipe])
 
 
-def blank() -> spacy.Language:
-    """An English pipeline without components."""
-    return spacy.blank("en")
+def draw_words(draw, kind):
+    """Draw words that make transformers stumble: tokens of hundreds of pieces, of none, of scripts without spaces."""
+    plain = [*(word(draw) for _ in range(20)), ".", "don't", "10,000"]
+    odd = {
+        "plain": plain,
+        "long": [*plain, "x" * 400, "-" * 300, "a1" * 150, "https://example.org/" + "q/" * 60],
+        "emoji": [*plain, "😀", "👩‍👩‍👧", "🇮🇪", "\ufe0f", "\u200d", "é", "e\u0301"],
+        "control": [*plain, "\x00", "\x07", "\u200b", "\ufeff", "\u00ad", "a\u200bb", "\n", "  ", "\t", "\u00a0", "\u3000"],
+        "cjk": ["北京", "東京都", "한국어", "ไทย", "漢", "。", *plain],
+    }[kind]
+    return [draw.choice(odd) for _ in range(draw.choice((1, 2, 20, 95, 96, 97, 129, 300)))]
+
+
+CODE = """
+import spacy
+from spacy.tokens import Doc
+from spacy.training import Corpus
+
+@spacy.registry.readers("test.twice.v1")
+def read_twice(path: str, limit: int = 0):
+    def read(nlp):
+        for example in Corpus(path)(nlp):
+            yield from (example, example)
+    read.limit = limit
+    return read
+
+@spacy.registry.readers("test.both.v1")
+def read_both(path: str, max_length: int = 0):
+    return {"train": Corpus(path, max_length=max_length), "dev": Corpus(path)}
+
+@spacy.registry.tokenizers("test.white.v1")
+def make_tokenizer(most: int = 10000):
+    class White:
+        __slots__ = ("most", "vocab")
+        def __init__(self, nlp):
+            self.most, self.vocab = most, nlp.vocab
+        def __call__(self, text):
+            if len(text) > self.most:
+                raise ValueError("this is too long for me")
+            return Doc(self.vocab, words=text.split())
+    return White
+
+@spacy.registry.callbacks("test.no_suffixes.v1")
+def make_callback():
+    def change(lang):
+        lang.Defaults.suffixes = ()
+        return lang
+    return change
+"""

@@ -2,15 +2,18 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 import spacy
+from spacy.lang.en import English
 from spacy.tokens import Doc, DocBin
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.training.loop import create_train_batches
-from spacy.util import fix_random_seed, load_config, registry, resolve_dot_names
+from spacy.util import fix_random_seed, load_config, load_model_from_config, registry, resolve_dot_names, set_dot_to_object
 
 from scripts.checks.handover import Handover
 from scripts.checks.reading import Reading
@@ -18,7 +21,7 @@ from scripts.checks.recipe import Recipe
 from scripts.checks.shard import Shard
 from scripts.checks.wordpieces import Windows, windows
 from scripts.training.transformer import locate_transformer
-from tests.drawn import ALL_ATTRS, DOCUMENT_CHECKS, any_doc, examined, sound_doc, word, write, write_config
+from tests.drawn import ALL_ATTRS, CODE, DOCUMENT_CHECKS, any_doc, draw_words, examined, sound_doc, write, write_config
 
 COMPOUNDING = {"@schedules": "compounding.v1", "start": 20, "stop": 300, "compound": 1.2}
 LOST = {"dropped-by-reader", "entity-cut", "retokenised", "untrainable", "dropped-by-batcher", "full-batch-dropped", "empty-document"}
@@ -75,22 +78,16 @@ def handed_over(examples, batches=0):
     return Handover(len(tokens), tokens.total(), entities.total(), batches), tokens, entities
 
 
-def spacys_first_epoch(config):
+def spacys_first_epoch(config, nlp):
     """Return the batches that spaCy trains on in the first epoch, and the examples that it evaluates on."""
     fix_random_seed(config["training"]["seed"])
     batcher = registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
     train, dev = resolve_dot_names(config, [config["training"]["train_corpus"], config["training"]["dev_corpus"]])
-    try:
-        whole = create_train_batches(nlp(), train, batcher, config["training"]["max_epochs"] if config["training"]["max_epochs"] < 0 else 1)
-        batches = []
-        for epoch, batch in whole:
-            if epoch:
-                break
-            batches.append(batch)
-    except ValueError as error:
-        assert "E986" in str(error)
-        batches = []
-    return batches, list(dev(nlp()))
+    epochs = config["training"]["max_epochs"] if config["training"]["max_epochs"] < 0 else 1
+    if not list(train(nlp)):
+        return [], list(dev(nlp))  # E986
+    batches = takewhile(lambda one: one[0] == 0, create_train_batches(nlp, train, batcher, epochs))
+    return [batch for _, batch in batches], list(dev(nlp))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -103,7 +100,7 @@ def test_what_reaches_the_trainer_is_what_spacys_own_loop_hands_over(seed, tmp_p
     report = examined(files, recipe)
     docs = [(f"{path.as_posix()}#{i}", doc) for path in files for i, doc in enumerate(DocBin().from_disk(path).get_docs(nlp().vocab))]
     read.clear()
-    batches, dev = spacys_first_epoch(load_config(recipe.path).interpolate())
+    batches, dev = spacys_first_epoch(load_config(recipe.path).interpolate(), nlp())
     for split, examples, count in (("train", [example for batch in batches for example in batch], len(batches)), ("dev", dev, 0)):
         whole, tokens, entities = handed_over(examples, count)
         assert report.trainers["it"][split] == whole
@@ -157,19 +154,6 @@ def test_the_way_of_plain_documents_says_what_spacys_own_way_does(seed, tmp_path
     assert kinds[True]
     monkeypatch.setattr(Reading, "_is_simple", lambda self, view: False)
     assert take_all() == short
-
-
-def draw_words(draw, kind):
-    """Draw words that make transformers stumble: tokens of hundreds of pieces, of none, of scripts without spaces."""
-    plain = [*(word(draw) for _ in range(20)), ".", "don't", "10,000"]
-    odd = {
-        "plain": plain,
-        "long": [*plain, "x" * 400, "-" * 300, "a1" * 150, "https://example.org/" + "q/" * 60],
-        "emoji": [*plain, "😀", "👩‍👩‍👧", "🇮🇪", "\ufe0f", "\u200d", "é", "e\u0301"],
-        "control": [*plain, "\x00", "\x07", "\u200b", "\ufeff", "\u00ad", "a\u200bb", "\n", "  ", "\t", "\u00a0", "\u3000"],
-        "cjk": ["北京", "東京都", "한국어", "ไทย", "漢", "。", *plain],
-    }[kind]
-    return [draw.choice(odd) for _ in range(draw.choice((1, 2, 20, 95, 96, 97, 129, 300)))]
 
 
 @cache
@@ -227,3 +211,52 @@ def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothin
     wanted = {"outside-windows"} if 30 in getter else {"wordpiece-overflow"} if kind != "plain" and (kind == "long" or len(getter) == 1) else set()
     wanted |= {"no-wordpiece"} if kind in ("emoji", "control") else set()
     assert wanted <= reasons.keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reads_plainly"),
+    [
+        ({"corpora.train": {"@readers": "test.twice.v1", "path": "${paths.train}", "limit": 3}}, False),
+        ({"corpora": {"@readers": "test.both.v1", "path": "${paths.train}"}}, True),
+        ({"corpora": {"@readers": "test.both.v1", "path": "${paths.train}", "max_length": 12}}, True),
+        ({"nlp.tokenizer": {"@tokenizers": "test.white.v1"}}, True),
+        ({"nlp.before_creation": {"@callbacks": "test.no_suffixes.v1"}}, True),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
+)
+@pytest.mark.parametrize("discard", [False, True])
+def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(changes, reads_plainly, discard, tmp_path, read, monkeypatch):
+    monkeypatch.setattr(English.Defaults, "suffixes", English.Defaults.suffixes)  # the callback changes the class
+    draw = random.Random(5)
+    files = draw_files(draw, tmp_path / "data")
+    batcher = {"@batchers": "spacy.batch_by_words.v1", "size": 8, "tolerance": 0.2, "discard_oversize": discard}
+    recipe = write_config(tmp_path / "config.cfg", tmp_path / "data", batcher=batcher)
+    config = load_config(recipe.path)
+    for name, block in changes.items():
+        set_dot_to_object(config, name, block)
+    config.to_disk(recipe.path)
+    (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
+    recipe = recipe._replace(code=(tmp_path / "code.py",))
+    assert Recipe(recipe).has_plain_readers is reads_plainly
+    report = examined(files, recipe)
+    config = load_config(recipe.path).interpolate()
+    batches, dev = spacys_first_epoch(config, load_model_from_config(config, auto_fill=True))
+    found = report.trainers["it"]
+    for split, examples, count in (("train", [example for batch in batches for example in batch], len(batches)), ("dev", dev, 0)):
+        whole, *_ = handed_over(examples, count)
+        assert found[split] == (whole if reads_plainly else replace(whole, documents=len(examples)))
+    assert any(finding.slug == "dropped-by-batcher" for finding in report.findings) == discard
+
+
+def test_a_tokeniser_that_fails_is_told_of_the_document_and_stops_nothing(tmp_path):
+    files = draw_files(random.Random(5), tmp_path / "data", make=sound_doc)
+    recipe = write_config(tmp_path / "config.cfg", tmp_path / "data")
+    config = load_config(recipe.path)
+    config["nlp"]["tokenizer"] = {"@tokenizers": "test.white.v1", "most": 60}
+    config.to_disk(recipe.path)
+    (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
+    report = examined(files, recipe._replace(code=(tmp_path / "code.py",)))
+    views = [shard.view(index) for shard in map(Shard, files) for index in range(len(shard))]
+    wanted = {view.place()["shard"] for view in views if len(view.text) > 60 and not view.unknown_spaces}
+    assert wanted
+    assert {finding.shard for finding in report.findings if "too long for me" in finding.detail} == wanted

@@ -115,7 +115,10 @@ class Reading:
         reader = self._reader
         if not view.is_plain or reader.gold_preproc or (reader.max_length and len(view) >= reader.max_length) or not len(view):
             return False
-        return view.unknown_spaces or numpy.array_equal(self.recipe.nlp.make_doc(view.text).to_array(ORTH), view.column("orths"))
+        try:
+            return view.unknown_spaces or numpy.array_equal(self.recipe.nlp.make_doc(view.text).to_array(ORTH), view.column("orths"))
+        except Exception:  # of a tokeniser; `_read` tells it
+            return False
 
     def _read(self, view: View, number: int) -> tuple[list[tuple[str, int, int, str]], list[Doc]]:
         """Let spaCy's reader have the document; return what is wrong, and what the pipeline will see."""

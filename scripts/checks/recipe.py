@@ -55,9 +55,10 @@ class Recipe:
 
     @cached_property
     def nlp(self) -> Any:
-        """What readers need of a pipeline: `vocab` and `make_doc`. A real one, without weights, where the config changes it by callbacks."""
+        """What readers need of a pipeline: `vocab` and `make_doc`. A real one, without weights, where the config has code of its own for it."""
         settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
-        if before_init or any(settings[name] for name in CALLBACKS) or not self.has_plain_readers:
+        own = before_init or any(settings[name] for name in CALLBACKS) or not settings["tokenizer"]["@tokenizers"].startswith("spacy.")
+        if own or not self.has_plain_readers:
             nlp = load_model_from_config(self.config, auto_fill=True)
             if before_init:
                 registry.resolve({"callback": before_init})["callback"](nlp)
