@@ -22,6 +22,7 @@ from scripts.checks.shard import Shard
 from scripts.checks.wordpieces import Windows, windows
 from scripts.training.transformer import locate_transformer
 from tests.drawn import ALL_ATTRS, CODE, DOCUMENT_CHECKS, any_doc, draw_words, examined, sound_doc, write, write_config
+from tests.make import broken_docbin
 
 COMPOUNDING = {"@schedules": "compounding.v1", "start": 20, "stop": 300, "compound": 1.2}
 LOST = {"dropped-by-reader", "entity-cut", "retokenised", "untrainable", "dropped-by-batcher", "full-batch-dropped", "empty-document"}
@@ -260,3 +261,18 @@ def test_a_tokeniser_that_fails_is_told_of_the_document_and_stops_nothing(tmp_pa
     wanted = {view.place()["shard"] for view in views if len(view.text) > 60 and not view.unknown_spaces}
     assert wanted
     assert {finding.shard for finding in report.findings if "too long for me" in finding.detail} == wanted
+
+
+def test_a_reader_of_the_users_own_that_hands_on_what_spacy_cannot_learn_is_told(tmp_path):
+    (tmp_path / "data").mkdir()
+    broken_docbin(tmp_path / "data" / "a.spacy")
+    recipe = write_config(tmp_path / "config.cfg", tmp_path / "data")
+    config = load_config(recipe.path)
+    for split in ("train", "dev"):
+        config["corpora"][split] = {"@readers": "test.twice.v1", "path": f"${{paths.{split}}}"}
+    config.to_disk(recipe.path)
+    (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
+    report = examined([tmp_path / "data" / "a.spacy"], recipe._replace(code=(tmp_path / "code.py",)), ("train",))
+    told = [finding.detail for finding in report.findings if finding.slug == "untrainable"]
+    assert [detail.partition(":")[0] for detail in told] == [f"example {i} of [corpora.train], 'She saw Cork harbour .'" for i in range(2)]
+    assert all("[E093]" in detail for detail in told)

@@ -133,10 +133,10 @@ def examine(
         group = next((names for names in groups if recipe.file in groups[names]), recipe.file.name)
         report.trainers[recipe.file.name] = {}
         for split in [split for split in ("train", "dev") if split in splits]:
-            table = numpy.concatenate(tables[group, split]) if recipe.has_plain_readers else read_whole(recipe, split)
+            table, failures = (numpy.concatenate(tables[group, split]), []) if recipe.has_plain_readers else read_whole(recipe, split)
             arrived, lost = hand_over(recipe, split, table, corpus.splits[split].ends, corpus.splits[split].lengths)
             report.trainers[recipe.file.name][split] = arrived
-            for slug, spot in lost:
+            for slug, spot in [*lost, *(("untrainable", Spot(split, failure)) for failure in failures)]:
                 if slug in checks:
                     _add_spot(report, corpus, slug, spot, tell, variant=recipe.file.name)
     return report

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy
 from spacy.attrs import ORTH
 from spacy.pipeline._parser_internals.ner import BiluoPushDown
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from scripts.checks.catalogue import Finding, Severity, declare, finding
@@ -152,9 +152,7 @@ class Reading:
         if same and view.is_plain and len(example.reference) == len(view):
             return len(view.ents), []
         try:
-            aligned, _ = example.get_aligned_ents_and_ner()
-            actions = BiluoPushDown.get_actions(examples=[example])
-            BiluoPushDown(example.reference.vocab.strings, actions, incorrect_spans_key=None).get_oracle_sequence(example)
+            aligned = _learnable(example)
         except Exception as error:  # whatever training would die of
             return 0, [("untrainable", *_where(view), _told(error))]
         if same:
@@ -188,12 +186,32 @@ class Reading:
         return found
 
 
-def read_whole(recipe: Recipe, split: str) -> numpy.ndarray:
-    """Run a reader that is not spaCy's Corpus, in one go; return its examples as `Reading.table` does, numbered as they come."""
-    rows = []
-    for number, example in enumerate(recipe.reader(split)(recipe.nlp)):
-        rows.append((number, len(example.predicted), len(example.reference), len(example.get_aligned_ents_and_ner()[0])))
-    return numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS))
+def read_whole(recipe: Recipe, split: str) -> tuple[numpy.ndarray, list[str]]:
+    """Run a reader that is not spaCy's Corpus, in one go.
+
+    Returns its examples as `Reading.table` does, numbered as they come, and what training would die of.
+    """
+    rows, failures = [], []
+    name = recipe.training[f"{split}_corpus"]
+    try:
+        for number, example in enumerate(recipe.reader(split)(recipe.nlp)):
+            entities = 0
+            try:
+                entities = len(_learnable(example))
+            except Exception as error:
+                failures.append(f"example {number} of [{name}], {example.reference.text[:80]!r}: {_told(error)}")
+            rows.append((number, len(example.predicted), len(example.reference), entities))
+    except Exception as error:
+        failures.append(f"[{name}] fails after {len(rows)} examples: {_told(error)}")
+    return numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS)), failures
+
+
+def _learnable(example: Example) -> tuple[Span, ...]:
+    """Return the entities that the ner can learn of an example. Raises whatever training would die of."""
+    aligned, _ = example.get_aligned_ents_and_ner()
+    actions = BiluoPushDown.get_actions(examples=[example])
+    BiluoPushDown(example.reference.vocab.strings, actions, incorrect_spans_key=None).get_oracle_sequence(example)
+    return aligned
 
 
 def _where(view: View) -> tuple[int, int]:
