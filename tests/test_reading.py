@@ -274,5 +274,5 @@ def test_a_reader_of_the_users_own_that_hands_on_what_spacy_cannot_learn_is_told
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
     report = examined([tmp_path / "data" / "a.spacy"], recipe._replace(code=(tmp_path / "code.py",)), ("train",))
     told = [finding.detail for finding in report.findings if finding.slug == "untrainable"]
-    assert [detail.partition(":")[0] for detail in told] == [f"example {i} of [corpora.train], 'She saw Cork harbour .'" for i in range(2)]
+    assert [detail.partition(":")[0] for detail in told] == [f"example {i} of [corpora.train], 'She saw Cork harbour . '" for i in range(2)]
     assert all("[E093]" in detail for detail in told)

@@ -41,7 +41,7 @@ class Shard:
             self.orths = self._tokens[:, attrs.index(ORTH)]
             self.strings = StringStore(message["strings"])
             distinct, which = numpy.unique(self.orths, return_inverse=True)
-            texts = [self.strings[orth] for orth in distinct.tolist()]
+            texts = [self.strings[orth] if orth in self.strings else "" for orth in distinct.tolist()]  # noqa: SIM401  (there is no get)
         except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zlib.error) as error:
             raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})") from None
         self._attrs = attrs
@@ -52,10 +52,14 @@ class Shard:
         self.texts = numpy.array([*texts, None], dtype=object)[:-1][which]
         self.white = numpy.array([text.isspace() for text in texts], dtype=bool)[which]
         self.iob, self.types = self._column(ENT_IOB), self._column(ENT_TYPE)
-        if (self.iob > BEGIN).any():
-            raise ShardError(f"{path}: spaCy cannot read it (E982): it holds the tag code {self.iob.max()}, and there are 0 to {BEGIN}")
+        unreadable = (self.texts == "") | (self.iob > BEGIN)
+        if unreadable.any():
+            token = int(numpy.argmax(unreadable))
+            index = int(numpy.searchsorted(self.ends, token, side="right"))
+            what = "a token without text (E018, E031)" if self.texts[token] == "" else f"the tag code {self.iob[token]}, of 0 to {BEGIN} (E982)"
+            raise ShardError(f"{path}: spaCy can read it only up to document {index}, which has {what} at token {token - self.starts[index]}")
         types = numpy.unique(self.types).tolist()
-        self.labels = {type: self.strings[type] if type in self.strings else f"?{type}" for type in types}  # noqa: SIM401  (there is no get)
+        self.labels = {type: self.strings[type] if type in self.strings else f"?{type}" for type in types}  # noqa: SIM401
         self.sent_starts = self._sentences()
 
     def __len__(self) -> int:
