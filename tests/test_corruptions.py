@@ -30,7 +30,7 @@ def spoilt(draw):
         try:
             for name in names:
                 CORRUPTIONS[name](draft, draw)
-        except (IndexError, ValueError):  # there is no entity, or none so long
+        except (IndexError, ValueError, TypeError):  # there is no entity, or none so long, or no text
             continue
         return draft, names
 
