@@ -8,7 +8,7 @@ import pytest
 import spacy
 from spacy.pipeline._parser_internals.ner import BiluoPushDown
 from spacy.tokens import DocBin
-from spacy.util import load_config, registry, resolve_dot_names
+from spacy.util import load_config, load_model_from_config, minibatch, registry, resolve_dot_names
 
 from scripts.checks.catalogue import Severity
 from tests.drawn import examined, sound_doc, write_config
@@ -84,25 +84,29 @@ def shortened(error):
     return f"{type(error).__name__} {str(error)[:6]}".strip()
 
 
-def run(seed, count, folder, max_length):
-    """Corrupt, examine and judge; return what is missed, what is told of sound documents, and counts of both sides."""
+def told_of(seed, count, folder, max_length):
+    """Corrupt and examine; return documents with the names of their corruptions, what is told of each by place, the files and the config."""
     draw = random.Random(seed)
     drafts = [spoilt(draw) for _ in range(count)]
     places, files = write_files(folder / "data", drafts)
     batcher = {"@batchers": "spacy.batch_by_words.v1", "size": SIZE, "tolerance": 0.2, "discard_oversize": True}
     recipe = write_config(folder / "config.cfg", folder / "data", corpora={"max_length": max_length}, batcher=batcher)
-    found = examined(files, recipe, ("train",)).findings
-    config = load_config(recipe.path).interpolate()
+    told = {place: set() for place in places}
+    for finding in examined(files, recipe, ("train",)).findings:
+        told[finding.shard if "#" in finding.shard else f"{finding.shard}#0"].add((finding.slug, finding.severity))
+    return drafts, told, files, load_config(recipe.path)
+
+
+def run(seed, count, folder, max_length):
+    """Corrupt, examine and judge; return what is missed, what is told of sound documents, and counts of both sides."""
+    drafts, told, files, config = told_of(seed, count, folder, max_length)
+    config = config.interpolate()
     (reader,) = resolve_dot_names(config, ["corpora.train"])
     batch = registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
     judged = {f"{path.as_posix()}#{i}": one for path in files for i, one in enumerate(verdicts(path, reader, batch))}
-    told = {place: set() for place in places}
-    for finding in found:
-        place = finding.shard if "#" in finding.shard else f"{finding.shard}#0"
-        told.setdefault(place, set()).add((finding.slug, finding.severity))
     counts = Counter()
     missed, invented = [], []
-    for place, (draft, names) in zip(places, drafts, strict=True):
+    for place, (draft, names) in zip(told, drafts, strict=True):
         errors = {slug for slug, severity in told[place] if severity is Severity.error}
         for name in names or ["sound"]:
             counts[name, "documents"] += 1
@@ -123,6 +127,22 @@ def test_whatever_spacy_trips_over_or_loses_is_named_and_sound_documents_are_not
     assert not missed
     assert not invented
     assert all(counts[name, "documents"] for name in CORRUPTIONS)
+
+
+def test_documents_that_no_error_names_are_trained_on_and_scored_to_the_end(tmp_path):
+    drafts, told, _, config = told_of(22, 300, tmp_path, 0)
+    kept = [draft for (draft, _), found in zip(drafts, told.values(), strict=True) if Severity.error not in {severity for _, severity in found}]
+    write_drafts(tmp_path / "kept.spacy", kept, nlp().vocab)
+    config["paths"] |= dict.fromkeys(("train", "dev"), (tmp_path / "kept.spacy").as_posix())
+    pipeline = load_model_from_config(config.interpolate(), auto_fill=True)
+    train, dev = resolve_dot_names(config.interpolate(), ["corpora.train", "corpora.dev"])
+    pipeline.initialize(lambda: train(pipeline))
+    arrived = 0
+    for batch in minibatch(train(pipeline), 50):
+        pipeline.update(batch)
+        arrived += len(batch)
+    assert arrived == sum(bool(draft.words) for draft in kept) > 100
+    pipeline.evaluate(dev(pipeline))
 
 
 @pytest.mark.slow
