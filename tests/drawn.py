@@ -96,7 +96,7 @@ def examined(files: list[Path], recipe: RecipeFile, splits: tuple[str, ...] = ("
     return examine({split: files for split in splits}, Report(0), checks=DOCUMENT_CHECKS, recipes=[recipe])
 
 
-def draw_words(draw, kind):
+def draw_words(draw: random.Random, kind: str, length: int) -> list[str]:
     """Draw words that make transformers stumble: tokens of hundreds of pieces, of none, of scripts without spaces."""
     plain = [*(word(draw) for _ in range(20)), ".", "don't", "10,000"]
     odd = {
@@ -106,7 +106,7 @@ def draw_words(draw, kind):
         "control": [*plain, "\x00", "\x07", "\u200b", "\ufeff", "\u00ad", "a\u200bb", "\n", "  ", "\t", "\u00a0", "\u3000"],
         "cjk": ["北京", "東京都", "한국어", "ไทย", "漢", "。", *plain],
     }[kind]
-    return [draw.choice(odd) for _ in range(draw.choice((1, 2, 20, 95, 96, 97, 129, 300)))]
+    return [draw.choice(odd) for _ in range(length)]
 
 
 CODE = """

@@ -25,8 +25,9 @@ from tests.drawn import ALL_ATTRS, CODE, DOCUMENT_CHECKS, any_doc, draw_words, e
 from tests.make import broken_docbin
 
 COMPOUNDING = {"@schedules": "compounding.v1", "start": 20, "stop": 300, "compound": 1.2}
-LOST = {"dropped-by-reader", "entity-cut", "retokenised", "untrainable", "dropped-by-batcher", "full-batch-dropped", "empty-document"}
-ATTRS = (("ENT_IOB", "ENT_TYPE", "SENT_START"), ("ENT_IOB", "ENT_TYPE"), ("ENT_IOB", "ENT_TYPE", "HEAD", "DEP"), ALL_ATTRS)
+LOST = {"dropped-by-reader", "entity-cut", "retokenised", "untrainable", "dropped-by-batcher", "full-batch-dropped"}
+ENTS = ("ENT_IOB", "ENT_TYPE")
+ATTRS = ((*ENTS, "SENT_START"), ENTS, (*ENTS, "HEAD", "DEP"), ALL_ATTRS, (*ENTS, "HEAD"), ("SENT_START",), ("ENT_TYPE",), ())
 
 
 @cache
@@ -34,10 +35,10 @@ def nlp():
     return spacy.blank("en")
 
 
-def draw_files(draw, folder, *, documents=25, make=any_doc):
+def draw_files(draw, folder, *, documents=25, make=any_doc, attrs=ATTRS):
     """Write documents to files in nested folders, each with other attributes; return them as spaCy sorts them."""
     for name in draw.sample(("a", "b/c", "b/d/e", "f.d/g", "z"), draw.randint(1, 3)):
-        write(folder / f"{name}.spacy", [make(draw, nlp().vocab) for _ in range(documents)], draw.choice(ATTRS))
+        write(folder / f"{name}.spacy", [make(draw, nlp().vocab) for _ in range(documents)], draw.choice(attrs))
     return walk_corpus(folder, FILE_TYPE)
 
 
@@ -91,7 +92,7 @@ def spacys_first_epoch(config, nlp):
     return [batch for _, batch in batches], list(dev(nlp))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(24))
 def test_what_reaches_the_trainer_is_what_spacys_own_loop_hands_over(seed, tmp_path, read):
     draw = random.Random(seed)
     files = draw_files(draw, tmp_path / "data")
@@ -113,7 +114,7 @@ def test_what_reaches_the_trainer_is_what_spacys_own_loop_hands_over(seed, tmp_p
         assert bool(unread) == any(finding.slug == "limit" and finding.split == split for finding in report.findings)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_shards_arrays_say_what_spacys_documents_say(seed, tmp_path):
     draw = random.Random(seed)
     for path in draw_files(draw, tmp_path, make=draw.choice((any_doc, sound_doc))):
@@ -137,10 +138,10 @@ def test_a_shards_arrays_say_what_spacys_documents_say(seed, tmp_path):
             ]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_way_of_plain_documents_says_what_spacys_own_way_does(seed, tmp_path, monkeypatch):
     draw = random.Random(seed)
-    files = draw_files(draw, tmp_path / "data", make=draw.choice((any_doc, sound_doc)))
+    files = draw_files(draw, tmp_path / "data", make=draw.choice((any_doc, sound_doc)), attrs=ATTRS[:5])
     settings = {"max_length": draw.choice((0, 12, 40)), "gold_preproc": False}
     recipe = Recipe(write_config(tmp_path / "config.cfg", tmp_path / "data", corpora=settings))
     kinds = Counter()
@@ -167,7 +168,7 @@ def test_windows_are_those_of_spacy_transformers():
     from spacy_transformers.span_getters import get_doc_spans, get_sent_spans, get_strided_spans
 
     draw = random.Random(1)
-    for _ in range(2000):
+    for _ in range(1000):
         length = draw.randint(1, 60)
         starts = [i == 0 or draw.random() < 0.2 for i in range(length)]
         doc = Doc(nlp().vocab, words=["a"] * length, sent_starts=starts)
@@ -197,8 +198,8 @@ def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothin
     tokenizer = ours._tokenizer
     draw = random.Random(f"{kind} {getter}")
     reasons = Counter()
-    for _ in range(25):
-        words = draw_words(draw, kind)
+    for length in (1, 2, 19, 20, 95, 96, 97, 128, 129, 300, 900):
+        words = draw_words(draw, kind, length)
         doc = Doc(nlp().vocab, words=words, spaces=[draw.random() < 0.9 for _ in words])
         spans = get_spans([doc])[0]
         batch = huggingface_tokenize(tokenizer, [span.text for span in spans])
@@ -208,9 +209,9 @@ def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothin
         told = [{slug for slug, (missed, _) in unread.items() if missed[i]} for i in range(len(doc))]
         assert max(map(len, told)) <= 1
         reasons.update(slug for slugs in told for slug in slugs)
-        assert [bool(slugs) for slugs in told] == [length == 0 and not token.text.isspace() for length, token in zip(align.lengths, doc, strict=True)]
-    wanted = {"outside-windows"} if 30 in getter else {"wordpiece-overflow"} if kind != "plain" and (kind == "long" or len(getter) == 1) else set()
-    wanted |= {"no-wordpiece"} if kind in ("emoji", "control") else set()
+        assert [bool(slugs) for slugs in told] == [pieces == 0 and not token.text.isspace() for pieces, token in zip(align.lengths, doc, strict=True)]
+    wanted = {"no-wordpiece"} if kind in ("emoji", "control") else set()
+    wanted |= {"outside-windows"} if 30 in getter else {"wordpiece-overflow"} if "doc_spans" in getter or kind == "long" else set()
     assert wanted <= reasons.keys()
 
 
@@ -228,8 +229,7 @@ def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothin
 @pytest.mark.parametrize("discard", [False, True])
 def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(changes, reads_plainly, discard, tmp_path, read, monkeypatch):
     monkeypatch.setattr(English.Defaults, "suffixes", English.Defaults.suffixes)  # the callback changes the class
-    draw = random.Random(5)
-    files = draw_files(draw, tmp_path / "data")
+    files = draw_files(random.Random(5), tmp_path / "data", attrs=ATTRS[:5])
     batcher = {"@batchers": "spacy.batch_by_words.v1", "size": 8, "tolerance": 0.2, "discard_oversize": discard}
     recipe = write_config(tmp_path / "config.cfg", tmp_path / "data", batcher=batcher)
     config = load_config(recipe.path)
@@ -250,7 +250,7 @@ def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(changes, read
 
 
 def test_a_tokeniser_that_fails_is_told_of_the_document_and_stops_nothing(tmp_path):
-    files = draw_files(random.Random(5), tmp_path / "data", make=sound_doc)
+    files = draw_files(random.Random(5), tmp_path / "data", make=sound_doc, attrs=ATTRS[:5])
     recipe = write_config(tmp_path / "config.cfg", tmp_path / "data")
     config = load_config(recipe.path)
     config["nlp"]["tokenizer"] = {"@tokenizers": "test.white.v1", "most": 60}

@@ -71,7 +71,7 @@ class Shard:
 
     def _sentences(self) -> numpy.ndarray:
         if SENT_START not in self._attrs and self._column(HEAD).any():  # sentences follow from the parse
-            return numpy.concatenate([doc.to_array(SENT_START) for doc in self.docs(Vocab())]).astype(numpy.int64)
+            return numpy.concatenate([doc.to_array(SENT_START) for doc in read_shard(self.path, Vocab())]).astype(numpy.int64)
         return self._column(SENT_START).astype(numpy.int64)
 
     def docs(self, vocab: Vocab) -> list[Doc]:
