@@ -11,6 +11,8 @@ from spacy.tokens import DocBin
 from spacy.util import load_config, load_model_from_config, minibatch, registry, resolve_dot_names
 
 from scripts.checks.catalogue import Severity
+from scripts.checks.shard import Shard
+from scripts.corpus.shards import ShardError
 from tests.drawn import examined, sound_doc, write_config
 from tests.spoiling import CORRUPTIONS, MAX_LENGTH, SIZE, UNREADABLE, Draft, write_drafts
 
@@ -112,6 +114,7 @@ def run(seed, count, folder, max_length):
             counts[name, "documents"] += 1
             counts[name, "spaCy trips or loses"] += bool(judged[place])
             counts[name, "named by an error"] += bool(errors)
+        counts["all", "corrupted"] += bool(names)
         counts.update(("check", slug) for slug, _ in told[place])
         counts["spaCy", judged[place]] += 1
         if judged[place] and not errors:
@@ -127,6 +130,19 @@ def test_whatever_spacy_trips_over_or_loses_is_named_and_sound_documents_are_not
     assert not missed
     assert not invented
     assert all(counts[name, "documents"] for name in CORRUPTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(UNREADABLE))
+def test_the_first_document_that_spacy_cannot_read_is_named(name, tmp_path):
+    draw = random.Random(name)
+    drafts = [Draft(sound_doc(draw, nlp().vocab)) for _ in range(9)]
+    for draft in drafts[6:]:
+        CORRUPTIONS[name](draft, draw)
+    write_drafts(tmp_path / "a.spacy", drafts, nlp().vocab)
+    with pytest.raises((ValueError, KeyError), match=r"E018|E031|E982"):
+        list(DocBin().from_disk(tmp_path / "a.spacy").get_docs(nlp().vocab))
+    with pytest.raises(ShardError, match=r"only up to document 6, which has .* at token"):
+        Shard(tmp_path / "a.spacy")
 
 
 def test_documents_that_no_error_names_are_trained_on_and_scored_to_the_end(tmp_path):
@@ -146,14 +162,16 @@ def test_documents_that_no_error_names_are_trained_on_and_scored_to_the_end(tmp_
 
 
 @pytest.mark.slow
-def test_so_it_is_of_ten_thousand_documents(tmp_path, capsys):
+def test_so_it_is_of_ten_thousand_corrupted_documents(tmp_path, capsys):
     counts = Counter()
-    for seed in range(2, 22):
+    for seed in range(2, 35):
         missed, invented, more = run(seed, 500, tmp_path / str(seed), seed % 2 * MAX_LENGTH)
         assert not missed, seed
         assert not invented, seed
         counts += more
+    assert counts["all", "corrupted"] >= 10_000
     with capsys.disabled():
+        print(f"\n{counts['all', 'corrupted']:,} corrupted: documents, spaCy trips or loses, named by an error", end="")
         for name in ("sound", *CORRUPTIONS):
             numbers = [f"{counts[name, what]:6,}" for what in ("documents", "spaCy trips or loses", "named by an error")]
             print(f"\n{name:26}", *numbers, end="")
