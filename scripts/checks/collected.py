@@ -11,7 +11,7 @@ import numpy
 
 from scripts.checks.shard import FACTOR, Shard, View
 from scripts.corpus.duplicates import Groups, join_near
-from scripts.corpus.shards import OUTSIDE, ShardError
+from scripts.corpus.shards import OUTSIDE
 
 MASK = 2**64 - 1
 LONGEST = 8
@@ -44,19 +44,18 @@ def token_hash(orths: Iterable[int]) -> int:
     return value
 
 
-def find_unlabelled(split: str, paths: tuple[Path, ...], names: dict[int, numpy.ndarray]) -> dict[int, tuple[int, int, int, int]]:
+def find_unlabelled(paths: list[Path], sizes: list[int], names: dict[int, numpy.ndarray]) -> dict[int, tuple[int, int, int, int]]:
     """Look for names where no token is annotated as an entity.
 
-    names: by number of tokens, the sorted hashes of what to look for.
+    sizes: how many documents each shard holds; 0: it cannot be read. names: by number of tokens, the sorted hashes of what to look for.
     Returns by hash how often it was found, and of its first place the document's number in these shards, token and token after the last.
     """
     found: dict[int, tuple[int, int, int, int]] = {}
     base = 0
-    for path in paths:
-        try:
-            table = _shard(path)
-        except ShardError:
-            continue  # told already
+    for path, size in zip(paths, sizes, strict=True):
+        if not size:
+            continue
+        table = _shard(path)
         ends = numpy.array(table.ends)
         outside = numpy.concatenate(([0], numpy.cumsum(table.iob == OUTSIDE)))
         for length, wanted in names.items():
@@ -70,7 +69,7 @@ def find_unlabelled(split: str, paths: tuple[Path, ...], names: dict[int, numpy.
                 if hit + length <= end:
                     count, *first = found.get(int(runs[hit]), (0, base + index, hit - start, hit - start + length))
                     found[int(runs[hit])] = (count + 1, *first)
-        base += len(table)
+        base += size
     return found
 
 
@@ -84,7 +83,8 @@ class Split:
 
     def __init__(self) -> None:
         self.paths: list[Path] = []
-        self.ends: list[int] = []  # documents up to each shard's end
+        self.sizes: list[int] = []  # documents in each shard
+        self.ends: list[int] = []  # and up to each one's end
         self.documents = 0
         self.labels: Counter[str] = Counter()
         self.with_label: Counter[str] = Counter()
@@ -126,6 +126,7 @@ class Corpus:
         part.paths += paths
         for count in survey.shards:
             part.documents += count
+            part.sizes.append(count)
             part.ends.append(part.documents)
         part.labels += survey.labels
         part.with_label += survey.with_label

@@ -121,7 +121,7 @@ def examine(
         if path.stat().st_size:
             corpus.join_near(path)
     if "labelled-elsewhere" in checks:
-        _look_elsewhere(corpus, tasks, workers)
+        _look_elsewhere(corpus, workers)
     for slug, spot in _corpus_spots(corpus, checks):
         _add_spot(report, corpus, slug, spot, tell)
     for split, part in corpus.splits.items():
@@ -132,10 +132,10 @@ def examine(
         group = next((names for names in groups if recipe.file in groups[names]), recipe.file.name)
         report.trainers[recipe.file.name] = {}
         for split in [split for split in ("train", "dev") if split in splits]:
-            table = numpy.concatenate(tables[group, split]) if recipe.has_plain_readers else read_whole(recipe, split)
-            arrived, lost = hand_over(recipe, split, table, corpus.splits[split].ends)
+            table, failures = (numpy.concatenate(tables[group, split]), []) if recipe.has_plain_readers else read_whole(recipe, split)
+            arrived, lost = hand_over(recipe, split, table, corpus.splits[split].ends, corpus.splits[split].lengths)
             report.trainers[recipe.file.name][split] = arrived
-            for slug, spot in lost:
+            for slug, spot in [*lost, *(("untrainable", Spot(split, failure)) for failure in failures)]:
                 if slug in checks:
                     _add_spot(report, corpus, slug, spot, tell, recipe=recipe.file)
     return report
@@ -171,20 +171,19 @@ def _surveys(tasks: list[Task], workers: int) -> Iterator:
     yield from rest
 
 
-def _look_elsewhere(corpus: Corpus, tasks: list[Task], workers: int) -> None:
+def _look_elsewhere(corpus: Corpus, workers: int) -> None:
     """Look for names of the corpus where they are not labelled."""
     names = corpus.names()
     if not names:
         return
     found: dict[int, tuple[str, tuple[int, int, int, int]]] = {}
-    first = dict.fromkeys(corpus.splits, 0)
-    calls = ((task.split, task.paths, names) for task in tasks)
-    for task, hits in zip(tasks, ordered_map(find_unlabelled, calls, workers=workers), strict=True):
+    parts = [(split, part, at) for split, part in corpus.splits.items() for at in range(0, len(part.paths), SHARDS)]
+    calls = ((part.paths[at : at + SHARDS], part.sizes[at : at + SHARDS], names) for _, part, at in parts)
+    for (split, part, at), hits in zip(parts, ordered_map(find_unlabelled, calls, workers=workers), strict=True):
+        first = part.ends[at - 1] if at else 0
         for key, (count, document, start, end) in hits.items():
-            split, (known, *place) = found.get(key, (task.split, (0, first[task.split] + document, start, end)))
-            found[key] = (split, (known + count, *place))
-        part = corpus.splits[task.split]
-        first[task.split] = part.ends[part.paths.index(task.paths[-1])]
+            where, (known, *place) = found.get(key, (split, (0, first + document, start, end)))
+            found[key] = (where, (known + count, *place))
     corpus.add_unlabelled(found)
 
 

@@ -78,23 +78,24 @@ class Handover:
         return asdict(self)
 
 
-def hand_over(recipe: Recipe, split: str, examples: numpy.ndarray, ends: list[int]) -> tuple[Handover, list[tuple[str, Spot]]]:
+def hand_over(
+    recipe: Recipe, split: str, examples: numpy.ndarray, ends: list[int], lengths: numpy.ndarray
+) -> tuple[Handover, list[tuple[str, Spot]]]:
     """Let the recipe's batcher loose on what its reader made of a split.
 
-    examples: `(n, 4)`, see `reading.COLUMNS`. ends: documents up to the end of each shard.
+    examples: `(n, 4)`, see `reading.COLUMNS`. ends: documents up to the end of each shard. lengths: tokens of each document.
     Returns what arrives, and what does not: a check's slug and the place.
     """
     lost: list[tuple[str, Spot]] = []
-    limit = getattr(recipe.reader(split), "limit", 0)
+    limit = recipe.reader(split).limit if recipe.has_plain_readers else 0
     if limit >= 1:
-        kept = _limited(ends, limit)
-        if len(kept) < (ends[-1] if ends else 0):
-            lost.append(("limit", Spot(split, f"limit = {limit}: {len(kept):,} of {ends[-1]:,} documents are read")))
+        kept = _limited(ends, numpy.flatnonzero(lengths), limit)
+        if len(kept) < numpy.count_nonzero(lengths):
+            lost.append(("limit", Spot(split, f"limit = {limit}: {len(kept):,} of {len(lengths):,} documents are read")))
         examples = examples[numpy.isin(examples[:, 0], kept)]
     batches: list[list[int]] = []
     if split == "train":
-        lengths = examples[:, 1]
-        batches = recipe.first_epoch(lengths) if len(lengths) else []
+        batches = recipe.first_epoch(examples[:, 1]) if len(examples) else []
         arrived = numpy.zeros(len(examples), dtype=bool)
         for batch in batches:
             arrived[batch] = True
@@ -116,14 +117,18 @@ def _dropped(recipe: Recipe, split: str, examples: numpy.ndarray, arrived: numpy
             alone[length] = bool(recipe.first_epoch(numpy.array([length])))
         slug = "full-batch-dropped" if alone[length] else "dropped-by-batcher"
         why = f"discard_oversize = {settings.get('discard_oversize')}, size = {shown}"
-        yield slug, Spot(split, f"{tokens:,} tokens, {entities} entities: {why}", document)
+        place = document if recipe.has_plain_readers else None  # another reader does not say what its examples come of
+        yield slug, Spot(split, f"{tokens:,} tokens, {entities} entities: {why}", place)
 
 
-def _limited(ends: list[int], limit: int) -> numpy.ndarray:
-    """Return the documents that spaCy's Corpus reads under a limit: its loop over files goes on after the one over documents has ended."""
+def _limited(ends: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarray:
+    """Return the documents that spaCy's Corpus reads under a limit, of those that have tokens: others do not count.
+
+    Its loop over files goes on after the one over documents has ended, and so takes one document of each further file.
+    """
     kept: list[int] = []
-    start = 0
-    for end in ends:
-        kept += range(start, min(end, start + max(1, limit - len(kept))))
-        start = end
+    first = 0
+    for last in numpy.searchsorted(filled, ends).tolist():
+        kept += filled[first : min(last, first + max(1, limit - len(kept)))].tolist()
+        first = last
     return numpy.array(kept, dtype=numpy.int64)

@@ -1,11 +1,12 @@
 """What a recipe's reader hands on of a document, and what training would make of that."""
 
 import re
+from itertools import pairwise
 
 import numpy
 from spacy.attrs import ORTH
 from spacy.pipeline._parser_internals.ner import BiluoPushDown
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from scripts.checks.catalogue import Finding, Severity, declare, finding
@@ -93,10 +94,12 @@ class Reading:
         if self._is_simple(view):
             self.rows.append((number, len(view), len(view), len(view.ents)))
             if self._windows:
-                seen.append((view.words, view.spaces, view.sentences))
+                seen.append((view.words, [True] * len(view) if view.unknown_spaces else view.spaces, view.sentences))
         else:
             found, predicted = self._read(view, number)
-            seen += [([token.text for token in doc], [bool(token.whitespace_) for token in doc], []) for doc in predicted]
+            for doc in predicted:
+                sentences = view.sentences if len(doc) == len(view) else []
+                seen.append(([token.text for token in doc], [bool(token.whitespace_) for token in doc], sentences))
         unread = [(name, *one) for name, windows in self._windows.items() for document in seen for one in windows.look(*document)]
         return [
             finding(slug, self.split, detail, **view.place(), **view.marked(start, end), variant=name)
@@ -111,20 +114,23 @@ class Reading:
         compare both).
         """
         reader = self._reader
-        if not view.is_plain or reader.gold_preproc or 0 < reader.max_length <= len(view) or not len(view):
+        if not view.is_plain or reader.gold_preproc or (reader.max_length and len(view) >= reader.max_length) or not len(view):
             return False
-        return view.unknown_spaces or numpy.array_equal(self.recipe.nlp.make_doc(view.text).to_array(ORTH), view.column("orths"))
+        try:
+            return view.unknown_spaces or numpy.array_equal(self.recipe.nlp.make_doc(view.text).to_array(ORTH), view.column("orths"))
+        except Exception:  # of a tokeniser; `_read` tells it
+            return False
 
     def _read(self, view: View, number: int) -> tuple[list[tuple[str, int, int, str]], list[Doc]]:
         """Let spaCy's reader have the document; return what is wrong, and what the pipeline will see."""
         found: list[tuple[str, int, int, str]] = []
         try:
-            examples = list(self.recipe.examples(self.split, view.doc))
+            examples = list(self.recipe.examples(self.split, view.doc(self.recipe.nlp.vocab)))
         except Exception as error:  # whatever training would die of
             return [("untrainable", *_where(view), _told(error))], []
         arrived = 0
-        for example in examples:
-            entities, lost = self._entities(view, example, whole=len(example.reference) == len(view))
+        for first, example in zip(self._firsts(view), examples, strict=False):
+            entities, lost = self._entities(view, example, first)
             found += lost
             arrived += len(example.reference)
             self.rows.append((number, len(example.predicted), len(example.reference), entities))
@@ -134,26 +140,31 @@ class Reading:
         """Return the examples, one a row, with the values that COLUMNS names."""
         return numpy.array(self.rows, dtype=numpy.int32).reshape(-1, len(COLUMNS))
 
-    def _entities(self, view: View, example: Example, *, whole: bool) -> tuple[int, list[tuple[str, int, int, str]]]:
-        """Return how many entities of an example the ner can learn, and what is wrong with others."""
+    def _firsts(self, view: View) -> list[int]:
+        """Return the first token of each example that the reader makes of a document."""
+        gold, most = self._reader.gold_preproc, self._reader.max_length
+        if not gold and (most == 0 or len(view) < most):
+            return [0]
+        return [start for start, end in pairwise([0, *view.sentences, len(view)]) if gold or end - start < most]
+
+    def _entities(self, view: View, example: Example, first: int) -> tuple[int, list[tuple[str, int, int, str]]]:
+        """Return how many entities of an example, which begins at a document's token `first`, the ner can learn, and what is wrong with others."""
         same = numpy.array_equal(example.predicted.to_array(ORTH), example.reference.to_array(ORTH))
-        if whole and same and view.is_plain:
+        if same and view.is_plain and len(example.reference) == len(view):
             return len(view.ents), []
         try:
-            aligned, _ = example.get_aligned_ents_and_ner()
-            actions = BiluoPushDown.get_actions(examples=[example])
-            BiluoPushDown(example.reference.vocab.strings, actions, incorrect_spans_key=None).get_oracle_sequence(example)
+            aligned = _learnable(example)
         except Exception as error:  # whatever training would die of
             return 0, [("untrainable", *_where(view), _told(error))]
         if same:
             return len(aligned), []
         kept = {(ent.start_char, ent.end_char) for ent in aligned}
-        lost = [ent for ent in example.reference.ents if (ent.start_char, ent.end_char) not in kept] if whole else []
+        lost = [ent for ent in example.reference.ents if (ent.start_char, ent.end_char) not in kept]
         words = [token.text for token in example.predicted]
         found = []
         for ent in lost:
             there = [words[i] for i in sorted({int(i) for i in example.alignment.y2x[ent.start : ent.end]})]
-            found.append(("retokenised", ent.start, ent.end, f"{ent.text!r} {ent.label_}: the config's tokens there are {there}"))
+            found.append(("retokenised", first + ent.start, first + ent.end, f"{ent.text!r} {ent.label_}: the config's tokens there are {there}"))
         return len(aligned), found
 
     def _cuts(self, view: View, examples: int, arrived: int) -> list[tuple[str, int, int, str]]:
@@ -176,12 +187,32 @@ class Reading:
         return found
 
 
-def read_whole(recipe: Recipe, split: str) -> numpy.ndarray:
-    """Run a reader that is not spaCy's Corpus, in one go; return its examples as `Reading.table` does, numbered as they come."""
-    rows = []
-    for number, example in enumerate(recipe.reader(split)(recipe.nlp)):
-        rows.append((number, len(example.predicted), len(example.reference), len(example.get_aligned_ents_and_ner()[0])))
-    return numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS))
+def read_whole(recipe: Recipe, split: str) -> tuple[numpy.ndarray, list[str]]:
+    """Run a reader that is not spaCy's Corpus, in one go.
+
+    Returns its examples as `Reading.table` does, numbered as they come, and what training would die of.
+    """
+    rows, failures = [], []
+    name = recipe.training[f"{split}_corpus"]
+    try:
+        for number, example in enumerate(recipe.reader(split)(recipe.nlp)):
+            entities = 0
+            try:
+                entities = len(_learnable(example))
+            except Exception as error:
+                failures.append(f"example {number} of [{name}], {example.reference.text[:80]!r}: {_told(error)}")
+            rows.append((number, len(example.predicted), len(example.reference), entities))
+    except Exception as error:
+        failures.append(f"[{name}] fails after {len(rows)} examples: {_told(error)}")
+    return numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS)), failures
+
+
+def _learnable(example: Example) -> tuple[Span, ...]:
+    """Return the entities that the ner can learn of an example. Raises whatever training would die of."""
+    aligned, _ = example.get_aligned_ents_and_ner()
+    actions = BiluoPushDown.get_actions(examples=[example])
+    BiluoPushDown(example.reference.vocab.strings, actions, incorrect_spans_key=None).get_oracle_sequence(example)
+    return aligned
 
 
 def _where(view: View) -> tuple[int, int]:

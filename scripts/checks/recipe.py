@@ -55,9 +55,10 @@ class Recipe:
 
     @cached_property
     def nlp(self) -> Any:
-        """What readers need of a pipeline: `vocab` and `make_doc`. A real one, without weights, where the config changes it by callbacks."""
+        """What readers need of a pipeline: `vocab` and `make_doc`. A real one, without weights, where the config has code of its own for it."""
         settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
-        if before_init or any(settings[name] for name in CALLBACKS) or not self.has_plain_readers:
+        own = before_init or any(settings[name] for name in CALLBACKS) or not settings["tokenizer"]["@tokenizers"].startswith("spacy.")
+        if own or not self.has_plain_readers:
             nlp = load_model_from_config(self.config, auto_fill=True)
             if before_init:
                 self.resolve("[initialize.before_init]", before_init)(nlp)
@@ -83,7 +84,7 @@ class Recipe:
         names, given = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}, dict(self.file.paths)
         try:
             for split, name in names.items():
-                block = dot_to_object(self.config, name)
+                block = self._block(name)
                 if "augmenter" in block:
                     block["augmenter"] = None
                 if split in given and "path" in block:
@@ -91,6 +92,11 @@ class Recipe:
             return dict(zip(names, resolve_dot_names(self.config, list(names.values())), strict=True))
         except (ConfigValidationError, KeyError, ValueError, TypeError) as error:
             raise UserError(f"{self.file.path}: its readers cannot be made: {error}") from None
+
+    def _block(self, name: str) -> dict:
+        """Return the section that makes a reader: its own, or that of a function which makes several."""
+        section = name.partition(".")[0]
+        return self.config[section] if registry.is_promise(self.config[section]) else dot_to_object(self.config, name)
 
     def reader(self, split: str) -> Callable:
         """Return the reader of train or dev."""
@@ -117,7 +123,7 @@ class Recipe:
     @property
     def reading(self) -> str:
         """What decides the examples, so that recipes that read alike need to read only once."""
-        blocks = [dot_to_object(self.config, self.training[f"{split}_corpus"]) for split in self._readers]
+        blocks = [self._block(self.training[f"{split}_corpus"]) for split in self._readers]
         return repr((blocks, [self.config["nlp"][name] for name in ("tokenizer", *CALLBACKS)], self.lang, self.config["initialize"]["before_init"]))
 
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:

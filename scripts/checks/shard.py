@@ -2,6 +2,7 @@
 
 import zlib
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -51,6 +52,8 @@ class Shard:
         self.starts = [end - length for end, length in zip(self.ends, lengths.tolist(), strict=True)]
         self.places = message.get(PLACES)
         self.iob, self.types = self._column(ENT_IOB), self._column(ENT_TYPE)
+        self._docs: dict[Vocab, list[Doc]] = {}
+        self._require(self.iob <= BEGIN, lambda token: f"the tag code {self.iob[token]}, of 0 to {BEGIN} (E982)")
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -68,11 +71,22 @@ class Shard:
     def _words(self) -> tuple[numpy.ndarray, numpy.ndarray]:
         """The tokens' texts, and whether each is white space. Raises ShardError where the file has no string for a token."""
         distinct, which = numpy.unique(self.orths, return_inverse=True)
-        try:
-            texts = [self.strings[orth] for orth in distinct.tolist()]
-        except KeyError as error:
-            raise ShardError(f"{self.path}: a token's text is missing ({error})") from None
+        texts = [self.strings[orth] if orth in self.strings else "" for orth in distinct.tolist()]  # noqa: SIM401  (there is no get)
+        self._require(numpy.array([bool(text) for text in texts], dtype=bool)[which], lambda token: "a token without text (E018, E031)")
         return numpy.array([*texts, None], dtype=object)[:-1][which], numpy.array([text.isspace() for text in texts], dtype=bool)[which]
+
+    def _require(self, sound: numpy.ndarray, what: Callable[[int], str]) -> None:
+        """Raise ShardError, naming document and token, unless all tokens are sound."""
+        if not sound.all():
+            token = int(numpy.argmin(sound))
+            index = int(numpy.searchsorted(self.ends, token, side="right"))
+            where = f"at token {token - self.starts[index]}"
+            raise ShardError(f"{self.path}: spaCy can read it only up to document {index}, which has {what(token)} {where}")
+
+    @cached_property
+    def labels(self) -> dict[int, str]:
+        """The name of each type; ? and its hash where the file lacks it."""
+        return {type: self.strings[type] if type in self.strings else f"?{type}" for type in numpy.unique(self.types).tolist()}  # noqa: SIM401
 
     @property
     def texts(self) -> numpy.ndarray:
@@ -93,7 +107,7 @@ class Shard:
     def sent_starts(self) -> numpy.ndarray:
         """1 where a sentence starts, −1 where none does, 0 where that is not known."""
         if SENT_START not in self._attrs and self._column(HEAD).any():  # sentences follow from the parse
-            return numpy.array([1 if token.is_sent_start else -1 for doc in self.docs for token in doc], dtype=numpy.int64)
+            return numpy.concatenate([doc.to_array(SENT_START) for doc in read_shard(self.path, Vocab())]).astype(numpy.int64)
         return self._column(SENT_START).astype(numpy.int64)
 
     @cached_property
@@ -101,10 +115,11 @@ class Shard:
         """The tokens that begin a sentence."""
         return numpy.flatnonzero(self.sent_starts == 1).tolist()
 
-    @cached_property
-    def docs(self) -> list[Doc]:
-        """The documents as spaCy reads them, for those that need it."""
-        return list(read_shard(self.path, Vocab()))
+    def docs(self, vocab: Vocab) -> list[Doc]:
+        """Return the documents as spaCy reads them into a pipeline's vocabulary: labels have to be in it, else alignment fails with E084."""
+        if vocab not in self._docs:
+            self._docs[vocab] = list(read_shard(self.path, vocab))
+        return self._docs[vocab]
 
     @cached_property
     def illegal(self) -> numpy.ndarray:
@@ -118,7 +133,8 @@ class Shard:
     def _odd(self) -> list[bool]:
         """Whether a document has a tag that is not plain, see `View.is_plain`."""
         inside = (self.iob == BEGIN) | (self.iob == INSIDE)
-        odd = self.illegal | (self.iob == 0) | (inside == (self.types == 0)) | (inside & self.white)
+        refused = [type for type, label in self.labels.items() if label.startswith(("?", "!"))]  # E084, E869
+        odd = self.illegal | (self.iob == 0) | (inside == (self.types == 0)) | (inside & self.white) | numpy.isin(self.types, refused)
         before = numpy.concatenate(([0], numpy.cumsum(odd)))
         return (before[self.ends] > before[self.starts]).tolist()
 
@@ -168,10 +184,9 @@ class View:
         """Return the number of tokens."""
         return self.end - self.start
 
-    @property
-    def doc(self) -> Doc:
-        """The document as spaCy reads it."""
-        return self.shard.docs[self.index]
+    def doc(self, vocab: Vocab) -> Doc:
+        """Return the document as spaCy reads it."""
+        return self.shard.docs(vocab)[self.index]
 
     @property
     def unknown_spaces(self) -> bool:
@@ -202,7 +217,7 @@ class View:
     def ents(self) -> list[tuple[int, int, str]]:
         """The entities: an I without its B begins one."""
         firsts, lasts, of = self.shard._entities
-        types, names = self.shard.types, self.shard.strings
+        types, names = self.shard.types, self.shard.labels
         own = range(of[self.index], of[self.index + 1])
         return [(firsts[i] - self.start, lasts[i] - self.start, names[int(types[firsts[i]])]) for i in own]
 
@@ -215,8 +230,8 @@ class View:
 
     @property
     def sentences_known(self) -> bool:
-        """Whether the data says where sentences begin."""
-        return bool(self.shard.sent_starts[self.start : self.end].any())
+        """Whether the data says where sentences begin: of the first token spaCy always does."""
+        return bool(self.shard.sent_starts[self.start + 1 : self.end].any())
 
     def column(self, name: str) -> numpy.ndarray:
         """Return the document's part of one of the shard's arrays."""
@@ -239,7 +254,7 @@ class View:
         """Spell a token's tag."""
         if i < 0:
             return "the document's start"
-        type = self.shard.strings[int(self.column("types")[i])]
+        type = self.shard.labels[int(self.column("types")[i])]
         return f"{'-IOB'[int(self.column('iob')[i])]}{'-' + type if type else ''}"
 
     def marked(self, start: int, end: int) -> dict:

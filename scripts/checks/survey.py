@@ -67,6 +67,7 @@ def survey(task: Task) -> Survey:
     for path in task.paths:
         try:
             shard = Shard(path)
+            pieces = shard.pieces
         except ShardError as error:
             findings.append(finding("damaged-shard", task.split, str(error), shard=path.as_posix()))
             shards.append(0)
@@ -81,7 +82,7 @@ def survey(task: Task) -> Survey:
                     findings.append(finding(check.slug, task.split, detail, **view.place(), **view.marked(start, end)))
             for reading in readings.values():
                 findings += reading.take(view, len(lengths))
-            text = " ".join(view.text.split())
+            text = " ".join("".join(pieces[view.start : view.end]).split())
             plain.append(text)
             texts.append(_hash(text) if text else 0)
             annotations.append(_hash(repr(view.ents)) if text and view.ents else 0)

@@ -66,6 +66,17 @@ class Windows:
 
         spaces: whether a space follows each token. sentences: the tokens but the first that begin one.
         """
+        found = []
+        for slug, (missed, why) in self.unread(words, spaces, sentences).items():
+            where = numpy.flatnonzero(missed)
+            if len(where):
+                start = int(where[0])
+                end = start + int(numpy.argmin(numpy.append(missed[start:], False)))
+                found.append((slug, start, end, f"{len(where)} of {len(words)} tokens, first {words[start][:80]!r}: {why}"))
+        return found
+
+    def unread(self, words: list[str], spaces: list[bool], sentences: list[int]) -> dict[str, tuple[numpy.ndarray, str]]:
+        """Return by slug whether each token is not read for that reason, and the reason in words. White space counts as read."""
         total = len(words)
         read = numpy.zeros(total, dtype=bool)
         cut, seen = read.copy(), read.copy()
@@ -80,21 +91,13 @@ class Windows:
             if len(offsets) > self.limit:
                 cut[start:end] |= _covered(words[start:end], spaces[start:end], offsets) & ~kept
         if read.all():
-            return []
+            return {}
         black = numpy.array([not word.isspace() for word in words])
-        details = {
+        return {
             "wordpiece-overflow": (cut & ~read, f"its window has {most} word pieces, the transformer reads {self.limit}"),
             "outside-windows": (~seen & black, "in no window"),
             "no-wordpiece": (seen & ~read & ~cut & black, "the transformer's tokeniser makes no word piece of it"),
         }
-        found = []
-        for slug, (missed, why) in details.items():
-            where = numpy.flatnonzero(missed)
-            if len(where):
-                start = int(where[0])
-                end = start + int(numpy.argmin(numpy.append(missed[start:], False)))
-                found.append((slug, start, end, f"{len(where)} of {total} tokens, first {words[start][:80]!r}: {why}"))
-        return found
 
     def _offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the characters that each word piece stands for, special ones among them; a slow tokeniser does not tell: each stands for all."""
@@ -109,9 +112,9 @@ def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tu
     """
     name = str(getter.get("@span_getters"))
     if name.startswith("spacy-transformers.sent_spans"):
-        return list(pairwise([0, *sentences, total]))
+        return list(pairwise([0, *sentences, total])) if total else []
     if not name.startswith("spacy-transformers.strided_spans"):
-        return [(0, total)]
+        return [(0, total)] if total else []
     window, stride = getter["window"], getter["stride"]
     found = []
     start = 0
