@@ -13,11 +13,13 @@ from scripts.checks.catalogue import BY_SLUG, Finding, Severity, finding
 from scripts.checks.collected import Corpus, Split, Spot, find_unlabelled
 from scripts.checks.handover import Handover, hand_over
 from scripts.checks.reading import COLUMNS, read_whole
-from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.checks.recipe import Recipe, RecipeFile, load_recipe
 from scripts.checks.registry import CONFIG_CHECKS, CORPUS_CHECKS
-from scripts.checks.survey import Task, survey
+from scripts.checks.survey import Survey, Task, survey
 from scripts.corpus.pool import ordered_map
 
+FIRST = 8
+"""Tasks that the leading process does by itself, so that something is told soon."""
 SHARDS = 10
 """Shards that a process looks at in one go."""
 WORTH_A_WORKER = 2 * 2**20
@@ -97,7 +99,7 @@ def examine(
 
     corpus = Corpus(labels)
     corpus.splits = {split: Split() for split in splits}
-    loaded = [Recipe(file) for file in recipes]
+    loaded = [load_recipe(file) for file in recipes]
     for recipe in loaded:
         for check in CONFIG_CHECKS:
             if check.slug in checks:
@@ -161,14 +163,11 @@ def _tasks(
             at, size = at + size, SHARDS
 
 
-def _surveys(tasks: list[Task], workers: int) -> Iterator:
-    """Look at the first task here, while other processes start."""
-    if workers == 1:
-        yield from map(survey, tasks)
-        return
-    rest = ordered_map(survey, ((task,) for task in tasks[1:]), workers=workers)
-    yield survey(tasks[0])
-    yield from rest
+def _surveys(tasks: list[Task], workers: int) -> Iterator[Survey]:
+    """Look at the first tasks here, before other processes are started: they take a second to come up."""
+    here = len(tasks) if workers == 1 else FIRST
+    yield from map(survey, tasks[:here])
+    yield from ordered_map(survey, ((task,) for task in tasks[here:]), workers=workers)
 
 
 def _look_elsewhere(corpus: Corpus, workers: int) -> None:

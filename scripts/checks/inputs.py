@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scripts.checks.catalogue import Finding, finding
 from scripts.checks.notes import noted
-from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.checks.recipe import RecipeFile, load_recipe
 from scripts.command import UserError
 from scripts.corpus.files import sha256
 from scripts.corpus.settings import Settings
@@ -78,7 +78,7 @@ def find_inputs(configs: list[Path], data: dict[str, Path | None], corpus: Path,
         raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
     paths = tuple((split, given.get(split, given["train"]).as_posix()) for split in ("train", "dev")) if given else ()
     recipes = tuple(RecipeFile(name, path, (*code, OWN_CODE), paths) for name, path in _names(configs).items())
-    loaded = [Recipe(file) for file in recipes]
+    loaded = [load_recipe(file) for file in recipes]
     if not given:
         found = {split: loaded[0].path(split) for split in ("train", "dev")}
         for recipe in loaded[1:]:

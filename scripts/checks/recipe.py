@@ -3,7 +3,7 @@
 import configparser
 import random
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -156,6 +156,12 @@ class Recipe:
             if block.get("factory") == TRANSFORMER and "TransformerModel" in str(block.get("model", {}).get("@architectures")):
                 return block["model"]
         return None
+
+
+@lru_cache(maxsize=8)
+def load_recipe(file: RecipeFile) -> Recipe:
+    """Load a config once in each process."""
+    return Recipe(file)
 
 
 class _Sized:

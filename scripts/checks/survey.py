@@ -1,7 +1,6 @@
 """Look at shards, one after the other in any process: check every document, and see what each recipe's reader makes of it."""
 
 from collections import Counter
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy
 from scripts.checks.catalogue import Finding, finding
 from scripts.checks.collected import token_hash
 from scripts.checks.reading import Reading
-from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.checks.recipe import RecipeFile, load_recipe
 from scripts.checks.registry import DOCUMENT_CHECKS
 from scripts.checks.shard import Shard
 from scripts.corpus.duplicates import PERMUTATIONS, signatures
@@ -56,10 +55,10 @@ class Survey(NamedTuple):
 
 def survey(task: Task) -> Survey:
     """Look at some shards."""
-    readings = {name: Reading(name, [_recipe(file) for file in files], task.split, task.checks) for name, files in task.recipes.items()}
+    readings = {name: Reading(name, [load_recipe(file) for file in files], task.split, task.checks) for name, files in task.recipes.items()}
     wanted = {when: [check for check in checks if check.slug in task.checks] for when, checks in DOCUMENT_CHECKS.items()}
     if any(reading.recipe.is_full for reading in readings.values()):
-        _recipe.cache_clear()  # the next task takes new ones, so that memory stays flat however many words there are
+        load_recipe.cache_clear()  # the next task takes new ones, so that memory stays flat however many words there are
     findings: list[Finding] = []
     shards, lengths, texts, annotations, plain = [], [], [], [], []
     labels, with_label = Counter(), Counter()
@@ -112,8 +111,3 @@ def survey(task: Task) -> Survey:
 
 def _hash(text: str) -> int:
     return int.from_bytes(hash64(text), "little")
-
-
-@lru_cache(maxsize=8)
-def _recipe(file: RecipeFile) -> Recipe:
-    return Recipe(file)
