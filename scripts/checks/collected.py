@@ -73,8 +73,12 @@ def find_unlabelled(paths: list[Path], sizes: list[int], names: dict[int, numpy.
     return found
 
 
-@lru_cache(maxsize=64)
 def _shard(path: Path) -> Shard:
+    return _loaded(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _loaded(path: Path, written: int) -> Shard:
     return Shard(path)
 
 

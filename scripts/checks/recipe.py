@@ -158,10 +158,19 @@ class Recipe:
         return None
 
 
-@lru_cache(maxsize=8)
 def load_recipe(file: RecipeFile) -> Recipe:
-    """Load a config once in each process."""
+    """Load a config, once in each process as long as its file stays what it is. Raises UserError where it cannot be read."""
+    return _loaded(file, file.path.read_bytes() if file.path.exists() else b"")
+
+
+@lru_cache(maxsize=8)
+def _loaded(file: RecipeFile, content: bytes) -> Recipe:
     return Recipe(file)
+
+
+def forget_recipes() -> None:
+    """Let go of all that is loaded, with its vocabularies."""
+    _loaded.cache_clear()
 
 
 class _Sized:

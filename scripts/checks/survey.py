@@ -9,7 +9,7 @@ import numpy
 from scripts.checks.catalogue import Finding, finding
 from scripts.checks.collected import token_hash
 from scripts.checks.reading import Reading
-from scripts.checks.recipe import RecipeFile, load_recipe
+from scripts.checks.recipe import RecipeFile, forget_recipes, load_recipe
 from scripts.checks.registry import DOCUMENT_CHECKS
 from scripts.checks.shard import Shard
 from scripts.corpus.duplicates import PERMUTATIONS, signatures
@@ -58,7 +58,7 @@ def survey(task: Task) -> Survey:
     readings = {name: Reading(name, [load_recipe(file) for file in files], task.split, task.checks) for name, files in task.recipes.items()}
     wanted = {when: [check for check in checks if check.slug in task.checks] for when, checks in DOCUMENT_CHECKS.items()}
     if any(reading.recipe.is_full for reading in readings.values()):
-        load_recipe.cache_clear()  # the next task takes new ones, so that memory stays flat however many words there are
+        forget_recipes()  # the next task takes new ones, so that memory stays flat however many words there are
     findings: list[Finding] = []
     shards, lengths, texts, annotations, plain = [], [], [], [], []
     labels, with_label = Counter(), Counter()
