@@ -1,6 +1,7 @@
 """Training starts only on what passed validation, as it did."""
 
 import pytest
+import spacy
 import typer
 from typer.testing import CliRunner
 
@@ -94,3 +95,16 @@ def test_errors_in_the_corpus_are_refused(passed):
     write_json(path, read_json(path) | {"errors": 3})
     with pytest.raises(UserError, match="counts 3 errors"):
         require_validated(corpus, folder)
+
+
+def test_a_batcher_that_wants_more_than_lengths_is_told(passed):
+    corpus, folder = passed
+    config = config_for(corpus, max_steps=40)
+    config["training"]["batcher"] |= {"get_length": {"@misc": "gate_test.text_length"}}
+    config.to_disk(folder / "config.cfg")
+    spacy.registry.misc("gate_test.text_length", func=lambda: lambda example: len(example.reference.text))
+    app = typer.Typer()
+    app.command()(validate.main)
+    result = CliRunner().invoke(app, [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}"])
+    assert isinstance(result.exception, UserError)
+    assert "wants more of an example than its length" in str(result.exception)

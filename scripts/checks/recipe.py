@@ -130,7 +130,7 @@ class Recipe:
         """Return the batches of the first epoch, as indexes into `lengths` (tokens of each example).
 
         The config's own batcher makes them, of things that have a length; shuffled by the config's seed as spaCy does
-        (spacy/training/loop.py).
+        (spacy/training/loop.py). Raises UserError where the batcher asks for more than a length.
         """
         state = random.getstate()
         try:
@@ -140,6 +140,10 @@ class Recipe:
                 random.seed(self.training["seed"])
                 random.shuffle(order)
             return [[item.index for item in batch] for batch in batcher(order)]
+        except (TypeError, AttributeError) as error:
+            raise UserError(
+                f"{self.file.path}: [training.batcher] wants more of an example than its length, all that checks have: {error}"
+            ) from None
         finally:
             random.setstate(state)
 
