@@ -8,6 +8,7 @@ from pathlib import Path
 from spacy.pipeline import Sentencizer
 
 from scripts.annotations.registry import read_records
+from scripts.annotations.words import iob2_tags
 from scripts.corpus.tokenizer import load_tokenizer
 
 SENTENCES = 4
@@ -66,11 +67,5 @@ def column_sentences(folder: Path) -> list[Sentence]:
     sentences = []
     for path in sorted(folder.glob("*.conll")):
         for record in read_records(path, "columns"):
-            ends = {span.start: span for span in record.spans}
-            tags, at, inside = [], 0, None
-            for word, space in zip(record.words, record.spaces, strict=True):
-                inside = ends.get(at, inside if inside and at < inside.end else None)
-                tags.append("O" if inside is None else f"{'B' if at == inside.start else 'I'}-{inside.label}")
-                at += len(word) + space
-            sentences.append((record.text, [], list(record.words), tags))
+            sentences.append((record.text, [], list(record.words), iob2_tags(record)))
     return sentences

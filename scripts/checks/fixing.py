@@ -12,6 +12,7 @@ from spacy.tokens import DocBin
 
 from scripts.annotations.record import AnnotationError, Record, Span, made_id
 from scripts.annotations.registry import choose_format, items
+from scripts.annotations.words import iob2_tags
 from scripts.checks.mending import Change, mend
 from scripts.checks.shard import Shard, View
 from scripts.command import UserError
@@ -157,7 +158,7 @@ def parquet(records: list[Record], group_by: str) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    rows = [_own(record, group_by) | {"tokens": list(record.words), "ner_tags": _tags(record)} for record in records]
+    rows = [_own(record, group_by) | {"tokens": list(record.words), "ner_tags": iob2_tags(record)} for record in records]
     names = dict.fromkeys(chain(*rows))
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), buffer)
@@ -170,23 +171,11 @@ def columns(record: Record) -> str:
     The number before each token tells it from a document mark or a comment, whatever it is.
     """
     lines = ["-DOCSTART-\n"]
-    for i, (word, space, tag) in enumerate(zip(record.words, record.spaces, _tags(record), strict=True)):
+    for i, (word, space, tag) in enumerate(zip(record.words, record.spaces, iob2_tags(record), strict=True)):
         if i == 0 or record.sent_starts[i]:
             lines.append("\n")
         lines.append("\t".join([str(i + 1), word, *([["SpaceAfter=No", "_"][space]] if record.spaces_given else []), tag]) + "\n")
     return "".join([*lines, "\n"])
-
-
-def _tags(record: Record) -> list[str]:
-    """Return the tag of each of a record's words."""
-    starts = {span.start: span for span in record.spans}
-    tags = []
-    at, inside = 0, None
-    for word, space in zip(record.words, record.spaces, strict=True):
-        inside = starts.get(at, inside if inside is not None and at < inside.end else None)
-        tags.append("O" if inside is None else f"{'B' if at == inside.start else 'I'}-{inside.label}")
-        at += len(word) + space
-    return tags
 
 
 def _fix_docbin(path: Path, split: str, seen: Seen, tell: Tell, *, unsafe: bool) -> bytes:

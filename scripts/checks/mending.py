@@ -8,7 +8,7 @@ from typing import NamedTuple
 from scripts.annotations.record import Record, Span
 from scripts.checks.catalogue import excerpt
 from scripts.checks.texts import MARKS_SEEN
-from scripts.corpus.convert import cut, tokenise
+from scripts.corpus.convert import cut, shared_kind, tokenise
 from scripts.corpus.settings import Alignment
 from scripts.corpus.tokenizer import Tokeniser
 
@@ -130,16 +130,8 @@ def _snap(record: Record, tokens, place: str) -> tuple[list[Span], list[Change]]
             taken.update(dict.fromkeys(range(start, end), snapped))
             kept.append(snapped)
         else:
-            changes.append(Change(_kind(snapped, rival), place, _shown(record.text, span), ""))
+            changes.append(Change(shared_kind(snapped, rival), place, _shown(record.text, span), ""))
     return sorted(kept), changes
-
-
-def _kind(one: Span, two: Span) -> str:
-    """Name the check that explains how two spans share tokens."""
-    if one == two:
-        return "duplicate-span"
-    contained = (two.start <= one.start and one.end <= two.end) or (one.start <= two.start and two.end <= one.end)
-    return "nested" if contained and one[:2] != two[:2] else "overlap"
 
 
 def _clean(record: Record, place: str) -> tuple[Record, list[Change]]:

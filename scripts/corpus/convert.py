@@ -168,11 +168,11 @@ def _without_overlaps(record: Record, found: list[tuple[int, int, Span]], rule: 
             kept.append((start, end, span))
         else:
             surface = record.text[rival.start : rival.end]
-            losses.append(Note(_kind(span, rival), span, f"it shares tokens with {surface!r} {rival.label} ({rival.start}–{rival.end})"))
+            losses.append(Note(shared_kind(span, rival), span, f"it shares tokens with {surface!r} {rival.label} ({rival.start}–{rival.end})"))
     return sorted(kept, key=lambda entity: entity[0])
 
 
-def _kind(one: Span, two: Span) -> str:
+def shared_kind(one: Span, two: Span) -> str:
     """Name the check that explains how two spans share tokens."""
     if one == two:
         return "duplicate-span"
