@@ -1,5 +1,6 @@
 """Run a program and measure how long it takes and how much memory its processes hold."""
 
+import statistics
 import subprocess
 import threading
 import time
@@ -44,6 +45,11 @@ def measure(command: list[str], *, codes: tuple[int, ...] = (0,)) -> Measured:
     if process.returncode not in codes:
         raise UserError(f"{' '.join(command)} ended with exit code {process.returncode}: {output[-2000:]}")
     return Measured(seconds, peak / MB, output)
+
+
+def medians(runs: list[Measured]) -> tuple[float, float]:
+    """Return the medians of seconds and of peak memory, rounded to 10 ms and to 0.1 MB."""
+    return round(statistics.median(run.seconds for run in runs), 2), round(statistics.median(run.peak_mb for run in runs), 1)
 
 
 def _memory(pid: int) -> int:

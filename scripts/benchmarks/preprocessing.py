@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.benchmarks.inputs import Sentence, column_sentences, demo_sentences, write_columns, write_jsonl
-from scripts.benchmarks.measure import Measured, measure
+from scripts.benchmarks.measure import Measured, measure, medians
 from scripts.command import UserError
 from scripts.corpus.files import read_json
 
@@ -126,8 +126,8 @@ def _tokens(corpus: Path) -> int:
 
 
 def _line(input: str, size: int, tokens: int, what: str, runs: list[Measured]) -> Line:
-    seconds, peak = (statistics.median(values) for values in zip(*((run.seconds, run.peak_mb) for run in runs), strict=True))
-    return Line(input, size, tokens, what, len(runs), round(seconds, 2), round(peak, 1))
+    seconds, peak = medians(runs)
+    return Line(input, size, tokens, what, len(runs), seconds, peak)
 
 
 def compare(shards: Path, converted: Path) -> None:

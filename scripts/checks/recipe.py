@@ -141,9 +141,7 @@ class Recipe:
                 random.shuffle(order)
             return [[item.index for item in batch] for batch in batcher(order)]
         except (TypeError, AttributeError) as error:
-            raise UserError(
-                f"{self.file.path}: [training.batcher] wants more of an example than its length, all that checks have: {error}"
-            ) from None
+            raise UserError(f"{self.file.path}: [training.batcher] wants more of an example than its length, all that checks have: {error}") from None
         finally:
             random.setstate(state)
 

@@ -7,7 +7,7 @@ from confection import Config
 from spacy.util import CONFIG_SECTION_ORDER, load_config, load_model_from_config
 
 from scripts.training import freeze  # noqa: F401  (registers what a config names)
-from scripts.training.transformer import locate_transformer
+from scripts.training.transformer import PACKAGED, locate_transformer
 
 VARIANTS = ("cpu", "gpu")
 EVALUATIONS = 5
@@ -62,7 +62,7 @@ def fill(config: Config) -> Config:
     return Config(filled, section_order=CONFIG_SECTION_ORDER)
 
 
-def write_quickstarts(folder: Path, transformer: str) -> Path:
+def write_quickstarts(folder: Path, transformer: str = next(iter(PACKAGED))) -> Path:
     """Write the configs that spaCy's quickstart gives for an English ner, `folder/cpu.cfg` and `folder/gpu.cfg`; return the folder."""
     from spacy.cli.init_config import init_config
 
