@@ -108,3 +108,11 @@ def test_a_batcher_that_wants_more_than_lengths_is_told(passed):
     result = CliRunner().invoke(app, [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}"])
     assert isinstance(result.exception, UserError)
     assert "wants more of an example than its length" in str(result.exception)
+
+
+def test_an_error_that_belongs_to_no_split_is_refused(passed):
+    corpus, folder = passed
+    (corpus / "rejects.jsonl").unlink()
+    assert check(corpus, folder) == 1
+    with pytest.raises(UserError, match="counts 1 errors"):
+        require_validated(corpus, folder)

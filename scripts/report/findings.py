@@ -67,8 +67,9 @@ def write(report: Report, inputs: Inputs, output: str, *, partial: bool, ignored
     if partial or inputs.corpus is None:
         return path
     hashes = {split: sha256(folder / MANIFEST) for split, folder in inputs.data.items()}
+    of_all = report.total(Severity.error, split="", variant="")  # of what all splits share, such as the list of what was left out
     for split, folder in inputs.data.items():
-        errors = report.total(Severity.error, split=split, variant="")
+        errors = of_all + report.total(Severity.error, split=split, variant="")
         write_json(folder / VALIDATED, {"errors": errors, "manifest_sha256": hashes[split], "ignored": ignored})
     for file in inputs.recipes:
         passed = {"errors": report.total(Severity.error, variant=file.name), "config_sha256": sha256(file.path), "corpus_sha256": hashes}
