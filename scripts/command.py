@@ -20,6 +20,14 @@ class UserError(Exception):
     """Something the user can mend. The message says what, where and how; no traceback is shown."""
 
 
+class Stopped(Exception):
+    """A command that was asked to stop, and has put away what it had. `code` is its exit code."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def run(main: Callable, *, failure: int = 1) -> None:
     """Run a command function: Typer reads its signature, UserError ends in one line and exit code `failure`."""
 
@@ -30,6 +38,9 @@ def run(main: Callable, *, failure: int = 1) -> None:
         except UserError as error:
             console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(failure) from None
+        except Stopped as stop:
+            console.print(str(stop), markup=False, soft_wrap=True)
+            raise typer.Exit(stop.code) from None
         except KeyboardInterrupt:
             console.print("Interrupted. What was complete before is unchanged; run the same command to go on.")
             raise typer.Exit(INTERRUPTED) from None

@@ -3,6 +3,8 @@
 python -m scripts.train training/cpu
 """
 
+import contextlib
+import os
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +17,7 @@ from scripts.corpus.files import sha256, write_json
 from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.versions import versions
 from scripts.training.gate import require_validated
+from scripts.training.lock import locked
 
 
 class WandbMode(StrEnum):
@@ -29,72 +32,105 @@ def main(
     folder: Annotated[Path, typer.Argument(help="The variant's folder, which holds config.cfg; the pipelines go there.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
+    workers: Annotated[str, typer.Option(help="Processes that train together: a number, or auto for as many as pay.")] = "auto",
     exact: Annotated[bool, typer.Option("--exact", help="Compute as `spacy train` does, to the same numbers bit by bit; slower on a CPU.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, and throw an interrupted run's checkpoint away.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Go on from a checkpoint though config, corpus or versions have changed.")] = False,
+    checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="Minutes between checkpoints; others are written after evaluations.")] = 5.0,
     wandb_mode: Annotated[WandbMode, typer.Option(help="offline needs no account; online without an API key becomes offline.")] = WandbMode.offline,
     wandb_project: Annotated[str, typer.Option(help="W&B project.")] = "ner",
     wandb_entity: Annotated[str, typer.Option(help="W&B user or team; empty: your default.")] = "",
     wandb_group: Annotated[str, typer.Option(help="W&B group, to keep runs together.")] = "",
 ) -> None:
-    """Train one variant's pipeline: model-best, model-last and metrics.json in its folder."""
+    """Train one variant's pipeline: model-best, model-last and metrics.json in its folder.
+
+    A run that was interrupted goes on where it was: give the same command again.
+    """
     config_path = folder / "config.cfg"
     if not config_path.exists():
         raise UserError(f"{config_path}: no such file; run: python -m scripts.configure {folder.name}")
+    if workers != "auto" and not (workers.isdigit() and int(workers)):
+        raise UserError(f"--workers {workers}: write auto or a number from 1 on")
+    if exact and workers not in ("auto", "1"):
+        raise UserError("--exact is for one process; leave --workers out")
     reaches = require_validated(corpus, folder)
-    everything = read_manifest(corpus / "train")
+    is_first = os.environ.get("RANK", "0") == "0"
+    console.quiet = not is_first
+    with locked(folder) if is_first else contextlib.nullcontext():
+        from spacy.util import load_config
 
-    from spacy.util import load_config
+        from scripts.training.checkpoint import discard, resumable
+        from scripts.training.device import activate
+        from scripts.training.kernels import use_fast_ops
+        from scripts.training.loop import train
+        from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
+        from scripts.training.tracking import NullTracker, start_tracker
 
-    from scripts.training.device import activate
-    from scripts.training.loop import train
-    from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
-    from scripts.training.speed import use_openblas
-    from scripts.training.tracking import start_tracker
+        chosen = activate(device)
+        if chosen.gpu_id < 0 and not exact:
+            use_fast_ops()
+        console.print(f"{folder.name}: training on {chosen}")
+        _tell_what_arrives(reaches["train"], read_manifest(corpus / "train"))
+        config = load_config(config_path, interpolate=False)
+        identity = {
+            "variant": folder.name,
+            "pipeline": config["nlp"]["pipeline"],
+            "device": chosen.name,
+            "exact": exact,
+            "seed": config["system"]["seed"],
+            "config_sha256": sha256(config_path),
+            "corpus_sha256": {split: sha256(corpus / split / MANIFEST) for split in ("train", "dev")},
+            "versions": versions(),
+        }
+        if restart:
+            discard(folder)
+        goes_on = resumable(folder, identity, force=force) or {}
+        if goes_on and workers == "auto":
+            workers = str(goes_on["workers"])
+        tracker = (
+            start_tracker(
+                wandb_mode,
+                folder=folder,
+                project=wandb_project,
+                entity=wandb_entity,
+                group=wandb_group,
+                name=f"{folder.name}-seed{identity['seed']}",
+                config=identity | {"config": config},
+                run_id=goes_on.get("run_id"),
+            )
+            if is_first
+            else NullTracker()
+        )
+        started = time.perf_counter()
+        metrics: dict = {}
+        try:
+            count = None if workers == "auto" else int(workers)
+            metrics = train(
+                config, folder, gpu_id=chosen.gpu_id, tracker=tracker, workers=count, exact=exact, minutes=checkpoint_minutes, identity=identity
+            )
+        finally:
+            tracker.finish({"best_" + key: value for key, value in metrics.get("best", {}).items()}, failed=not metrics)
+        if not is_first:
+            return
+        metrics["trainer"] = reaches["train"]
+        metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
+        metrics["peak_memory_mb"] = round(peak_memory_mb(), 1)
+        metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(chosen.gpu_id)
+        write_json(folder / "metrics.json", identity | metrics)
+        best = metrics["best"]
+        console.print(
+            f"{folder.name}: stopped because {metrics['stopped_because']}; best on dev: F {100 * best['ents_f']:.2f} at step {best['step']}; "
+            f"{metrics['seconds']:.0f} s, {metrics['words_per_second']:,.0f} words/s, {metrics['peak_memory_mb']:,.0f} MB; in {folder / 'model-best'}"
+        )
 
-    chosen = activate(device)
-    if chosen.gpu_id < 0 and not exact:
-        use_openblas()
-    console.print(f"{folder.name}: training on {chosen}", highlight=False)
-    handed = {what: reaches["train"][what] for what in ("documents", "tokens", "entities")}
-    total = {"documents": everything["documents"], "tokens": everything["tokens"], "entities": sum(everything["entities"].values())}
+
+def _tell_what_arrives(reaches: dict, manifest: dict) -> None:
+    """Say how much of train the trainer gets."""
+    handed = {what: reaches[what] for what in ("documents", "tokens", "entities")}
+    total = {"documents": manifest["documents"], "tokens": manifest["tokens"], "entities": sum(manifest["entities"].values())}
     console.print(
         "Each epoch hands {documents:,} documents, {tokens:,} tokens and {entities:,} entities to the trainer: ".format(**handed)
         + ("all there are" if handed == total else "of {documents:,}, {tokens:,} and {entities:,}, as the ignored checks say".format(**total))
-    )
-    config = load_config(config_path, interpolate=False)
-    identity = {
-        "variant": folder.name,
-        "pipeline": config["nlp"]["pipeline"],
-        "device": chosen.name,
-        "exact": exact,
-        "seed": config["system"]["seed"],
-        "config_sha256": sha256(config_path),
-        "corpus_sha256": {split: sha256(corpus / split / MANIFEST) for split in ("train", "dev")},
-        "versions": versions(),
-    }
-    tracker = start_tracker(
-        wandb_mode,
-        folder=folder,
-        project=wandb_project,
-        entity=wandb_entity,
-        group=wandb_group,
-        name=f"{folder.name}-seed{identity['seed']}",
-        config=identity | {"config": config},
-    )
-    started = time.perf_counter()
-    metrics: dict = {}
-    try:
-        metrics = train(config, folder, gpu_id=chosen.gpu_id, tracker=tracker, exact=exact)
-    finally:
-        tracker.finish({"best_" + key: value for key, value in metrics.get("best", {}).items()})
-    metrics["trainer"] = reaches["train"]
-    metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
-    metrics["peak_memory_mb"] = round(peak_memory_mb(), 1)
-    metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(chosen.gpu_id)
-    write_json(folder / "metrics.json", identity | metrics)
-    best = metrics["best"]
-    console.print(
-        f"{folder.name}: stopped because {metrics['stopped_because']}; best on dev: F {100 * best['ents_f']:.2f} at step {best['step']}; "
-        f"{metrics['seconds']:.0f} s, {metrics['words_per_second']:,.0f} words/s, {metrics['peak_memory_mb']:,.0f} MB; in {folder / 'model-best'}"
     )
 
 

@@ -17,8 +17,8 @@ class FakeRun:
             raise ConnectionError("no network")
         self.logged.append((step, metrics))
 
-    def finish(self):
-        self.finished = True
+    def finish(self, *, exit_code):
+        self.finished = exit_code == 0
 
 
 def test_an_evaluation_is_one_call_with_the_training_step():

@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 
@@ -6,7 +7,7 @@ import numpy
 import pytest
 import spacy
 
-from scripts.command import UserError
+from scripts.command import Stopped, UserError
 from scripts.training.configs import Settings, build_config
 from scripts.training.loop import train
 from scripts.training.tracking import NullTracker
@@ -85,25 +86,24 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_old_model(tmp_path, write
     assert (output / "model-best" / "meta.json").read_bytes() == before
 
 
-def test_an_interrupt_leaves_the_old_model_and_names_the_new_one(tmp_path, write_jsonl, monkeypatch, capsys):
-    from scripts.training import loop
+def test_an_interrupt_leaves_the_old_model_and_a_checkpoint(tmp_path, write_jsonl, monkeypatch):
+    from scripts.training.engine import Engine
 
     corpus = make_corpus(tmp_path, write_jsonl)
     output = tmp_path / "cpu"
     run(config_for(corpus), output)
     before = (output / "model-best" / "ner" / "model").read_bytes()
-    steps = loop.train_while_improving
+    learn = Engine.learn
 
-    def interrupted(*args, **kwargs):
-        yield next(steps(*args, **kwargs))
-        raise KeyboardInterrupt
+    def interrupted(*args):
+        signal.raise_signal(signal.SIGINT)
+        return learn(*args)
 
-    monkeypatch.setattr(loop, "train_while_improving", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(Engine, "learn", interrupted)
+    with pytest.raises(Stopped, match="Run the same command to go on") as stop:
         run(config_for(corpus), output)
+    assert stop.value.code == 130
     assert (output / "model-best" / "ner" / "model").read_bytes() == before
-    assert (output / "unfinished" / "model-best").is_dir()
-    assert "unfinished" in capsys.readouterr().err
     monkeypatch.undo()
     run(config_for(corpus), output)
     assert not (output / "unfinished").exists()

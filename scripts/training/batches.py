@@ -1,0 +1,110 @@
+"""The batches of a corpus, epoch after epoch, from any position in it."""
+
+import functools
+import random
+from collections.abc import Callable, Iterable, Iterator
+from types import GeneratorType
+from typing import Any
+
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.training import Example
+
+from scripts.training.stream import ShardStream
+from scripts.training.update import Prepared
+
+
+class Batches:
+    """What `spacy.training.loop.create_train_batches` yields, and where it is, so that another process can go on from there.
+
+    A batch's items are examples, or what `load` makes examples of. `shuffle` is `random` itself for spaCy's own order, or
+    a generator of its own that nothing else draws from.
+    """
+
+    def __init__(self, nlp: Language, corpus: Callable, batcher: Callable, *, max_epochs: int, shuffle: Any, prepare: bool) -> None:
+        """Read the corpus, unless it is streamed (max_epochs = -1). Raises ValueError where it is empty, as spaCy does."""
+        self.nlp, self.corpus, self.max_epochs, self.prepare = nlp, corpus, max_epochs, prepare
+        self.batcher, self._schedules = _counted(batcher)
+        self._shuffle = shuffle
+        self._examples: list[Example] | None = None
+        if max_epochs >= 0:
+            self._examples = [Prepared(example) for example in corpus(nlp)] if prepare else list(corpus(nlp))
+            if not self._examples:
+                raise ValueError(Errors.E986)
+        self._order = list(range(len(self._examples or ())))
+        self._first = corpus.calls if isinstance(corpus, ShardStream) else 0
+        self._draws = [0] * len(self._schedules)
+        self.epoch = 0
+        self._taken = 0
+        self._skip = 0
+
+    def __iter__(self) -> Iterator[tuple[int, list]]:
+        while self.max_epochs < 1 or self.epoch != self.max_epochs:
+            for number, batch in enumerate(self.batcher(self._items())):
+                if number >= self._skip:
+                    self._taken = number + 1
+                    yield self.epoch, list(batch)
+            self._taken = self._skip = 0
+            self.epoch += 1
+
+    def load(self, items: Iterable) -> list[Example]:
+        """Return the examples that a batch, or a part of one, stands for."""
+        if self._examples is not None:
+            return list(items)
+        examples = self.corpus.load(items, self.nlp) if isinstance(self.corpus, ShardStream) else items
+        return [Prepared(example) for example in examples] if self.prepare else list(examples)
+
+    def position(self) -> dict:
+        """Return where the batches are, as what JSON knows."""
+        own = None if self._shuffle is random else self._shuffle.getstate()
+        return {"epoch": self.epoch, "taken": self._taken, "draws": self._draws, "order": self._order, "shuffle": own}
+
+    def go_to(self, position: dict) -> None:
+        """Go on after the batches that were taken when `position` was asked for; call it before the first batch is drawn."""
+        self.epoch, self._skip, self._order = position["epoch"], position["taken"], position["order"]
+        self._taken = self._skip
+        for schedule, draws in zip(self._schedules, position["draws"], strict=True):
+            schedule.skip(draws)
+        if position["shuffle"] is not None:
+            version, numbers, gauss = position["shuffle"]
+            self._shuffle.setstate((version, tuple(numbers), gauss))
+
+    def _items(self) -> Iterable:
+        """Return the epoch's examples in its order: a new one, unless the epoch has begun already."""
+        self._draws = [schedule.draws for schedule in self._schedules]
+        if self._examples is not None:
+            if self._skip == 0:
+                self._shuffle.shuffle(self._order)
+            return [self._examples[i] for i in self._order]
+        if isinstance(self.corpus, ShardStream):
+            return self.corpus.order(self._first + self.epoch)
+        return self.corpus(self.nlp)
+
+
+class Counted:
+    """A schedule (thinc's are generators, whose state cannot be saved) that knows how many values were drawn from it."""
+
+    def __init__(self, schedule: Iterator[float]) -> None:
+        self.schedule = schedule
+        self.draws = 0
+
+    def __iter__(self) -> Iterator[float]:
+        return self
+
+    def __next__(self) -> float:
+        value = next(self.schedule)
+        self.draws += 1
+        return value
+
+    def skip(self, draws: int) -> None:
+        """Draw so many values and forget them; fewer where the schedule ends."""
+        for _ in range(draws):
+            next(self, None)
+
+
+def _counted(batcher: Callable) -> tuple[Callable, list[Counted]]:
+    """Count what a batcher draws from its schedules. spaCy's batchers are partial functions; others are taken to have no state."""
+    if not isinstance(batcher, functools.partial):
+        return batcher, []
+    schedules = {name: Counted(value) for name, value in batcher.keywords.items() if isinstance(value, GeneratorType)}
+    return functools.partial(batcher.func, *batcher.args, **(batcher.keywords | schedules)), list(schedules.values())

@@ -1,0 +1,121 @@
+"""Everything that changes while a pipeline learns, and the step that changes it."""
+
+import random
+from collections.abc import Callable
+from itertools import repeat
+from typing import Any
+
+import numpy
+import torch
+from spacy.language import Language
+from spacy.training import Example
+from spacy.training.loop import subdivide_batch
+from thinc.api import NumpyOps, fix_random_seed, get_current_ops
+from thinc.util import torch2xp, xp2torch
+
+from scripts.training.batches import Batches, Counted
+from scripts.training.checkpoint import learn_again, learned, random_states, set_random_states, set_unseen_classes, unseen_classes
+from scripts.training.kernels import FastOps, use_kernels
+from scripts.training.parameters import FlatParameters, trainable, walk_parameters
+from scripts.training.update import update
+from scripts.training.workers import World
+
+OTHER_SEEDS = 1_000_003
+"""What lies between the seeds of two processes: each leaves other units out (dropout)."""
+SIGNALS = 2
+"""What a process tells all others at each step: whether it was asked to stop, and whether a checkpoint is due."""
+
+
+class Engine:
+    """A pipeline with its optimizer and its batches. `exact` computes by spaCy's own `nlp.update` and `finish_update`."""
+
+    def __init__(self, nlp: Language, T: dict[str, Any], corpus: Callable, world: World, *, exact: bool) -> None:
+        self.nlp, self.T, self.world = nlp, T, world
+        self.optimizer = T["optimizer"]
+        self.optimizer.schedules = {name: Counted(schedule) for name, schedule in self.optimizer.schedules.items()}
+        self.dropouts = Counted(repeat(T["dropout"]) if isinstance(T["dropout"], (int, float)) else T["dropout"])
+        self.exclude = T["frozen_components"]
+        seed = T["seed"] or 0
+        if T["seed"] is not None and world.rank:
+            fix_random_seed(seed + world.rank * OTHER_SEEDS)
+        ops = get_current_ops()
+        self.ops = ops if isinstance(ops, FastOps) else None
+        fast = not exact and isinstance(ops, NumpyOps)
+        self.prepares = fast and not T["annotating_components"]  # these write into the documents, which are then copied as spaCy does
+        shuffle = random if exact else random.Random(seed)
+        self.batches = Batches(nlp, corpus, T["batcher"], max_epochs=T["max_epochs"], shuffle=shuffle, prepare=self.prepares)
+        if self.ops is not None:
+            self.ops.random = numpy.random.Generator(numpy.random.SFC64(seed + world.rank * OTHER_SEEDS))
+            use_kernels(nlp, self.ops)
+        self.flat = FlatParameters(nlp, self.exclude, world=world, signals=SIGNALS) if fast else None
+        self.parameters = self.flat.parameters if self.flat else walk_parameters(nlp, self.exclude)
+
+    def learn(self, items: list, losses: dict[str, float], signals: tuple[bool, bool]) -> list[bool]:
+        """Take one step on a batch; return which signals any process gave."""
+        drop = next(self.dropouts)
+        for part in subdivide_batch(self.batches.load(self.world.part(items)), self.T["accumulate_gradient"]):
+            self._update(part, drop, losses)
+        if self.flat is not None:
+            told = self.flat.step(self.optimizer, signals)
+        else:
+            told = self._sum(signals) if self.world.size > 1 else list(signals)
+            for component in trainable(self.nlp, self.exclude):
+                component.finish_update(self.optimizer)
+        self.optimizer.step_schedules()
+        self._agree_on_classes()
+        return told
+
+    def _update(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
+        if self.prepares:
+            update(self.nlp, examples, drop=drop, losses=losses, exclude=self.exclude)
+        else:
+            annotates = self.T["annotating_components"]
+            self.nlp.update(examples, drop=drop, losses=losses, sgd=False, exclude=self.exclude, annotates=annotates)
+
+    def _sum(self, signals: tuple[bool, bool]) -> list[bool]:
+        """Add up the gradients of all processes where they are (on GPUs), with which of them have one: only these learn."""
+        found: dict[Any, Any] = {}
+        for parameter in self.parameters:
+            if parameter.node is not None and parameter.node.has_grad(parameter.key[1]):
+                found[parameter.key] = xp2torch(parameter.node.get_grad(parameter.key[1]))
+            elif parameter.tensor is not None and parameter.tensor.grad is not None:
+                found[parameter.key] = parameter.tensor.grad
+        likes = [xp2torch(parameter.weights()) if parameter.node is not None else parameter.tensor.data for parameter in self.parameters]
+        pieces = [found.get(p.key, torch.zeros_like(like)).reshape(-1) for p, like in zip(self.parameters, likes, strict=True)]
+        has = torch.tensor([float(parameter.key in found) for parameter in self.parameters] + [float(signal) for signal in signals])
+        total = self.world.sum_tensor(torch.cat([*pieces, has.to(pieces[0].device)]))
+        *sums, has = total.split([piece.numel() for piece in pieces] + [len(has)])
+        for parameter, like, own, any_has in zip(self.parameters, likes, sums, has.tolist(), strict=False):
+            if any_has and parameter.node is not None:
+                parameter.node.set_grad(parameter.key[1], torch2xp(own.reshape(like.shape)))
+            elif any_has:
+                parameter.tensor.grad = own.reshape(like.shape)
+        return [signal > 0 for signal in has.tolist()[-SIGNALS:]]
+
+    def _agree_on_classes(self) -> None:
+        """Let every process know which actions any of them has seen."""
+        if self.world.size > 1 and any(unseen_classes(self.nlp).values()):
+            all_unseen = self.world.gather(unseen_classes(self.nlp))
+            set_unseen_classes(self.nlp, {name: sorted(set.intersection(*(set(own[name]) for own in all_unseen))) for name in all_unseen[0]})
+
+    def state(self) -> tuple[dict[str, numpy.ndarray], dict]:
+        """Return all that this process must have to go on from here, but for what the loop itself counts."""
+        arrays, learning = learned(self.parameters, self.optimizer)
+        state = {
+            "learned": learning,
+            "dropouts": self.dropouts.draws,
+            "batches": self.batches.position(),
+            "random": self.world.gather(random_states(self.ops)),
+            "unseen": unseen_classes(self.nlp),
+        }
+        return arrays, state
+
+    def restore(self, arrays: dict[str, numpy.ndarray], state: dict) -> None:
+        """Put back what `state` returned, before the first step."""
+        learn_again(arrays, state["learned"], self.parameters, self.optimizer)
+        if self.flat is not None:
+            self.flat.adopt(self.optimizer)
+        self.dropouts.skip(state["dropouts"])
+        self.batches.go_to(state["batches"])
+        set_unseen_classes(self.nlp, state["unseen"])
+        set_random_states(state["random"][self.world.rank], self.ops)

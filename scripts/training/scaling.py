@@ -1,0 +1,87 @@
+"""Decide how many processes train a pipeline, by a short measurement."""
+
+import functools
+import statistics
+import time
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import numpy
+from spacy.language import Language
+from spacy.util import registry
+
+from scripts.machine import physical_cores
+from scripts.training.checkpoint import random_states, set_random_states
+from scripts.training.kernels import FastOps, use_kernels
+from scripts.training.parameters import walk_parameters
+from scripts.training.update import Prepared, update
+
+START = 8.0
+"""Seconds until another process has imported everything and read the corpus."""
+GAIN = 1.15
+"""A process more must make steps so many times as fast, or it is not worth its memory."""
+MEETING = 0.0008
+"""Seconds a step in which processes wait for each other twice."""
+UNKNOWN_STEPS = 2_000
+"""Steps that a run without a budget is taken to have."""
+ROUNDS = 5
+
+
+def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], ops: FastOps, words: float) -> tuple[int, str]:
+    """Return how many processes to train with, and why.
+
+    Batches of the size that the run has half-way, and parts of them, run forward and back; adding gradients up is timed, too.
+    training: the config's block. words: of a batch, where the batcher has no schedule. Neither weights nor random states are changed.
+    """
+    cores = physical_cores()
+    steps = training["max_steps"] or UNKNOWN_STEPS
+    words = _words_halfway(training, steps, words)
+    if cores == 1:
+        return 1, "there is one core"
+    states = random_states(ops)
+    examples = [Prepared(example) for example in islice(corpus(nlp), 1_000)]
+    use_kernels(nlp, ops)
+    flat = numpy.zeros(sum(parameter.weights().size for parameter in walk_parameters(nlp)), dtype="float32")
+    adding = _seconds(lambda: numpy.add(flat, flat, out=flat)) * 2 + MEETING
+    alone = _step(nlp, examples, words, training["dropout"])
+    found = [(1, alone)]
+    while (more := found[-1][0] * 2) <= cores:
+        found.append((more, _step(nlp, examples, words / more, training["dropout"]) + adding))
+    set_random_states(states, ops)
+    best, fastest = 1, alone
+    for workers, seconds in found[1:]:
+        if fastest / seconds >= GAIN and (fastest - seconds) * steps > START:
+            best, fastest = workers, seconds
+    told = ", ".join(f"{1000 * seconds:.0f} ms with {workers}" for workers, seconds in found)
+    return best, f"a step of {words:,.0f} words is expected to take {told}"
+
+
+def _step(nlp: Language, examples: list[Prepared], words: float, dropout: Any) -> float:
+    """Return the seconds that a batch of so many words takes, forward and back."""
+    chosen, total = [], 0
+    for example in examples:
+        if not chosen or total + len(example) <= words:
+            chosen.append(example)
+            total += len(example)
+    drop = dropout if isinstance(dropout, float) else 0.1
+    return _seconds(lambda: update(nlp, chosen, drop=drop, losses={})) * max(1.0, words / total)
+
+
+def _seconds(action: Any) -> float:
+    action()
+    times = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _words_halfway(training: dict[str, Any], steps: int, otherwise: float) -> float:
+    """Return the size of a batch half-way through a run, from a new copy of the batcher's schedule."""
+    batcher = registry.resolve({"it": training["batcher"]})["it"]
+    size = batcher.keywords.get("size") if isinstance(batcher, functools.partial) else None
+    if size is None or isinstance(size, int):
+        return float(size or otherwise)
+    return float(next(islice(size, steps // 2, None), otherwise))

@@ -1,0 +1,189 @@
+"""Several processes that train one pipeline together: each takes its part of every batch, and gradients are added up.
+
+Every process is the same command with torch's own variables (RANK, WORLD_SIZE), so that `torchrun` can start them, too, on several machines.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sized
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+import torch.distributed as dist
+
+from scripts.command import UserError, console
+
+PATIENCE = timedelta(minutes=30)
+"""How long a process waits for the others: an evaluation that one of them does alone may take a while."""
+STORE = "NER_TEMPLATE_STORE"
+"""The variable that names the file in which the processes of one machine find each other."""
+
+
+class World:
+    """The processes of a run; this one does it all where there is no other."""
+
+    rank = 0
+    size = 1
+
+    def gradients(self, size: int) -> numpy.ndarray | None:
+        """Return memory for `size` gradients that all processes of this machine see; None where nobody else looks."""
+        return None
+
+    def sum(self, flat: numpy.ndarray) -> numpy.ndarray:
+        """Return the sum of an array over all processes, the same bit by bit in each: in the given array, or in another of this process's own."""
+        return flat
+
+    def sum_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Add a tensor up over all processes, where it is."""
+        return tensor
+
+    def gather(self, thing: Any) -> list[Any]:
+        """Return what each process gave, by rank."""
+        return [thing]
+
+    def part(self, batch: list) -> list:
+        """Return this process's part of a batch."""
+        return batch
+
+    def close(self) -> None:
+        """Part from the others."""
+
+
+class Workers(World):
+    """Processes that talk through torch.distributed; those of one machine add gradients up in shared memory.
+
+    1.5 million gradients of two processes: 2.3 ms in shared memory, 10.6 ms by gloo's all-reduce (two cores).
+    """
+
+    def __init__(self, rank: int, size: int, folder: Path | None) -> None:
+        """Meet the others. folder: where the processes of one machine share files; None under torchrun."""
+        self.rank, self.size, self.folder = rank, size, folder
+        where = f"file://{(folder / 'store').as_posix()}" if folder else "env://"
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, init_method=where, rank=rank, world_size=size, timeout=PATIENCE)
+        self._shared: numpy.ndarray | None = None
+        self._sum: numpy.ndarray | None = None
+
+    def gradients(self, size: int) -> numpy.ndarray | None:
+        """Return this process's row of an array that all processes of the machine have mapped; None under torchrun."""
+        if self.folder is None:
+            return None
+        path = self.folder / "gradients"
+        if self.rank == 0:
+            with path.open("wb") as file:
+                file.truncate((self.size + 1) * size * 4)
+        dist.barrier()
+        self._shared = numpy.memmap(path, dtype="float32", mode="r+", shape=(self.size + 1, size))
+        share = -(-size // self.size)
+        self._own = slice(self.rank * share, (self.rank + 1) * share)
+        self._sum = numpy.empty(size, dtype="float32")
+        return self._shared[self.rank]
+
+    def sum(self, flat: numpy.ndarray) -> numpy.ndarray:
+        """Add up: in shared memory each process adds up its share of all rows, in the order of ranks; else all-reduce."""
+        if self._shared is None or self._sum is None or not numpy.may_share_memory(flat, self._shared):
+            dist.all_reduce(torch.from_numpy(flat))
+            return flat
+        total = self._shared[self.size]
+        dist.barrier()
+        numpy.add(self._shared[0, self._own], self._shared[1, self._own], out=total[self._own])
+        for row in range(2, self.size):
+            total[self._own] += self._shared[row, self._own]
+        dist.barrier()
+        self._sum[:] = total
+        return self._sum
+
+    def sum_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Add a tensor up by all-reduce: gloo on CPUs, NCCL on GPUs."""
+        dist.all_reduce(tensor)
+        return tensor
+
+    def gather(self, thing: Any) -> list[Any]:
+        """Return what each process gave, by rank. Nothing but this run's own processes is listened to."""
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, thing)
+        return found
+
+    def part(self, batch: list) -> list:
+        """Deal a batch's examples out by length, the longest first, each to whoever has the fewest words so far."""
+        return split_evenly(batch, self.size)[self.rank]
+
+    def close(self) -> None:
+        """Wait for the others and leave."""
+        with contextlib.suppress(RuntimeError):  # the others may be gone
+            dist.barrier()
+            dist.destroy_process_group()
+
+
+def split_evenly(batch: list[Sized], parts: int) -> list[list]:
+    """Split examples into parts of about as many words each, in the batch's order."""
+    loads, owners = [0] * parts, [0] * len(batch)
+    for i in sorted(range(len(batch)), key=lambda i: -len(batch[i])):
+        lightest = loads.index(min(loads))
+        loads[lightest] += len(batch[i])
+        owners[i] = lightest
+    return [[example for example, owner in zip(batch, owners, strict=True) if owner == part] for part in range(parts)]
+
+
+@contextlib.contextmanager
+def world(workers: int) -> Iterator[World]:
+    """Meet the other processes of the run: those that started this one, or `workers - 1` that it starts itself.
+
+    Raises UserError where one of those started here dies.
+    """
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        size, folder = int(os.environ["WORLD_SIZE"]), os.environ.get(STORE)
+        member = Workers(int(os.environ["RANK"]), size, Path(folder) if folder else None) if size > 1 else World()
+        yield member
+        member.close()
+    elif workers <= 1:
+        yield World()
+    else:
+        yield from _started_here(workers)
+
+
+def _started_here(workers: int) -> Iterator[World]:
+    """Start the others: this very command, once for each."""
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="ner-template-", dir=memory if memory.is_dir() else None))
+    variables = os.environ | {"WORLD_SIZE": str(workers), STORE: str(folder)}
+    command = [sys.executable, *sys.orig_argv[1:]]
+    others = [subprocess.Popen(command, env=variables | {"RANK": str(rank)}) for rank in range(1, workers)]
+    try:
+        member = Workers(0, workers, folder)
+        yield member
+        member.close()
+        for process in others:
+            process.wait(timeout=PATIENCE.total_seconds())
+    except RuntimeError as error:  # of torch.distributed: the connection to another process is gone
+        raise _told(others, error) from error
+    finally:
+        for process in others:
+            process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _told(others: list[subprocess.Popen], error: RuntimeError) -> Exception:
+    """Say which worker died; a RuntimeError of another kind stays as it is."""
+    for rank, process in enumerate(others, 1):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
+        if process.returncode:
+            why = f"killed by signal {-process.returncode}, often for want of memory" if process.returncode < 0 else f"exit code {process.returncode}"
+            return UserError(f"worker {rank} died ({why}); the last checkpoint is whole: run the same command to go on, or with --workers 1")
+    return error
+
+
+def leave_at_once(code: int) -> None:
+    """End a process that has used torch.distributed: its threads sometimes abort the interpreter's own way out."""
+    console.file.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
