@@ -50,15 +50,15 @@ class Engine:
         self.flat = FlatParameters(nlp, self.exclude, world=world, signals=SIGNALS) if fast else None
         self.parameters = self.flat.parameters if self.flat else walk_parameters(nlp, self.exclude)
 
-    def learn(self, items: list, losses: dict[str, float], signals: tuple[bool, bool]) -> list[bool]:
-        """Take one step on a batch; return which signals any process gave."""
+    def learn(self, items: list, losses: dict[str, float], signals: Callable[[], tuple[bool, bool]]) -> list[bool]:
+        """Take one step on a batch; return which signals any process gave when it had its gradients."""
         drop = next(self.dropouts)
         for part in subdivide_batch(self.batches.load(self.world.part(items)), self.T["accumulate_gradient"]):
             self._update(part, drop, losses)
         if self.flat is not None:
-            told = self.flat.step(self.optimizer, signals)
+            told = self.flat.step(self.optimizer, signals())
         else:
-            told = self._sum(signals) if self.world.size > 1 else list(signals)
+            told = self._sum(signals()) if self.world.size > 1 else list(signals())
             for component in trainable(self.nlp, self.exclude):
                 component.finish_update(self.optimizer)
         self.optimizer.step_schedules()

@@ -166,7 +166,7 @@ class _Run:
             if self.T["before_update"]:
                 self.T["before_update"](self.nlp, {"step": step, "epoch": epoch})
             evaluates = step % frequency == 0
-            told = engine.learn(batch, progress.losses, (self._asked > 0, self._is_due(evaluates)))
+            told = engine.learn(batch, progress.losses, lambda due=evaluates: (self._asked > 0, self._is_due(due)))
             progress.words += sum(map(len, batch))
             progress.step += 1
             scores = None
