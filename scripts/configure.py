@@ -13,9 +13,10 @@ from confection import ConfigValidationError
 
 from scripts.command import UserError, console, run
 from scripts.corpus.files import write_bytes
-from scripts.training.configs import VARIANTS, Settings, build_config
+from scripts.training.configs import VARIANTS, Settings, build_config, is_large
 
 Variant = StrEnum("Variant", VARIANTS)
+Stream = StrEnum("Stream", ("auto", "always", "never"))
 
 
 def main(
@@ -27,6 +28,7 @@ def main(
     freeze_layers: Annotated[
         int, typer.Option(min=0, help="The gpu variant: lowest layers to leave as pretrained, and the embeddings; 0: none.")
     ] = 3,
+    stream: Annotated[Stream, typer.Option(help="Read train from disk in each epoch, or keep it in memory; auto: by its size.")] = Stream.auto,
     configs: Annotated[Path, typer.Option(help="Folder of base.cfg and the overlays.")] = Path("configs"),
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     output: Annotated[Path | None, typer.Option(help="The config file.  [default: training/VARIANT/config.cfg]")] = None,
@@ -40,6 +42,7 @@ def main(
         freeze_layers=freeze_layers,
         train=(corpus / "train").as_posix(),
         dev=(corpus / "dev").as_posix(),
+        stream=stream is Stream.always or (stream is Stream.auto and is_large(corpus / "train")),
     )
     try:
         config = build_config(configs, variant, settings)
@@ -47,7 +50,8 @@ def main(
         raise UserError(f"{configs / 'base.cfg'} with {configs / f'{variant}.cfg'} is no config that spaCy can read: {error}") from error
     path = output if output is not None else Path("training") / variant / "config.cfg"
     write_bytes(path, config.to_bytes())
-    console.print(f"{path}: {' + '.join(config['nlp']['pipeline'])}, {max_steps:,} steps, seed {seed}")
+    streamed = ", train is streamed" if settings.stream else ""
+    console.print(f"{path}: {' + '.join(config['nlp']['pipeline'])}, {max_steps:,} steps, seed {seed}{streamed}")
 
 
 if __name__ == "__main__":

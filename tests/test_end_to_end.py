@@ -89,7 +89,7 @@ def test_both_configs_train_with_bare_spacy_train(trained, tmp_path):
     for variant in ("cpu", "gpu"):
         config = f"training/{variant}/config.cfg"
         command = [sys.executable, "-I", "-m", "spacy", "train", config, "--output", str(tmp_path / variant), "--training.max_steps", "1"]
-        command += ["--code", "scripts/training/freeze.py"] if variant == "gpu" else []
+        command += ["--code", "scripts/training/stream.py"] if variant == "gpu" else []
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         assert (tmp_path / variant / "model-last").is_dir()
 

@@ -14,8 +14,8 @@ from scripts.corpus.shards import ShardError, check_shards, read_manifest
 from scripts.corpus.splits import SPLITS
 
 CONFIG = "config.cfg"
-OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "freeze.py"
-"""What this project's own configs name."""
+OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
+"""What registers all that this project's own configs name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from spacy.util import dot_to_object, import_file, load_config, load_model_from_
 
 from scripts.checks.wordpieces import Windows
 from scripts.command import UserError
+from scripts.corpus.shards import ShardError
+from scripts.corpus.stream import ShardStream
 from scripts.corpus.tokenizer import MAX_STRINGS, Tokeniser
 
 TRANSFORMER = "transformer"
@@ -104,8 +106,8 @@ class Recipe:
 
     @property
     def has_plain_readers(self) -> bool:
-        """Whether spaCy's own Corpus reads both, so that documents can be read one by one and in any process."""
-        return all(type(reader) is Corpus for reader in self._readers.values())
+        """Whether spaCy's own Corpus or our ShardStream reads both, so that documents can be read one by one and in any process."""
+        return all(type(reader) in (Corpus, ShardStream) for reader in self._readers.values())
 
     def path(self, split: str) -> Path:
         """Return where train's or dev's DocBin files are. Raises UserError where the config names none."""
@@ -130,12 +132,13 @@ class Recipe:
         """Return the batches of the first epoch, as indexes into `lengths` (tokens of each example).
 
         The config's own batcher makes them, of things that have a length; shuffled by the config's seed as spaCy does
-        (spacy/training/loop.py). Raises UserError where the batcher asks for more than a length.
+        (spacy/training/loop.py), or in the order of our ShardStream. Raises UserError where the batcher asks for more than a length.
         """
         state = random.getstate()
         try:
             batcher = self.resolve("[training.batcher]", self.training["batcher"])
             order = [_Sized(i, int(length)) for i, length in enumerate(lengths)]
+            order = self._streamed(order)
             if self.training["max_epochs"] >= 0:
                 random.seed(self.training["seed"])
                 random.shuffle(order)
@@ -144,6 +147,17 @@ class Recipe:
             raise UserError(f"{self.file.path}: [training.batcher] wants more of an example than its length, all that checks have: {error}") from None
         finally:
             random.setstate(state)
+
+    def _streamed(self, items: list["_Sized"]) -> list["_Sized"]:
+        """Return the examples, which are in the order of the files, in that of the first epoch of a reader that has one of its own."""
+        reader = self.reader("train")
+        if not isinstance(reader, ShardStream):
+            return items
+        try:
+            numbers = reader.numbers(0)
+        except ShardError:  # which is told where shards are looked at
+            return items
+        return [items[i] for i in numbers] if len(numbers) == len(items) else items
 
     @cached_property
     def windows(self) -> Windows:

@@ -19,7 +19,7 @@ from scripts.corpus.files import digests, read_json, replace_folder, sha256, wri
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.settings import OnError, Overlaps, Settings
-from scripts.corpus.shards import MANIFEST
+from scripts.corpus.shards import LABELS, MANIFEST, label_data
 from scripts.corpus.splits import SPLITS, draw_splits, survey_unit
 from scripts.corpus.units import NOTES, UnitError, convert_unit, cut_into_units, same_id, tracked, unit_file
 from scripts.corpus.versions import versions
@@ -208,6 +208,8 @@ def _finish(raw: RawCorpus, staging: Path, units: int, identity: dict, settings:
         own = {"split": split, "sources": identity["sources"][split] or identity["sources"]["train"], "drawn_from_train": split in raw.drawn}
         counts = {"documents": count.documents, "tokens": count.tokens, "entities": dict(sorted(count.labels.items()))}
         parts = {"shards": shards[split], "spaces": spaces[split], "ledger": ledger.as_json()}
+        if split == "train":
+            write_json(staging / split / LABELS, label_data(counts["entities"]))
         write_json(staging / split / MANIFEST, own | counts | {name: identity[name] for name in ("settings", "versions")} | parts)
     return ledgers
 

@@ -41,7 +41,7 @@ class Lengths:
 
 
 def unpack(path: Path, sha256: str = "") -> dict:
-    """Return the content of a DocBin file as spaCy packs it, with `tokens`, `spaces` and `lengths` as arrays: 0.6 ms a shard of this project.
+    """Return the content of a DocBin file as spaCy packs it, with `tokens`, `spaces` and `lengths` as arrays: 0.6 ms a shard of 5,300 tokens.
 
     Raises ShardError where it cannot be read, or is not what has a hash, if one is given.
     """

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # imported where they are used: the process that leads a buil
 
 DOCS_PER_SHARD = 100
 MANIFEST = "manifest.json"
+LABELS = "labels.json"
+"""In train's folder: what its ner can predict, as `spacy init labels` writes it."""
 VALIDATED = "validated.json"
 """Beside the manifest, and beside a variant's config: how many errors validation found, and the hashes of what it saw."""
 INSIDE, OUTSIDE, BEGIN = 1, 2, 3
@@ -139,6 +141,14 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
     begun, counts = numpy.unique(types[iob == BEGIN], return_counts=True)
     counted = Counter({strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)})
     return zlib.compress(srsly.msgpack_dumps(message), COMPRESSION), Count(len(documents), len(table), counted)
+
+
+def label_data(entities: dict[str, int]) -> dict[str, dict[str, int]]:
+    """Return the ner's labels as a pass over the data would find them (spacy/pipeline/_parser_internals/ner.pyx, get_actions).
+
+    entities: how often each label occurs. By number of the move (missing, B, I, L, U, O) the labels it is made with; counts give their order.
+    """
+    return {"0": {}, **{move: entities for move in "123"}, "4": entities | {"": 1}, "5": {"": 1}}
 
 
 def read_manifest(folder: Path) -> dict:

@@ -6,7 +6,9 @@ from pathlib import Path
 from confection import Config
 from spacy.util import CONFIG_SECTION_ORDER, load_config, load_model_from_config
 
-from scripts.training import freeze  # noqa: F401  (registers what a config names)
+from scripts.corpus.files import read_json
+from scripts.corpus.shards import MANIFEST
+from scripts.training import stream  # noqa: F401  (registers what a config names)
 from scripts.training.transformer import PACKAGED, locate_transformer
 
 VARIANTS = ("cpu", "gpu")
@@ -16,11 +18,13 @@ PATIENT = 4
 """Evaluations that fit into the patience: a long run is scored more often than a short one."""
 WARMUP = 0.1
 """Share of the steps in which a transformer's learning rate rises to its initial value."""
+IN_MEMORY = 2_000_000
+"""Tokens of train up to which spaCy may keep it in memory: 0.8 GB, at 400 bytes a token as measured (predicted and reference Doc)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What vars decide. `max_steps` is the training budget in updates."""
+    """What vars decide. `max_steps` is the training budget in updates; with `stream` train is not kept in memory."""
 
     lang: str
     seed: int
@@ -29,6 +33,7 @@ class Settings:
     freeze_layers: int
     train: str
     dev: str
+    stream: bool = False
 
 
 def build_config(folder: Path, variant: str, settings: Settings) -> Config:
@@ -52,7 +57,17 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
     if "transformer" in config["components"]:
         config["components"]["transformer"]["model"]["name"] = locate_transformer(settings.transformer)
         config["initialize"]["after_init"]["layers"] = settings.freeze_layers
+    if settings.stream:
+        own = {"@readers": "ner_template.shards.v1", "path": "${paths.train}", "seed": "${system.seed}", "shuffle": True}
+        config["corpora"]["train"] = own
+        training["max_epochs"] = -1
+        config["initialize"]["components"]["ner"]["labels"]["require"] = True  # else they are those of the first 100 documents
     return fill(config)
+
+
+def is_large(train: Path) -> bool:
+    """Say whether a split has more tokens than should be kept in memory; one that is not there yet has not."""
+    return (train / MANIFEST).exists() and read_json(train / MANIFEST)["tokens"] > IN_MEMORY
 
 
 def fill(config: Config) -> Config:
