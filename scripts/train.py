@@ -5,6 +5,7 @@ python -m scripts.train training/cpu
 
 import contextlib
 import os
+import sys
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 
 from scripts.command import UserError, console, run
 from scripts.corpus.files import sha256, write_json
+from scripts.corpus.pool import without_transformers
 from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.versions import versions
 from scripts.training.gate import require_validated
@@ -59,6 +61,9 @@ def main(
     with locked(folder) if is_first else contextlib.nullcontext():
         from spacy.util import load_config
 
+        config = load_config(config_path, interpolate=False)
+        if "transformer" not in config.to_str(interpolate=False):
+            without_transformers()
         from scripts.training.checkpoint import discard, resumable
         from scripts.training.device import activate
         from scripts.training.kernels import use_fast_ops
@@ -71,7 +76,6 @@ def main(
             use_fast_ops()
         console.print(f"{folder.name}: training on {chosen}")
         _tell_what_arrives(reaches["train"], read_manifest(corpus / "train"))
-        config = load_config(config_path, interpolate=False)
         identity = {
             "variant": folder.name,
             "pipeline": config["nlp"]["pipeline"],
@@ -82,7 +86,7 @@ def main(
             "corpus_sha256": {split: sha256(corpus / split / MANIFEST) for split in ("train", "dev")},
             "versions": versions(),
         }
-        if restart:
+        if restart and is_first:
             discard(folder)
         goes_on = resumable(folder, identity, force=force) or {}
         if goes_on and workers == "auto":
@@ -135,4 +139,11 @@ def _tell_what_arrives(reaches: dict, manifest: dict) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    try:
+        run(main)
+    except SystemExit as end:
+        if "scripts.training.workers" in sys.modules:  # torch.distributed may have run
+            from scripts.training.workers import leave_at_once
+
+            leave_at_once(int(end.code or 0))
+        raise

@@ -10,7 +10,7 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.training import Example
 
-from scripts.training.stream import ShardStream
+from scripts.corpus.stream import ShardStream
 from scripts.training.update import Prepared
 
 
@@ -53,6 +53,11 @@ class Batches:
             return list(items)
         examples = self.corpus.load(items, self.nlp) if isinstance(self.corpus, ShardStream) else items
         return [Prepared(example) for example in examples] if self.prepare else list(examples)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether what a batch was loaded from, new words among that, may be forgotten after it."""
+        return isinstance(self.corpus, ShardStream)
 
     def position(self) -> dict:
         """Return where the batches are, as what JSON knows."""

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from scripts.command import console
 
 if TYPE_CHECKING:
-    from scripts.training.loop import Progress as Training
+    from scripts.training.progress import Progress as Training
 
 ROW = "{:>6} {:>6} {:>9} {:>7} {:>7} {:>7} {:>9} {:>7}"
 SMOOTH = 0.05

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import repeat
 from typing import Any
 
@@ -53,8 +54,9 @@ class Engine:
     def learn(self, items: list, losses: dict[str, float], signals: Callable[[], tuple[bool, bool]]) -> list[bool]:
         """Take one step on a batch; return which signals any process gave when it had its gradients."""
         drop = next(self.dropouts)
-        for part in subdivide_batch(self.batches.load(self.world.part(items)), self.T["accumulate_gradient"]):
-            self._update(part, drop, losses)
+        with self.nlp.memory_zone() if self.batches.forgets else nullcontext():
+            for part in subdivide_batch(self.batches.load(self.world.part(items)), self.T["accumulate_gradient"]):
+                self._update(part, drop, losses)
         if self.flat is not None:
             told = self.flat.step(self.optimizer, signals())
         else:

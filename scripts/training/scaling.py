@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import numpy
+import torch
 from spacy.language import Language
 from spacy.util import registry
 
@@ -26,6 +27,8 @@ MEETING = 0.0008
 UNKNOWN_STEPS = 2_000
 """Steps that a run without a budget is taken to have."""
 ROUNDS = 5
+ENOUGH = 1.0
+"""Seconds after which no further round begins."""
 
 
 def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], ops: FastOps, words: float) -> tuple[int, str]:
@@ -39,7 +42,7 @@ def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], op
     words = _words_halfway(training, steps, words)
     if cores == 1:
         return 1, "there is one core"
-    states = random_states(ops)
+    states, threads = random_states(ops), torch.get_num_threads()
     examples = [Prepared(example) for example in islice(corpus(nlp), 1_000)]
     use_kernels(nlp, ops)
     flat = numpy.zeros(sum(parameter.weights().size for parameter in walk_parameters(nlp)), dtype="float32")
@@ -47,7 +50,9 @@ def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], op
     alone = _step(nlp, examples, words, training["dropout"])
     found = [(1, alone)]
     while (more := found[-1][0] * 2) <= cores:
+        torch.set_num_threads(max(1, threads // more))
         found.append((more, _step(nlp, examples, words / more, training["dropout"]) + adding))
+    torch.set_num_threads(threads)
     set_random_states(states, ops)
     best, fastest = 1, alone
     for workers, seconds in found[1:]:
@@ -70,8 +75,8 @@ def _step(nlp: Language, examples: list[Prepared], words: float, dropout: Any) -
 
 def _seconds(action: Any) -> float:
     action()
-    times = []
-    for _ in range(ROUNDS):
+    times: list[float] = []
+    while len(times) < ROUNDS and sum(times) < ENOUGH:
         started = time.perf_counter()
         action()
         times.append(time.perf_counter() - started)

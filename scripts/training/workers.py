@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sized
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,8 @@ from scripts.command import UserError, console
 
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others: an evaluation that one of them does alone may take a while."""
+POLL = 0.02
+"""Seconds between two looks at who is ready."""
 STORE = "NER_TEMPLATE_STORE"
 """The variable that names the file in which the processes of one machine find each other."""
 
@@ -66,6 +69,8 @@ class Workers(World):
         """Meet the others. folder: where the processes of one machine share files; None under torchrun."""
         self.rank, self.size, self.folder = rank, size, folder
         where = f"file://{(folder / 'store').as_posix()}" if folder else "env://"
+        if folder:
+            (folder / f"ready-{rank}").touch()
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, init_method=where, rank=rank, world_size=size, timeout=PATIENCE)
         self._shared: numpy.ndarray | None = None
@@ -141,7 +146,12 @@ def world(workers: int) -> Iterator[World]:
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         size, folder = int(os.environ["WORLD_SIZE"]), os.environ.get(STORE)
         member = Workers(int(os.environ["RANK"]), size, Path(folder) if folder else None) if size > 1 else World()
-        yield member
+        try:
+            yield member
+        except RuntimeError:
+            if folder and member.rank:  # the first process is gone, or tells what happened
+                leave_at_once(1)
+            raise
         member.close()
     elif workers <= 1:
         yield World()
@@ -155,8 +165,10 @@ def _started_here(workers: int) -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="ner-template-", dir=memory if memory.is_dir() else None))
     variables = os.environ | {"WORLD_SIZE": str(workers), STORE: str(folder)}
     command = [sys.executable, *sys.orig_argv[1:]]
-    others = [subprocess.Popen(command, env=variables | {"RANK": str(rank)}) for rank in range(1, workers)]
+    apart: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"process_group": 0}
+    others = [subprocess.Popen(command, env=variables | {"RANK": str(rank)}, **apart) for rank in range(1, workers)]  # Ctrl-C is the first's
     try:
+        _wait_for(others, folder)
         member = Workers(0, workers, folder)
         yield member
         member.close()
@@ -170,11 +182,20 @@ def _started_here(workers: int) -> Iterator[World]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _wait_for(others: list[subprocess.Popen], folder: Path) -> None:
+    """Wait until all are ready to meet. Raises UserError where one is gone before."""
+    while not all((folder / f"ready-{rank}").exists() for rank in range(1, len(others) + 1)):
+        for rank, process in enumerate(others, 1):
+            if process.poll() is not None:
+                raise UserError(f"worker {rank} ended before it began (exit code {process.returncode}); train with --workers 1")
+        time.sleep(POLL)
+
+
 def _told(others: list[subprocess.Popen], error: RuntimeError) -> Exception:
     """Say which worker died; a RuntimeError of another kind stays as it is."""
     for rank, process in enumerate(others, 1):
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=5)
+            process.wait(timeout=2)
         if process.returncode:
             why = f"killed by signal {-process.returncode}, often for want of memory" if process.returncode < 0 else f"exit code {process.returncode}"
             return UserError(f"worker {rank} died ({why}); the last checkpoint is whole: run the same command to go on, or with --workers 1")

@@ -1,0 +1,72 @@
+"""What a training run counts, and what its rows and its end say."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+
+from scripts.command import UserError
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is. `step` is the next one's number; `seconds` are all, `aside` those of evaluating and saving, among them `checkpoints`."""
+
+    step: int = 0
+    epoch: int = 0
+    words: int = 0
+    seconds: float = 0.0
+    aside: float = 0.0
+    checkpoints: float = 0.0
+    results: list[list[float]] = field(default_factory=list)
+    losses: dict[str, float] = field(default_factory=dict)
+    history: list[dict] = field(default_factory=list)
+    best: dict = field(default_factory=dict)
+    run_id: str | None = None
+
+    def as_json(self) -> dict:
+        """Return all of it as plain numbers and texts."""
+        return asdict(self) | {"losses": {name: float(loss) for name, loss in self.losses.items()}}
+
+    @property
+    def words_per_second(self) -> float:
+        """Words learned from in a second in which nothing else was done."""
+        return round(self.words / max(self.seconds - self.aside, 1e-9), 1)
+
+    def why_stop(self, *, patience: int, max_steps: int) -> str:
+        """Say why training is over; nothing where it goes on. The earliest of equal scores counts, as with spaCy."""
+        step = self.step - 1
+        _, earliest = max(((score, -at) for score, at in self.results), default=(0.0, 0))
+        if patience and step + earliest >= patience:
+            return f"no better score in {patience} steps"
+        return "the budget of steps is used up" if max_steps and step >= max_steps else ""
+
+    def row(self, score: float, others: dict, losses: dict[str, float], objectives: Iterable[str]) -> dict:
+        """Return the figures of the last step's evaluation. Raises UserError where the loss, that of `objectives`, is no number."""
+        loss, step = sum(losses[name] for name in objectives), self.step - 1
+        if not math.isfinite(loss):
+            raise UserError(f"the loss is {loss} at step {step}; lower the learning rate ([training.optimizer] learn_rate)")
+        return {
+            "step": step,
+            "epoch": self.epoch,
+            "loss": loss,
+            **{f"loss_{name}": value for name, value in losses.items()},
+            "score": float(score),
+            **{key: float(others.get(key) or 0.0) for key in ("ents_f", "ents_p", "ents_r")},
+            "words": self.words,
+            "words_per_second": self.words_per_second,
+        }
+
+    def metrics(self, why: str) -> dict:
+        """Return what is kept of a run that is over."""
+        return {
+            "steps": self.step,
+            "epochs": self.epoch,
+            "words": self.words,
+            "seconds": round(self.seconds, 2),
+            "seconds_aside": round(self.aside, 2),
+            "seconds_checkpoints": round(self.checkpoints, 2),
+            "words_per_second": self.history[-1]["words_per_second"],
+            "stopped_because": why,
+            "best": self.best,
+            "history": self.history,
+        }
