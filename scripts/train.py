@@ -71,7 +71,7 @@ def main(
         from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
         from scripts.training.tracking import NullTracker, start_tracker
 
-        chosen = activate(device)
+        chosen = activate(f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device)
         if chosen.gpu_id < 0 and not exact:
             use_fast_ops()
         console.print(f"{folder.name}: training on {chosen}")
