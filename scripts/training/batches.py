@@ -32,7 +32,6 @@ class Batches:
             if not self._examples:
                 raise ValueError(Errors.E986)
         self._order = list(range(len(self._examples or ())))
-        self._first = corpus.calls if isinstance(corpus, ShardStream) else 0
         self._draws = [0] * len(self._schedules)
         self.epoch = 0
         self._taken = 0
@@ -82,7 +81,7 @@ class Batches:
                 self._shuffle.shuffle(self._order)
             return [self._examples[i] for i in self._order]
         if isinstance(self.corpus, ShardStream):
-            return self.corpus.order(self._first + self.epoch)
+            return self.corpus.order(self.epoch)
         return self.corpus(self.nlp)
 
 
