@@ -42,13 +42,14 @@ SHARE = 50
 
 @dataclass(slots=True)
 class Progress:
-    """What the loop counts. `step` is the next one's number; `seconds` are all, `aside` those of evaluating and saving."""
+    """What the loop counts. `step` is the next one's number. Of `seconds`, `aside` are those of evaluating and saving, and `checkpoints` a part."""
 
     step: int = 0
     epoch: int = 0
     words: int = 0
     seconds: float = 0.0
     aside: float = 0.0
+    checkpoints: float = 0.0
     results: list[list[float]] = field(default_factory=list)
     losses: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
@@ -232,6 +233,7 @@ class _Run:
         self._saved = time.perf_counter()
         self._cost = self._saved - started
         self.progress.aside += self._cost
+        self.progress.checkpoints += self._cost
 
     def _tick(self) -> None:
         now = time.perf_counter()
@@ -281,6 +283,7 @@ class _Run:
             "words": progress.words,
             "seconds": round(progress.seconds, 2),
             "seconds_aside": round(progress.aside, 2),
+            "seconds_checkpoints": round(progress.checkpoints, 3),
             "words_per_second": progress.history[-1]["words_per_second"],
             "stopped_because": why,
             "best": progress.best,
