@@ -2,8 +2,10 @@
 
 from scripts.benchmarks.training import THEIRS, Line, Results
 
-MEANING = """Medians over the seeds; memory is that of all processes together. Words/s are those of the whole training, evaluations included, from
-before the first step to the end of the last evaluation; seconds are the whole process's, start included."""
+MEANING = (
+    "Medians over the seeds; memory is that of all processes together. Words/s are those of the whole training, evaluations included, "
+    "from before the first step to the end of the last evaluation; seconds are the whole process's, start included."
+)
 
 
 def as_markdown(results: Results, machine: str) -> str:
@@ -33,8 +35,11 @@ def _ratios(lines: list[Line]) -> list[str]:
     notes = []
     for theirs in [line for line in lines if line.what == THEIRS]:
         ours = [line for line in lines if line.batches == theirs.batches and line is not theirs]
-        speeds = [f"{line.what} {line.words_per_second / theirs.words_per_second:.2g} times" for line in ours]
-        notes.append(f"{theirs.batches}: {', '.join(speeds)} `{THEIRS}`'s words/s.")
+        speeds = [
+            f"{line.what} {line.words_per_second / theirs.words_per_second:.2g} times ({theirs.seconds / line.seconds:.2g} from start to end)"
+            for line in ours
+        ]
+        notes.append(f"{theirs.batches}: {', '.join(speeds)} as fast as `{THEIRS}`.")
         if len(ours) > 1:
             scaling = [f"{line.what} {line.words_per_second / ours[0].words_per_second:.2f} times" for line in ours[1:]]
             notes.append(f"{theirs.batches}: {', '.join(scaling)} the words/s of {ours[0].what}.")

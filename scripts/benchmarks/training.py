@@ -116,7 +116,7 @@ def run(plan: Plan, work: Path, *, demo: Path, columns: Path | None, tell: Calla
         for batches, steps, size in batchings
         for seed in range(plan.seeds)
     }
-    _validate(corpus, list(folders.values()))
+    validate(corpus, list(folders.values()))
     lines = []
     for batches, steps, _ in batchings:
         runs: dict[str, list[Trained]] = {}
@@ -164,7 +164,8 @@ def write_config(folder: Path, quickstart: Path, corpus: Path, *, seed: int, ste
     return folder
 
 
-def _validate(corpus: Path, folders: list[Path]) -> None:
+def validate(corpus: Path, folders: list[Path]) -> None:
+    """Let the corpus pass the gate for the config of each folder."""
     configs = [f"--config={folder / 'config.cfg'}" for folder in folders]
     measure([sys.executable, "-m", "scripts.validate", *configs, f"--corpus={corpus}"])
 
@@ -233,7 +234,7 @@ def _memory(plan: Plan, size: int, work: Path, sentences: list, quickstart: Path
     tell(f"{size:,} documents: building the corpus")
     corpus = build_corpus(work / "corpus", made_files(work, sentences, size))
     streamed = write_config(work / "streamed", quickstart, corpus, seed=0, steps=steps, stream=True)
-    _validate(corpus, [streamed])
+    validate(corpus, [streamed])
     whats = {"1 worker, streamed": lambda: train_ours(streamed, corpus, 1)}
     if size <= plan.theirs_up_to:
         plain = write_config(work / "plain", quickstart, corpus, seed=0, steps=steps)
