@@ -1,8 +1,9 @@
-"""Measure: training/benchmark/preprocessing.json and .md, validation.json and .md, faults.json and .md.
+"""Measure: training/benchmark/preprocessing.json and .md, validation.json and .md, faults.json and .md, training.json, .md and .svg.
 
 python -m scripts.benchmark preprocessing --documents=10000,100000,1000000
 python -m scripts.benchmark validation --documents=100000
 python -m scripts.benchmark faults
+python -m scripts.benchmark train --columns=FOLDER --seeds=3
 """
 
 import tempfile
@@ -18,6 +19,7 @@ import typer
 from scripts.command import UserError, console, run
 from scripts.corpus.files import write_json, write_text
 from scripts.machine import describe, measured_on, physical_cores
+from scripts.report.chart import bar_chart
 
 
 class What(StrEnum):
@@ -26,23 +28,32 @@ class What(StrEnum):
     preprocessing = "preprocessing"
     validation = "validation"
     faults = "faults"
+    training = "train"
 
 
-SIZES = {What.preprocessing: "10000,100000,1000000", What.validation: "100000", What.faults: "1"}
+SIZES = {What.preprocessing: "10000,100000,1000000", What.validation: "100000", What.faults: "1", What.training: "10000,100000,1000000"}
 
 
 def main(
     what: Annotated[
-        What, typer.Argument(help="preprocessing: beside spacy convert; validation: beside spacy debug data; faults: which of the two finds what.")
+        What,
+        typer.Argument(
+            help="preprocessing: beside spacy convert; validation: beside spacy debug data; faults: which finds what; train: spacy train."
+        ),
     ],
-    documents: Annotated[str, typer.Option(help="Sizes of the inputs, with commas between.  [default: 100000, and more for preprocessing]")] = "",
+    documents: Annotated[
+        str, typer.Option(help="Sizes of the inputs, with commas between.  [default: 100000; up to 1000000 for preprocessing and training]")
+    ] = "",
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each, of which the median counts; inputs over 100,000 run once.")] = 3,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes, of training the most; 0: one a core.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, each with another seed; the median counts.")] = 3,
+    steps: Annotated[str, typer.Option(help="Training: steps with the quickstart's batches, with constant ones, and on each size.")] = "2300,100,200",
+    theirs_up_to: Annotated[int, typer.Option(min=0, help="Training: the largest size that spacy train gets, too.")] = 100_000,
     demo: Annotated[Path, typer.Option(help="Folder of the JSONL files whose sentences the inputs are made of.")] = Path("assets/demo"),
     columns: Annotated[str, typer.Option(help="Folder of .conll files for the comparisons on columns; empty: the demo's sentences.")] = "",
     output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("training/benchmark"),
 ) -> None:
-    """Measure preprocessing or validation beside spaCy's own commands, or see which faults each finds."""
+    """Measure preprocessing, validation or training beside spaCy's own commands, or see which faults each finds."""
     documents = documents or SIZES[what]
     sizes = [int(size) for size in documents.split(",") if size.strip().isdecimal()]
     if not sizes:
@@ -59,13 +70,22 @@ def main(
 
             results = run_validation(sizes, Path(work), repeats=repeats, demo=demo, columns=folder, tell=tell)
             data, text = asdict(results), as_markdown(results, measured_on(machine))
+        elif what is What.training:
+            from scripts.benchmarks.trained import as_markdown
+            from scripts.benchmarks.training import Plan, chart
+            from scripts.benchmarks.training import run as run_training
+
+            plan = Plan(as_steps(steps), seeds, workers or physical_cores(), sizes, theirs_up_to)
+            results = run_training(plan, Path(work), demo=demo, columns=folder, tell=tell)
+            data, text = asdict(plan) | asdict(results), as_markdown(results, measured_on(machine))
+            write_text(output / "training.svg", bar_chart(*chart(results.lines), title="Words a second in training"))
         else:
             from scripts.benchmarks.faults import as_markdown, run_all
 
             rows = run_all(Path(work), tell)
             data, text = {"faults": [asdict(row) for row in rows]}, as_markdown(rows, metadata.version("spacy"))
-    write_json(output / f"{what}.json", {"machine": machine} | data)
-    write_text(output / f"{what}.md", text)
+    write_json(output / f"{what.name}.json", {"machine": machine} | data)
+    write_text(output / f"{what.name}.md", text)
     console.print(text, markup=False)
 
 
@@ -81,6 +101,14 @@ def preprocessing(
     for line, made in zip(data["lines"], results.lines, strict=True):
         line["tokens_per_second"] = round(made.tokens_per_second)
     return data, as_markdown(results, machine, workers)
+
+
+def as_steps(text: str) -> tuple[int, int, int]:
+    """Read the option `--steps`. Raises UserError where it is not three numbers."""
+    match [int(part) for part in text.split(",") if part.strip().isdecimal() and int(part)]:
+        case [quickstart, constant, memory]:
+            return quickstart, constant, memory
+    raise UserError(f"--steps={text}: name three numbers, such as 2300,100,200")
 
 
 if __name__ == "__main__":

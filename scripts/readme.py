@@ -22,7 +22,7 @@ from scripts.report.tables import as_markdown, comparison
 MARK = "<!-- {name}: made by `python -m scripts.readme`, {edge} -->"
 BENCHMARKS = Path("training") / "benchmark"
 CHECKS = Path("scripts") / "checks" / "README.md"
-MEASURED = {"README.md": ("preprocessing", "validation"), CHECKS.as_posix(): ("faults",)}
+MEASURED = {"README.md": ("preprocessing", "validation", "training"), CHECKS.as_posix(): ("faults",)}
 """Which benchmark's results stand in which file, where there are any."""
 
 
@@ -44,9 +44,18 @@ def main(
         for benchmark in benchmarks:
             results = root / BENCHMARKS / f"{benchmark}.md"
             if results.exists():
-                write_text(root / name, insert((root / name).read_text(encoding="utf-8"), benchmark, results.read_text(encoding="utf-8")))
+                content = results.read_text(encoding="utf-8") + drawn(results.with_suffix(".svg"), root, picture.parent)
+                write_text(root / name, insert((root / name).read_text(encoding="utf-8"), benchmark, content))
     project_document(root, readme, no_emoji=True)
     console.print(f"{readme}, {root / CHECKS} and {root / picture}: written")
+
+
+def drawn(chart: Path, root: Path, folder: Path) -> str:
+    """Copy a benchmark's chart, if there is one, to the README's pictures; return what shows it."""
+    if not chart.exists():
+        return ""
+    write_text(root / folder / chart.name, chart.read_text(encoding="utf-8"))
+    return f"\n![{chart.stem}, measured]({(folder / chart.name).as_posix()})\n"
 
 
 def checks_pages() -> str:

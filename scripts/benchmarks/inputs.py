@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from spacy.pipeline import Sentencizer
 
 from scripts.annotations.registry import read_records
 from scripts.annotations.words import iob2_tags
+from scripts.benchmarks.measure import measure
 from scripts.corpus.tokenizer import load_tokenizer
 
+HELD_OUT = 100
+"""Documents in the small dev and test files."""
 SENTENCES = 4
 """Sentences of a made document: as many tokens (57) as the demo corpus's documents have."""
 
@@ -55,6 +59,25 @@ def write_columns(path: Path, sentences: list[Sentence], documents: int) -> None
         for _ in range(documents):
             _, _, words, tags = chosen.choice(sentences)
             file.write("".join([f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)]) + "\n")
+
+
+def corpus_files(columns: Path | None, demo: Path) -> dict[str, Path]:
+    """Return each split's file of a folder of column files, or of the demo corpus."""
+    return {split: (columns or demo) / f"{split}.{'conll' if columns else 'jsonl'}" for split in ("train", "dev", "test")}
+
+
+def made_files(work: Path, sentences: list[Sentence], documents: int) -> dict[str, Path]:
+    """Write column files of so many documents in train and a few in dev and test."""
+    paths = {split: work / f"{split}-{documents}.conll" for split in ("train", "dev", "test")}
+    for path, size in zip(paths.values(), (documents, HELD_OUT, HELD_OUT), strict=True):
+        write_columns(path, sentences, size)
+    return paths
+
+
+def build_corpus(folder: Path, paths: dict[str, Path]) -> Path:
+    """Preprocess files; return the corpus's folder."""
+    measure([sys.executable, "-m", "scripts.preprocess", *(f"--{split}={path}" for split, path in paths.items()), f"--output={folder}"])
+    return folder
 
 
 def _chosen(sentences: list[Sentence], documents: int) -> Iterator[list[Sentence]]:

@@ -47,6 +47,15 @@ def measure(command: list[str], *, codes: tuple[int, ...] = (0,)) -> Measured:
     return Measured(seconds, peak / MB, output)
 
 
+def seconds_until(text: str, command: list[str]) -> float:
+    """Run a command to its end; return the seconds until it tells a line with that text, and nan where it does not."""
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
+        seconds = next((time.perf_counter() - started for line in process.stderr if text in line), float("nan"))
+        process.stderr.read()
+    return seconds
+
+
 def medians(runs: list[Measured]) -> tuple[float, float]:
     """Return the medians of seconds and of peak memory, rounded to 10 ms and to 0.1 MB."""
     return round(statistics.median(run.seconds for run in runs), 2), round(statistics.median(run.peak_mb for run in runs), 1)

@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.benchmarks.inputs import Sentence, column_sentences, demo_sentences, write_columns, write_jsonl
+from scripts.benchmarks.inputs import HELD_OUT, Sentence, column_sentences, demo_sentences, write_columns, write_jsonl
 from scripts.benchmarks.measure import Measured, measure, medians
 from scripts.command import UserError
 from scripts.corpus.files import read_json
 
 REPEATS_UP_TO = 100_000
 """Larger inputs are measured once, and without `spacy convert`, which would need 15 GB for a million documents."""
-HELD_OUT = 100
-"""Documents in the small dev and test files."""
 
 
 @dataclass(frozen=True, slots=True)

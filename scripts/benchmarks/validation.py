@@ -1,16 +1,14 @@
 """Validation beside `spacy debug data`: time, memory, and when the first finding is on screen."""
 
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.benchmarks.inputs import Sentence, column_sentences, demo_sentences, write_columns
-from scripts.benchmarks.measure import Measured, measure, medians
-from scripts.benchmarks.preprocessing import HELD_OUT, REPEATS_UP_TO
+from scripts.benchmarks.inputs import build_corpus, column_sentences, corpus_files, demo_sentences, made_files
+from scripts.benchmarks.measure import Measured, measure, medians, seconds_until
+from scripts.benchmarks.preprocessing import REPEATS_UP_TO
 from scripts.corpus.files import read_json
 from scripts.training.configs import write_quickstarts
 
@@ -41,20 +39,20 @@ def run(sizes: list[int], work: Path, *, repeats: int, demo: Path, columns: Path
     """Build a corpus of the column files as they are (or of the demo), and one of each size, and validate all. Pairs are run in turn."""
     configs = write_quickstarts(work / "configs")
     sentences = column_sentences(columns) if columns else demo_sentences(demo)
-    own = {split: (columns or demo) / f"{split}.{'conll' if columns else 'jsonl'}" for split in ("train", "dev", "test")}
+    own = corpus_files(columns, demo)
     lines: list[Line] = []
     ratios: dict[str, float] = {}
     for size in (0, *sizes):
         name = (columns or demo).name if not size else f"{size:,} documents"
         tell(f"{name}: building the corpus")
-        corpus = _corpus(work / f"corpus-{size}", own if not size else _files(work, sentences, size))
+        corpus = build_corpus(work / f"corpus-{size}", own if not size else made_files(work, sentences, size))
         count = read_json(corpus / "train" / "manifest.json")
         pair = size <= REPEATS_UP_TO
         ours, theirs, both, first = [], [], [], []
         for _ in range(repeats if pair else 1):
             tell(f"{name}: validating")
             ours.append(measure(_validate(corpus, [configs / "cpu.cfg"])))
-            first.append(_first_finding(_validate(corpus, [configs / "cpu.cfg"])))
+            first.append(seconds_until(" NER", _validate(corpus, [configs / "cpu.cfg"])))
             both.append(measure(_validate(corpus, [configs / "cpu.cfg", configs / "gpu.cfg"]), codes=(0, 1)))
             if pair:
                 paths = [f"--paths.{split}={corpus / split}" for split in ("train", "dev")]
@@ -68,30 +66,9 @@ def run(sizes: list[int], work: Path, *, repeats: int, demo: Path, columns: Path
     return Results(lines, ratios)
 
 
-def _files(work: Path, sentences: list[Sentence], size: int) -> dict[str, Path]:
-    paths = {split: work / f"{split}-{size}.conll" for split in ("train", "dev", "test")}
-    for path, documents in zip(paths.values(), (size, HELD_OUT, HELD_OUT), strict=True):
-        write_columns(path, sentences, documents)
-    return paths
-
-
-def _corpus(folder: Path, paths: dict[str, Path]) -> Path:
-    measure([sys.executable, "-m", "scripts.preprocess", *(f"--{split}={path}" for split, path in paths.items()), f"--output={folder}"])
-    return folder
-
-
 def _validate(corpus: Path, configs: list[Path]) -> list[str]:
     data = [f"--{split}={corpus / split}" for split in ("train", "dev")]
     return [sys.executable, "-m", "scripts.validate", *(f"--config={path}" for path in configs), *data]
-
-
-def _first_finding(command: list[str]) -> float:
-    """Return the seconds until a check's code is printed."""
-    started = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
-        seconds = next((time.perf_counter() - started for line in process.stderr if " NER" in line), float("nan"))
-        process.stderr.read()
-    return seconds
 
 
 def _line(name: str, documents: int, tokens: int, what: str, runs: list[Measured], first: list[float] | None = None) -> Line:

@@ -34,13 +34,13 @@ def measures(variants: dict[str, dict]) -> list[Measure]:
     ]
 
 
-def bar_chart(names: list[str], rows: list[Measure]) -> str:
+def bar_chart(names: list[str], rows: list[Measure], *, title: str = "Comparison of the trained pipelines") -> str:
     """Return the SVG: a group of bars a measure, each group scaled to its own largest value."""
     group = BAR * len(names) + GAP
     height = 40 + group * len(rows)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        'font-family="sans-serif" font-size="12" role="img" aria-label="Comparison of the trained pipelines">',
+        f'font-family="sans-serif" font-size="12" role="img" aria-label="{escape(title)}">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
     ]
     for i, name in enumerate(names):
