@@ -54,6 +54,8 @@ def layer_norm(model: Model, X, is_train: bool) -> tuple:
 def hash_embed(model: Model, ids, is_train: bool) -> tuple:
     """Look words up as thinc does, and add their gradients to the table's own instead of to a new table that is then added."""
     vectors = model.get_param("E")
+    if len(ids) == 0:
+        return model.ops.alloc2f(0, vectors.shape[1]), lambda _: model.ops.alloc1i(0)
     keys = model.ops.hash(model.ops.as_contig(ids, dtype="uint64"), model.attrs["seed"]) % vectors.shape[0]
     output = model.ops.gather_add(vectors, keys)
     mask = model.ops.get_dropout_mask((vectors.shape[1],), model.attrs.get("dropout_rate")) if is_train else None
