@@ -107,10 +107,11 @@ class FlatParameters:
             if not math.isfinite(norm):
                 raise UserError(f"the gradient of {self.parameters[i].name} is {norm}; lower the learning rate ([training.optimizer] learn_rate)")
             self._learns[i] = self._learns[i] or norm > 0.0
-            if norm >= optimizer.grad_clip > 0.0:
-                gradients[i].mul_(optimizer.grad_clip / norm)
         chosen = [i for i, learns in enumerate(self._learns) if learns]
         if _is_plain_adam(optimizer):
+            for gradient, norm in zip(gradients, norms, strict=True):
+                if norm >= optimizer.grad_clip > 0.0:
+                    gradient.mul_(optimizer.grad_clip / norm)
             groups: dict[int, list[int]] = {}
             for i in chosen:
                 optimizer.nr_update[self.parameters[i].key] += 1
@@ -119,8 +120,8 @@ class FlatParameters:
                 self._adam(optimizer, gradients, group, updates)
         else:
             for i in chosen:
-                weights = self.weights[self.slices[i]]
-                weights[:], _ = optimizer(self.parameters[i].key, weights, total[self.slices[i]])
+                weights = self.parameters[i].weights()
+                weights[...], _ = optimizer(self.parameters[i].key, weights, total[self.slices[i]].reshape(weights.shape))
         self.gradients.fill(0.0)
         return told
 
