@@ -48,7 +48,7 @@ class Engine:
         if self.ops is not None:
             self.ops.random = numpy.random.Generator(numpy.random.SFC64(seed + world.rank * OTHER_SEEDS))
             use_kernels(nlp, self.ops)
-        self.flat = FlatParameters(nlp, self.exclude, world=world, signals=SIGNALS) if fast else None
+        self.flat = FlatParameters(nlp, self.optimizer, self.exclude, world=world, signals=SIGNALS) if fast else None
         self.parameters = self.flat.parameters if self.flat else walk_parameters(nlp, self.exclude)
 
     def learn(self, items: list, losses: dict[str, float], signals: Callable[[], tuple[bool, bool]]) -> list[bool]:
@@ -58,7 +58,7 @@ class Engine:
             for part in subdivide_batch(self.batches.load(self.world.part(items)), self.T["accumulate_gradient"]):
                 self._update(part, drop, losses)
         if self.flat is not None:
-            told = self.flat.step(self.optimizer, signals())
+            told = self.flat.step(signals())
         else:
             told = self._sum(signals()) if self.world.size > 1 else list(signals())
             for component in trainable(self.nlp, self.exclude):
@@ -116,7 +116,7 @@ class Engine:
         """Put back what `state` returned, before the first step."""
         learn_again(arrays, state["learned"], self.parameters, self.optimizer)
         if self.flat is not None:
-            self.flat.adopt(self.optimizer)
+            self.flat.adopt()
         self.dropouts.skip(state["dropouts"])
         self.batches.go_to(state["batches"])
         set_unseen_classes(self.nlp, state["unseen"])

@@ -18,7 +18,7 @@ from scripts.training.display import Display
 from scripts.training.engine import Engine
 from scripts.training.evaluation import evaluation
 from scripts.training.kernels import FastOps
-from scripts.training.parameters import has_torch, weights_hash
+from scripts.training.parameters import check_equal, has_torch
 from scripts.training.pipeline import make_pipeline
 from scripts.training.progress import Progress
 from scripts.training.scaling import choose_workers
@@ -155,8 +155,7 @@ class _Run:
     def _evaluated(self, score: float, others: dict, losses: dict[str, float], tracker: Tracker, display: Display) -> None:
         """Keep, log and show what an evaluation found."""
         progress = self.progress
-        if len({*self.world.gather(weights_hash(self.engine.parameters) if self.world.size > 1 else "")}) > 1:
-            raise UserError("the workers' weights are no longer the same; train with --workers 1 and report this")
+        check_equal(self.engine.parameters, self.world)
         row = progress.row(score, others, losses, self._objectives(losses))
         progress.history.append(row)
         is_best = row["score"] > progress.best.get("score", -1.0)

@@ -12,7 +12,7 @@ from spacy.language import Language
 from thinc.api import Model, Optimizer
 
 from scripts.command import UserError
-from scripts.training.workers import World
+from scripts.training.workers import World, deal
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,95 +62,132 @@ def weights_hash(parameters: list[Parameter]) -> str:
     return digest.hexdigest()
 
 
+def check_equal(parameters: list[Parameter], world: World) -> None:
+    """Raise UserError unless all processes have the same weights, bit by bit."""
+    if world.size > 1 and len({*world.gather(weights_hash(parameters))}) > 1:
+        raise UserError("the workers' weights are not the same; train with --workers 1, and tell us what config does this")
+
+
 class FlatParameters:
     """Weights and gradients of a pipeline on the CPU, each laid out in one array that its layers look into.
 
-    One array is summed over processes in one go, and one kernel updates it: 1.5 million parameters in 31 arrays take
-    1.4 ms instead of the 12 ms of thinc's Adam.
+    One kernel updates them: 1.5 million parameters in 31 arrays take 2 ms instead of the 12 ms of thinc's Adam. Where
+    processes share memory, each adds up the gradients of some arrays and updates them, for all: none does another's work again.
     """
 
-    def __init__(self, nlp: Language, exclude: Iterable[str] = (), *, world: World, signals: int = 0) -> None:
+    def __init__(self, nlp: Language, optimizer: Optimizer, exclude: Iterable[str] = (), *, world: World, signals: int = 0) -> None:
         """Take a pipeline's parameters over. signals: numbers that are added up beside the gradients."""
         self.parameters = walk_parameters(nlp, exclude)
-        self.world = world
-        bounds = numpy.cumsum([0, *(parameter.weights().size for parameter in self.parameters)]).tolist()
-        self.slices = [slice(start, end) for start, end in pairwise(bounds)]
-        shared = world.gradients(bounds[-1] + signals)
-        self.gradients = numpy.zeros(bounds[-1] + signals, dtype="float32") if shared is None else shared
-        self._signals = slice(bounds[-1], None)
-        self.weights, *self.moments = numpy.zeros((3, bounds[-1]), dtype="float32")
-        self._learns = [False] * len(self.slices)
+        self.optimizer, self.world = optimizer, world
+        check_equal(self.parameters, world)
+        sizes = [parameter.weights().size for parameter in self.parameters]
+        total = sum(sizes)
+        self.slices = [slice(start, end) for start, end in pairwise(numpy.cumsum([0, *sizes]).tolist())]
+        self._signals = slice(total, None)
+        self._plain = _is_plain_adam(optimizer)
+        kinds = 3 if optimizer.averages is None else 4
+        rows, state, norms = (world.size, total + signals), (kinds, total), (len(sizes),)
+        shared = world.shared({"rows": rows, "state": state, "norms": norms}) if self._plain else None
+        self._rows = None if shared is None else shared["rows"]
+        self.gradients = numpy.zeros(total + signals, dtype="float32") if shared is None else shared["rows"][world.rank]
+        self._sums = self.gradients if shared is None else numpy.zeros(total + signals, dtype="float32")
+        self._norms = numpy.zeros(norms, dtype="float32") if shared is None else shared["norms"]
+        self.weights, *self.moments = numpy.zeros(state, dtype="float32") if shared is None else shared["state"]
+        self._mine = [i for i, owner in enumerate(deal(sizes, world.size)) if shared is None or owner == world.rank]
+        self._learns = [False] * len(sizes)
         for parameter, own in zip(self.parameters, self.slices, strict=True):
             _move(parameter, self.weights[own], self.gradients[own])
-        self._parts = [[torch.from_numpy(array[own]) for own in self.slices] for array in (self.weights, *self.moments)]
+        self._tensors = [[torch.from_numpy(array[own]) for own in self.slices] for array in (self._sums, self.weights, *self.moments)]
 
-    def adopt(self, optimizer: Optimizer) -> None:
-        """Let the optimizer's moments, where it has some already, live in the flat arrays."""
+    def adopt(self) -> None:
+        """Let the optimizer's moments and averages, where it has some already, live in the flat arrays."""
         for i, parameter in enumerate(self.parameters):
-            self._learns[i] = optimizer.nr_update[parameter.key] > 0
-            for flat, moments in zip(self.moments, (optimizer.mom1, optimizer.mom2), strict=True):
-                if parameter.key in moments:
-                    flat[self.slices[i]] = moments[parameter.key]
-                    moments[parameter.key] = flat[self.slices[i]]
+            self._learns[i] = self.optimizer.nr_update[parameter.key] > 0
+            for flat, known in zip(self.moments, self._known(), strict=True):
+                if parameter.key in known:
+                    flat[self.slices[i]] = known[parameter.key].reshape(-1)
+            if self._learns[i] and self._plain:
+                self._publish(i)
 
-    def step(self, optimizer: Optimizer, signals: Sequence[bool] = ()) -> list[bool]:
+    def step(self, signals: Sequence[bool] = ()) -> list[bool]:
         """Add the gradients of all processes up, update the weights, and set the gradients to zero; return which signals any process gave.
 
-        What never had a gradient stays as it is, as with thinc. Raises UserError where a gradient is no number; the weights are then as before.
+        What never had a gradient stays as it is, as with thinc. Raises UserError where a gradient is no number; the weights it
+        belongs to are then as before.
         """
         self.gradients[self._signals] = signals
-        total = self.world.sum(self.gradients)
-        told = [signal > 0.0 for signal in total[self._signals].tolist()]
-        gradients = [torch.from_numpy(total[own]) for own in self.slices]
-        norms = torch.stack(torch._foreach_norm(gradients)).tolist()
-        for i, norm in enumerate(norms):
-            if not math.isfinite(norm):
-                raise UserError(f"the gradient of {self.parameters[i].name} is {norm}; lower the learning rate ([training.optimizer] learn_rate)")
-            self._learns[i] = self._learns[i] or norm > 0.0
-        chosen = [i for i, learns in enumerate(self._learns) if learns]
-        if _is_plain_adam(optimizer):
-            for gradient, norm in zip(gradients, norms, strict=True):
-                if norm >= optimizer.grad_clip > 0.0:
-                    gradient.mul_(optimizer.grad_clip / norm)
-            groups: dict[int, list[int]] = {}
-            for i in chosen:
-                optimizer.nr_update[self.parameters[i].key] += 1
-                groups.setdefault(optimizer.nr_update[self.parameters[i].key], []).append(i)
-            for updates, group in groups.items():
-                self._adam(optimizer, gradients, group, updates)
-        else:
+        self._add_up()
+        told = [signal > 0.0 for signal in self._sums[self._signals].tolist()]
+        own = torch.stack(torch._foreach_norm([self._tensors[0][i] for i in self._mine])).tolist()
+        self._norms[self._mine] = own
+        chosen = {i: norm for i, norm in zip(self._mine, own, strict=True) if math.isfinite(norm) and (norm > 0.0 or self._learns[i])}
+        if self._plain:
+            self._adam(chosen)
+        elif all(map(math.isfinite, own)):
             for i in chosen:
                 weights = self.parameters[i].weights()
-                weights[...], _ = optimizer(self.parameters[i].key, weights, total[self.slices[i]].reshape(weights.shape))
+                weights[...], _ = self.optimizer(self.parameters[i].key, weights, self._sums[self.slices[i]].reshape(weights.shape))
+        if self._rows is not None:
+            self.world.wait()
+        self._count()
         self.gradients.fill(0.0)
         return told
 
-    def _adam(self, optimizer: Optimizer, gradients: list[torch.Tensor], chosen: list[int], updates: int) -> None:
-        """Run torch's fused AdamW as thinc's Adam would be; weights decay before the update here, not after it."""
-        weights, mom1, mom2 = ([tensors[i] for i in chosen] for tensors in self._parts)
-        if updates == 1:
-            for i in chosen:
-                optimizer.mom1[self.parameters[i].key], optimizer.mom2[self.parameters[i].key] = (flat[self.slices[i]] for flat in self.moments)
-        torch._fused_adamw_(
-            weights,
-            [gradients[i] for i in chosen],
-            mom1,
-            mom2,
-            [],
-            [torch.tensor(float(updates))] * len(chosen),
-            lr=float(optimizer.learn_rate),
-            beta1=float(optimizer.b1),
-            beta2=float(optimizer.b2),
-            weight_decay=float(optimizer.L2),
-            eps=float(optimizer.eps / (1.0 - optimizer.b2**updates) ** 0.5),  # thinc adds eps before it corrects for bias
-            amsgrad=False,
-            maximize=False,
-        )
-        if optimizer.averages is not None:
-            decay = min((1.0 + updates) / (10.0 + updates), MAX_DECAY)
-            for i, own in zip(chosen, weights, strict=True):
-                average = optimizer.averages.setdefault(self.parameters[i].key, numpy.zeros(self.parameters[i].weights().shape, dtype="float32"))
-                torch.from_numpy(average.reshape(-1)).lerp_(own, 1.0 - decay)
+    def _add_up(self) -> None:
+        """Add up the gradients of this process's arrays, in the order of ranks; without shared memory, of all."""
+        if self._rows is None:
+            self.world.sum(self.gradients)
+            return
+        self.world.wait()
+        for own in (*(self.slices[i] for i in self._mine), self._signals):
+            numpy.add.reduce(self._rows[:, own], axis=0, out=self._sums[own])
+
+    def _count(self) -> None:
+        """Count the updates that any process has made, and let the optimizer know where their moments are."""
+        for i, norm in enumerate(self._norms.tolist()):
+            if not math.isfinite(norm):
+                raise UserError(f"the gradient of {self.parameters[i].name} is {norm}; lower the learning rate ([training.optimizer] learn_rate)")
+            if self._plain and (norm > 0.0 or self._learns[i]):
+                self.optimizer.nr_update[self.parameters[i].key] += 1
+                if not self._learns[i]:
+                    self._publish(i)
+            self._learns[i] = self._learns[i] or norm > 0.0
+
+    def _known(self) -> list[dict]:
+        """Return what the optimizer keeps of each parameter, in the order of `moments`."""
+        averages = self.optimizer.averages
+        return [self.optimizer.mom1, self.optimizer.mom2] if averages is None else [self.optimizer.mom1, self.optimizer.mom2, averages]
+
+    def _publish(self, i: int) -> None:
+        key, shape = self.parameters[i].key, self.parameters[i].weights().shape
+        for flat, known, form in zip(self.moments, self._known(), (-1, -1, shape), strict=False):
+            known[key] = flat[self.slices[i]].reshape(form)
+
+    def _adam(self, chosen: dict[int, float]) -> None:
+        """Clip gradients, given their norms, and run torch's fused AdamW as thinc's Adam would be; weights decay before the update, not after it."""
+        optimizer = self.optimizer
+        gradients, weights, mom1, mom2, *averages = self._tensors
+        groups: dict[int, list[int]] = {}
+        for i, norm in chosen.items():
+            if norm >= optimizer.grad_clip > 0.0:
+                gradients[i].mul_(optimizer.grad_clip / norm)
+            groups.setdefault(optimizer.nr_update[self.parameters[i].key] + 1, []).append(i)
+        for updates, group in groups.items():
+            torch._fused_adamw_(
+                *([tensors[i] for i in group] for tensors in (weights, gradients, mom1, mom2)),
+                [],
+                [torch.tensor(float(updates))] * len(group),
+                lr=float(optimizer.learn_rate),
+                beta1=float(optimizer.b1),
+                beta2=float(optimizer.b2),
+                weight_decay=float(optimizer.L2),
+                eps=float(optimizer.eps / (1.0 - optimizer.b2**updates) ** 0.5),  # thinc adds eps before it corrects for bias
+                amsgrad=False,
+                maximize=False,
+            )
+            for average in averages:
+                decay = min((1.0 + updates) / (10.0 + updates), MAX_DECAY)
+                torch._foreach_lerp_([average[i] for i in group], [weights[i] for i in group], 1.0 - decay)
 
 
 MAX_DECAY = 0.9999
@@ -165,7 +202,7 @@ def _is_plain_adam(optimizer: Optimizer) -> bool:
 def _move(parameter: Parameter, weights: numpy.ndarray, gradient: numpy.ndarray) -> None:
     """Let a layer look into the flat arrays, with its weights in them."""
     shape = parameter.weights().shape
-    weights[:] = parameter.weights().reshape(-1)
+    weights[:] = parameter.weights().reshape(-1)  # the same in every process
     if parameter.node is not None:
         parameter.node.set_param(parameter.key[1], weights.reshape(shape))
         parameter.node.set_grad(parameter.key[1], gradient.reshape(shape))
