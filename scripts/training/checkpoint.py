@@ -3,8 +3,6 @@
 import json
 import os
 import random
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from scripts.training.parameters import Parameter, trainable
 
 CHECKPOINT = "checkpoint.npz"
 STATE = "state"
+PARTS = {"identity", "engine", "progress"}
 MOMENTS = ("mom1", "mom2", "averages")
 
 
@@ -42,8 +41,11 @@ def read_checkpoint(path: Path) -> tuple[dict[str, numpy.ndarray], dict]:
     try:
         with numpy.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        return arrays, json.loads(arrays.pop(STATE).tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        state = json.loads(arrays.pop(STATE).tobytes())
+        if not state.keys() >= PARTS:
+            raise ValueError("parts are missing")
+        return arrays, state
+    except Exception as error:  # readers of archives raise some ten kinds, by the bit that is wrong
         raise UserError(f"{path}: damaged ({type(error).__name__}: {error}); start the training again with --restart") from error
 
 
