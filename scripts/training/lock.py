@@ -26,8 +26,14 @@ def locked(folder: Path) -> Iterator[None]:
             raise UserError(f"{path}: process {holder} trains in {folder} already; wait for it, or end it") from None
         console.print(f"{path}: left behind by a process that is gone; taken over", highlight=False, soft_wrap=True)
         descriptor = os.open(path, os.O_TRUNC | os.O_WRONLY)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(own, file)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); training needs a folder that it may write to") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(own, file)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror}); mend that, and run the same command again") from error
     try:
         yield
     finally:
