@@ -51,7 +51,7 @@ def main(
     config_path = folder / "config.cfg"
     if not config_path.exists():
         raise UserError(f"{config_path}: no such file; run: python -m scripts.configure {folder.name}")
-    if workers != "auto" and not (workers.isdigit() and int(workers)):
+    if workers != "auto" and not (workers.isdecimal() and int(workers)):
         raise UserError(f"--workers {workers}: write auto or a number from 1 on")
     if exact and workers not in ("auto", "1"):
         raise UserError("--exact is for one process; leave --workers out")
