@@ -50,6 +50,7 @@ class Engine:
             use_kernels(nlp, self.ops)
         self.flat = FlatParameters(nlp, self.optimizer, self.exclude, world=world, signals=SIGNALS) if fast else None
         self.parameters = self.flat.parameters if self.flat else walk_parameters(nlp, self.exclude)
+        self._some_unseen = any(unseen_classes(nlp).values())  # the same in every process, also while they learn
 
     def learn(self, items: list, losses: dict[str, float], signals: Callable[[], tuple[bool, bool]]) -> list[bool]:
         """Take one step on a batch; return which signals any process gave when it had its gradients."""
@@ -96,9 +97,10 @@ class Engine:
 
     def _agree_on_classes(self) -> None:
         """Let every process know which actions any of them has seen."""
-        if self.world.size > 1 and any(unseen_classes(self.nlp).values()):
+        if self.world.size > 1 and self._some_unseen:
             all_unseen = self.world.gather(unseen_classes(self.nlp))
             set_unseen_classes(self.nlp, {name: sorted(set.intersection(*(set(own[name]) for own in all_unseen))) for name in all_unseen[0]})
+            self._some_unseen = any(unseen_classes(self.nlp).values())
 
     def state(self) -> tuple[dict[str, numpy.ndarray], dict]:
         """Return all that this process must have to go on from here, but for what the loop itself counts."""
@@ -120,4 +122,6 @@ class Engine:
         self.dropouts.skip(state["dropouts"])
         self.batches.go_to(state["batches"])
         set_unseen_classes(self.nlp, state["unseen"])
-        set_random_states(state["random"][self.world.rank], self.ops)
+        self._some_unseen = any(state["unseen"].values())
+        if self.world.rank < len(state["random"]):  # a process more than before goes on with the seed of its own
+            set_random_states(state["random"][self.world.rank], self.ops)
