@@ -13,7 +13,7 @@ from spacy.language import Language
 from spacy.util import registry
 
 from scripts.machine import physical_cores
-from scripts.training.checkpoint import random_states, set_random_states
+from scripts.training.checkpoint import random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.kernels import FastOps, use_kernels
 from scripts.training.parameters import walk_parameters
 from scripts.training.update import Prepared, update
@@ -42,7 +42,7 @@ def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], op
     words = _words_halfway(training, steps, words)
     if cores == 1:
         return 1, "there is one core"
-    states, threads = random_states(ops), torch.get_num_threads()
+    states, unseen, threads = random_states(ops), unseen_classes(nlp), torch.get_num_threads()
     examples = [Prepared(example) for example in islice(corpus(nlp), 1_000)]
     use_kernels(nlp, ops)
     flat = numpy.zeros(sum(parameter.weights().size for parameter in walk_parameters(nlp)), dtype="float32")
@@ -54,6 +54,7 @@ def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], op
         found.append((more, _step(nlp, examples, words / more, training["dropout"]) + adding))
     torch.set_num_threads(threads)
     set_random_states(states, ops)
+    set_unseen_classes(nlp, unseen)
     best, fastest = 1, alone
     for workers, seconds in found[1:]:
         if fastest / seconds >= GAIN and (fastest - seconds) * steps > START:
