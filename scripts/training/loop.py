@@ -96,6 +96,7 @@ class _Run:
             arrays, state = read_checkpoint(self.checkpoint)
             self.engine.restore(arrays, state["engine"])
             self.progress = Progress(**state["progress"])
+            self.nlp.meta["performance"] = self.progress.performance
             console.print(f"Goes on from step {self.progress.step:,}: {self.checkpoint}", highlight=False, markup=False, soft_wrap=True)
         elif self.world.rank == 0:
             shutil.rmtree(self.unfinished, ignore_errors=True)
@@ -158,11 +159,12 @@ class _Run:
         check_equal(self.engine.parameters, self.world)
         row = progress.row(score, others, losses, self._objectives(losses))
         progress.history.append(row)
+        update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
+        progress.performance = self.nlp.meta["performance"]
         is_best = row["score"] > progress.best.get("score", -1.0)
         if is_best:
             progress.best = row
             if self.world.rank == 0:
-                update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
                 self.timed(self._save)(BEST)
         tracker.log(row["step"], {key: value for key, value in row.items() if key != "step"})
         display.row(row, is_best=is_best)

@@ -9,7 +9,10 @@ from scripts.command import UserError
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is. `step` is the next one's number; `seconds` are all, `aside` those of evaluating and saving, among them `checkpoints`."""
+    """How far a run is. `step` is the next one's number; `seconds` are all, `aside` those of evaluating and saving, among them `checkpoints`.
+
+    `performance` is what spaCy writes into meta.json: the scores of the last evaluation.
+    """
 
     step: int = 0
     epoch: int = 0
@@ -21,6 +24,7 @@ class Progress:
     losses: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
     best: dict = field(default_factory=dict)
+    performance: dict = field(default_factory=dict)
     run_id: str | None = None
 
     def as_json(self) -> dict:
