@@ -112,21 +112,17 @@ class FlatParameters:
     def step(self, signals: Sequence[bool] = ()) -> list[bool]:
         """Add the gradients of all processes up, update the weights, and set the gradients to zero; return which signals any process gave.
 
-        What never had a gradient stays as it is, as with thinc. Raises UserError where a gradient is no number; the weights it
-        belongs to are then as before.
+        What never had a gradient stays as it is, as with thinc. Raises UserError where a gradient is no number; the weights that
+        this process updates are then as before.
         """
         self.gradients[self._signals] = signals
         self._add_up()
         told = [signal > 0.0 for signal in self._sums[self._signals].tolist()]
         own = torch.stack(torch._foreach_norm([self._tensors[0][i] for i in self._mine])).tolist()
         self._norms[self._mine] = own
-        chosen = {i: norm for i, norm in zip(self._mine, own, strict=True) if math.isfinite(norm) and (norm > 0.0 or self._learns[i])}
-        if self._plain:
-            self._adam(chosen)
-        elif all(map(math.isfinite, own)):
-            for i in chosen:
-                weights = self.parameters[i].weights()
-                weights[...], _ = self.optimizer(self.parameters[i].key, weights, self._sums[self.slices[i]].reshape(weights.shape))
+        chosen = {i: norm for i, norm in zip(self._mine, own, strict=True) if norm > 0.0 or self._learns[i]}
+        if all(map(math.isfinite, own)):
+            self._update(chosen)
         if self._rows is not None:
             self.world.wait()
         self._count()
@@ -162,6 +158,15 @@ class FlatParameters:
         key, shape = self.parameters[i].key, self.parameters[i].weights().shape
         for flat, known, form in zip(self.moments, self._known(), (-1, -1, shape), strict=False):
             known[key] = flat[self.slices[i]].reshape(form)
+
+    def _update(self, chosen: dict[int, float]) -> None:
+        """Update arrays, given their gradients' norms."""
+        if self._plain:
+            self._adam(chosen)
+            return
+        for i in chosen:
+            weights = self.parameters[i].weights()
+            weights[...], _ = self.optimizer(self.parameters[i].key, weights, self._sums[self.slices[i]].reshape(weights.shape))
 
     def _adam(self, chosen: dict[int, float]) -> None:
         """Clip gradients, given their norms, and run torch's fused AdamW as thinc's Adam would be; weights decay before the update, not after it."""

@@ -1,0 +1,135 @@
+"""Pipelines and training runs for tests."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from thinc.api import fix_random_seed, get_current_ops, set_current_ops
+
+from scripts.training.kernels import use_fast_ops
+from scripts.training.loop import train
+from scripts.training.tracking import NullTracker
+from tests.closure import ROOT
+from tests.make import contents
+
+ENV = os.environ | {"PYTHONUTF8": "1", "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
+TIMES = ("words_per_second",)
+"""Figures of a run's history that are never the same twice."""
+
+
+def make_doc(
+    nlp: Language, words: list[str], *ents: tuple[int, int, str], missing: tuple[int, ...] | None = (), spaces: list[bool] | None = None
+) -> Doc:
+    """A document with entities; `missing` tokens are not annotated, all of them where it is None."""
+    doc = Doc(nlp.vocab, words=words, spaces=spaces)
+    if missing is not None:
+        doc.set_ents([Span(doc, *ent) for ent in ents], missing=[Span(doc, i, i + 1) for i in missing])
+    return doc
+
+
+def small_pipeline(*, use_upper: bool = True, width: int = 16, seed: int = 0) -> Language:
+    """A tok2vec and an entity recogniser that listens to it, with weights by a seed."""
+    fix_random_seed(seed)
+    nlp = spacy.blank("en")
+    embed = {
+        "@architectures": "spacy.MultiHashEmbed.v2",
+        "width": width,
+        "attrs": ["NORM", "SHAPE"],
+        "rows": [200, 100],
+        "include_static_vectors": False,
+    }
+    encode = {"@architectures": "spacy.MaxoutWindowEncoder.v2", "width": width, "depth": 2, "window_size": 1, "maxout_pieces": 2}
+    nlp.add_pipe("tok2vec", config={"model": {"@architectures": "spacy.Tok2Vec.v2", "embed": embed, "encode": encode}})
+    parser = {
+        "@architectures": "spacy.TransitionBasedParser.v2",
+        "state_type": "ner",
+        "extra_state_tokens": False,
+        "hidden_width": 12,
+        "maxout_pieces": 2,
+        "use_upper": use_upper,
+        "nO": None,
+        "tok2vec": {"@architectures": "spacy.Tok2VecListener.v1", "width": width},
+    }
+    ner = nlp.add_pipe("ner", config={"model": parser})
+    for label in ("LOC", "PERSON"):
+        ner.add_label(label)
+    doc = make_doc(nlp, ["Ana", "saw", "New", "York", "."], (0, 1, "PERSON"), (2, 4, "LOC"))
+    nlp.initialize(lambda: [Example(nlp.make_doc("Ana saw New York."), doc)])
+    return nlp
+
+
+@contextlib.contextmanager
+def fast_ops() -> Iterator[None]:
+    """Compute as `scripts.train` does on a CPU."""
+    before = get_current_ops()
+    use_fast_ops()
+    try:
+        yield
+    finally:
+        set_current_ops(before)
+
+
+def run(config, output: Path, *, exact: bool = False, **options) -> dict:
+    """Train in this process."""
+    with contextlib.nullcontext() if exact else fast_ops():
+        return train(config, output, gpu_id=-1, tracker=NullTracker(), exact=exact, **options)
+
+
+def without_dropout(content: bytes) -> bytes:
+    """A saved model's weights and settings, but for the share that the last step left out: a run that goes on may have no more step to take."""
+    message = srsly.msgpack_loads(content)
+    for attrs in message["attrs"]:
+        attrs.pop("dropout_rate", None)
+    return srsly.msgpack_dumps(message)
+
+
+def models(output: Path) -> dict[str, object]:
+    """Everything in the two models of a run, as it is on the disk."""
+    found: dict[str, object] = {}
+    for name in ("model-best", "model-last"):
+        for path, content in contents(output / name).items():
+            found[f"{name}/{path}"] = without_dropout(content) if path.endswith("/model") else content
+        found[f"{name}/meta.json"] = json.loads(found[f"{name}/meta.json"])
+    return found
+
+
+def untimed(metrics: dict) -> dict:
+    """A run's metrics, but for what was timed."""
+
+    def clean(row: dict) -> dict:
+        return {key: value for key, value in row.items() if key not in TIMES}
+
+    kept = {key: metrics[key] for key in ("steps", "epochs", "words", "stopped_because", "workers")}
+    return kept | {"best": clean(metrics["best"]), "history": [clean(row) for row in metrics["history"]]}
+
+
+def command(folder: Path, corpus: Path, *options: str) -> list[str]:
+    """The command that trains in a folder, in a process of its own."""
+    return [sys.executable, "-m", "scripts.train", str(folder), f"--corpus={corpus}", "--device=cpu", "--wandb-mode=disabled", *options]
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all below it that run."""
+    try:
+        first = psutil.Process(pid)
+        return [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def alive(processes: list[psutil.Process], patience: float = 60) -> list[psutil.Process]:
+    """Those that still run when patience ends."""
+    _, left = psutil.wait_procs(processes, timeout=patience)
+    return [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+__all__ = ["ENV", "ROOT", "alive", "command", "family", "fast_ops", "make_doc", "models", "run", "small_pipeline", "untimed"]

@@ -1,0 +1,254 @@
+"""A run that was stopped, or killed, and goes on ends as if nothing had been."""
+
+import json
+import random
+import signal
+import subprocess
+
+import pytest
+
+from scripts.command import Stopped
+from scripts.training import loop
+from scripts.training.engine import Engine
+from scripts.training.kernels import FastOps
+from tests.make import make_corpus
+from tests.runs import ENV, ROOT, alive, command, family, models, run, untimed
+from tests.test_gate import check
+from tests.test_training import config_for
+
+STEPS = 7
+PATIENCE = 240
+"""Seconds that a process may take before the test fails."""
+CHANGES = {
+    "default": {},
+    "exact": {},
+    "averages": {"optimizer": {"use_averages": True}},
+    "accumulated": {"accumulate_gradient": 2},
+    "schedules": {
+        "optimizer": {"learn_rate": {"@schedules": "warmup_linear.v1", "warmup_steps": 2, "total_steps": STEPS, "initial_rate": 0.01}},
+    },
+    "epochs": {"max_epochs": 2, "max_steps": 0, "eval_frequency": 3},
+    "radam": {"optimizer": {"@optimizers": "RAdam.v1", "learn_rate": 0.003, "use_averages": True}},
+}
+
+
+def changed(corpus, name: str, *, variant: str = "cpu", steps: int = STEPS):
+    config = config_for(corpus, variant, max_steps=steps)
+    changes = dict(CHANGES[name])
+    optimizer = changes.pop("optimizer", {})
+    if "@optimizers" in optimizer:
+        config["training"]["optimizer"] = optimizer
+    else:
+        config["training"]["optimizer"] |= optimizer
+    config["training"] |= {"eval_frequency": 2} | changes
+    return config
+
+
+class Interrupter:
+    """Sends this process a signal in some steps, counted over all runs."""
+
+    def __init__(self, monkeypatch, moments: dict[int, signal.Signals]) -> None:
+        self.moments, self.taken = dict(moments), 0
+        learn = Engine.learn
+
+        def interrupted(engine, items, losses, signals):
+            sent = self.moments.pop(self.taken, None)
+            if sent is not None:
+                signal.raise_signal(sent)
+            self.taken += 1
+            return learn(engine, items, losses, signals)
+
+        monkeypatch.setattr(Engine, "learn", interrupted)
+
+
+def interrupted(config, output, monkeypatch, moments: dict[int, signal.Signals], **options) -> dict:
+    """Run until the end, through all interruptions."""
+    with monkeypatch.context() as patch:
+        interrupter = Interrupter(patch, moments)
+        for _, sent in sorted(moments.items()):
+            with pytest.raises(Stopped) as stop:
+                run(config, output, **options)
+            assert stop.value.code == 128 + sent
+            random.seed(99)  # nothing may depend on what the former process left
+        metrics = run(config, output, **options)
+        assert not interrupter.moments
+    return metrics
+
+
+MOMENTS = {0: signal.SIGINT, 3: signal.SIGTERM, 4: signal.SIGINT}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, write_jsonl, monkeypatch, name):
+    corpus = make_corpus(tmp_path, write_jsonl, train=60)
+    config = changed(corpus, name)
+    exact = name == "exact"
+    expected = run(config, tmp_path / "whole", exact=exact)
+    assert expected["steps"] > max(MOMENTS) + 1
+    found = interrupted(config, tmp_path / "stopped", monkeypatch, MOMENTS, exact=exact)
+    assert untimed(found) == untimed(expected)
+    assert models(tmp_path / "stopped") == models(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "stopped").iterdir()) == ["model-best", "model-last"]
+
+
+def test_a_run_stopped_in_its_last_step_has_only_to_be_finished(tmp_path, write_jsonl, monkeypatch):
+    corpus = make_corpus(tmp_path, write_jsonl, train=60)
+    config = changed(corpus, "default")
+    expected = run(config, tmp_path / "whole")
+    found = interrupted(config, tmp_path / "stopped", monkeypatch, {STEPS: signal.SIGTERM})
+    assert untimed(found) == untimed(expected)
+    assert models(tmp_path / "stopped") == models(tmp_path / "whole")
+
+
+def test_another_seed_makes_other_weights(tmp_path, write_jsonl):
+    """What the tests above compare is not the same anyway."""
+    corpus = make_corpus(tmp_path, write_jsonl, train=60)
+    config = changed(corpus, "default")
+    run(config, tmp_path / "one")
+    config["training"]["dropout"] = 0.11
+    run(config, tmp_path / "other")
+    assert models(tmp_path / "one")["model-last/ner/model"] != models(tmp_path / "other")["model-last/ner/model"]
+
+
+class Killed(BaseException):
+    """What stands for the end of the process: nothing catches it."""
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first run", "over older models"])
+@pytest.mark.parametrize("place", ["before save", "best moved", "both moved", "cleared"])
+def test_a_run_killed_while_it_puts_its_models_in_place_finishes_the_next_time(tmp_path, write_jsonl, monkeypatch, place, again):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    config = config_for(corpus)
+    expected = run(config, tmp_path / "whole")
+    output = tmp_path / "killed"
+    if again:
+        run(config_for(corpus, max_steps=2), output)
+    replace, rmtree, save = loop.replace_folder, loop.shutil.rmtree, loop._Run._save
+    state = {"moved": 0}
+
+    def replacing(new, target):
+        replace(new, target)
+        if target.parent == output:
+            state["moved"] += 1
+            if place == ("best moved", "both moved")[state["moved"] - 1]:
+                raise Killed
+
+    def clearing(path, **options):
+        rmtree(path, **options)
+        if place == "cleared" and state["moved"] == 2:
+            raise Killed
+
+    def saving(self, name):
+        if place == "before save" and name == loop.LAST:
+            raise Killed
+        save(self, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "replace_folder", replacing)
+        patch.setattr(loop.shutil, "rmtree", clearing)
+        patch.setattr(loop._Run, "_save", saving)
+        with pytest.raises(Killed):
+            run(config, output, minutes=0.0)
+    assert untimed(run(config, output)) == untimed(expected)
+    assert models(output) == models(tmp_path / "whole")
+    assert sorted(path.name for path in output.iterdir()) == ["model-best", "model-last"]
+
+
+@pytest.mark.slow
+def test_the_transformer_goes_on_as_if_nothing_had_been(tmp_path, write_jsonl, monkeypatch):
+    corpus = make_corpus(tmp_path, write_jsonl, train=20, dev=4, test=4)
+    config = changed(corpus, "default", variant="gpu", steps=3)
+    config["training"]["patience"] = 0
+    expected = run(config, tmp_path / "whole")
+    found = interrupted(config, tmp_path / "stopped", monkeypatch, {1: signal.SIGTERM})
+    assert untimed(found) == untimed(expected)
+    assert models(tmp_path / "stopped") == models(tmp_path / "whole")
+
+
+@pytest.fixture
+def ready(tmp_path, write_jsonl):
+    """A corpus and a config that passed validation, for folders of any name below tmp_path."""
+    corpus = make_corpus(tmp_path, write_jsonl, train=300)
+
+    def make(name: str, steps: int = 60):
+        folder = tmp_path / name / "cpu"
+        folder.mkdir(parents=True)
+        config = config_for(corpus, max_steps=steps)
+        config["training"]["eval_frequency"] = 10
+        config.to_disk(folder / "config.cfg")
+        assert check(corpus, folder) == 0
+        return folder
+
+    return corpus, make
+
+
+def finish(folder, corpus, *options: str) -> None:
+    done = subprocess.run(command(folder, corpus, *options), cwd=ROOT, env=ENV, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+
+
+def checkpoint_time(folder) -> int:
+    try:
+        return (folder / "checkpoint.npz").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def await_checkpoint(process: subprocess.Popen, folder, before: int) -> bool:
+    """Wait for a new checkpoint; False where the process ended."""
+    for _ in range(PATIENCE * 50):
+        if checkpoint_time(folder) not in (0, before):
+            return True
+        try:
+            process.wait(0.02)
+        except subprocess.TimeoutExpired:
+            continue
+        return False
+    process.kill()
+    pytest.fail("no checkpoint was written")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "kills", "seed"), [(1, 13, 71), (2, 12, 72)])
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(ready, workers, kills, seed):
+    corpus, make = ready
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    options = (f"--workers={workers}", "--checkpoint-minutes=0")
+    whole = make("whole")
+    finish(whole, corpus, *options)
+    killed, runs = 0, 0
+    while killed < kills:
+        runs += 1
+        folder = make(f"killed {runs}")
+        while True:
+            before = checkpoint_time(folder)
+            with (folder / "log").open("ab") as log:
+                process = subprocess.Popen(command(folder, corpus, *options), cwd=ROOT, env=ENV, stdout=log, stderr=log)
+                going = killed < kills and await_checkpoint(process, folder, before)
+                try:
+                    process.wait(moments.uniform(0, 1.5) if going else PATIENCE)
+                except subprocess.TimeoutExpired:
+                    members = family(process.pid)
+                    assert len(members) == workers
+                    for member in members:
+                        member.kill()
+                    process.wait(PATIENCE)
+                    assert alive(members) == []
+                    killed += 1
+                    continue
+            assert process.returncode == 0, (folder / "log").read_text(encoding="utf-8")
+            break
+        assert models(folder) == models(whole)
+        ours, theirs = (json.loads((path / "metrics.json").read_text(encoding="utf-8")) for path in (folder, whole))
+        assert untimed(ours) == untimed(theirs)
+        assert not list(folder.glob("*checkpoint*"))
+    print(f"{killed} kills in {runs} runs")
+
+
+def test_fast_ops_are_what_the_tests_above_ran_with(tmp_path, write_jsonl, monkeypatch):
+    seen = []
+    learn = Engine.learn
+    monkeypatch.setattr(Engine, "learn", lambda engine, *rest: seen.append(engine.ops) or learn(engine, *rest))
+    run(config_for(make_corpus(tmp_path, write_jsonl), max_steps=1), tmp_path / "cpu")
+    assert all(isinstance(ops, FastOps) for ops in seen)

@@ -1,0 +1,235 @@
+"""Several processes train one pipeline: their weights are the same, and none outlives a run."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import numpy
+import pytest
+import spacy
+from thinc.api import get_current_ops
+
+from scripts.command import UserError
+from scripts.training import scaling, workers
+from scripts.training.checkpoint import random_states, read_checkpoint, unseen_classes
+from scripts.training.engine import Engine
+from scripts.training.parameters import walk_parameters, weights_hash
+from scripts.training.stream import stream_shards
+from scripts.training.workers import World, split_evenly
+from tests.closure import ROOT
+from tests.make import make_corpus
+from tests.runs import ENV, alive, command, family, fast_ops, models, small_pipeline
+from tests.test_resume import PATIENCE, await_checkpoint, finish, ready  # noqa: F401  (a fixture)
+from tests.test_training import config_for
+
+DRIVER = """
+import sys
+from pathlib import Path
+import numpy
+from spacy.util import load_config
+from scripts.training import loop, workers
+from scripts.training.kernels import FastOps, use_fast_ops
+from scripts.training.parameters import weights_hash
+from scripts.training.tracking import NullTracker
+
+config, output, count, *flags = sys.argv[1:]
+if "without-dropout" in flags:
+    FastOps.get_dropout_mask = lambda self, shape, drop: numpy.ones(shape, dtype="float32")
+if "without-room" in flags:
+    workers._reserve = lambda path, size: False
+use_fast_ops()
+finish = loop._Run.finish
+
+def finishing(run, why):
+    parameters = run.engine.parameters
+    Path(output, f"hash-{run.world.rank}").write_text(weights_hash(parameters))
+    numpy.savez(Path(output, f"weights-{run.world.rank}"), *[parameter.weights() for parameter in parameters])
+    return finish(run, why)
+
+loop._Run.finish = finishing
+loop.train(load_config(config, interpolate=False), Path(output), gpu_id=-1, tracker=NullTracker(), workers=int(count))
+"""
+"""Trains and leaves each process's weights and their hash."""
+
+
+def drive(folder, config, name: str, count: int, *flags: str) -> tuple[list[str], list[numpy.ndarray]]:
+    """The hashes of all processes, and the first one's weights."""
+    output = folder / name
+    output.mkdir()
+    config.to_disk(folder / "config.cfg")
+    (folder / "driver.py").write_text(DRIVER, encoding="utf-8")
+    arguments = [sys.executable, str(folder / "driver.py"), str(folder / "config.cfg"), str(output), str(count), *flags]
+    env = ENV | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(arguments, cwd=folder, env=env, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    with numpy.load(output / "weights-0.npz") as file:
+        weights = [file[key] for key in file.files]
+    return [path.read_text(encoding="utf-8") for path in sorted(output.glob("hash-*"))], weights
+
+
+class Sized(int):
+    def __len__(self) -> int:
+        return int(self)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 8])
+def test_a_batch_is_dealt_out_whole_and_evenly(parts):
+    draw = random.Random(parts)
+    for size in (0, 1, 2, 5, 60):
+        batch = [Sized(draw.randint(1, 40)) for _ in range(size)]
+        dealt = split_evenly(batch, parts)
+        assert len(dealt) == parts
+        assert sorted(length for part in dealt for length in part) == sorted(batch)
+        loads = [sum(map(len, part)) for part in dealt]
+        assert max(loads) - min(loads) <= max(batch, default=0)
+        places = [[next(i for i, own in enumerate(batch) if own is length) for length in part] for part in dealt]
+        assert all(own == sorted(own) for own in places)
+
+
+def test_one_process_is_a_world_of_its_own():
+    world = World()
+    assert world.gather("it") == ["it"]
+    assert world.part([1, 2]) == [1, 2]
+    assert world.shared({"rows": (1, 5)}) is None
+
+
+class Two(World):
+    """A world of two, the other of which has seen other actions."""
+
+    size = 2
+
+    def __init__(self, others: set[int]) -> None:
+        self.others, self.calls = others, 0
+
+    def gather(self, thing):
+        self.calls += 1
+        return [thing, {"ner": sorted(self.others)}]
+
+
+def engine(nlp, world) -> Engine:
+    made = Engine.__new__(Engine)
+    made.nlp, made.world, made._some_unseen = nlp, world, any(unseen_classes(nlp).values())
+    return made
+
+
+def test_all_processes_agree_on_classes_also_where_one_has_seen_them_all():
+    nlp, world = small_pipeline(), Two({2, 3})
+    attrs = nlp.get_pipe("ner").model.attrs
+    attrs["unseen_classes"] = {1, 2}
+    made = engine(nlp, world)
+    made._agree_on_classes()
+    assert attrs["unseen_classes"] == {2}
+    attrs["unseen_classes"] = set()  # seen in this process's part of the batch, and not in the other's
+    made._agree_on_classes()
+    assert world.calls == 2
+    made._agree_on_classes()
+    assert world.calls == 2
+
+
+def test_measuring_changes_nothing_that_training_begins_with(tmp_path, write_jsonl, monkeypatch):
+    shards = make_corpus(tmp_path, write_jsonl) / "train"
+    monkeypatch.setattr(scaling, "physical_cores", lambda: 4)
+    with fast_ops():
+        nlp, ops, corpus = small_pipeline(), get_current_ops(), stream_shards(shards)
+        nlp.get_pipe("ner").model.attrs["unseen_classes"] = {1, 2, 3}
+        before = weights_hash(walk_parameters(nlp)), random_states(ops), unseen_classes(nlp)
+        training = {"max_steps": 10, "dropout": 0.1, "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 4}}
+        count, why = scaling.choose_workers(nlp, corpus, training, ops, words=100)
+        assert count in (1, 2, 4)
+        assert "ms with 4" in why
+        assert (weights_hash(walk_parameters(nlp)), random_states(ops), unseen_classes(nlp)) == before
+
+
+def test_a_machine_with_one_core_is_not_measured(monkeypatch):
+    monkeypatch.setattr(scaling, "physical_cores", lambda: 1)
+    training = {"max_steps": 10, "dropout": 0.1, "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 4}}
+    assert scaling.choose_workers(None, None, training, None, words=100) == (1, "there is one core")
+
+
+def test_memory_is_reserved_before_it_is_written_to(tmp_path, monkeypatch):
+    assert workers._reserve(tmp_path / "gradients", 4096)
+    assert (tmp_path / "gradients").read_bytes() == bytes(4096)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(workers.os, "posix_fallocate", full, raising=False)
+    assert not workers._reserve(tmp_path / "more", 4096)
+    assert not (tmp_path / "more").exists()
+
+
+def test_a_worker_that_ended_is_told():
+    process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    told = workers._told([process], RuntimeError("Connection closed by peer"))
+    assert isinstance(told, UserError)
+    assert str(told).startswith("worker 1 died (exit code 3); the last checkpoint is whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [(), ("without-room",)])
+def test_all_workers_end_with_the_same_weights_every_time(tmp_path, write_jsonl, flags):
+    config = config_for(make_corpus(tmp_path, write_jsonl, train=120), max_steps=12)
+    hashes, _ = drive(tmp_path, config, "two", 2, *flags)
+    assert len(hashes) == 2
+    assert len({*hashes}) == 1
+    again, _ = drive(tmp_path, config, "again", 2, *flags)
+    assert again == hashes
+
+
+@pytest.mark.slow
+def test_two_workers_without_dropout_learn_what_one_learns(tmp_path, write_jsonl):
+    config = config_for(make_corpus(tmp_path, write_jsonl, train=120), max_steps=5)
+    _, one = drive(tmp_path, config, "one", 1, "without-dropout")
+    _, two = drive(tmp_path, config, "two", 2, "without-dropout")
+    for mine, other in zip(two, one, strict=True):
+        numpy.testing.assert_allclose(mine, other, atol=1e-4)
+    assert any(numpy.abs(array).max() > 0.01 for array in one)
+
+
+def start(folder, corpus, *options: str) -> subprocess.Popen:
+    arguments = command(folder, corpus, "--workers=2", "--checkpoint-minutes=0", *options)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+    return subprocess.Popen(arguments, cwd=ROOT, env=ENV, start_new_session=True, **pipes)
+
+
+STEPS = 120
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):  # noqa: F811
+    """A worker killed, the first killed, Ctrl-C to all, SIGTERM to the first, SIGTERM to the other: one run after another in a folder."""
+    corpus, make = ready
+    whole, folder = make("whole", STEPS), make("ended", STEPS)
+    finish(whole, corpus, "--workers=2")
+    before = 0
+    for way in ("worker", "first", "Ctrl-C", "SIGTERM", "SIGTERM to a worker"):
+        process = start(folder, corpus)
+        assert await_checkpoint(process, folder, before), process.communicate()[0]
+        members = family(process.pid)
+        assert len(members) == 2
+        first, other = members
+        if way == "worker":
+            other.kill()
+        elif way == "first":
+            first.kill()
+        elif way == "Ctrl-C":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            (first if way == "SIGTERM" else other).send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=PATIENCE)
+        expected = {"worker": 1, "first": -9, "Ctrl-C": 130}.get(way, 143)
+        assert process.returncode == expected, (way, output)
+        assert alive(members) == [], way
+        if way == "worker":
+            assert "Error: worker 1 died (killed by signal 9" in output
+        if way != "first":
+            assert "Traceback" not in output, (way, output)
+            assert "run the same command to go on" in output.lower()
+        read_checkpoint(folder / "checkpoint.npz")
+        before = (folder / "checkpoint.npz").stat().st_mtime_ns
+    finish(folder, corpus)  # with as many workers as before
+    assert models(folder) == models(whole)
+    spacy.load(folder / "model-best")
