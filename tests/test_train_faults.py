@@ -86,10 +86,10 @@ def test_a_checkpoint_with_any_bit_turned_is_told_or_means_the_same(tmp_path):
 
 def stop_early(folder, corpus, monkeypatch, **options) -> None:
     """Leave a checkpoint in a folder."""
-    from scripts.training.loop import _Run
+    from scripts.training.progress import Progress
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Run, "_why_stop", lambda self: self.asked(15, None) or "")
+        patch.setattr(Progress, "why_stop", lambda *_, **__: signal.raise_signal(signal.SIGTERM) or "")
         with pytest.raises(Stopped):
             main(folder, corpus, **options)
     assert (folder / CHECKPOINT).exists()
@@ -171,7 +171,8 @@ def test_a_checkpoint_without_its_figures_is_told(stopped):
 
 
 LIMITED = """
-import resource, sys
+import resource
+import signal, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1))
 sys.argv = ["train", *sys.argv[2:]]
 import runpy

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from functools import cached_property
 
 from spacy.language import Language
 from spacy.scorer import Scorer
@@ -20,16 +19,14 @@ class Evaluation:
     """
 
     def __init__(self, nlp: Language, corpus: Callable, weights: dict[str, float | None], world: World) -> None:
-        self.nlp, self.corpus, self.world = nlp, corpus, world
+        self.nlp, self.world = nlp, world
+        self.examples = sorted(corpus(nlp), key=len)
+        for example in self.examples:
+            _ = example.alignment  # worked out once; each evaluation's examples take it over
         self.scorer = Scorer(nlp)
         self.weights = {name: weight for name, weight in weights.items() if weight is not None}
         scored = [name for name, component in nlp.pipeline if getattr(component, "scorer", None)]
         self.shared = world.size > 1 and scored == ["ner"]
-
-    @cached_property
-    def examples(self) -> list[Example]:
-        """The documents of dev, by length. Their alignments are worked out once; each evaluation's examples take them over."""
-        return sorted(self.corpus(self.nlp), key=len)
 
     def __call__(self) -> tuple[float, dict[str, float]]:
         """Return the weighted score and all scores. Every process must call it; what the first has found is what all return."""

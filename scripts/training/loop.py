@@ -65,11 +65,11 @@ def train(
         torch.set_num_threads(max(1, torch.get_num_threads() // world.size) if has_torch(nlp) else 1)
         engine = Engine(nlp, T, train_corpus, world, exact=exact)
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
+        evaluate = run.timed(evaluation)(nlp, dev_corpus, T["score_weights"], world, exact=exact)
         run.resume(tracker)
-        evaluate = run.timed(evaluation(nlp, dev_corpus, T["score_weights"], world, exact=exact))
         try:
             with run.asked, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:
-                why = run.loop(evaluate, tracker, display)
+                why = run.loop(run.timed(evaluate), tracker, display)
             return run.finish(why)
         except OSError as error:
             raise UserError(f"{error.filename or output}: cannot be written ({error.strerror or error}); {GO_ON}") from error
@@ -97,12 +97,13 @@ class _Run:
             self.engine.restore(arrays, state["engine"])
             self.progress = Progress(**state["progress"])
             self.nlp.meta["performance"] = self.progress.performance
+            self._clock = time.perf_counter()
             console.print(f"Goes on from step {self.progress.step:,}: {self.checkpoint}", highlight=False, markup=False, soft_wrap=True)
         elif self.world.rank == 0:
             shutil.rmtree(self.unfinished, ignore_errors=True)
         self.unfinished.mkdir(parents=True, exist_ok=True)
         self.progress.run_id = tracker.run_id or self.progress.run_id
-        self._clock = self._saved = time.perf_counter()
+        self._saved = time.perf_counter()
 
     def loop(self, evaluate: Callable, tracker: Tracker, display: Display) -> str:
         """Take steps until training is over; return why it is."""
@@ -203,10 +204,10 @@ class _Run:
     def timed(self, function: Callable) -> Callable:
         """Count the seconds in a function as those in which nothing is learned."""
 
-        def wrapper(*args):
+        def wrapper(*args, **options):
             started = time.perf_counter()
             try:
-                return function(*args)
+                return function(*args, **options)
             finally:
                 self.progress.aside += time.perf_counter() - started
 
