@@ -84,7 +84,12 @@ class Workers(World):
         fits = all([_reserve(self.folder / name, 4 * math.prod(shape)) for name, shape in shapes.items()]) if self.rank == 0 else True
         if not self.gather(fits)[0]:
             return None
-        return {name: numpy.asarray(numpy.memmap(self.folder / name, dtype="float32", mode="r+", shape=shape)) for name, shape in shapes.items()}
+        arrays = {name: numpy.asarray(numpy.memmap(self.folder / name, dtype="float32", mode="r+", shape=shape)) for name, shape in shapes.items()}
+        self.wait()
+        for name in shapes if self.rank == 0 else ():
+            with contextlib.suppress(OSError):  # Windows keeps what is open; elsewhere the memory is free when the last process ends, however it does
+                (self.folder / name).unlink()
+        return arrays
 
     def wait(self) -> None:
         """Wait until all processes are here: 0.3 ms."""
