@@ -78,7 +78,10 @@ def interrupted(config, output, monkeypatch, moments: dict[int, signal.Signals],
 MOMENTS = {0: signal.SIGINT, 3: signal.SIGTERM, 4: signal.SIGINT}
 
 
-@pytest.mark.parametrize("name", CHANGES)
+FAST = ("default", "exact")
+
+
+@pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CHANGES])
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, write_jsonl, monkeypatch, name):
     corpus = make_corpus(tmp_path, write_jsonl, train=60)
     config = changed(corpus, name)
@@ -91,6 +94,7 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, write_jsonl
     assert sorted(path.name for path in (tmp_path / "stopped").iterdir()) == ["model-best", "model-last"]
 
 
+@pytest.mark.slow
 def test_a_run_stopped_in_its_last_step_has_only_to_be_finished(tmp_path, write_jsonl, monkeypatch):
     corpus = make_corpus(tmp_path, write_jsonl, train=60)
     config = changed(corpus, "default")
@@ -100,7 +104,8 @@ def test_a_run_stopped_in_its_last_step_has_only_to_be_finished(tmp_path, write_
     assert models(tmp_path / "stopped") == models(tmp_path / "whole")
 
 
-def test_another_seed_makes_other_weights(tmp_path, write_jsonl):
+@pytest.mark.slow
+def test_another_dropout_makes_other_weights(tmp_path, write_jsonl):
     """What the tests above compare is not the same anyway."""
     corpus = make_corpus(tmp_path, write_jsonl, train=60)
     config = changed(corpus, "default")
@@ -114,6 +119,7 @@ class Killed(BaseException):
     """What stands for the end of the process: nothing catches it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True], ids=["first run", "over older models"])
 @pytest.mark.parametrize("place", ["before save", "best moved", "both moved", "cleared"])
 def test_a_run_killed_while_it_puts_its_models_in_place_finishes_the_next_time(tmp_path, write_jsonl, monkeypatch, place, again):

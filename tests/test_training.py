@@ -6,6 +6,7 @@ import sys
 import numpy
 import pytest
 import spacy
+import torch
 
 from scripts.command import Stopped, UserError
 from scripts.training.configs import Settings, build_config
@@ -55,22 +56,34 @@ def test_the_tracker_gets_one_call_an_evaluation(tmp_path, write_jsonl):
     assert recorder.steps == [0, 1, 2, 3, 4]
 
 
-def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl):
-    """Bare `spacy train` on the same config: the same scores, and the same numbers in every parameter."""
+@pytest.mark.parametrize(("variant", "steps"), [("cpu", 6), pytest.param("gpu", 3, marks=pytest.mark.slow)])
+def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl, variant, steps):
+    """Bare `spacy train` on the same config: the same scores, and the same numbers in every parameter, torch's too."""
     corpus = make_corpus(tmp_path, write_jsonl)
-    config = config_for(corpus, max_steps=6)
+    config = config_for(corpus, variant, max_steps=steps)
     config.to_disk(tmp_path / "config.cfg")
     metrics = run(config, tmp_path / "ours")
-    command = [sys.executable, "-m", "spacy", "train", "config.cfg", "--output", "theirs"]
+    code = ROOT / "scripts" / "training" / "freeze.py"
+    command = [sys.executable, "-m", "spacy", "train", "config.cfg", "--output", "theirs", "--code", str(code)]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     ours, theirs = (spacy.load(tmp_path / name / "model-last") for name in ("ours", "theirs"))
-    for name in ("tok2vec", "ner"):
+    compared = 0
+    for name in ours.pipe_names:
         for mine, other in zip(ours.get_pipe(name).model.walk(), theirs.get_pipe(name).model.walk(), strict=True):
             for param in mine.param_names:
                 if mine.has_param(param):
                     assert numpy.array_equal(mine.get_param(param), other.get_param(param)), (name, mine.name, param)
+                    compared += 1
+            for shim, other_shim in zip(mine.shims, other.shims, strict=True):
+                tensors, expected = shim._model.state_dict(), other_shim._model.state_dict()
+                assert tensors.keys() == expected.keys()
+                assert all(torch.equal(tensors[key], expected[key]) for key in tensors), (name, mine.name)
+                compared += len(tensors)
+    assert compared > (100 if variant == "gpu" else 10)
     meta = json.loads((tmp_path / "theirs" / "model-best" / "meta.json").read_text(encoding="utf-8"))
     assert metrics["best"]["ents_f"] == pytest.approx(meta["performance"]["ents_f"], abs=1e-9)  # spaCy rounds in meta.json
+    last = [json.loads((tmp_path / name / "model-last" / "meta.json").read_text(encoding="utf-8")) for name in ("ours", "theirs")]
+    assert last[0]["performance"] == last[1]["performance"]  # of the best, spaCy keeps the latest of equals, and we the earliest
 
 
 def test_a_loss_that_is_no_number_stops_and_leaves_the_old_model(tmp_path, write_jsonl):
