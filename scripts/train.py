@@ -142,8 +142,7 @@ if __name__ == "__main__":
     try:
         run(main)
     except SystemExit as end:
-        if "scripts.training.workers" in sys.modules:  # torch.distributed may have run
-            from scripts.training.workers import leave_at_once
-
-            leave_at_once(int(end.code or 0))
+        workers = sys.modules.get("scripts.training.workers")
+        if workers is not None and workers.Workers.have_met:
+            workers.leave_at_once(int(end.code or 0))
         raise

@@ -41,16 +41,19 @@ def test_a_high_rate_is_told_of_a_transformer_only(rate, is_told):
     assert ("a transformer seldom learns at more than 0.0005" in text) == is_told
 
 
-def test_a_collapse_is_told_once():
-    found = told(watch(), 0.2, 0.6, 0.31, 0.29, 0.1, 0.7, 0.2)
-    assert [len(texts) for texts in found] == [0, 0, 0, 1, 0, 0, 0]
-    assert "the score has collapsed at step 30: 29.00 after 60.00" in found[3][0]
+def test_a_collapse_is_told_once_at_its_third_evaluation():
+    found = told(watch(), 0.2, 0.6, 0.29, 0.1, 0.2, 0.2, 0.7, 0.2)
+    assert [len(texts) for texts in found] == [0, 0, 0, 0, 1, 0, 0, 0]
+    assert "the score has collapsed: 20.00 at step 40 after 60.00" in found[4][0]
 
 
-def test_a_collapse_to_nothing_is_told_as_both():
-    found = told(watch(), 0.5, 0.0, 0.0, 0.0)
-    assert "collapsed" in found[1][0]
-    assert "still 0" in found[3][0]
+def test_a_low_score_among_good_ones_is_no_collapse():
+    assert told(watch(), 0.0, 0.6, 0.1, 0.6, 0.1, 0.1, 0.5)[-1] == []
+
+
+def test_nothing_after_something_is_a_collapse():
+    (text,) = told(watch(), 0.0, 0.5, 0.0, 0.0, 0.0)[4]
+    assert "collapsed" in text
 
 
 def test_a_tok2vec_is_no_transformer():

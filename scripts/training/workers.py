@@ -68,6 +68,9 @@ class Workers(World):
     1.5 million gradients of two processes: 1 ms in shared memory, 10.6 ms by gloo's all-reduce (two cores).
     """
 
+    have_met = False
+    """Whether this process has ever met others: it must then leave by `leave_at_once`."""
+
     def __init__(self, rank: int, size: int, folder: Path | None) -> None:
         """Meet the others. folder: where the processes of one machine share files; None under torchrun."""
         self.rank, self.size, self.folder = rank, size, folder
@@ -76,6 +79,7 @@ class Workers(World):
             (folder / f"ready-{rank}").touch()
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, init_method=where, rank=rank, world_size=size, timeout=PATIENCE)
+        Workers.have_met = True
 
     def shared(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, numpy.ndarray] | None:
         """Return arrays of zeros that all processes have mapped; None under torchrun, and where there is no room for them."""
