@@ -206,7 +206,7 @@ def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weigh
     corpus, make = ready
     whole, folder = make("whole", STEPS), make("ended", STEPS)
     finish(whole, corpus, "--workers=2")
-    before, there = 0, [*SHARED.glob("ner-template-*/gradients")]
+    before, there = 0, [*SHARED.glob("ner-template-*/rows")]
     for way in ("worker", "first", "Ctrl-C", "SIGTERM", "SIGTERM to a worker"):
         process = start(folder, corpus)
         assert await_checkpoint(process, folder, before), process.communicate()[0]
@@ -225,7 +225,7 @@ def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weigh
         expected = {"worker": 1, "first": -9, "Ctrl-C": 130}.get(way, 143)
         assert process.returncode == expected, (way, output)
         assert alive(members) == [], way
-        assert [path for path in SHARED.glob("ner-template-*/gradients") if path not in there] == [], way
+        assert [path for path in SHARED.glob("ner-template-*/rows") if path not in there] == [], way
         if way == "worker":
             assert "Error: worker 1 died (killed by signal 9" in output
         if way != "first":
