@@ -54,7 +54,7 @@ def main(
 
 NOTE = (
     "F, precision and recall in percent: an entity counts when its characters and its label are all right. "
-    "Speeds are medians, memory is the process's peak. One seed: differences of a point or two may be chance."
+    "Speeds are medians, memory is the peak of all processes of a step together. One seed: differences of a point or two may be chance."
 )
 NO_SPACES = " The data gave tokens without their spaces, so the raw text was put together by the habits of punctuation."
 

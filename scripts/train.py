@@ -68,7 +68,7 @@ def main(
         from scripts.training.device import activate
         from scripts.training.kernels import use_fast_ops
         from scripts.training.loop import train
-        from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
+        from scripts.training.memory import peak_gpu_memory_mb
         from scripts.training.tracking import NullTracker, start_tracker
 
         chosen = activate(f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device)
@@ -118,7 +118,6 @@ def main(
             return
         metrics["trainer"] = reaches["train"]
         metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
-        metrics["peak_memory_mb"] = round(peak_memory_mb(), 1)
         metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(chosen.gpu_id)
         write_json(folder / "metrics.json", identity | metrics)
         best = metrics["best"]

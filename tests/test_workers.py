@@ -1,5 +1,6 @@
 """Several processes train one pipeline: their weights are the same, and none outlives a run."""
 
+import json
 import os
 import random
 import signal
@@ -236,3 +237,16 @@ def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weigh
     finish(folder, corpus)  # with as many workers as before
     assert models(folder) == models(whole)
     spacy.load(folder / "model-best")
+
+
+@pytest.mark.slow
+def test_torchrun_starts_the_same_command(ready):  # noqa: F811
+    """Under torchrun gradients are added up by all-reduce, as over several machines."""
+    corpus, make = ready
+    folder = make("torchrun")
+    options = ["-m", "torch.distributed.run", "--nproc-per-node", "2", *command(folder, corpus)[1:]]
+    done = subprocess.run([sys.executable, *options], cwd=ROOT, env=ENV, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert (metrics["workers"], metrics["stopped_because"]) == (2, "the budget of steps is used up")
+    assert (folder / "model-best" / "meta.json").exists()

@@ -39,7 +39,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         _row("steps", reports, lambda r: f"{r['training']['steps']:,}"),
         _row("peak memory, training", reports, lambda r: _megabytes(r["training"]["peak_memory_mb"])),
         *_gpu_memory("peak GPU memory, training", reports, lambda r: r["training"]["peak_gpu_memory_mb"]),
-        _row("trained on", reports, lambda r: r["training"]["device"]),
+        _row("trained on", reports, lambda r: r["training"]["device"] + _several(r["training"].get("workers", 1))),
         _row("seed", reports, lambda r: str(r["training"]["seed"])),
     ]
 
@@ -94,6 +94,10 @@ def as_markdown(columns: tuple[str, ...], rows: list[Row]) -> str:
 
 def _indent(name: str) -> str:
     return "&nbsp;&nbsp;" * (len(name) - len(name.lstrip()) > 0) + name.lstrip()
+
+
+def _several(workers: int) -> str:
+    return f", {workers} workers" if workers > 1 else ""
 
 
 def _row(name: str, reports: list[dict], value) -> Row:

@@ -18,6 +18,7 @@ from scripts.training.display import Display
 from scripts.training.engine import Engine
 from scripts.training.evaluation import evaluation
 from scripts.training.kernels import FastOps
+from scripts.training.memory import peak_memory_mb
 from scripts.training.parameters import check_equal, has_torch
 from scripts.training.pipeline import make_pipeline
 from scripts.training.progress import Progress
@@ -222,4 +223,5 @@ class _Run:
                     replace_folder(self.unfinished / name, self.output / name)
             shutil.rmtree(self.unfinished)
             self.checkpoint.unlink(missing_ok=True)
-        return {"workers": self.world.size} | self.progress.metrics(why)
+        peaks = self.world.gather(peak_memory_mb())
+        return {"workers": self.world.size, "peak_memory_mb": round(sum(peaks), 1)} | self.progress.metrics(why)

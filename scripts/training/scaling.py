@@ -60,7 +60,7 @@ def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], op
         if fastest / seconds >= GAIN and (fastest - seconds) * steps > START:
             best, fastest = workers, seconds
     told = ", ".join(f"{1000 * seconds:.0f} ms with {workers}" for workers, seconds in found)
-    return best, f"a step of {words:,.0f} words is expected to take {told}"
+    return best, f"half-way a step of {words:,.0f} words will take about {told}; another process takes about {START:.0f} s to start"
 
 
 def _step(nlp: Language, examples: list[Prepared], words: float, dropout: Any) -> float:
