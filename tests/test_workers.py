@@ -16,8 +16,9 @@ from thinc.api import get_current_ops
 from scripts.command import UserError
 from scripts.training import scaling, workers
 from scripts.training.checkpoint import random_states, read_checkpoint, unseen_classes
-from scripts.training.engine import Engine
+from scripts.training.engine import SIGNALS, Engine
 from scripts.training.parameters import walk_parameters, weights_hash
+from scripts.training.pipeline import make_pipeline
 from scripts.training.stream import stream_shards
 from scripts.training.workers import World, split_evenly
 from tests.closure import ROOT
@@ -128,6 +129,35 @@ def test_all_processes_agree_on_classes_also_where_one_has_seen_them_all():
     assert world.calls == 2
     made._agree_on_classes()
     assert world.calls == 2
+
+
+class Mirrored(World):
+    """A world of two, the other of which has just the same gradients, and gave no signal."""
+
+    size = 2
+
+    def sum_tensor(self, tensor):
+        total = 2 * tensor
+        total[-SIGNALS:] = tensor[-SIGNALS:]
+        return total
+
+    def gather(self, thing):
+        return [thing, thing]
+
+
+def test_gradients_that_do_not_lie_flat_are_added_up_where_they_are(tmp_path, write_jsonl):
+    nlp, T, train_corpus, _ = make_pipeline(config_for(make_corpus(tmp_path, write_jsonl)), -1)
+    made = Engine(nlp, T, train_corpus, Mirrored(), exact=True)
+    _, batch = next(iter(made.batches))
+    made._update(made.batches.load(batch), 0.1, {})
+    before = {p.key: p.node.get_grad(p.key[1]).copy() for p in made.parameters if p.node.has_grad(p.key[1])}
+    assert made._sum((True, False)) == [True, False]
+    assert any(gradient.any() for gradient in before.values())
+    for parameter in made.parameters:
+        if parameter.key in before:
+            numpy.testing.assert_array_equal(parameter.node.get_grad(parameter.key[1]), 2 * before[parameter.key])
+        else:
+            assert not parameter.node.has_grad(parameter.key[1])
 
 
 def test_measuring_changes_nothing_that_training_begins_with(tmp_path, write_jsonl, monkeypatch):
