@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy
 import pytest
-import spacy.ml._precomputable_affine as affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -25,17 +24,9 @@ from tests.runs import make_doc, small_pipeline
 
 @pytest.fixture
 def alike(monkeypatch):
-    """Take away the two things in which `update` differs: chance, and what stands for a missing feature."""
+    """Take away what `update` draws by chance."""
     for ops in (Ops, FastOps):
         monkeypatch.setattr(ops, "get_dropout_mask", lambda self, shape, drop: numpy.ones(shape, dtype="float32"))
-    forward = affine.forward
-
-    def with_zeros(model, X, is_train):
-        """The row before the first, which spaCy takes for what is missing, is the last; here it is one of zeros."""
-        table, backward = forward(model, numpy.concatenate((X, numpy.zeros((1, X.shape[1]), dtype="float32"))), is_train)
-        return table[:-1], backward
-
-    monkeypatch.setattr(affine, "forward", with_zeros)
 
 
 def documents(nlp) -> dict[str, list[Example]]:
@@ -81,8 +72,8 @@ NAMES = [*documents(small_pipeline())]
 
 
 @cache
-def pipeline(*, ours: bool, use_upper: bool = True, mended: bool = True) -> Language:
-    """A pipeline that may be used again. mended: it was made by a test that mends spaCy."""
+def pipeline(*, ours: bool, use_upper: bool = True) -> Language:
+    """A pipeline that may be used again."""
     nlp = small_pipeline(use_upper=use_upper)
     draw = numpy.random.default_rng(1)
     for parameter in walk_parameters(nlp):  # new upper layers are all zeros, and would let nothing through
@@ -92,9 +83,9 @@ def pipeline(*, ours: bool, use_upper: bool = True, mended: bool = True) -> Lang
     return nlp
 
 
-def learned(name: str, *, ours: bool, cut: int = 100, times: int = 1, use_upper: bool = True, unseen: bool = False, mended: bool = True):
+def learned(name: str, *, ours: bool, cut: int = 100, times: int = 1, use_upper: bool = True, unseen: bool = False):
     """The gradients and losses of a batch after `times` passes."""
-    nlp = pipeline(ours=ours, use_upper=use_upper, mended=mended)
+    nlp = pipeline(ours=ours, use_upper=use_upper)
     parameters = walk_parameters(nlp)
     for p in parameters:
         p.node.set_grad(p.key[1], numpy.zeros_like(p.weights()))
@@ -152,16 +143,6 @@ def test_there_is_something_to_compare(alike):
     found, losses, _ = learned("entities", ours=True)
     assert losses["ner"] > 1
     assert sum(gradient.any() for gradient in found.values()) > 10
-
-
-def test_gradients_of_a_missing_feature_are_where_we_differ(monkeypatch):
-    """Where this fails, spaCy has mended its PrecomputableAffine, and `with_zeros` above can go."""
-    for ops in (Ops, FastOps):
-        monkeypatch.setattr(ops, "get_dropout_mask", lambda self, shape, drop: numpy.ones(shape, dtype="float32"))
-    (ours, _, _), (theirs, _, _) = (learned("entities", ours=own, mended=False) for own in (True, False))
-    differ = {name for name in ours if not numpy.allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-3)}
-    assert differ
-    assert not any(name.endswith(("pad", ".1.W")) for name in differ), differ
 
 
 def tags(example: Example) -> tuple:

@@ -121,9 +121,8 @@ def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, l
 def update_ner(ner: EntityRecognizer, examples: list[Prepared], *, drop: float, losses: dict[str, float]) -> None:
     """Parse a batch greedily, learn from each decision, and run all decisions' backward pass at once.
 
-    What `Parser.update` does (spacy/pipeline/transition_parser.pyx), which runs backward after each word. Two things
-    differ from it: gradients are added up in another order, and a feature that is missing (no entity is open) leaves the
-    weights alone, where spaCy's PrecomputableAffine takes the batch's last word in its place.
+    What `Parser.update` does (spacy/pipeline/transition_parser.pyx), which runs backward after each word. Gradients are
+    added up in another order, and so differ in their last digits.
     """
     losses.setdefault(ner.name, 0.0)
     longest = ner.cfg["update_with_oracle_cut_size"]
@@ -227,12 +226,19 @@ class _Decisions:
         lower.inc_grad("pad", numpy.dot(missing.T, gradient).reshape(1, nF, self.nO, self.nP))
         lower.inc_grad("b", gradient.sum(axis=0).reshape(self.nO, self.nP))
         weights = numpy.ascontiguousarray(lower.get_param("W").transpose(1, 2, 0, 3)).reshape(-1, nF * nI)  # O·P x F·I
-        features = numpy.concatenate((self.words, numpy.zeros((1, nI), dtype="float32")))[ids].reshape(-1, nF * nI)  # -1: zeros
-        change = numpy.dot(gradient.T, features).reshape(self.nO, self.nP, nF, nI)
+        change = numpy.dot(gradient.T, self._features(ids)).reshape(self.nO, self.nP, nF, nI)
         lower.inc_grad("W", change.transpose(2, 0, 1, 3))
         d_words = numpy.zeros((len(self.words) + 1, nI), dtype="float32")
         self.ops.scatter_add(d_words, ids.reshape(-1), numpy.dot(gradient, weights).reshape(-1, nI))
         self.backprop_words(d_words[:-1])
+
+
+    def _features(self, ids):
+        """Return the words of each state's features, S x F·I. Where one is missing (-1: no entity is open) spaCy takes the batch's last word.
+
+        That is hardly meant, but it is what its recipes were tuned with.
+        """
+        return self.words[ids].reshape(-1, self.nF * self.nI)
 
 
 class _HasFeatures:
