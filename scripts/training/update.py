@@ -232,7 +232,6 @@ class _Decisions:
         self.ops.scatter_add(d_words, ids.reshape(-1), numpy.dot(gradient, weights).reshape(-1, nI))
         self.backprop_words(d_words[:-1])
 
-
     def _features(self, ids):
         """Return the words of each state's features, S x F·I. Where one is missing (-1: no entity is open) spaCy takes the batch's last word.
 
