@@ -161,6 +161,7 @@ def test_a_run_killed_while_it_puts_its_models_in_place_finishes_the_next_time(t
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_transformer_goes_on_as_if_nothing_had_been(tmp_path, write_jsonl, monkeypatch):
     corpus = make_corpus(tmp_path, write_jsonl, train=20, dev=4, test=4)
     config = changed(corpus, "default", variant="gpu", steps=3)
@@ -215,6 +216,7 @@ def await_checkpoint(process: subprocess.Popen, folder, before: int) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("workers", "seed"), [(1, 71), (2, 72)])
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(ready, request, workers, seed):
     corpus, make = ready

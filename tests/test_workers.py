@@ -206,7 +206,7 @@ def test_a_worker_that_ended_is_told():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [(), ("without-room",)])
+@pytest.mark.parametrize("flags", [(), pytest.param(("without-room",), marks=pytest.mark.long)])
 def test_all_workers_end_with_the_same_weights_every_time(tmp_path, write_jsonl, flags):
     config = config_for(make_corpus(tmp_path, write_jsonl, train=120), max_steps=12)
     hashes, _ = drive(tmp_path, config, "two", 2, *flags)
@@ -237,6 +237,7 @@ SHARED = Path("/dev/shm")
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):  # noqa: F811
     """A worker killed, the first killed, Ctrl-C to all, SIGTERM to the first, SIGTERM to the other: one run after another in a folder."""
