@@ -1,5 +1,6 @@
 """Train a pipeline: steps, evaluations, the best state kept, and checkpoints from which a killed run goes on."""
 
+import contextlib
 import os
 import shutil
 import time
@@ -61,9 +62,8 @@ def train(
         if not exact and isinstance(ops, FastOps) and "RANK" not in os.environ:
             workers, why = choose_workers(nlp, train_corpus, nlp.config.interpolate()["training"], ops, words=1_000)
             console.print(f"{workers} worker{'s' if workers > 1 else ''}: {why}", highlight=False)
-    with meet(workers) as world:
+    with meet(workers) as world, _threads(lambda before: max(1, before // world.size) if has_torch(nlp) else 1):
         console.quiet = world.rank > 0
-        torch.set_num_threads(max(1, torch.get_num_threads() // world.size) if has_torch(nlp) else 1)
         engine = Engine(nlp, T, train_corpus, world, exact=exact)
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
         evaluate = run.timed(evaluation)(nlp, dev_corpus, T["score_weights"], world, exact=exact)
@@ -74,6 +74,17 @@ def train(
             return run.finish(why)
         except OSError as error:
             raise UserError(f"{error.filename or output}: cannot be written ({error.strerror or error}); {GO_ON}") from error
+
+
+@contextlib.contextmanager
+def _threads(choose: Callable[[int], int]) -> Iterator[None]:
+    """Let torch use another number of threads for a while; with another number, sums differ in their last digits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(choose(before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Run:
