@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -107,7 +108,8 @@ class _Run:
         if self.checkpoint.exists():
             arrays, state = read_checkpoint(self.checkpoint)
             self.engine.restore(arrays, state["engine"])
-            self.progress = Progress(**state["progress"])
+            losses = dict(enumerate(state["progress"].pop("losses"))).get(self.world.rank, {})  # of each process, since the last evaluation
+            self.progress = Progress(**state["progress"], losses=losses)
             self.nlp.meta["performance"] = self.progress.performance
             self._clock = time.perf_counter()
             console.print(f"Goes on from step {self.progress.step:,}: {self.checkpoint}", highlight=False, markup=False, soft_wrap=True)
@@ -201,8 +203,11 @@ class _Run:
     def _write_checkpoint(self) -> None:
         started = time.perf_counter()
         arrays, engine = self.engine.state()
+        losses = self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
         if self.world.rank == 0:
-            write_checkpoint(self.checkpoint, arrays, {"identity": self.identity, "engine": engine, "progress": self.progress.as_json()})
+            write_checkpoint(
+                self.checkpoint, arrays, {"identity": self.identity, "engine": engine, "progress": asdict(self.progress) | {"losses": losses}}
+            )
         self._saved = time.perf_counter()
         self._cost = self._saved - started
         self.progress.aside += self._cost

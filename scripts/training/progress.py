@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from scripts.command import UserError
 
@@ -26,10 +26,6 @@ class Progress:
     best: dict = field(default_factory=dict)
     performance: dict = field(default_factory=dict)
     run_id: str | None = None
-
-    def as_json(self) -> dict:
-        """Return all of it as plain numbers and texts."""
-        return asdict(self) | {"losses": {name: float(loss) for name, loss in self.losses.items()}}
 
     @property
     def words_per_second(self) -> float:
