@@ -162,6 +162,7 @@ def test_documents_that_no_error_names_are_trained_on_and_scored_to_the_end(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_so_it_is_of_ten_thousand_corrupted_documents(tmp_path, capsys):
     counts = Counter()
     for seed in range(2, 35):

@@ -94,7 +94,7 @@ def left_over(processes: list[psutil.Process]) -> list[psutil.Process]:
     return processes
 
 
-@pytest.mark.parametrize(("drawn", "kills"), [(False, 20), (True, 6)])
+@pytest.mark.parametrize(("drawn", "kills"), [pytest.param(False, 20, marks=pytest.mark.long), (True, 6)])
 def test_a_build_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, raw, drawn, kills):
     finish(raw, tmp_path / "whole", drawn=drawn, workers=1)
     whole = contents(tmp_path / "whole")
