@@ -32,11 +32,7 @@ class Evaluation:
         """Return the weighted score and all scores. Every process must call it; what the first has found is what all return."""
         started = time.perf_counter()
         mine = self.examples[self.world.rank :: self.world.size] if self.shared else self.examples
-        docs = [example.x.copy() for example in mine] if self.shared or self.world.rank == 0 else []
-        for doc, predicted in zip(docs, self.nlp.pipe(docs), strict=True):
-            if doc is not predicted:  # a component that makes a new one
-                docs = list(self.nlp.pipe([example.x.copy() for example in mine]))
-                break
+        docs = list(self.nlp.pipe([example.x.copy() for example in mine])) if self.shared or self.world.rank == 0 else []
         found = [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in docs] if self.shared else []
         parts = self.world.gather(found)
         scores: dict[str, float] = {}

@@ -43,7 +43,7 @@ def walk_parameters(nlp: Language, exclude: Iterable[str] = ()) -> list[Paramete
             for shim in node.shims:
                 tensors = getattr(shim, "_model", None)
                 if isinstance(tensors, torch.nn.Module):
-                    own += [((shim.id, name), f"{name}", tensor) for name, tensor in tensors.named_parameters() if tensor.requires_grad]
+                    own += [((shim.id, name), name, tensor) for name, tensor in tensors.named_parameters() if tensor.requires_grad]
             for key, name, tensor in own:
                 found.setdefault(key, Parameter(key, f"{component.name}.{number}.{name}", None if tensor is not None else node, tensor))
     return list(found.values())
