@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 import torch
@@ -17,9 +17,13 @@ from thinc.util import torch2xp, xp2torch
 from scripts.training.batches import Batches, Counted
 from scripts.training.checkpoint import learn_again, learned, random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.kernels import FastOps, use_kernels
+from scripts.training.memory import is_out_of_memory
 from scripts.training.parameters import FlatParameters, trainable, walk_parameters
 from scripts.training.update import update
 from scripts.training.workers import World
+
+if TYPE_CHECKING:
+    from scripts.training.encoder import Encoder
 
 OTHER_SEEDS = 1_000_003
 """What lies between the seeds of two processes: each leaves other units out (dropout)."""
@@ -30,8 +34,8 @@ SIGNALS = 2
 class Engine:
     """A pipeline with its optimizer and its batches. `exact` computes by spaCy's own `nlp.update` and `finish_update`."""
 
-    def __init__(self, nlp: Language, T: dict[str, Any], corpus: Callable, world: World, *, exact: bool) -> None:
-        self.nlp, self.T, self.world = nlp, T, world
+    def __init__(self, nlp: Language, T: dict[str, Any], corpus: Callable, world: World, *, exact: bool, encoder: "Encoder | None" = None) -> None:
+        self.nlp, self.T, self.world, self.encoder = nlp, T, world, encoder
         self.optimizer = T["optimizer"]
         self.optimizer.schedules = {name: Counted(schedule) for name, schedule in self.optimizer.schedules.items()}
         self.dropouts = Counted(repeat(T["dropout"]) if isinstance(T["dropout"], (int, float)) else T["dropout"])
@@ -42,7 +46,8 @@ class Engine:
         ops = get_current_ops()
         self.ops = ops if isinstance(ops, FastOps) else None
         fast = not exact and isinstance(ops, NumpyOps)
-        self.prepares = fast and not T["annotating_components"]  # these write into the documents, which are then copied as spaCy does
+        # what annotating components write into documents must not stay there: these are then copied as spaCy does
+        self.prepares = encoder is not None or (fast and not T["annotating_components"])
         shuffle = random if exact else random.Random(seed)
         self.batches = Batches(nlp, corpus, T["batcher"], max_epochs=T["max_epochs"], shuffle=shuffle, prepare=self.prepares)
         if self.ops is not None:
@@ -56,8 +61,7 @@ class Engine:
         """Take one step on a batch; return which signals any process gave when it had its gradients."""
         drop = next(self.dropouts)
         with self.nlp.memory_zone() if self.batches.forgets else nullcontext():
-            for part in subdivide_batch(self.batches.load(self.world.part(items)), self.T["accumulate_gradient"]):
-                self._update(part, drop, losses)
+            self._accumulate(self.batches.load(self.world.part(items)), drop, losses)
         if self.flat is not None:
             told = self.flat.step(signals())
         else:
@@ -68,9 +72,40 @@ class Engine:
         self._agree_on_classes()
         return told
 
+    def _accumulate(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
+        """Add a batch's gradients up, part by part. Where memory runs out, begin the step anew with smaller parts."""
+        if self.encoder is None:
+            for part in subdivide_batch(examples, self.T["accumulate_gradient"]):
+                self._update(part, drop, losses)
+            return
+        states, before, docs = random_states(self.ops), dict(losses), [example.x for example in examples]
+        while True:
+            try:
+                for part in self.encoder.split(examples):
+                    self._update(part, drop, losses)
+                return
+            except Exception as error:
+                if not is_out_of_memory(error) or not self.encoder.is_divisible(docs):
+                    raise
+            self.encoder.halve(docs)
+            self._forget_gradients()
+            set_random_states(states, self.ops)
+            losses.clear()
+            losses.update(before)
+
+    def _forget_gradients(self) -> None:
+        if self.flat is not None:
+            self.flat.gradients.fill(0.0)
+            return
+        for parameter in self.parameters:
+            if parameter.tensor is not None and parameter.tensor.grad is not None:
+                parameter.tensor.grad.zero_()
+            elif parameter.node is not None and parameter.node.has_grad(parameter.key[1]):
+                parameter.node.set_grad(parameter.key[1], parameter.node.get_grad(parameter.key[1]) * 0)
+
     def _update(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
         if self.prepares:
-            update(self.nlp, examples, drop=drop, losses=losses, exclude=self.exclude)
+            update(self.nlp, examples, drop=drop, losses=losses, exclude=self.exclude, encoder=self.encoder)
         else:
             annotates = self.T["annotating_components"]
             self.nlp.update(examples, drop=drop, losses=losses, sgd=False, exclude=self.exclude, annotates=annotates)
@@ -111,6 +146,7 @@ class Engine:
             "batches": self.batches.position(),
             "random": self.world.gather(random_states(self.ops)),
             "unseen": unseen_classes(self.nlp),
+            "most_pieces": self.encoder.most if self.encoder else None,
         }
         return arrays, state
 
@@ -122,6 +158,8 @@ class Engine:
         self.dropouts.skip(state["dropouts"])
         self.batches.go_to(state["batches"])
         set_unseen_classes(self.nlp, state["unseen"])
+        if self.encoder is not None:
+            self.encoder.most = state["most_pieces"]
         self._some_unseen = any(state["unseen"].values())
         if self.world.rank < len(state["random"]):  # a process more than before goes on with the seed of its own
             set_random_states(state["random"][self.world.rank], self.ops)

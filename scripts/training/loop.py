@@ -22,7 +22,7 @@ from scripts.training.evaluation import evaluation
 from scripts.training.kernels import FastOps
 from scripts.training.memory import peak_memory_mb
 from scripts.training.parameters import check_equal, has_torch
-from scripts.training.pipeline import make_pipeline
+from scripts.training.pipeline import make_encoder, make_pipeline
 from scripts.training.progress import Progress
 from scripts.training.scaling import choose_workers
 from scripts.training.stopping import Asked
@@ -45,6 +45,7 @@ def train(
     tracker: Tracker,
     workers: int | None = 1,
     exact: bool = False,
+    precision: str = "auto",
     minutes: float = 5.0,
     identity: dict | None = None,
 ) -> dict:
@@ -57,17 +58,18 @@ def train(
     Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be written.
     """
     nlp, T, train_corpus, dev_corpus = make_pipeline(config, gpu_id)
+    encoder = None if exact or T["annotating_components"] else make_encoder(nlp, T["frozen_components"], precision)
     ops = get_current_ops()
     if workers is None:
         workers = 1
         if not exact and isinstance(ops, FastOps) and "RANK" not in os.environ:
-            workers, why = choose_workers(nlp, train_corpus, nlp.config.interpolate()["training"], ops, words=1_000)
+            workers, why = choose_workers(nlp, train_corpus, nlp.config.interpolate()["training"], ops, words=1_000, encoder=encoder)
             console.print(f"{workers} worker{'s' if workers > 1 else ''}: {why}", highlight=False)
     with meet(workers) as world, _threads(lambda before: max(1, before // world.size) if has_torch(nlp) else 1):
         console.quiet = world.rank > 0
-        engine = Engine(nlp, T, train_corpus, world, exact=exact)
+        engine = Engine(nlp, T, train_corpus, world, exact=exact, encoder=encoder)
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
-        evaluate = run.timed(evaluation)(nlp, dev_corpus, T["score_weights"], world, exact=exact)
+        evaluate = run.timed(evaluation)(nlp, dev_corpus, T["score_weights"], world, exact=exact, encoder=encoder)
         run.resume(tracker)
         try:
             with run.asked, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:

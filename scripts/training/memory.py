@@ -1,4 +1,4 @@
-"""Peak memory of this process."""
+"""Memory: how much this process held, and whether it ran out."""
 
 import sys
 
@@ -21,3 +21,10 @@ def peak_memory_mb() -> float:
 def peak_gpu_memory_mb(gpu_id: int) -> float | None:
     """Return the most GPU memory that torch reserved, in megabytes; None on the CPU."""
     return torch.cuda.max_memory_reserved(gpu_id) / MB if gpu_id >= 0 else None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error is a GPU's or the machine's memory running out: torch's, cupy's (its type is not to be had without cupy) or Python's."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

@@ -1,16 +1,21 @@
 """Make what a config describes, ready to learn: the pipeline, its settings and its corpora."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from confection import Config
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.initialize import init_nlp
 from spacy.util import registry, resolve_dot_names
-from thinc.api import fix_random_seed, set_gpu_allocator
+from thinc.api import fix_random_seed, get_torch_default_device, set_gpu_allocator
+
+from scripts.command import console
 
 from scripts.training import stream  # noqa: F401  (registers what a config names)
+
+if TYPE_CHECKING:
+    from scripts.training.encoder import Encoder
 
 STREAMED = -1
 """The `max_epochs` at which spaCy initialises a pipeline from a sample of train."""
@@ -29,6 +34,18 @@ def make_pipeline(config: Config, gpu_id: int) -> tuple[Language, dict[str, Any]
         set_gpu_allocator(resolved["training"]["gpu_allocator"])
     T = registry.resolve(resolved["training"], schema=ConfigSchemaTraining)
     return nlp, T, *resolve_dot_names(resolved, [T["train_corpus"], T["dev_corpus"]])
+
+
+def make_encoder(nlp: Language, exclude: Iterable[str], precision: str) -> "Encoder | None":
+    """Return what computes the pipeline's transformer in training; None where there is none, or spacy-transformers' own code must."""
+    if not any(nlp.get_pipe_meta(name).factory == "transformer" for name in nlp.pipe_names):
+        return None
+    from scripts.training.encoder import find_encoder
+    from scripts.training.precision import choose_precision
+
+    chosen = choose_precision(precision, get_torch_default_device())
+    console.print(f"The transformer computes in {chosen}", highlight=False)
+    return find_encoder(nlp, exclude, chosen)
 
 
 def _without_passes(config: Config) -> Config:

@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 import torch
@@ -17,6 +17,9 @@ from scripts.training.checkpoint import random_states, set_random_states, set_un
 from scripts.training.kernels import FastOps, use_kernels
 from scripts.training.parameters import walk_parameters
 from scripts.training.update import Prepared, update
+
+if TYPE_CHECKING:
+    from scripts.training.encoder import Encoder
 
 START = 8.0
 """Seconds until another process has imported everything and read the corpus."""
@@ -31,7 +34,9 @@ ENOUGH = 1.0
 """Seconds after which no further round begins."""
 
 
-def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], ops: FastOps, words: float) -> tuple[int, str]:
+def choose_workers(
+    nlp: Language, corpus: Iterable, training: dict[str, Any], ops: FastOps, words: float, encoder: "Encoder | None" = None
+) -> tuple[int, str]:
     """Return how many processes to train with, and why.
 
     Batches of the size that the run has half-way, and parts of them, run forward and back; adding gradients up is timed, too.
@@ -47,11 +52,11 @@ def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], op
     use_kernels(nlp, ops)
     flat = numpy.zeros(sum(parameter.weights().size for parameter in walk_parameters(nlp)), dtype="float32")
     adding = _seconds(lambda: numpy.add(flat, flat, out=flat)) * 2 + MEETING
-    alone = _step(nlp, examples, words, training["dropout"])
+    alone = _step(nlp, examples, words, training["dropout"], encoder)
     found = [(1, alone)]
     while (more := found[-1][0] * 2) <= cores:
         torch.set_num_threads(max(1, threads // more))
-        found.append((more, _step(nlp, examples, words / more, training["dropout"]) + adding))
+        found.append((more, _step(nlp, examples, words / more, training["dropout"], encoder) + adding))
     torch.set_num_threads(threads)
     set_random_states(states, ops)
     set_unseen_classes(nlp, unseen)
@@ -63,7 +68,7 @@ def choose_workers(nlp: Language, corpus: Iterable, training: dict[str, Any], op
     return best, f"half-way a step of {words:,.0f} words will take about {told}; another process takes about {START:.0f} s to start"
 
 
-def _step(nlp: Language, examples: list[Prepared], words: float, dropout: Any) -> float:
+def _step(nlp: Language, examples: list[Prepared], words: float, dropout: Any, encoder: "Encoder | None") -> float:
     """Return the seconds that a batch of so many words takes, forward and back."""
     chosen, total = [], 0
     for example in examples:
@@ -71,7 +76,7 @@ def _step(nlp: Language, examples: list[Prepared], words: float, dropout: Any) -
             chosen.append(example)
             total += len(example)
     drop = dropout if isinstance(dropout, float) else 0.1
-    return _seconds(lambda: update(nlp, chosen, drop=drop, losses={})) * max(1.0, words / total)
+    return _seconds(lambda: update(nlp, chosen, drop=drop, losses={}, encoder=encoder)) * max(1.0, words / total)
 
 
 def _seconds(action: Any) -> float:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 from spacy.attrs import ENT_IOB, ORTH
@@ -15,6 +15,9 @@ from spacy.pipeline.tok2vec import Tok2Vec
 from spacy.tokens import Span
 from spacy.training import Example
 from thinc.api import Model, NumpyOps, set_dropout_rate
+
+if TYPE_CHECKING:
+    from scripts.training.encoder import Encoder
 
 PARSER_DROPOUT = 0.1
 """What the transition model leaves out of its hidden layer in training, whatever the config says (spacy/ml/parser_model.pyx)."""
@@ -66,15 +69,25 @@ OUTSIDE = {2: "O"}
 """The tag of what is outside of entities, by spaCy's ENT_IOB code."""
 
 
-def update(nlp: Language, examples: list[Prepared], *, drop: float, losses: dict[str, float], exclude: Iterable[str] = ()) -> None:
+def update(
+    nlp: Language,
+    examples: list[Prepared],
+    *,
+    drop: float,
+    losses: dict[str, float],
+    exclude: Iterable[str] = (),
+    encoder: "Encoder | None" = None,
+) -> None:
     """Add a batch's gradients to the pipeline's, and its losses to `losses`: `nlp.update(..., sgd=False)` without copies.
 
-    Components other than spaCy's own tok2vec and entity recogniser take their own `update`.
+    Components other than spaCy's own tok2vec, transformer and entity recogniser take their own `update`. encoder: what computes the transformer.
     """
     for name, component in nlp.pipeline:
         if name in exclude or not hasattr(component, "update"):
             continue
-        if type(component) is Tok2Vec:
+        if encoder is not None and component is encoder.component:
+            encoder.update(examples, losses)
+        elif type(component) is Tok2Vec and isinstance(component.model.ops, NumpyOps):
             update_tok2vec(component, examples, drop=drop, losses=losses)
         elif type(component) is EntityRecognizer and is_greedy(component):
             update_ner(component, examples, drop=drop, losses=losses)

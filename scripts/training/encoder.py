@@ -1,0 +1,276 @@
+"""A transformer's way forward and back in training: little or no padding, no more memory than there is, and every word read."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy_transformers import Transformer
+from spacy_transformers.annotation_setters import null_annotation_setter
+from spacy_transformers.layers import transformer_model
+from thinc.api import Model, get_array_module
+from thinc.util import torch2xp, xp2torch
+from torch.nn.functional import embedding_bag
+from torch.utils.checkpoint import checkpoint
+
+from scripts.command import console
+from scripts.training.memory import is_out_of_memory
+from scripts.training.packed import Packing, is_packable, runs_of
+from scripts.training.pieces import PieceReader
+from scripts.training.precision import Precision
+
+START = 1_024
+"""Padding, in word pieces, that costs a GPU as much as a further group of windows does."""
+PASS = {"cpu": 2_048, "cuda": 1 << 30}
+"""Word pieces that go forward and back together where nothing else is known, padding among them."""
+
+
+class Encoder:
+    """Computes what a transformer and its listeners compute, to the same numbers but for the last digits.
+
+    Word pieces are found once for each document. A pass has at most `most` word pieces, padding among them; a document of more than
+    that runs forward twice, so that all it needs is never in memory at once. On a CPU windows are packed (BERT and its kin), elsewhere
+    those of like length run together.
+    """
+
+    def __init__(self, component: Transformer, listening: list[Model], precision: Precision) -> None:
+        """listening: the layers that hand on the transformer's output; they ask this object from now on."""
+        self.component, self.name, self.precision = component, component.name, precision
+        model: Any = component.model
+        self.module: torch.nn.Module = model.transformer
+        self.device = self.module.device
+        self.read = PieceReader(model)
+        self.packing = Packing(self.module) if self.device.type == "cpu" and is_packable(self.module) else None
+        self.most = PASS[self.device.type]
+        self.module.train()
+        self.pieces = self.padded = self.halved = 0  # in training so far
+        self.size = 0  # of the pass under way
+        self._words: torch.nn.Embedding = self.module.get_input_embeddings()
+        self._forward: _Forward | None = None
+        for node in listening:
+            is_last = node.layers[0] is component.listeners[-1]
+            node.replace_callbacks(partial(self._listen, is_last), init=node.init)
+
+    def update(self, examples: list[Example], losses: dict[str, float]) -> None:
+        """Run forward; the listeners take it from there, and the last of them starts the way back."""
+        losses.setdefault(self.name, 0.0)
+        self._forward = _Forward(self, [example.x for example in examples], losses)
+        self.pieces += self._forward.pieces
+        self.padded += self._forward.padded
+
+    def _listen(self, is_last: bool, node: Model, docs: list[Doc], is_train: bool) -> tuple[list, Callable]:
+        """Do what a listener and its pooling do: hand on the vectors of each document's tokens, and the way back."""
+        if not is_train:
+            return self.predict(docs), lambda _: []
+        forward = self._forward
+        if forward is None or list(map(id, forward.docs)) != list(map(id, docs)):
+            raise ValueError("the batch is another one than the transformer has just read")
+        return forward.vectors(), partial(forward.take, factor=node.layers[1].attrs["grad_factor"], is_last=is_last)
+
+    @torch.no_grad()
+    def predict(self, docs: list[Doc]) -> list:
+        """Return an array for each document, tokens by width. Where memory runs out, passes get smaller."""
+        while True:
+            self.module.eval()
+            try:
+                return _Forward(self, docs).vectors()
+            except Exception as error:
+                if not is_out_of_memory(error) or not self.is_divisible(docs):
+                    raise
+            finally:
+                self.module.train()
+            self.halve(docs)
+
+    def is_divisible(self, docs: list[Doc]) -> bool:
+        """Say whether the pass under way could have been smaller."""
+        return self.size > max(own.longest for own in self.read(docs))
+
+    def halve(self, docs: list[Doc]) -> None:
+        """Let passes from here on be half as large as the one that memory did not do for. Call it when its error, which holds all of it, is gone."""
+        self.most = max(self.size // 2, *(own.longest for own in self.read(docs)))
+        self._forward = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if not self.halved:
+            console.print(f"Warning: memory ran out; from here on {self.most:,} word pieces at most run together", style="yellow")
+        self.halved += 1
+
+    def split(self, examples: list[Example]) -> list[list[Example]]:
+        """Cut a batch into parts that each go forward and back in one pass; a document of more than that is a part of its own."""
+        pieces = self.read([example.x for example in examples])
+        parts: list[list[int]] = []
+        windows = total = 0
+        for i in sorted(range(len(examples)), key=lambda i: pieces[i].longest):
+            windows, total = windows + len(pieces[i].lengths), total + len(pieces[i].ids)
+            if not parts or (total if self.packing else windows * pieces[i].longest) > self.most:
+                parts.append([])
+                windows, total = len(pieces[i].lengths), len(pieces[i].ids)
+            parts[-1].append(i)
+        return [[examples[i] for i in sorted(part)] for part in parts]
+
+    def look_up(self, ids: numpy.ndarray) -> torch.Tensor:
+        """Return the vectors of word pieces."""
+        return _Lookup.apply(self._words.weight, torch.from_numpy(ids).to(self.device))
+
+    def run(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Run padded windows forward, windows by pieces by width; return the last hidden state."""
+        with self.precision.autocast():
+            return self.module(inputs_embeds=inputs, attention_mask=mask).last_hidden_state.float()
+
+    def run_packed(self, inputs: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+        """Run windows that follow each other forward, one by pieces by width; return the last hidden state."""
+        self.packing.runs = runs_of(lengths)
+        positions = torch.cat([torch.arange(length) for length in lengths])[None] + self.read.first_position
+        with self.precision.autocast():
+            kinds = torch.zeros_like(positions)
+            return self.module(inputs_embeds=inputs, position_ids=positions, token_type_ids=kinds).last_hidden_state.float()
+
+
+class _Forward:
+    """A batch on its way: forward when it is made, back when the last listener's gradients are here. `losses`: in training."""
+
+    def __init__(self, encoder: Encoder, docs: list[Doc], losses: dict[str, float] | None = None) -> None:
+        self.encoder, self.docs, self.losses = encoder, docs, losses
+        own = encoder.read(docs)
+        ids, lengths, counts = (numpy.concatenate([EMPTY, *(getattr(each, name) for each in own)]) for name in ("ids", "lengths", "counts"))
+        groups = pack(lengths, encoder.most) if encoder.packing else group(lengths, encoder.most, START)
+        sizes = [int(lengths[windows].sum() if encoder.packing else len(windows) * lengths[windows[-1]]) for windows in groups]
+        self.pieces, self.padded = len(ids), sum(sizes)
+        self._places = numpy.empty(len(ids), dtype=numpy.int64)  # of each word piece, in what comes out
+        self._again = losses is not None and self.padded > encoder.most
+        starts = numpy.cumsum(lengths) - lengths
+        outputs = []
+        for windows, size, place in zip(groups, sizes, numpy.cumsum([0, *sizes]).tolist(), strict=False):
+            encoder.size = size if self._again or losses is None else self.padded
+            run = self._packed if encoder.packing else self._padded
+            outputs.append(run(ids, starts[windows], lengths[windows], place).reshape(size, -1))
+        begins = numpy.cumsum([0, *(len(each.ids) for each in own)]).tolist()
+        places = numpy.concatenate([self._places[:0], *(self._places[begin + each.places] for begin, each in zip(begins, own, strict=False))])
+        self._ends = numpy.cumsum([0, *(len(each.counts) for each in own)]).tolist()
+        self._counts, bags, places = (torch.from_numpy(array).to(encoder.device) for array in (counts, numpy.cumsum(counts) - counts, places))
+        if outputs:
+            self._vectors = embedding_bag(places, torch.cat(outputs), bags, mode="mean")
+        else:
+            self._vectors = torch.zeros(len(counts), encoder.module.config.hidden_size, device=encoder.device)
+        self._gradient: torch.Tensor | None = None
+
+    def _padded(self, ids: numpy.ndarray, starts: numpy.ndarray, lengths: numpy.ndarray, place: int) -> torch.Tensor:
+        """Run windows of like length forward."""
+        columns = numpy.arange(lengths[-1])
+        is_real = columns < lengths[:, None]
+        sources = (starts[:, None] + columns)[is_real]
+        rows = numpy.full(is_real.shape, self.encoder.read.pad, dtype=numpy.int64)
+        rows[is_real] = ids[sources]
+        self._places[sources] = place + numpy.flatnonzero(is_real)
+        return self._run(self.encoder.run, rows, torch.from_numpy(is_real.astype(numpy.int64)).to(self.encoder.device))
+
+    def _packed(self, ids: numpy.ndarray, starts: numpy.ndarray, lengths: numpy.ndarray, place: int) -> torch.Tensor:
+        """Run windows forward in one row."""
+        sources = numpy.repeat(starts - numpy.cumsum(lengths) + lengths, lengths) + numpy.arange(lengths.sum())
+        self._places[sources] = place + numpy.arange(len(sources))
+        return self._run(self.encoder.run_packed, ids[None, sources].astype(numpy.int64), lengths.tolist())
+
+    def _run(self, function: Callable, ids: numpy.ndarray, about: Any) -> torch.Tensor:
+        inputs = self.encoder.look_up(ids)
+        return checkpoint(function, inputs, about, use_reentrant=False) if self._again else function(inputs, about)
+
+    def vectors(self) -> list:
+        """Return the vectors of each document's tokens."""
+        array = torch2xp(self._vectors.detach())
+        return [array[start:end] for start, end in pairwise(self._ends)]
+
+    def take(self, gradients: list, *, factor: float, is_last: bool) -> list:
+        """Take what flows back from a listener; after the last one, run back."""
+        own = xp2torch(get_array_module(gradients[0]).concatenate(gradients), device=self.encoder.device) * factor
+        self.losses[self.encoder.name] += float((own.square().sum(1) / self._counts.clamp(min=1)).sum())
+        self._gradient = own if self._gradient is None else self._gradient + own
+        if is_last:
+            self.encoder._forward = None
+            if self._vectors.requires_grad:
+                torch.autograd.backward(self._vectors, self._gradient)
+        return []
+
+
+EMPTY = numpy.zeros(0, dtype=numpy.int32)
+
+
+class _Lookup(torch.autograd.Function):
+    """Look word pieces up, and add their gradients to the table's own: torch makes a gradient as large as the table at each step."""
+
+    @staticmethod
+    def forward(ctx: Any, table: torch.nn.Parameter, ids: torch.Tensor) -> torch.Tensor:
+        ctx.table = table
+        ctx.save_for_backward(ids)
+        return table[ids]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None]:
+        if ctx.table.grad is None:
+            ctx.table.grad = torch.zeros_like(ctx.table)
+        (ids,) = ctx.saved_tensors
+        ctx.table.grad.index_add_(0, ids.reshape(-1), gradient.reshape(-1, gradient.shape[-1]))
+        return None, None
+
+
+def pack(lengths: numpy.ndarray, most: int) -> list[numpy.ndarray]:
+    """Cut windows, sorted by length, into passes of at most `most` word pieces; a longer window is a pass of its own."""
+    order = numpy.argsort(lengths, kind="stable")
+    passes: list[list[int]] = []
+    total = 0
+    for i, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
+        total += length
+        if not passes or total > most:
+            passes.append([])
+            total = length
+        passes[-1].append(i)
+    return [numpy.array(own) for own in passes]
+
+
+def group(lengths: numpy.ndarray, most: int, start: int) -> list[numpy.ndarray]:
+    """Put windows of like length together so that all groups cost least: their padding, and `start` for each. Each is sorted by length.
+
+    No group has more than `most` word pieces with its padding, but for a single window that has more.
+    """
+    order = numpy.argsort(lengths, kind="stable")
+    sizes, counts = numpy.unique(lengths, return_counts=True)
+    ends = numpy.cumsum(counts)
+    firsts = ends - counts  # windows before those of each size
+    costs = numpy.zeros(len(sizes) + 1, dtype=numpy.int64)
+    cuts = []
+    for i, (size, end) in enumerate(zip(sizes.tolist(), ends.tolist(), strict=True)):
+        options = costs[: i + 1] + start + size * (end - firsts[: i + 1])
+        cuts.append(int(options.argmin()))
+        costs[i + 1] = options[cuts[-1]]
+    groups = []
+    last = len(sizes)
+    while last:
+        chosen = order[firsts[cuts[last - 1]] : ends[last - 1]]
+        each = max(1, most // int(sizes[last - 1]))
+        groups += [chosen[max(0, end - each) : end] for end in range(len(chosen), 0, -each)]
+        last = cuts[last - 1]
+    return groups
+
+
+def find_encoder(nlp: Language, exclude: Iterable[str], precision: Precision) -> Encoder | None:
+    """Return what computes a pipeline's transformer, or None where spacy-transformers' own code must: other listeners, layers or tokenisers."""
+    for name, component in nlp.pipeline:
+        if type(component) is Transformer and name not in exclude:
+            model: Any = component.model
+            is_plain = model._func is transformer_model.forward and component.set_extra_annotations is null_annotation_setter
+            listening = _listening(nlp, component)
+            is_heard = bool(listening) and {id(node.layers[0]) for node in listening} == set(map(id, component.listeners))
+            if is_plain and is_heard and model.tokenizer.is_fast and isinstance(model.transformer.get_input_embeddings(), torch.nn.Embedding):
+                return Encoder(component, listening, precision)
+    return None
+
+
+def _listening(nlp: Language, transformer: Transformer) -> list[Model]:
+    """Return the layers that hand on a transformer's output as the mean of each token's word pieces (spacy_transformers/architectures.py)."""
+    nodes = [node for name in transformer.listening_components for node in nlp.get_pipe(name).model.walk()]
+    chains = [node for node in nodes if [layer.name for layer in node.layers] == ["transformer-listener", "trfs2arrays"]]
+    return [node for node in chains if node.layers[1].layers[0].name == "reduce_mean" and node.layers[0] in transformer.listeners]

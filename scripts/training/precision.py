@@ -1,0 +1,57 @@
+"""In how many bits a transformer computes: half as many where the device is made for it."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from scripts.command import UserError
+
+NAMES = ("auto", "bf16", "fp16", "fp32")
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What matrices are multiplied in. Weights and sums stay fp32; fp16 wants its gradients scaled, or small ones are lost."""
+
+    name: str
+    why: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.why})"
+
+    @property
+    def scales(self) -> bool:
+        """Whether gradients must be scaled."""
+        return self.name == "fp16"
+
+    def autocast(self) -> AbstractContextManager:
+        """Return the context in which the transformer runs forward."""
+        if self.name == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device, torch.bfloat16 if self.name == "bf16" else torch.float16)
+
+
+def choose_precision(asked: str, device: torch.device) -> Precision:
+    """Return the precision that was asked for or, for `auto`, bf16 where the device computes in it, else fp16 on a GPU and fp32 on a CPU.
+
+    Raises UserError where the device cannot do what was asked.
+    """
+    kind = device.type
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else _cpu_has_bf16()
+    if asked == "auto":
+        if has_bf16:
+            return Precision("bf16", "the device computes in it", kind)
+        return (
+            Precision("fp16", "the GPU has no bf16", kind) if kind == "cuda" else Precision("fp32", "this CPU has neither avx512_bf16 nor AMX", kind)
+        )
+    if asked not in NAMES:
+        raise UserError(f"--precision={asked}: write one of {', '.join(NAMES)}")
+    if asked == "fp16" and kind != "cuda":
+        raise UserError("--precision=fp16: only GPUs train in it; write auto, bf16 or fp32")
+    return Precision(asked, "as asked", kind)
+
+
+def _cpu_has_bf16() -> bool:
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
