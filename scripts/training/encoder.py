@@ -39,7 +39,7 @@ class Encoder:
     """
 
     def __init__(self, component: Transformer, listening: list[Model], precision: Precision) -> None:
-        """listening: the layers that hand on the transformer's output; they ask this object from now on."""
+        """Take over from a transformer. listening: the layers that hand its output on; they ask this object from now on."""
         self.component, self.name, self.precision = component, component.name, precision
         model: Any = component.model
         self.module: torch.nn.Module = model.transformer
