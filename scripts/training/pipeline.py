@@ -11,7 +11,6 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed, get_torch_default_device, set_gpu_allocator
 
 from scripts.command import console
-
 from scripts.training import stream  # noqa: F401  (registers what a config names)
 
 if TYPE_CHECKING:
