@@ -36,6 +36,8 @@ def main(
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     workers: Annotated[str, typer.Option(help="Processes that train together: a number, or auto for as many as pay.")] = "auto",
     exact: Annotated[bool, typer.Option("--exact", help="Compute as `spacy train` does, to the same numbers bit by bit; slower on a CPU.")] = False,
+    precision: Annotated[str, typer.Option(help="Of a transformer: bf16, fp16, fp32, or auto for what the device is made for.")] = "auto",
+    gpu_memory: Annotated[str, typer.Option(help="GPU memory to use: auto for all that is free, or as much as 6GB.")] = "auto",
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew, and throw an interrupted run's checkpoint away.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Go on from a checkpoint though config, corpus or versions have changed.")] = False,
     checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="Minutes between checkpoints; others are written after evaluations.")] = 5.0,
@@ -68,7 +70,7 @@ def main(
         from scripts.training.device import activate
         from scripts.training.kernels import use_fast_ops
         from scripts.training.loop import train
-        from scripts.training.memory import peak_gpu_memory_mb
+        from scripts.training.memory import as_bytes, peak_gpu_memory_mb
         from scripts.training.tracking import NullTracker, start_tracker
 
         chosen = activate(f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device)
@@ -81,6 +83,7 @@ def main(
             "pipeline": config["nlp"]["pipeline"],
             "device": chosen.name,
             "exact": exact,
+            "precision": precision,
             "seed": config["system"]["seed"],
             "config_sha256": sha256(config_path),
             "corpus_sha256": {split: sha256(corpus / split / MANIFEST) for split in ("train", "dev")},
@@ -110,7 +113,16 @@ def main(
         try:
             count = None if workers == "auto" else int(workers)
             metrics = train(
-                config, folder, gpu_id=chosen.gpu_id, tracker=tracker, workers=count, exact=exact, minutes=checkpoint_minutes, identity=identity
+                config,
+                folder,
+                gpu_id=chosen.gpu_id,
+                tracker=tracker,
+                workers=count,
+                exact=exact,
+                precision=precision,
+                gpu_memory=as_bytes(gpu_memory),
+                minutes=checkpoint_minutes,
+                identity=identity,
             )
         finally:
             tracker.finish({"best_" + key: value for key, value in metrics.get("best", {}).items()}, failed=not metrics)

@@ -34,7 +34,7 @@ def test_spacys_own_functions_are_named_but_for_one(config):
     """So that training needs one small file of this project, and loading none."""
     names = {value for value in re.findall(r'^@\w+ = "([^"]+)"', config.to_str(), flags=re.MULTILINE)}
     own = {name for name in names if not name.startswith(("spacy.", "spacy-transformers.")) and name.startswith("ner_template")}
-    assert own <= {"ner_template.freeze_transformer.v1"}
+    assert own <= {"ner_template.tune_transformer.v1"}
     assert "spacy.ConsoleLogger.v1" in names
 
 

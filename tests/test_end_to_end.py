@@ -51,7 +51,7 @@ def trained(tmp_path_factory) -> tuple[Path, list[str]]:
 def test_run_all_leaves_two_pipelines_and_a_report(trained):
     folder, _ = trained
     summary = json.loads((folder / "training" / "report" / "summary.json").read_text(encoding="utf-8"))
-    assert [report["pipeline"] for report in summary["variants"].values()] == [["tok2vec", "ner"], ["transformer", "ner"]]
+    assert [report["pipeline"] for report in summary["variants"].values()] == [["tok2vec", "ner"], ["transformer", "ner", "doc_cleaner"]]
     for report in summary["variants"].values():
         assert report["training"]["trainer"].items() >= {"documents": 120, "tokens": 1320, "entities": 240}.items()
         assert report["test"] == {"documents": 12, "tokens": 132, "entities": 24, "labels": {"LOC": 12, "PERSON": 12}}

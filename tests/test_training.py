@@ -63,7 +63,7 @@ def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl, varian
     config = config_for(corpus, variant, max_steps=steps)
     config.to_disk(tmp_path / "config.cfg")
     metrics = run(config, tmp_path / "ours")
-    code = ROOT / "scripts" / "training" / "freeze.py"
+    code = ROOT / "scripts" / "training" / "tuning.py"
     command = [sys.executable, "-m", "spacy", "train", "config.cfg", "--output", "theirs", "--code", str(code)]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     ours, theirs = (spacy.load(tmp_path / name / "model-last") for name in ("ours", "theirs"))

@@ -174,16 +174,28 @@ def test_measuring_changes_nothing_that_training_begins_with(tmp_path, write_jso
         nlp.get_pipe("ner").model.attrs["unseen_classes"] = {1, 2, 3}
         before = weights_hash(walk_parameters(nlp)), random_states(ops), unseen_classes(nlp)
         training = {"max_steps": 10, "dropout": 0.1, "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 4}}
-        count, why = scaling.choose_workers(nlp, corpus, training, ops, words=100)
-        assert count in (1, 2, 4)
-        assert "ms with 4" in why
+        choice = scaling.choose_workers(nlp, corpus, training, ops)
+        assert choice.workers in (1, 2, 4)
+        assert "ms with 4" in choice.why
+        assert scaling.choose_workers(nlp, corpus, training, ops, workers=2).workers == 2
         assert (weights_hash(walk_parameters(nlp)), random_states(ops), unseen_classes(nlp)) == before
 
 
-def test_a_machine_with_one_core_is_not_measured(monkeypatch):
+def test_a_machine_with_one_core_gets_one_worker(tmp_path, write_jsonl, monkeypatch):
     monkeypatch.setattr(scaling, "physical_cores", lambda: 1)
     training = {"max_steps": 10, "dropout": 0.1, "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 4}}
-    assert scaling.choose_workers(None, None, training, None, words=100) == (1, "there is one core")
+    with fast_ops():
+        corpus = stream_shards(make_corpus(tmp_path, write_jsonl) / "train")
+        choice = scaling.choose_workers(small_pipeline(), corpus, training, get_current_ops())
+    assert (choice.workers, choice.why) == (1, "there is one core")
+
+
+def test_how_long_a_run_takes_is_told_from_steps_and_evaluations():
+    choice = scaling.Choice(workers=2, seconds=0.5, words=100, why="")
+    training = {"max_steps": 600, "eval_frequency": 200}
+    assert scaling.estimate(choice, training, done=0, dev_words=1_000) == "About 5 min here: 600 steps of about 0.50 s, 4 evaluations of about 2 s"
+    assert scaling.estimate(choice, training, done=580, dev_words=1_000) == "About 10 s here: 20 steps of about 0.50 s, 0 evaluations of about 2 s"
+    assert scaling.estimate(choice, {"max_steps": 0, "eval_frequency": 200}, done=0, dev_words=1_000) == ""
 
 
 def test_memory_is_reserved_before_it_is_written_to(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ def as_markdown(results: Results, machine: str) -> str:
         *_ratios(results.lines),
         f"Stopped by SIGTERM, a run ends after {resumed.stop:.1f} s, with a checkpoint of {resumed.checkpoint_mb:,.0f} MB; "
         f"started again, it goes on {resumed.go_on:.1f} s later, its start and reading the corpus included.",
-        f"`nlp.pipe` with the trained pipeline, on one thread: {stock:,.0f} words/s as it comes, {other:,.0f} with OpenBLAS, "
+        f"`nlp.pipe` with the trained pipeline: {stock:,.0f} words/s as it comes, on one core; {other:,.0f} with OpenBLAS on all, "
         f"{other / stock:.2g} times as many.",
     ]
     intro = f"{machine} Corpus: {results.corpus}. {MEANING}"

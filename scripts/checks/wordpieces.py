@@ -13,10 +13,11 @@ from scripts.command import UserError
 declare(
     "NER406",
     "wordpiece-overflow",
-    Severity.error,
-    """Words are cut off before the transformer reads them.
+    Severity.warning,
+    """Words are cut off before the trained pipeline's transformer reads them.
     A window of a document has more word pieces than the model can read (512 as a rule); spacy-transformers cuts the rest off the window's end
-    (`truncate_oversize_splits`), and these words get no representation. Long codes, web addresses and unknown scripts do it.""",
+    (`truncate_oversize_splits`), and these words get no representation. Long codes, web addresses and unknown scripts do it. Training here narrows
+    the window for that document and reads every word; `spacy train`, `--exact` and the pipeline that spaCy loads in the end do not.""",
     remedy="make window and stride in [components.transformer.model.get_spans] smaller",
     bad='[components.transformer.model.get_spans]\n@span_getters = "spacy-transformers.doc_spans.v1"\n\nsupercalifragilistic/O **200',
     good="[components.transformer.model.get_spans]\nwindow = 64\nstride = 48\n\nsupercalifragilistic/O **200",

@@ -56,7 +56,7 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
         rate["warmup_steps"] = max(1, round(settings.max_steps * WARMUP))
     if "transformer" in config["components"]:
         config["components"]["transformer"]["model"]["name"] = locate_transformer(settings.transformer)
-        config["initialize"]["after_init"]["layers"] = settings.freeze_layers
+        config["initialize"]["after_init"]["frozen_layers"] = settings.freeze_layers
     if settings.stream:
         own = {"@readers": "ner_template.shards.v1", "path": "${paths.train}", "seed": "${system.seed}", "shuffle": True}
         config["corpora"]["train"] = own

@@ -1,6 +1,8 @@
 """Choose where to train or predict, and bound the threads."""
 
+import os
 import re
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +35,8 @@ def activate(device: str) -> Device:
         raise UserError(f"device {device!r}: write auto, cpu, cuda or cuda:N")
     if device == "cpu":
         return _cpu("as asked")
+    if sys.platform == "linux":  # passes of ever other sizes else leave holes, and memory runs out early
+        os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     gpu_id = int(match[1] or 0)
     obstacle = gpu_obstacle(gpu_id)
     if obstacle is None:

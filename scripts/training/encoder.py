@@ -13,7 +13,7 @@ from spacy.training import Example
 from spacy_transformers import Transformer
 from spacy_transformers.annotation_setters import null_annotation_setter
 from spacy_transformers.layers import transformer_model
-from thinc.api import Model, get_array_module
+from thinc.api import Model, PyTorchGradScaler, get_array_module
 from thinc.util import torch2xp, xp2torch
 from torch.nn.functional import embedding_bag
 from torch.utils.checkpoint import checkpoint
@@ -23,6 +23,7 @@ from scripts.training.memory import is_out_of_memory
 from scripts.training.packed import Packing, is_packable, runs_of
 from scripts.training.pieces import PieceReader
 from scripts.training.precision import Precision
+from scripts.training.workers import World
 
 START = 1_024
 """Padding, in word pieces, that costs a GPU as much as a further group of windows does."""
@@ -48,6 +49,9 @@ class Encoder:
         self.packing = Packing(self.module) if self.device.type == "cpu" and is_packable(self.module) else None
         self.most = PASS[self.device.type]
         self.module.train()
+        self.scaler = PyTorchGradScaler(enabled=precision.scales)
+        self.scaler.to_(self.device)
+        component.model.layers[0].shims[0]._grad_scaler = self.scaler  # by which its finish_update leaves a step out
         self.pieces = self.padded = self.halved = 0  # in training so far
         self.size = 0  # of the pass under way
         self._words: torch.nn.Embedding = self.module.get_input_embeddings()
@@ -93,12 +97,23 @@ class Encoder:
     def halve(self, docs: list[Doc]) -> None:
         """Let passes from here on be half as large as the one that memory did not do for. Call it when its error, which holds all of it, is gone."""
         self.most = max(self.size // 2, *(own.longest for own in self.read(docs)))
-        self._forward = None
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        self.let_go()
         if not self.halved:
             console.print(f"Warning: memory ran out; from here on {self.most:,} word pieces at most run together", style="yellow")
         self.halved += 1
+
+    def let_go(self) -> None:
+        """Give back what a step that failed held."""
+        self._forward = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def unscale(self) -> None:
+        """Undo fp16's scaling once all of a step's gradients are added up: thinc undoes it after each part, and what was there before shrinks again.
+
+        Where a gradient overflowed, the transformer's weights stay as they are in this step, and the scale is halved.
+        """
+        self.scaler.unscale([weights.grad for weights in self.module.parameters() if weights.grad is not None])
 
     def split(self, examples: list[Example]) -> list[list[Example]]:
         """Cut a batch into parts that each go forward and back in one pass; a document of more than that is a part of its own."""
@@ -112,6 +127,17 @@ class Encoder:
                 windows, total = len(pieces[i].lengths), len(pieces[i].ids)
             parts[-1].append(i)
         return [[examples[i] for i in sorted(part)] for part in parts]
+
+    def told(self, world: World) -> dict:
+        """Return what this run's word pieces were: how many learned from, the share of padding among all computed, and the most of a pass."""
+        pieces, padded, halved = (sum(own) for own in zip(*world.gather((self.pieces, self.padded, self.halved)), strict=True))
+        return {
+            "pieces": pieces,
+            "padding_share": round(1.0 - pieces / max(1, padded), 4),
+            "most_of_a_pass": self.most,
+            "out_of_memory": halved,
+            "precision": self.precision.name,
+        }
 
     def look_up(self, ids: numpy.ndarray) -> torch.Tensor:
         """Return the vectors of word pieces."""
@@ -192,7 +218,7 @@ class _Forward:
         if is_last:
             self.encoder._forward = None
             if self._vectors.requires_grad:
-                torch.autograd.backward(self._vectors, self._gradient)
+                torch.autograd.backward(self._vectors, self.encoder.scaler.scale(self._gradient))
         return []
 
 

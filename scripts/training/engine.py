@@ -18,7 +18,7 @@ from scripts.training.batches import Batches, Counted
 from scripts.training.checkpoint import learn_again, learned, random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.kernels import FastOps, use_kernels
 from scripts.training.memory import is_out_of_memory
-from scripts.training.parameters import FlatParameters, trainable, walk_parameters
+from scripts.training.parameters import FlatParameters, Rated, forget_gradients, trainable, walk_parameters
 from scripts.training.update import update
 from scripts.training.workers import World
 
@@ -66,8 +66,11 @@ class Engine:
             told = self.flat.step(signals())
         else:
             told = self._sum(signals()) if self.world.size > 1 else list(signals())
+            optimizer = self.optimizer if self.encoder is None else Rated(self.optimizer, self.parameters)
+            if self.encoder is not None:
+                self.encoder.unscale()
             for component in trainable(self.nlp, self.exclude):
-                component.finish_update(self.optimizer)
+                component.finish_update(optimizer)
         self.optimizer.step_schedules()
         self._agree_on_classes()
         return told
@@ -88,20 +91,10 @@ class Engine:
                 if not is_out_of_memory(error) or not self.encoder.is_divisible(docs):
                     raise
             self.encoder.halve(docs)
-            self._forget_gradients()
+            forget_gradients(self.parameters)
             set_random_states(states, self.ops)
             losses.clear()
             losses.update(before)
-
-    def _forget_gradients(self) -> None:
-        if self.flat is not None:
-            self.flat.gradients.fill(0.0)
-            return
-        for parameter in self.parameters:
-            if parameter.tensor is not None and parameter.tensor.grad is not None:
-                parameter.tensor.grad.zero_()
-            elif parameter.node is not None and parameter.node.has_grad(parameter.key[1]):
-                parameter.node.set_grad(parameter.key[1], parameter.node.get_grad(parameter.key[1]) * 0)
 
     def _update(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
         if self.prepares:

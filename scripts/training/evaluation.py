@@ -28,6 +28,7 @@ class Evaluation:
         self.examples = sorted(corpus(nlp), key=len)
         for example in self.examples:
             _ = example.alignment  # worked out once; each evaluation's examples take it over
+        self.words = sum(map(len, self.examples))
         self.scorer = Scorer(nlp)
         self.weights = {name: weight for name, weight in weights.items() if weight is not None}
         scored = [name for name, component in nlp.pipeline if getattr(component, "scorer", None)]

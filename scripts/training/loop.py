@@ -24,7 +24,7 @@ from scripts.training.memory import peak_memory_mb
 from scripts.training.parameters import check_equal, has_torch
 from scripts.training.pipeline import make_encoder, make_pipeline
 from scripts.training.progress import Progress
-from scripts.training.scaling import choose_workers
+from scripts.training.scaling import choose_workers, estimate
 from scripts.training.stopping import Asked
 from scripts.training.tracking import Tracker
 from scripts.training.watch import Watch
@@ -46,6 +46,7 @@ def train(
     workers: int | None = 1,
     exact: bool = False,
     precision: str = "auto",
+    gpu_memory: int | None = None,
     minutes: float = 5.0,
     identity: dict | None = None,
 ) -> dict:
@@ -54,23 +55,31 @@ def train(
     The pipelines are written to `output/unfinished` and take the place of `output/model-best` and `output/model-last` at
     the end, so a run that stops early leaves the models of the run before. Where there is a checkpoint, the run goes on
     from it; `identity` is written into checkpoints. A checkpoint is written each `minutes` and after evaluations.
-    workers: processes that train together; None: as many as pay, by a short measurement.
+    workers: processes that train together; None: as many as pay, by a short measurement. precision: of a transformer, see choose_precision.
+    gpu_memory: bytes of GPU memory to use; None: what is free.
     Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be written.
     """
     nlp, T, train_corpus, dev_corpus = make_pipeline(config, gpu_id)
     encoder = None if exact or T["annotating_components"] else make_encoder(nlp, T["frozen_components"], precision)
     ops = get_current_ops()
-    if workers is None:
-        workers = 1
-        if not exact and isinstance(ops, FastOps) and "RANK" not in os.environ:
-            workers, why = choose_workers(nlp, train_corpus, nlp.config.interpolate()["training"], ops, words=1_000, encoder=encoder)
-            console.print(f"{workers} worker{'s' if workers > 1 else ''}: {why}", highlight=False)
-    with meet(workers) as world, _threads(lambda before: max(1, before // world.size) if has_torch(nlp) else 1):
+    training, choice = nlp.config.interpolate()["training"], None
+    if encoder is not None and gpu_id >= 0:
+        from scripts.training.fit import fit_to_gpu
+
+        path = None if (output / CHECKPOINT).exists() else output / "fit.json"  # a run that goes on knows it
+        fit_to_gpu(nlp, encoder, training, train_corpus, dev_corpus, gpu_memory, path)
+    if (workers is None or encoder is not None) and not exact and isinstance(ops, FastOps) and "RANK" not in os.environ:
+        choice = choose_workers(nlp, train_corpus, training, ops, workers=workers, encoder=encoder)
+        workers = choice.workers
+        console.print(f"{workers} worker{'s' if workers > 1 else ''}: {choice.why}", highlight=False)
+    with meet(workers or 1) as world, _threads(lambda before: max(1, before // world.size) if has_torch(nlp) else 1):
         console.quiet = world.rank > 0
         engine = Engine(nlp, T, train_corpus, world, exact=exact, encoder=encoder)
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
         evaluate = run.timed(evaluation)(nlp, dev_corpus, T["score_weights"], world, exact=exact, encoder=encoder)
         run.resume(tracker)
+        if choice is not None and T["max_steps"]:
+            console.print(estimate(choice, training, done=run.progress.step, dev_words=evaluate.words), highlight=False)
         try:
             with run.asked, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:
                 why = run.loop(run.timed(evaluate), tracker, display)
@@ -242,4 +251,7 @@ class _Run:
             shutil.rmtree(self.unfinished)
             self.checkpoint.unlink(missing_ok=True)
         peaks = self.world.gather(peak_memory_mb())
-        return {"workers": self.world.size, "peak_memory_mb": round(sum(peaks), 1)} | self.progress.metrics(why)
+        found = {"workers": self.world.size, "peak_memory_mb": round(sum(peaks), 1)}
+        if self.engine.encoder is not None:
+            found["word_pieces"] = self.engine.encoder.told(self.world)
+        return found | self.progress.metrics(why)

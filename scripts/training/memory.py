@@ -1,9 +1,12 @@
 """Memory: how much this process held, and whether it ran out."""
 
+import re
 import sys
 
 import psutil
 import torch
+
+from scripts.command import UserError
 
 MB = 1_000_000
 
@@ -28,3 +31,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def as_bytes(text: str) -> int | None:
+    """Read `auto` (None) or an amount of memory such as 6GB (10^9 bytes each). Raises UserError where it is neither."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?GB", text, re.IGNORECASE)
+    if match is None and text != "auto":
+        raise UserError(f"--gpu-memory={text}: write auto, or gigabytes such as 6GB")
+    return None if match is None else round(float(match[1]) * 1e9)

@@ -5,13 +5,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy
 import torch
 from spacy.language import Language
 from thinc.api import Model, Optimizer
+from thinc.util import to_numpy, torch2xp
 
 from scripts.command import UserError
+from scripts.training.tuning import RATE
 from scripts.training.workers import World, deal
 
 
@@ -24,9 +27,14 @@ class Parameter:
     node: Model | None
     tensor: torch.nn.Parameter | None
 
+    @property
+    def rate(self) -> float:
+        """What the learning rate is multiplied by."""
+        return getattr(self.tensor, RATE, 1.0)
+
     def weights(self):
         """Return the array itself, not a copy."""
-        return self.node.get_param(self.key[1]) if self.node is not None else self.tensor.data.numpy()
+        return self.node.get_param(self.key[1]) if self.node is not None else torch2xp(self.tensor.data)
 
 
 def trainable(nlp: Language, exclude: Iterable[str] = ()) -> list:
@@ -54,11 +62,20 @@ def has_torch(nlp: Language) -> bool:
     return any(node.shims for component in trainable(nlp) for node in component.model.walk())
 
 
+def forget_gradients(parameters: Iterable[Parameter]) -> None:
+    """Set gradients to zero, where there are any."""
+    for parameter in parameters:
+        if parameter.tensor is not None and parameter.tensor.grad is not None:
+            parameter.tensor.grad.zero_()
+        elif parameter.node is not None and parameter.node.has_grad(parameter.key[1]):
+            parameter.node.get_grad(parameter.key[1]).fill(0.0)
+
+
 def weights_hash(parameters: list[Parameter]) -> str:
     """Return a hash of all weights, bit by bit."""
     digest = hashlib.sha256()
     for parameter in parameters:
-        digest.update(numpy.ascontiguousarray(parameter.weights()))
+        digest.update(numpy.ascontiguousarray(to_numpy(parameter.weights())))
     return digest.hexdigest()
 
 
@@ -164,25 +181,26 @@ class FlatParameters:
         if self._plain:
             self._adam(chosen)
             return
+        optimizer = Rated(self.optimizer, self.parameters)
         for i in chosen:
             weights = self.parameters[i].weights()
-            weights[...], _ = self.optimizer(self.parameters[i].key, weights, self._sums[self.slices[i]].reshape(weights.shape))
+            weights[...], _ = optimizer(self.parameters[i].key, weights, self._sums[self.slices[i]].reshape(weights.shape))
 
     def _adam(self, chosen: dict[int, float]) -> None:
         """Clip gradients, given their norms, and run torch's fused AdamW as thinc's Adam would be; weights decay before the update, not after it."""
         optimizer = self.optimizer
         gradients, weights, mom1, mom2, *averages = self._tensors
-        groups: dict[int, list[int]] = {}
+        groups: dict[tuple[int, float], list[int]] = {}
         for i, norm in chosen.items():
             if norm >= optimizer.grad_clip > 0.0:
                 gradients[i].mul_(optimizer.grad_clip / norm)
-            groups.setdefault(optimizer.nr_update[self.parameters[i].key] + 1, []).append(i)
-        for updates, group in groups.items():
+            groups.setdefault((optimizer.nr_update[self.parameters[i].key] + 1, self.parameters[i].rate), []).append(i)
+        for (updates, rate), group in groups.items():
             torch._fused_adamw_(
                 *([tensors[i] for i in group] for tensors in (weights, gradients, mom1, mom2)),
                 [],
                 [torch.tensor(float(updates))] * len(group),
-                lr=float(optimizer.learn_rate),
+                lr=float(optimizer.learn_rate) * rate,
                 beta1=float(optimizer.b1),
                 beta2=float(optimizer.b2),
                 weight_decay=float(optimizer.L2),
@@ -193,6 +211,23 @@ class FlatParameters:
             for average in averages:
                 decay = min((1.0 + updates) / (10.0 + updates), MAX_DECAY)
                 torch._foreach_lerp_([average[i] for i in group], [weights[i] for i in group], 1.0 - decay)
+
+
+class Rated:
+    """thinc's optimizer, by which some parameters learn at a share of its rate."""
+
+    def __init__(self, optimizer: Optimizer, parameters: Iterable[Parameter]) -> None:
+        self.optimizer = optimizer
+        self.rates = {parameter.key: parameter.rate for parameter in parameters if parameter.rate != 1.0}
+
+    def __call__(self, key: tuple[int, str], weights: Any, gradient: Any, **options: Any) -> tuple:
+        """Update weights, as the optimizer does."""
+        whole = self.optimizer.learn_rate
+        self.optimizer.learn_rate = whole * self.rates.get(key, 1.0)
+        try:
+            return self.optimizer(key, weights, gradient, **options)
+        finally:
+            self.optimizer.learn_rate = whole
 
 
 MAX_DECAY = 0.9999

@@ -53,7 +53,7 @@ def _without_passes(config: Config) -> Config:
     Weights come out the same: beside labels, tok2vec and ner look at ten documents alone.
     """
     known = config["initialize"].get("components", {}) if "initialize" in config else {}
-    others = set(config["nlp"]["pipeline"]) - {"tok2vec", "transformer"}
+    others = set(config["nlp"]["pipeline"]) - {"tok2vec", "transformer", "doc_cleaner"}
     if not others <= {name for name, block in known.items() if "labels" in block}:
         return config
     return config.merge({"training": {"max_epochs": STREAMED}})

@@ -3,7 +3,8 @@
 import functools
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -29,43 +30,85 @@ MEETING = 0.0008
 """Seconds a step in which processes wait for each other twice."""
 UNKNOWN_STEPS = 2_000
 """Steps that a run without a budget is taken to have."""
+UNKNOWN_WORDS = 1_000
+"""Words that a batch is taken to have where its batcher does not tell."""
 ROUNDS = 5
 ENOUGH = 1.0
 """Seconds after which no further round begins."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How many processes train, the seconds and words of a step half-way through the run, and why so many."""
+
+    workers: int
+    seconds: float
+    words: float
+    why: str
+
+
 def choose_workers(
-    nlp: Language, corpus: Iterable, training: dict[str, Any], ops: FastOps, words: float, encoder: "Encoder | None" = None
-) -> tuple[int, str]:
-    """Return how many processes to train with, and why.
+    nlp: Language,
+    corpus: Callable,
+    training: dict[str, Any],
+    ops: FastOps,
+    *,
+    workers: int | None = None,
+    encoder: "Encoder | None" = None,
+) -> Choice:
+    """Return how many processes to train with, and how long a step will take.
 
     Batches of the size that the run has half-way, and parts of them, run forward and back; adding gradients up is timed, too.
-    training: the config's block. words: of a batch, where the batcher has no schedule. Neither weights nor random states are changed.
+    training: the config's block. workers: where their number is given.
+    Neither weights nor random states are changed.
     """
     cores = physical_cores()
-    steps = training["max_steps"] or UNKNOWN_STEPS
-    words = _words_halfway(training, steps, words)
-    if cores == 1:
-        return 1, "there is one core"
+    if cores == 1 and workers is None:
+        workers = 1
     states, unseen, threads = random_states(ops), unseen_classes(nlp), torch.get_num_threads()
     examples = [Prepared(example) for example in islice(corpus(nlp), 1_000)]
     use_kernels(nlp, ops)
+    steps = training["max_steps"] or UNKNOWN_STEPS
+    words = words_halfway(training, steps)
     flat = numpy.zeros(sum(parameter.weights().size for parameter in walk_parameters(nlp)), dtype="float32")
     adding = _seconds(lambda: numpy.add(flat, flat, out=flat)) * 2 + MEETING
-    alone = _step(nlp, examples, words, training["dropout"], encoder)
-    found = [(1, alone)]
-    while (more := found[-1][0] * 2) <= cores:
+    found = [(1, _step(nlp, examples, words, training["dropout"], encoder))] if workers in (None, 1) else []
+    for more in (2**i for i in range(1, cores.bit_length())) if workers is None else ({workers} - {1}):
         torch.set_num_threads(max(1, threads // more))
         found.append((more, _step(nlp, examples, words / more, training["dropout"], encoder) + adding))
     torch.set_num_threads(threads)
     set_random_states(states, ops)
     set_unseen_classes(nlp, unseen)
-    best, fastest = 1, alone
-    for workers, seconds in found[1:]:
+    (best, fastest), *others = found
+    for more, seconds in others:
         if fastest / seconds >= GAIN and (fastest - seconds) * steps > START:
-            best, fastest = workers, seconds
-    told = ", ".join(f"{1000 * seconds:.0f} ms with {workers}" for workers, seconds in found)
-    return best, f"half-way a step of {words:,.0f} words will take about {told}; another process takes about {START:.0f} s to start"
+            best, fastest = more, seconds
+    if workers is not None:
+        return Choice(best, fastest, words, "as asked" if cores > 1 else "there is one core")
+    told = ", ".join(f"{1000 * seconds:.0f} ms with {count}" for count, seconds in found)
+    why = f"half-way a step of {words:,.0f} words will take about {told}; another process takes about {START:.0f} s to start"
+    return Choice(best, fastest, words, why)
+
+
+def estimate(choice: Choice, training: dict[str, Any], *, done: int, dev_words: int) -> str:
+    """Say how long the rest of a run will take; nothing where it has no budget of steps. dev_words: of an evaluation."""
+    left = training["max_steps"] - done
+    if left <= 0:
+        return ""
+    evaluations = left // training["eval_frequency"] + (done == 0)
+    evaluating = FORWARD * choice.seconds * dev_words / choice.words
+    total = left * choice.seconds + evaluations * evaluating
+    return f"{_spoken(total)} here: {left:,} steps of about {choice.seconds:.2f} s, {evaluations} evaluations of about {evaluating:.0f} s"
+
+
+FORWARD = 0.4
+"""What forward alone takes of forward and back."""
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 90:
+        return f"About {max(10, round(seconds, -1)):.0f} s"
+    return f"About {seconds / 60:.0f} min" if seconds < 90 * 60 else f"About {seconds / 3600:.1f} h"
 
 
 def _step(nlp: Language, examples: list[Prepared], words: float, dropout: Any, encoder: "Encoder | None") -> float:
@@ -89,10 +132,10 @@ def _seconds(action: Any) -> float:
     return statistics.median(times)
 
 
-def _words_halfway(training: dict[str, Any], steps: int, otherwise: float) -> float:
+def words_halfway(training: dict[str, Any], steps: int) -> float:
     """Return the size of a batch half-way through a run, from a new copy of the batcher's schedule."""
     batcher = registry.resolve({"it": training["batcher"]})["it"]
     size = batcher.keywords.get("size") if isinstance(batcher, functools.partial) else None
     if size is None or isinstance(size, int):
-        return float(size or otherwise)
-    return float(next(islice(size, steps // 2, None), otherwise))
+        return float(size or UNKNOWN_WORDS)
+    return float(next(islice(size, steps // 2, None), UNKNOWN_WORDS))

