@@ -31,7 +31,7 @@ def main() -> int:
         files.append(Path(f"requirements/cuda{arguments.cuda}.txt"))
     install(python, files)
     if arguments.job == "test":
-        return subprocess.call([python, "-m", "pytest", *further], cwd=ROOT)
+        return subprocess.call([python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *further], cwd=ROOT)
     return subprocess.call([python, "-m", "spacy", "project", "run", "all", ".", *further], cwd=ROOT)
 
 

@@ -4,7 +4,7 @@ import torch
 
 from scripts.command import UserError
 from scripts.training.checkpoint import random_states
-from scripts.training.fit import costliest_step, estimate_passes, find_fit
+from scripts.training.fit import MARGIN, costliest_step, estimate_passes, find_fit
 from scripts.training.kernels import use_kernels
 from scripts.training.memory import as_bytes
 from scripts.training.parameters import walk_parameters, weights_hash
@@ -13,7 +13,7 @@ from tests.make import make_corpus
 from tests.runs import fast_ops
 from tests.test_training import config_for
 
-A_PIECE, WEIGHTS = 1_000, 50_000
+A_PIECE, WEIGHTS = 10**6, 50 * 10**6
 
 
 class FakeMemory:
@@ -22,7 +22,7 @@ class FakeMemory:
     def __init__(self, encoder, limit):
         self.limit = limit
         self.passes = []
-        encoder.module.register_forward_pre_hook(self._look, with_kwargs=True)
+        self.hook = encoder.module.register_forward_pre_hook(self._look, with_kwargs=True)
 
     def _look(self, _module, _args, given):
         self.passes.append(WEIGHTS + A_PIECE * given["inputs_embeds"].shape[:2].numel())
@@ -57,6 +57,21 @@ def made(tmp_path_factory):
         yield nlp, encoder, training, costliest_step(nlp, train, training, encoder), [example.x for example in dev(nlp)]
 
 
+@pytest.fixture
+def fitted(made):
+    """Find the fit of a memory that has room for so many word pieces."""
+    nlp, encoder, training, step, dev = made
+    memories = []
+
+    def find(pieces):
+        memories.append(FakeMemory(encoder, round((WEIGHTS + A_PIECE * pieces) / MARGIN)))
+        return find_fit(nlp, encoder, training, step, dev, memories[-1])
+
+    yield find
+    for memory in memories:
+        memory.hook.remove()
+
+
 def test_the_costliest_step_is_the_largest_batch(made):
     training, step = made[2:4]
     assert sum(map(len, step)) <= training["batcher"]["size"]
@@ -64,23 +79,18 @@ def test_the_costliest_step_is_the_largest_batch(made):
 
 
 @pytest.mark.parametrize("pieces", [20, 40, 75, 10_000])
-def test_the_largest_pass_that_fits_with_a_margin_is_found(made, pieces):
-    nlp, encoder, training, step, dev = made
-    limit = round((WEIGHTS + A_PIECE * pieces) / 0.9)
-    fit = find_fit(nlp, encoder, training, step, dev, FakeMemory(encoder, limit))
-    assert fit.most == encoder.most
-    assert fit.peak_mb <= 0.9 * fit.limit_mb
-    total = sum(len(own.ids) for own in encoder.read([example.x for example in step]))
-    assert (fit.most >= total) == (pieces >= total)
-    assert fit.most <= max(pieces, total)
-    assert fit.most > min(pieces, total) // 2
+def test_the_largest_pass_that_fits_with_a_margin_is_found(made, fitted, pieces):
+    fit = fitted(pieces)
+    assert fit.most == made[1].most
+    assert fit.peak_mb <= MARGIN * fit.limit_mb
+    assert (fit.most >= fit.pieces) == (pieces >= fit.pieces)
+    assert fit.most >= min(pieces, fit.pieces) // 2
 
 
-def test_finding_it_leaves_weights_gradients_and_random_states_as_they_were(made):
-    nlp, encoder, training, step, dev = made
-    parameters = walk_parameters(nlp)
+def test_finding_it_leaves_weights_gradients_and_random_states_as_they_were(made, fitted):
+    parameters = walk_parameters(made[0])
     before = weights_hash(parameters), random_states(None)
-    find_fit(nlp, encoder, training, step, dev, FakeMemory(encoder, round((WEIGHTS + A_PIECE * 40) / 0.9)))
+    fitted(40)
     assert (weights_hash(parameters), random_states(None)) == before
     gradients = [numpy.asarray(p.node.get_grad(p.key[1])) for p in parameters if p.node is not None and p.node.has_grad(p.key[1])]
     gradients += [p.tensor.grad.numpy() for p in parameters if p.tensor is not None and p.tensor.grad is not None]
@@ -88,10 +98,9 @@ def test_finding_it_leaves_weights_gradients_and_random_states_as_they_were(made
     assert not any(gradient.any() for gradient in gradients)
 
 
-def test_a_window_that_does_not_fit_is_an_error_that_says_what_helps(made):
-    nlp, encoder, training, step, dev = made
+def test_a_window_that_does_not_fit_is_an_error_that_says_what_helps(fitted):
     with pytest.raises(UserError, match=r"one window of \d+ word pieces does not fit .* recompute = true"):
-        find_fit(nlp, encoder, training, step, dev, FakeMemory(encoder, WEIGHTS + A_PIECE * 3))
+        fitted(3)
 
 
 def test_more_memory_takes_larger_passes(made):

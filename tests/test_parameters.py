@@ -8,7 +8,7 @@ from spacy.util import registry
 from thinc.api import SGD, Adam, Linear, Optimizer, PyTorchWrapper, RAdam, chain
 
 from scripts.command import UserError
-from scripts.training.parameters import FlatParameters, walk_parameters, weights_hash
+from scripts.training.parameters import RATE, FlatParameters, Rated, walk_parameters, weights_hash
 from scripts.training.workers import World
 from tests.runs import small_pipeline
 
@@ -172,6 +172,32 @@ def test_torch_parameters_learn_as_with_thinc_and_frozen_ones_do_not(freeze):
     for name, tensor in module.state_dict().items():
         assert_allclose(tensor.numpy(), stock_module.state_dict()[name].numpy(), rtol=1e-4, atol=1e-6)
     assert torch.equal(module[0].weight, first) == freeze
+
+
+@pytest.mark.parametrize("make", [lambda: Adam(0.01, L2=0.01), lambda: RAdam(0.01)], ids=["flat", "thinc's own"])
+def test_a_share_of_the_learning_rate_is_the_same_in_every_way_of_learning(make):
+    """Adam's first step is as long as its rate."""
+    moved = []
+    for is_flat in (True, False):
+        pipeline, module = wrapped()
+        before = [weights.detach().clone() for weights in module.parameters()]
+        for weights in module[0].parameters():
+            setattr(weights, RATE, 0.25)
+        model, optimizer = pipeline.pipeline[0][1].model, make()
+        flat = FlatParameters(pipeline, optimizer, world=World()) if is_flat else None
+        given = numpy.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+        output, backprop = model.begin_update(given)
+        backprop(output - 1.0)
+        if flat is not None:
+            flat.step()
+        else:
+            model.finish_update(Rated(optimizer, walk_parameters(pipeline)))
+        assert optimizer.learn_rate == 0.01
+        moved.append([(after - earlier).detach().numpy() for after, earlier in zip(module.parameters(), before, strict=True)])
+    for own, other in zip(*moved, strict=True):
+        assert_allclose(own, other, rtol=1e-3, atol=1e-5)
+    lower, upper = (max(abs(moved[0][i]).max() for i in part) for part in ((0, 1), (2, 3)))
+    assert lower < 0.5 * upper
 
 
 def test_one_bit_makes_another_hash():

@@ -27,7 +27,8 @@ from scripts.training.workers import World
 
 START = 1_024
 """Padding, in word pieces, that costs a GPU as much as a further group of windows does."""
-PASS = {"cpu": 2_048, "cuda": 1 << 30}
+ALL = 1 << 30
+PASS = {"cpu": 2_048}
 """Word pieces that go forward and back together where nothing else is known, padding among them."""
 
 
@@ -47,7 +48,7 @@ class Encoder:
         self.device = self.module.device
         self.read = PieceReader(model)
         self.packing = Packing(self.module) if self.device.type == "cpu" and is_packable(self.module) else None
-        self.most = PASS[self.device.type]
+        self.most = PASS.get(self.device.type, ALL)
         self.module.train()
         self.scaler = PyTorchGradScaler(enabled=precision.scales)
         self.scaler.to_(self.device)
