@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from confection import Config
 from spacy.util import load_config
 
 from scripts.benchmarks.inputs import build_corpus, column_sentences, corpus_files, demo_sentences, made_files
@@ -158,10 +159,15 @@ def write_config(folder: Path, quickstart: Path, corpus: Path, *, seed: int, ste
         labels = {"@readers": "spacy.read_labels.v1", "path": "${paths.train}/labels.json", "require": True}
         config["initialize"]["components"]["ner"] = {"labels": labels}
     config.to_disk(folder / "config.cfg")
-    training |= {name: {registry: f"benchmark.{name}.v1"} for name, registry in NAMES.items()}
-    training["logger"]["path"] = (folder / "stamps.jsonl").as_posix()
-    config.to_disk(folder / "spacy.cfg")
+    write_stamped(config, folder)
     return folder
+
+
+def write_stamped(config: Config, folder: Path) -> None:
+    """Write `spacy.cfg`: a config, with what writes times and scores to `stamps.jsonl`."""
+    config["training"] |= {name: {registry: f"benchmark.{name}.v1"} for name, registry in NAMES.items()}
+    config["training"]["logger"]["path"] = (folder / "stamps.jsonl").as_posix()
+    config.to_disk(folder / "spacy.cfg")
 
 
 def validate(corpus: Path, folders: list[Path]) -> None:
