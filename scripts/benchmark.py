@@ -1,9 +1,10 @@
-"""Measure: training/benchmark/preprocessing.json and .md, validation.json and .md, faults.json and .md, training.json, .md and .svg.
+"""Measure: training/benchmark/preprocessing.json and .md, validation.json and .md, faults.json and .md, training and transformer.json, .md and .svg.
 
 python -m scripts.benchmark preprocessing --documents=10000,100000,1000000
 python -m scripts.benchmark validation --documents=100000
 python -m scripts.benchmark faults
 python -m scripts.benchmark train --columns=FOLDER --seeds=3
+python -m scripts.benchmark transformer --columns=FOLDER --epochs=2
 """
 
 import tempfile
@@ -29,26 +30,37 @@ class What(StrEnum):
     validation = "validation"
     faults = "faults"
     training = "train"
+    transformer = "transformer"
 
 
-SIZES = {What.preprocessing: "10000,100000,1000000", What.validation: "100000", What.faults: "1", What.training: "10000,100000,1000000"}
+SIZES = {
+    What.preprocessing: "10000,100000,1000000",
+    What.validation: "100000",
+    What.faults: "1",
+    What.training: "10000,100000,1000000",
+    What.transformer: "1",
+}
 
 
 def main(
     what: Annotated[
         What,
         typer.Argument(
-            help="preprocessing: beside spacy convert; validation: beside spacy debug data; faults: which finds what; train: spacy train."
+            help="preprocessing: beside spacy convert; validation: beside spacy debug data; faults: which finds what; train: beside spacy train; "
+            "transformer: beside spacy train and Hugging Face's Trainer."
         ),
     ],
     documents: Annotated[
         str, typer.Option(help="Sizes of the inputs, with commas between.  [default: 100000; up to 1000000 for preprocessing and training]")
     ] = "",
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each, of which the median counts; inputs over 100,000 run once.")] = 3,
-    workers: Annotated[int, typer.Option(min=0, help="Processes, of training the most; 0: one a core.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes, of training the most; 0: one a core, of a transformer as many as pay.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, each with another seed; the median counts.")] = 3,
     steps: Annotated[str, typer.Option(help="Training: steps with the quickstart's batches, with constant ones, and on each size.")] = "2300,100,200",
     theirs_up_to: Annotated[int, typer.Option(min=0, help="Training: the largest size that spacy train gets, too.")] = 100_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Transformer: passes over train.")] = 2,
+    device: Annotated[str, typer.Option(help="Transformer: auto, cpu or cuda.")] = "auto",
+    memory: Annotated[str, typer.Option(help="Transformer: train a large one in so much of the GPU's memory, too, such as 6GB,8GB,12GB.")] = "",
     demo: Annotated[Path, typer.Option(help="Folder of the JSONL files whose sentences the inputs are made of.")] = Path("assets/demo"),
     columns: Annotated[str, typer.Option(help="Folder of .conll files for the comparisons on columns; empty: the demo's sentences.")] = "",
     output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("training/benchmark"),
@@ -79,6 +91,14 @@ def main(
             results = run_training(plan, Path(work), demo=demo, columns=folder, tell=tell)
             data, text = asdict(plan) | asdict(results), as_markdown(results, measured_on(machine))
             write_text(output / "training.svg", bar_chart(*chart(results.lines), title="Words a second in training"))
+        elif what is What.transformer:
+            from scripts.benchmarks import transformer, tuned
+
+            limits = as_limits(memory)
+            tuning = transformer.Plan(epochs, seeds, workers, transformer.choose_device(device, limits), limits)
+            tunings = transformer.run(tuning, Path(work), demo=demo, columns=folder, tell=tell)
+            data, text = asdict(tuning) | asdict(tunings), tuned.as_markdown(tunings, tuning, measured_on(machine))
+            write_text(output / "transformer.svg", bar_chart(*tuned.chart(tunings.lines), title="Fine-tuning a transformer"))
         else:
             from scripts.benchmarks.faults import as_markdown, run_all
 
@@ -109,6 +129,14 @@ def as_steps(text: str) -> tuple[int, int, int]:
         case [quickstart, constant, memory]:
             return quickstart, constant, memory
     raise UserError(f"--steps={text}: name three numbers, such as 2300,100,200")
+
+
+def as_limits(text: str) -> tuple[int, ...]:
+    """Read the option `--memory`, in GB. Raises UserError where it is anything else."""
+    parts = [part.strip().upper().removesuffix("GB").strip() for part in text.split(",")] if text else []
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise UserError(f"--memory={text}: name sizes in GB, such as 6GB,8GB,12GB")
+    return tuple(int(part) for part in parts)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,213 @@
+"""Fine-tuning a transformer: our engine beside `spacy train` with its GPU quickstart and beside Hugging Face's Trainer."""
+
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import util
+from pathlib import Path
+
+import numpy
+import torch
+from confection import Config
+from spacy.util import load_config
+
+from scripts.benchmarks.hugging_face import Settings as TrainerSettings
+from scripts.benchmarks.inputs import build_corpus, corpus_files
+from scripts.benchmarks.measure import measure
+from scripts.benchmarks.training import validate, write_stamped
+from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.command import UserError
+from scripts.corpus.files import read_json, write_json
+from scripts.corpus.lengths import read_lengths
+from scripts.machine import physical_cores
+from scripts.training.configs import WARMUP, Settings, build_config, write_quickstarts
+from scripts.training.transformer import PACKAGED, locate_transformer
+
+RATE = 2e-4
+"""The learning rate at its highest, of all alike: the quickstart's 5e-5 is meant for 20,000 steps, and in some tens of steps teaches nobody."""
+BATCH = 32
+"""Documents that the Trainer has on the device at once."""
+FROZEN = 3
+"""Lowest layers that the template leaves as they were pretrained, on a CPU."""
+OURS, FREEZING, SPACY, TRAINER = "ours, all layers", f"ours, {FROZEN} layers frozen", "spacy train, GPU quickstart", "Hugging Face Trainer"
+CONFIGS = Path("configs")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is run. workers: of our training, 0 for as many as pay. device: cpu or cuda. limits: GB of GPU memory to make do with, in further runs."""
+
+    epochs: int
+    seeds: int
+    workers: int
+    device: str
+    limits: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One run: words learned from in a second of the steps alone, best F on dev, and what the trainer never saw of train.
+
+    seconds: of the whole process. dropped: documents, in the first epoch. cut: words, off the ends of documents.
+    """
+
+    seconds: float
+    peak_mb: float
+    steps: int
+    words_per_second: float
+    best_f: float
+    gpu_mb: float | None
+    dropped: int = 0
+    cut: int = 0
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table: a run a seed, none where memory ran out. limit: GB of GPU memory, 0 for all."""
+
+    what: str
+    limit: int
+    runs: list[Trained]
+
+    def median(self, figure: str) -> float:
+        """Return the median over the seeds."""
+        return statistics.median(getattr(run, figure) for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All that was measured."""
+
+    corpus: str
+    device_name: str
+    lines: list[Line]
+
+
+def choose_device(asked: str, limits: tuple[int, ...]) -> str:
+    """Return cpu or cuda. Raises UserError where the package for the comparison is missing, or the GPU that was asked for."""
+    if util.find_spec("accelerate") is None:
+        raise UserError("Hugging Face's Trainer needs accelerate; run: python -m pip install -r requirements/benchmark.txt -c requirements/lock.txt")
+    if asked not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device={asked}: write auto, cpu or cuda")
+    device = "cpu" if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()) else "cuda"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device=cuda: torch sees no CUDA device")
+    if limits and device == "cpu":
+        raise UserError("--memory limits the memory of a GPU, and this would run on the CPU; leave it out")
+    return device
+
+
+def run(plan: Plan, work: Path, *, demo: Path, columns: Path | None, tell: Callable[[str], None]) -> Results:
+    """Fine-tune the packaged transformer, all in turn, and then a large one with random weights in each limit of memory."""
+    name = (columns or demo).name
+    tell(f"{name}: building the corpus")
+    corpus = build_corpus(work / "corpus", corpus_files(columns, demo))
+    lines = _compare(plan, work / "runs", corpus, next(iter(PACKAGED)), plan.seeds, 0, tell)
+    for limit in plan.limits:
+        large = work / "large"
+        if not large.exists():
+            write_large_model(large)
+        lines += _compare(plan, work / f"{limit}GB", corpus, str(large), 1, limit, tell)
+    where = f"CPU, {physical_cores()} cores" if plan.device == "cpu" else torch.cuda.get_device_name(0)
+    return Results(name, where, lines)
+
+
+def write_large_model(folder: Path) -> None:
+    """Write a model of roberta-base's size (124 million parameters) with random weights: time and memory are the same."""
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    AutoTokenizer.from_pretrained(locate_transformer(next(iter(PACKAGED)))).save_pretrained(folder)
+    BertModel(BertConfig(vocab_size=50_265)).save_pretrained(folder)
+
+
+def _compare(plan: Plan, work: Path, corpus: Path, model: str, seeds: int, limit: int, tell: Callable[[str], None]) -> list[Line]:
+    lines: dict[str, Line] = {}
+    for seed in range(seeds):
+        for what, train in contestants(work / str(seed), corpus, plan, seed=seed, model=model, limit=limit).items():
+            tell(f"{f'{limit} GB' if limit else plan.device}, seed {seed}: {what}")
+            line = lines.setdefault(what, Line(what, limit, []))
+            try:
+                line.runs.append(train())
+            except UserError as error:
+                if not limit or "out of memory" not in str(error).lower():
+                    raise
+    return list(lines.values())
+
+
+def contestants(folder: Path, corpus: Path, plan: Plan, *, seed: int, model: str, limit: int = 0) -> dict[str, Callable[[], Trained]]:
+    """Write what each needs, for the same words a step, schedule and epochs; return what trains them."""
+    lengths = read_lengths(corpus / "train").tokens
+    paths = {split: (corpus / split).as_posix() for split in ("train", "dev")}
+    quickstart = load_config(write_quickstarts(folder, model) / "gpu.cfg", interpolate=False)
+    quickstart["paths"] |= paths
+    quickstart["system"]["seed"] = seed
+    trains: dict[str, Callable[[], Trained]] = {}
+    for what, frozen in ((OURS, 0), (FREEZING, FROZEN)):
+        own = folder / f"frozen-{frozen}"
+        config = build_config(CONFIGS, "gpu", Settings(lang="en", seed=seed, max_steps=1, transformer=model, freeze_layers=frozen, **paths))
+        config["training"]["batcher"] = quickstart["training"]["batcher"] | {"discard_oversize": False}
+        batches = schedule(config, own / "config.cfg", lengths, plan.epochs)
+        trains[what] = lambda own=own: train_ours(own, corpus, plan, len(lengths), limit)
+    validate(corpus, [folder / f"frozen-{frozen}" for frozen in (0, FROZEN)])
+    dropped = len(lengths) - sum(map(len, schedule(quickstart, folder / "spacy.cfg", lengths, plan.epochs)))
+    quickstart["corpora"]["dev"] = {"@readers": "benchmark.dev.v1", "path": "${paths.dev}"}
+    write_stamped(quickstart, folder)
+    trains[SPACY] = lambda: train_spacy(folder, plan, dropped, limit)
+    accumulation = max(1, round(len(lengths) / len(batches) / BATCH))
+    rest = (plan.device, BATCH, accumulation, plan.epochs, RATE, WARMUP, seed)
+    settings = TrainerSettings(locate_transformer(model), str(corpus), str(folder / "trainer"), *rest)
+    trains[TRAINER] = lambda: train_trainer(settings, limit)
+    return trains
+
+
+def schedule(config: Config, path: Path, lengths: numpy.ndarray, epochs: int) -> list[list[int]]:
+    """Give a config as many steps as its first epoch has batches, times `epochs`, and write it; return these batches."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config.to_disk(path)
+    batches = Recipe(RecipeFile(path.stem, path)).first_epoch(lengths)
+    steps = epochs * len(batches)
+    config["training"] |= {"max_steps": steps, "patience": 0, "eval_frequency": len(batches)}
+    warmup = max(1, round(steps * WARMUP))
+    config["training"]["optimizer"]["learn_rate"] |= {"warmup_steps": warmup, "total_steps": steps, "initial_rate": RATE}
+    config.to_disk(path)
+    return batches
+
+
+def train_ours(folder: Path, corpus: Path, plan: Plan, documents: int, limit: int) -> Trained:
+    """Train with `python -m scripts.train`, in fp32."""
+    options = [f"--corpus={corpus}", f"--workers={plan.workers or 'auto'}", f"--device={plan.device}", "--wandb-mode=disabled", "--precision=fp32"]
+    options += [f"--gpu-memory={limit}GB"] if limit else []
+    used = _run(limit, "scripts.train", str(folder), *options)
+    metrics = read_json(folder / "metrics.json")
+    figures = metrics["steps"], metrics["words_per_second"], metrics["best"]["ents_f"], metrics["peak_gpu_memory_mb"]
+    return Trained(*used, *figures, dropped=documents - metrics["trainer"]["documents"], workers=metrics["workers"])
+
+
+def train_spacy(folder: Path, plan: Plan, dropped: int, limit: int) -> Trained:
+    """Train with `spacy train`, and read its stamps."""
+    options = [f"--output={folder / 'spacy'}", f"--code={Path(__file__).with_name('stamps.py')}", f"--gpu-id={-1 if plan.device == 'cpu' else 0}"]
+    used = _run(limit, "spacy", "train", str(folder / "spacy.cfg"), *options)
+    rows = [json.loads(line) for line in (folder / "stamps.jsonl").read_text(encoding="utf-8").splitlines()]
+    last = rows[-1]
+    return Trained(*used, last["step"] + 1, last["words"] / last["seconds_steps"], max(row["ents_f"] for row in rows), last["gpu_mb"], dropped)
+
+
+def train_trainer(settings: TrainerSettings, limit: int) -> Trained:
+    """Train with Hugging Face's Trainer."""
+    path = Path(settings.output) / "settings.json"
+    write_json(path, asdict(settings))
+    used = _run(limit, "scripts.benchmarks.hugging_face", str(path))
+    result = read_json(path.with_name("result.json"))
+    return Trained(
+        *used, result["steps"], result["words"] / result["seconds_steps"], max(result["ents_f"]), result["gpu_mb"], cut=result["words_cut"]
+    )
+
+
+def _run(limit: int, module: str, *arguments: str) -> tuple[float, float]:
+    """Run a module; return its seconds and its peak memory."""
+    limited = ["scripts.benchmarks.limited", str(limit)] if limit else []
+    measured = measure([sys.executable, "-m", *limited, module, *arguments])
+    return measured.seconds, measured.peak_mb
