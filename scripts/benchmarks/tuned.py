@@ -10,10 +10,11 @@ LIMITS = (6, 8, 12)
 """GB of the GPUs that people have."""
 SHORT = {OURS: "all layers", FREEZING: "3 frozen", SPACY: "spacy train", TRAINER: "HF Trainer"}
 """What the chart's legend has room for."""
-MEANING = f"""All train one backbone in fp32, with about as many words a step (the quickstart's batches: up to 2,000 words with padding), a learning
-rate that rises to {RATE:g} over a tenth of the steps and falls to 0, and a score on dev after each epoch. Words/s are words learned from, padding not
-counted, in a second of steps alone; seconds are the whole process's, with start, evaluations and saving. Medians over the seeds; memory is that of
-all processes together."""
+MEANING = f"""All train one backbone in fp32: ours by the gpu recipe, the others by their own defaults but for what has to be equal. That is about
+as many words a step (the quickstart's batches, of up to 2,000 words with padding; of the Trainer as many batches of 32 documents as come near), a
+learning rate that rises to {RATE:g} over a tenth of the steps and falls to 0, and a score on dev at the start and after each epoch. Words/s are
+words learned from, padding not counted, in a second of steps alone; seconds are the whole process's, with start, evaluations and saving. Medians
+over the seeds; memory is that of all processes together."""
 
 
 def as_markdown(results: Results, plan: Plan, machine: str) -> str:
