@@ -30,7 +30,7 @@ def as_markdown(results: Results, plan: Plan, machine: str) -> str:
         notes.append("With less GPU memory: torch may take no more, for a transformer of roberta-base's size with random weights and one seed.")
     if missing:
         notes.append(f"Not yet measured: `{COMMAND}` does it, on a machine with an NVIDIA GPU.")
-    intro = f"{machine} Corpus: {results.corpus}; {plan.epochs} epochs. {' '.join(MEANING.split())}"
+    intro = f"{machine} Corpus: {results.corpus}; {plan.epochs} epoch{'s' if plan.epochs > 1 else ''}. {' '.join(MEANING.split())}"
     return "\n".join([intro, "", *rows, "", *(f"- {note}" for note in notes)]) + "\n"
 
 
