@@ -40,7 +40,7 @@ class Engine:
         self.optimizer.schedules = {name: Counted(schedule) for name, schedule in self.optimizer.schedules.items()}
         self.dropouts = Counted(repeat(T["dropout"]) if isinstance(T["dropout"], (int, float)) else T["dropout"])
         self.exclude = T["frozen_components"]
-        self.seed = seed = T["seed"] or 0
+        seed = T["seed"] or 0
         if T["seed"] is not None and world.rank:
             fix_random_seed(seed + world.rank * OTHER_SEEDS)
         ops = get_current_ops()
@@ -60,8 +60,6 @@ class Engine:
     def learn(self, items: list, losses: dict[str, float], signals: Callable[[], tuple[bool, bool]]) -> list[bool]:
         """Take one step on a batch; return which signals any process gave when it had its gradients."""
         drop = next(self.dropouts)
-        if self.ops is not None and self.world.size > 1:
-            self.ops.common = numpy.random.Generator(numpy.random.SFC64([self.seed, self.dropouts.draws]))
         with self.nlp.memory_zone() if self.batches.forgets else nullcontext():
             self._accumulate(self.batches.load(self.world.part(items)), drop, losses)
         if self.flat is not None:

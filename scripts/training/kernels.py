@@ -22,7 +22,6 @@ class FastOps(NumpyOps):
     def __init__(self, *, seed: int = 0, **settings) -> None:
         super().__init__(**settings, use_blis=False)
         self.random = numpy.random.Generator(numpy.random.SFC64(seed))
-        self.common: numpy.random.Generator | None = None  # draws what all processes of a run leave out alike
 
     def gemm(self, x, y, *, out=None, trans1: bool = False, trans2: bool = False):
         """Multiply matrices."""
@@ -59,7 +58,7 @@ def hash_embed(model: Model, ids, is_train: bool) -> tuple:
         return model.ops.alloc2f(0, vectors.shape[1]), lambda _: model.ops.alloc1i(0)
     keys = model.ops.hash(model.ops.as_contig(ids, dtype="uint64"), model.attrs["seed"]) % vectors.shape[0]
     output = model.ops.gather_add(vectors, keys)
-    mask = _mask_of_batch(model.ops, vectors.shape[1], model.attrs.get("dropout_rate")) if is_train else None
+    mask = model.ops.get_dropout_mask((vectors.shape[1],), model.attrs.get("dropout_rate")) if is_train else None
     if mask is not None:
         output *= mask
 
@@ -74,17 +73,6 @@ def hash_embed(model: Model, ids, is_train: bool) -> tuple:
         return model.ops.alloc1i(keys.shape[0])
 
     return output, backprop
-
-
-def _mask_of_batch(ops: NumpyOps, width: int, drop: float | None):
-    """Draw the columns that a whole batch leaves out, the same in every process that has a part of it."""
-    if getattr(ops, "common", None) is None:
-        return ops.get_dropout_mask((width,), drop)
-    own, ops.random = ops.random, ops.common
-    try:
-        return ops.get_dropout_mask((width,), drop)
-    finally:
-        ops.random = own
 
 
 FASTER: dict[Callable, Callable] = {layernorm.forward: layer_norm, hashembed.forward: hash_embed}
