@@ -328,6 +328,7 @@ def test_a_callback_may_ask_for_predictions(both):
     encoder.update([Example(doc, doc) for doc in docs], {})
     assert_allclose(found(), expected(), rtol=1e-4, atol=1e-5)
     heard(ours, docs, encoder)
+    assert encoder.packing.runs == []
     encoder.predict(docs)
     assert encoder.packing.runs == []
     assert_allclose(found(), expected(), rtol=1e-4, atol=1e-5)

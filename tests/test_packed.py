@@ -82,6 +82,26 @@ def test_windows_in_one_row_are_what_each_is_alone(bert):
     torch.testing.assert_close(together, torch.cat(alone, dim=1))
 
 
+def test_attention_leaves_out_its_share_in_training_only(bert):
+    for part in bert.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    for layer in bert.encoder.layer:
+        layer.attention.self.dropout.p = 0.5
+    packing = Packing(bert)
+    packing.runs = runs_of([4, 4])
+    ids = torch.randint(5, 60, (1, 8))
+
+    def found(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return bert(input_ids=ids).last_hidden_state
+
+    assert torch.equal(found(0), found(1))
+    bert.train()
+    assert torch.equal(found(0), found(0))
+    assert not torch.allclose(found(0), found(1), atol=1e-3)
+
+
 def test_others_may_run_the_module_in_between(bert):
     """Whoever else asks it for something pads windows."""
     ids, mask = torch.randint(5, 60, (2, 6)), torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
