@@ -22,12 +22,11 @@ from torch.utils.checkpoint import checkpoint
 from scripts.command import console
 from scripts.training.memory import is_out_of_memory
 from scripts.training.packed import Packing, is_packable, runs_of
+from scripts.training.passes import group, pack
 from scripts.training.pieces import PieceReader
 from scripts.training.precision import Precision
 from scripts.training.workers import World
 
-START = 1_024
-"""Padding, in word pieces, that costs a GPU as much as a further group of windows does."""
 ALL = 1 << 30
 PASS = {"cpu": 2_048}
 """Word pieces that go forward and back together where nothing else is known, padding among them."""
@@ -174,7 +173,7 @@ class _Forward:
         self.encoder, self.docs, self.losses = encoder, docs, losses
         own = encoder.read(docs)
         ids, lengths, counts = (numpy.concatenate([EMPTY, *(getattr(each, name) for each in own)]) for name in ("ids", "lengths", "counts"))
-        groups = pack(lengths, encoder.most) if encoder.packing else group(lengths, encoder.most, START)
+        groups = pack(lengths, encoder.most) if encoder.packing else group(lengths, encoder.most)
         sizes = [int(lengths[windows].sum() if encoder.packing else len(windows) * lengths[windows[-1]]) for windows in groups]
         self.pieces, self.padded = len(ids), sum(sizes)
         self._places = numpy.empty(len(ids), dtype=numpy.int64)  # of each word piece, in what comes out
@@ -256,45 +255,6 @@ class _Lookup(torch.autograd.Function):
         (ids,) = ctx.saved_tensors
         ctx.table.grad.index_add_(0, ids.reshape(-1), gradient.reshape(-1, gradient.shape[-1]))
         return None, None
-
-
-def pack(lengths: numpy.ndarray, most: int) -> list[numpy.ndarray]:
-    """Cut windows, sorted by length, into passes of at most `most` word pieces; a longer window is a pass of its own."""
-    order = numpy.argsort(lengths, kind="stable")
-    passes: list[list[int]] = []
-    total = 0
-    for i, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
-        total += length
-        if not passes or total > most:
-            passes.append([])
-            total = length
-        passes[-1].append(i)
-    return [numpy.array(own) for own in passes]
-
-
-def group(lengths: numpy.ndarray, most: int, start: int) -> list[numpy.ndarray]:
-    """Put windows of like length together so that all groups cost least: their padding, and `start` for each. Each is sorted by length.
-
-    No group has more than `most` word pieces with its padding, but for a single window that has more.
-    """
-    order = numpy.argsort(lengths, kind="stable")
-    sizes, counts = numpy.unique(lengths, return_counts=True)
-    ends = numpy.cumsum(counts)
-    firsts = ends - counts  # windows before those of each size
-    costs = numpy.zeros(len(sizes) + 1, dtype=numpy.int64)
-    cuts = []
-    for i, (size, end) in enumerate(zip(sizes.tolist(), ends.tolist(), strict=True)):
-        options = costs[: i + 1] + start + size * (end - firsts[: i + 1])
-        cuts.append(int(options.argmin()))
-        costs[i + 1] = options[cuts[-1]]
-    groups = []
-    last = len(sizes)
-    while last:
-        chosen = order[firsts[cuts[last - 1]] : ends[last - 1]]
-        each = max(1, most // int(sizes[last - 1]))
-        groups += [chosen[max(0, end - each) : end] for end in range(len(chosen), 0, -each)]
-        last = cuts[last - 1]
-    return groups
 
 
 def find_encoder(nlp: Language, exclude: Iterable[str], precision: Precision) -> Encoder | None:
