@@ -1,5 +1,6 @@
 """A transformer's way forward and back in training: little or no padding, no more memory than there is, and every word read."""
 
+import gc
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
@@ -21,12 +22,11 @@ from torch.utils.checkpoint import checkpoint
 from scripts.command import console
 from scripts.training.memory import is_out_of_memory
 from scripts.training.packed import Packing, is_packable, runs_of
+from scripts.training.passes import group, pack
 from scripts.training.pieces import PieceReader
 from scripts.training.precision import Precision
 from scripts.training.workers import World
 
-START = 1_024
-"""Padding, in word pieces, that costs a GPU as much as a further group of windows does."""
 ALL = 1 << 30
 PASS = {"cpu": 2_048}
 """Word pieces that go forward and back together where nothing else is known, padding among them."""
@@ -64,6 +64,7 @@ class Encoder:
     def update(self, examples: list[Example], losses: dict[str, float]) -> None:
         """Run forward; the listeners take it from there, and the last of them starts the way back."""
         losses.setdefault(self.name, 0.0)
+        self._forward = None  # where no listener had anything to learn, the last one's memory is still held
         self._forward = _Forward(self, [example.x for example in examples], losses)
         self.pieces += self._forward.pieces
         self.padded += self._forward.padded
@@ -88,8 +89,14 @@ class Encoder:
                 if not is_out_of_memory(error) or not self.is_divisible(docs):
                     raise
             finally:
-                self.module.train()
+                self.rest()
             self.halve(docs)
+
+    def rest(self) -> None:
+        """Let others run the module, whose windows do not follow each other in one row."""
+        self.module.train()
+        if self.packing:
+            self.packing.runs = []
 
     def is_divisible(self, docs: list[Doc]) -> bool:
         """Say whether the pass under way could have been smaller."""
@@ -107,6 +114,7 @@ class Encoder:
         """Give back what a step that failed held."""
         self._forward = None
         if self.device.type == "cuda":
+            gc.collect()
             torch.cuda.empty_cache()
 
     def unscale(self) -> None:
@@ -151,10 +159,10 @@ class Encoder:
 
     def run_packed(self, inputs: torch.Tensor, lengths: list[int]) -> torch.Tensor:
         """Run windows that follow each other forward, one by pieces by width; return the last hidden state."""
-        self.packing.runs = runs_of(lengths)
         positions = torch.cat([torch.arange(length) for length in lengths])[None] + self.read.first_position
+        kinds = torch.zeros_like(positions)
+        self.packing.runs = runs_of(lengths)
         with self.precision.autocast():
-            kinds = torch.zeros_like(positions)
             return self.module(inputs_embeds=inputs, position_ids=positions, token_type_ids=kinds).last_hidden_state.float()
 
 
@@ -165,7 +173,7 @@ class _Forward:
         self.encoder, self.docs, self.losses = encoder, docs, losses
         own = encoder.read(docs)
         ids, lengths, counts = (numpy.concatenate([EMPTY, *(getattr(each, name) for each in own)]) for name in ("ids", "lengths", "counts"))
-        groups = pack(lengths, encoder.most) if encoder.packing else group(lengths, encoder.most, START)
+        groups = pack(lengths, encoder.most) if encoder.packing else group(lengths, encoder.most)
         sizes = [int(lengths[windows].sum() if encoder.packing else len(windows) * lengths[windows[-1]]) for windows in groups]
         self.pieces, self.padded = len(ids), sum(sizes)
         self._places = numpy.empty(len(ids), dtype=numpy.int64)  # of each word piece, in what comes out
@@ -176,12 +184,15 @@ class _Forward:
             encoder.size = size if self._again or losses is None else self.padded
             run = self._packed if encoder.packing else self._padded
             outputs.append(run(ids, starts[windows], lengths[windows], place).reshape(size, -1))
+        if self._again:
+            encoder.size = max(sizes)  # the way back runs all passes again, the last of which may be a small one
         begins = numpy.cumsum([0, *(len(each.ids) for each in own)]).tolist()
         places = numpy.concatenate([self._places[:0], *(self._places[begin + each.places] for begin, each in zip(begins, own, strict=False))])
         self._ends = numpy.cumsum([0, *(len(each.counts) for each in own)]).tolist()
-        self._counts, bags, places = (torch.from_numpy(array).to(encoder.device) for array in (counts, numpy.cumsum(counts) - counts, places))
+        bags = numpy.cumsum(counts, dtype=numpy.int64) - counts
+        self._counts, bags, self._at = (torch.from_numpy(array).to(encoder.device) for array in (counts, bags, places))
         if outputs:
-            self._vectors = embedding_bag(places, torch.cat(outputs), bags, mode="mean")
+            self._vectors = embedding_bag(self._at, torch.cat(outputs), bags, mode="mean")
         else:
             self._vectors = torch.zeros(len(counts), encoder.module.config.hidden_size, device=encoder.device)
         self._gradient: torch.Tensor | None = None
@@ -214,12 +225,14 @@ class _Forward:
     def take(self, gradients: list, *, factor: float, is_last: bool) -> list:
         """Take what flows back from a listener; after the last one, run back."""
         own = xp2torch(get_array_module(gradients[0]).concatenate(gradients), device=self.encoder.device) * factor
-        self.losses[self.encoder.name] += float((own.square().sum(1) / self._counts.clamp(min=1)).sum())
+        shares = (own / self._counts.clamp(min=1)[:, None]).repeat_interleave(self._counts, 0, output_size=len(self._at))
+        self.losses[self.encoder.name] += float(own.new_zeros(self.padded, own.shape[1]).index_add_(0, self._at, shares).square().sum())
         self._gradient = own if self._gradient is None else self._gradient + own
         if is_last:
             self.encoder._forward = None
             if self._vectors.requires_grad:
                 torch.autograd.backward(self._vectors, self.encoder.scaler.scale(self._gradient))
+            self.encoder.rest()
         return []
 
 
@@ -244,54 +257,19 @@ class _Lookup(torch.autograd.Function):
         return None, None
 
 
-def pack(lengths: numpy.ndarray, most: int) -> list[numpy.ndarray]:
-    """Cut windows, sorted by length, into passes of at most `most` word pieces; a longer window is a pass of its own."""
-    order = numpy.argsort(lengths, kind="stable")
-    passes: list[list[int]] = []
-    total = 0
-    for i, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
-        total += length
-        if not passes or total > most:
-            passes.append([])
-            total = length
-        passes[-1].append(i)
-    return [numpy.array(own) for own in passes]
-
-
-def group(lengths: numpy.ndarray, most: int, start: int) -> list[numpy.ndarray]:
-    """Put windows of like length together so that all groups cost least: their padding, and `start` for each. Each is sorted by length.
-
-    No group has more than `most` word pieces with its padding, but for a single window that has more.
-    """
-    order = numpy.argsort(lengths, kind="stable")
-    sizes, counts = numpy.unique(lengths, return_counts=True)
-    ends = numpy.cumsum(counts)
-    firsts = ends - counts  # windows before those of each size
-    costs = numpy.zeros(len(sizes) + 1, dtype=numpy.int64)
-    cuts = []
-    for i, (size, end) in enumerate(zip(sizes.tolist(), ends.tolist(), strict=True)):
-        options = costs[: i + 1] + start + size * (end - firsts[: i + 1])
-        cuts.append(int(options.argmin()))
-        costs[i + 1] = options[cuts[-1]]
-    groups = []
-    last = len(sizes)
-    while last:
-        chosen = order[firsts[cuts[last - 1]] : ends[last - 1]]
-        each = max(1, most // int(sizes[last - 1]))
-        groups += [chosen[max(0, end - each) : end] for end in range(len(chosen), 0, -each)]
-        last = cuts[last - 1]
-    return groups
-
-
 def find_encoder(nlp: Language, exclude: Iterable[str], precision: Precision) -> Encoder | None:
-    """Return what computes a pipeline's transformer, or None where spacy-transformers' own code must: other listeners, layers or tokenisers."""
+    """Return what computes a pipeline's transformer, or None where spacy-transformers' own code must: other listeners, layers or tokenisers.
+
+    Other models, too: those with a decoder (BART), with word vectors that are more than looked up (they scale them), or with types of pieces (XLNet).
+    """
     for name, component in nlp.pipeline:
         if type(component) is Transformer and name not in exclude:
             model: Any = component.model
             is_plain = model._func is transformer_model.forward and component.set_extra_annotations is null_annotation_setter
+            takes_vectors = type(model.transformer.get_input_embeddings()) is torch.nn.Embedding and not model.transformer.config.is_encoder_decoder
             listening = _listening(nlp, component)
             is_heard = bool(listening) and {id(node.layers[0]) for node in listening} == set(map(id, component.listeners))
-            if is_plain and is_heard and model.tokenizer.is_fast and isinstance(model.transformer.get_input_embeddings(), torch.nn.Embedding):
+            if is_plain and is_heard and takes_vectors and model.tokenizer.is_fast and not any(model.tokenizer("a").get("token_type_ids", ())):
                 return Encoder(component, listening, precision)
     return None
 

@@ -56,6 +56,8 @@ class Engine:
         self.flat = FlatParameters(nlp, self.optimizer, self.exclude, world=world, signals=SIGNALS) if fast else None
         self.parameters = self.flat.parameters if self.flat else walk_parameters(nlp, self.exclude)
         self._some_unseen = any(unseen_classes(nlp).values())  # the same in every process, also while they learn
+        if encoder is not None:
+            encoder.pieces = encoder.padded = 0  # those of measurements do not count
 
     def learn(self, items: list, losses: dict[str, float], signals: Callable[[], tuple[bool, bool]]) -> list[bool]:
         """Take one step on a batch; return which signals any process gave when it had its gradients."""
@@ -82,6 +84,7 @@ class Engine:
                 self._update(part, drop, losses)
             return
         states, before, docs = random_states(self.ops), dict(losses), [example.x for example in examples]
+        unseen, counts = unseen_classes(self.nlp), (self.encoder.pieces, self.encoder.padded)
         while True:
             try:
                 for part in self.encoder.split(examples):
@@ -91,8 +94,10 @@ class Engine:
                 if not is_out_of_memory(error) or not self.encoder.is_divisible(docs):
                     raise
             self.encoder.halve(docs)
+            self.encoder.pieces, self.encoder.padded = counts
             forget_gradients(self.parameters)
             set_random_states(states, self.ops)
+            set_unseen_classes(self.nlp, unseen)
             losses.clear()
             losses.update(before)
 
@@ -151,7 +156,7 @@ class Engine:
         self.dropouts.skip(state["dropouts"])
         self.batches.go_to(state["batches"])
         set_unseen_classes(self.nlp, state["unseen"])
-        if self.encoder is not None:
+        if self.encoder is not None and state["most_pieces"]:
             self.encoder.most = state["most_pieces"]
         self._some_unseen = any(state["unseen"].values())
         if self.world.rank < len(state["random"]):  # a process more than before goes on with the seed of its own

@@ -9,6 +9,7 @@ from spacy.scorer import Scorer
 from spacy.tokens import Span
 from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback
+from spacy.util import minibatch
 
 from scripts.training.workers import World
 
@@ -33,12 +34,14 @@ class Evaluation:
         self.weights = {name: weight for name, weight in weights.items() if weight is not None}
         scored = [name for name, component in nlp.pipeline if getattr(component, "scorer", None)]
         self.shared = world.size > 1 and scored == ["ner"]
+        self._mine = self.examples[world.rank :: world.size] if self.shared else self.examples if world.rank == 0 else []
+        for batch in minibatch(self._mine if encoder else [], nlp.batch_size):
+            encoder.read([example.x for example in batch])  # their copies know, too
 
     def __call__(self) -> tuple[float, dict[str, float]]:
         """Return the weighted score and all scores. Every process must call it; what the first has found is what all return."""
         started = time.perf_counter()
-        mine = self.examples[self.world.rank :: self.world.size] if self.shared else self.examples
-        docs = list(self.nlp.pipe([example.x.copy() for example in mine], disable=self._left_out)) if self.shared or self.world.rank == 0 else []
+        docs = list(self.nlp.pipe([example.x.copy() for example in self._mine], disable=self._left_out))
         found = [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in docs] if self.shared else []
         parts = self.world.gather(found)
         scores: dict[str, float] = {}

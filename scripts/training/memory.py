@@ -9,6 +9,8 @@ import torch
 from scripts.command import UserError
 
 MB = 1_000_000
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What torch says where it has no error of a kind of its own for it."""
 
 
 def peak_memory_mb() -> float:
@@ -30,7 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an error is a GPU's or the machine's memory running out: torch's, cupy's (its type is not to be had without cupy) or Python's."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def as_bytes(text: str) -> int | None:

@@ -21,13 +21,15 @@ class Packing:
 
     def __init__(self, module: nn.Module) -> None:
         """Replace the way attention runs forward, in this object alone: nothing of it is saved."""
-        self.runs: list[tuple[int, int]] = []
+        self.runs: list[tuple[int, int]] = []  # in the row that runs forward, or that is on its way back
         for part in _attentions(module):
             part.forward = partial(self._attend, part)
 
-    def _attend(self, part: Any, hidden_states: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor]:
+    def _attend(self, part: Any, hidden_states: torch.Tensor, *args: Any, **options: Any) -> tuple[torch.Tensor, ...]:
         """Do what BertSdpaSelfAttention does (transformers/models/bert/modeling_bert.py), window by window; those of one length together."""
         sizes = [windows * length for windows, length in self.runs]
+        if hidden_states.shape[:2] != (1, sum(sizes)):  # of somebody else, a callback for instance, who pads windows
+            return type(part).forward(part, hidden_states, *args, **options)
         shape = (part.num_attention_heads, part.attention_head_size)
         projected = [layer(hidden_states[0]).split(sizes) for layer in (part.query, part.key, part.value)]
         drop = part.dropout.p if part.training else 0.0
@@ -42,7 +44,7 @@ def is_packable(module: nn.Module) -> bool:
     """Say whether Packing knows a transformer's attention."""
     config = module.config
     plain = config.model_type in FAMILY and not config.is_decoder and getattr(config, "position_embedding_type", "absolute") == "absolute"
-    return plain and len(_attentions(module)) == config.num_hidden_layers
+    return plain and not config.output_attentions and len(_attentions(module)) == config.num_hidden_layers
 
 
 def _attentions(module: nn.Module) -> list[nn.Module]:

@@ -1,5 +1,6 @@
 """The word pieces that a transformer reads of a document: every word is in some window, whatever its length."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class PieceReader:
 
     def __init__(self, model: Any) -> None:
         """model: a TransformerModel of spacy-transformers with a fast tokeniser."""
-        self._tokenizer = model.tokenizer.backend_tokenizer
+        self._tokenizer = copy.deepcopy(model.tokenizer.backend_tokenizer)  # whoever else uses it lets it pad and truncate
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._get_spans = model.attrs["get_spans"]
@@ -47,8 +48,8 @@ class PieceReader:
         table = getattr(getattr(model.transformer, "embeddings", None), "position_embeddings", None)
         before_first = getattr(table, "padding_idx", None)
         self.first_position = 0 if before_first is None else before_first + 1  # RoBERTa counts from 2
-        positions = getattr(model.transformer.config, "max_position_embeddings", None) or model.tokenizer.model_max_length
-        self.limit = min(model.tokenizer.model_max_length, positions - self.first_position)
+        positions = getattr(model.transformer.config, "max_position_embeddings", None) or 0  # XLNet says -1
+        self.limit = min(model.tokenizer.model_max_length, positions - self.first_position if positions > 0 else model.tokenizer.model_max_length)
 
     def __call__(self, docs: list[Doc]) -> list[Pieces]:
         """Return what each document keeps, and let it keep it."""

@@ -43,8 +43,9 @@ def make_encoder(nlp: Language, exclude: Iterable[str], precision: str) -> "Enco
     from scripts.training.precision import choose_precision
 
     chosen = choose_precision(precision, get_torch_default_device())
-    console.print(f"The transformer computes in {chosen}", highlight=False)
-    return find_encoder(nlp, exclude, chosen)
+    encoder = find_encoder(nlp, exclude, chosen)
+    console.print(f"The transformer computes in {chosen}" if encoder else "The transformer computes as spacy-transformers lets it", highlight=False)
+    return encoder
 
 
 def _without_passes(config: Config) -> Config:
