@@ -475,9 +475,9 @@ def after_step(engine: Engine, batch: list[Example]) -> tuple:
     return gradients(engine.nlp), losses, unseen_classes(engine.nlp), random_states(engine.ops), told
 
 
-@pytest.mark.parametrize("flat", [True, False], ids=["CPU", "GPU"])
-@pytest.mark.parametrize("on_the_way_back", [False, True], ids=["forward", "back"])
-@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+@pytest.mark.parametrize(
+    ("kind", "on_the_way_back", "flat"), [("bert", False, True), ("bert", True, True), ("bert", False, False), ("distilbert", True, False)]
+)
 def test_a_step_that_memory_did_not_do_for_is_taken_anew_in_smaller_passes(engine, capsys, kind, on_the_way_back, flat):
     limited, batch = engine(kind=kind, flat=flat)
     with room(limited.encoder, 150, on_the_way_back=on_the_way_back) as refused:
@@ -633,13 +633,13 @@ def is_scarce(used: int) -> None:
 
 
 @pytest.mark.gpu
-def test_a_gpu_that_is_too_small_for_a_batch_trains_and_predicts_it_all_the_same(gpu_engine):
+def test_a_gpu_that_is_too_small_for_a_document_trains_and_predicts_it_all_the_same(gpu_engine):
     whole = gpu_engine()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     expected: dict[str, float] = {}
     random.seed(0)
-    whole._accumulate(many(whole.nlp, 20_000), 0.0, expected)
+    whole._accumulate(many(whole.nlp, 20_000)[:1], 0.0, expected)
     needed = torch.cuda.max_memory_allocated() - before
     del whole
     gc.collect()
@@ -649,7 +649,7 @@ def test_a_gpu_that_is_too_small_for_a_batch_trains_and_predicts_it_all_the_same
     forget_gradients(small.parameters)
     is_scarce(needed // 3)
     random.seed(0)
-    small._accumulate(batch := many(small.nlp, 20_000), 0.0, found)
+    small._accumulate(batch := many(small.nlp, 20_000)[:1], 0.0, found)
     assert small.encoder.halved
     assert small.encoder.most < BATCH
     assert found == pytest.approx(expected, rel=1e-3)
