@@ -68,7 +68,7 @@ def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl, varian
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     ours, theirs = (spacy.load(tmp_path / name / "model-last") for name in ("ours", "theirs"))
     compared = 0
-    for name in ours.pipe_names:
+    for name in [name for name in ours.pipe_names if name != "doc_cleaner"]:
         for mine, other in zip(ours.get_pipe(name).model.walk(), theirs.get_pipe(name).model.walk(), strict=True):
             for param in mine.param_names:
                 if mine.has_param(param):
