@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from scripts.command import UserError
+from scripts.fit import main
 from scripts.training.checkpoint import random_states
 from scripts.training.fit import MARGIN, costliest_step, estimate_passes, find_fit
 from scripts.training.kernels import use_kernels
@@ -108,6 +109,29 @@ def test_more_memory_takes_larger_passes(made):
     sizes = [estimate_passes(nlp, encoder, step, limit) for limit in (10**8, 10**9, 6 * 10**9, 12 * 10**9)]
     assert sizes[0] == 0
     assert sizes[1] < sizes[2] < sizes[3]
+
+
+def fit(folder, **options):
+    """Call the command."""
+    main(folder, **{"memory": "6GB,12GB", "transformers": "", "device": "cpu", "precision": "fp32"} | options)
+
+
+def test_fit_prints_a_row_for_each_memory_and_says_that_nothing_was_tried_on_a_gpu(tmp_path, write_jsonl, capsys):
+    config_for(make_corpus(tmp_path, write_jsonl), "gpu").to_disk(tmp_path / "config.cfg")
+    with fast_ops():
+        fit(tmp_path)
+    shown = capsys.readouterr()
+    told = shown.out + shown.err
+    assert [told.count(text) for text in ("6GB", "12GB", "not measured")] == [1, 1, 4]
+    assert "estimated" in told
+
+
+def test_fit_wants_a_config_with_a_transformer(tmp_path, write_jsonl):
+    with pytest.raises(UserError, match=r"config\.cfg: no such file"):
+        fit(tmp_path)
+    config_for(make_corpus(tmp_path, write_jsonl)).to_disk(tmp_path / "config.cfg")
+    with pytest.raises(UserError, match="has no transformer, and fits anywhere"):
+        fit(tmp_path)
 
 
 @pytest.mark.parametrize(("text", "size"), [("auto", None), ("6GB", 6 * 10**9), ("11.5 gb", 11_500_000_000)])
