@@ -95,10 +95,11 @@ def estimate(choice: Choice, training: dict[str, Any], *, done: int, dev_words: 
     left = training["max_steps"] - done
     if left <= 0:
         return ""
-    evaluations = left // training["eval_frequency"] + (done == 0)
+    evaluations = training["max_steps"] // training["eval_frequency"] - (done - 1) // training["eval_frequency"]
     evaluating = FORWARD * choice.seconds * dev_words / choice.words
     total = left * choice.seconds + evaluations * evaluating
-    return f"{_spoken(total)} here: {left:,} steps of about {choice.seconds:.2f} s, {evaluations} evaluations of about {evaluating:.0f} s"
+    scoring = f"{evaluations} evaluation{'' if evaluations == 1 else 's'} of about {evaluating:.0f} s"
+    return f"{_spoken(total)} here: {left:,} steps of about {choice.seconds:.2f} s, {scoring}"
 
 
 FORWARD = 0.4
