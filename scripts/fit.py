@@ -57,7 +57,8 @@ def main(
 
 def try_out(config: Any, limits: dict[str, int | None], gpu_id: int, precision: str) -> list[list[str]]:
     """Return the table's columns but the first for each amount of memory."""
-    from scripts.training.fit import GpuMemory, costliest_step, estimate_passes, find_fit
+    from scripts.training.fit import costliest_step, estimate_passes, find_fit
+    from scripts.training.memory import GpuMemory
     from scripts.training.pipeline import make_encoder, make_pipeline
 
     nlp, T, train, dev = make_pipeline(config, gpu_id)
@@ -67,14 +68,13 @@ def try_out(config: Any, limits: dict[str, int | None], gpu_id: int, precision: 
         raise UserError("this config's transformer is computed by spacy-transformers' own code: it has another pooling, or a slow tokeniser")
     step = costliest_step(nlp, train, training, encoder)
     words, pieces = sum(map(len, step)), sum(len(own.ids) for own in encoder.read([example.x for example in step]))
-    rows = []
+    if gpu_id < 0:
+        most = estimate_passes(nlp, encoder, step, [limit or 0 for limit in limits.values()])
+        return [[text, *_passes(own, pieces), "not measured", "not measured"] for text, own in zip(limits, most, strict=True)]
+    rows, docs = [], [example.x for example in dev(nlp)]
     for text, limit in limits.items():
-        if gpu_id < 0:
-            most = estimate_passes(nlp, encoder, step, limit or 0)
-            rows.append([text, *_passes(most, pieces), "not measured", "not measured"])
-            continue
         try:
-            fit = find_fit(nlp, encoder, training, step, [example.x for example in dev(nlp)], GpuMemory(encoder.device, limit))
+            fit = find_fit(nlp, encoder, training, step, docs, GpuMemory(encoder.device, limit))
         except UserError as error:
             rows.append([text, *_passes(0, pieces), "", str(error)])
             continue

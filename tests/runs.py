@@ -36,6 +36,20 @@ def make_doc(
     return doc
 
 
+def small_parser(tok2vec: dict, *, use_upper: bool) -> dict:
+    """The model of an entity recogniser, in a config's words."""
+    return {
+        "@architectures": "spacy.TransitionBasedParser.v2",
+        "state_type": "ner",
+        "extra_state_tokens": False,
+        "hidden_width": 12,
+        "maxout_pieces": 2,
+        "use_upper": use_upper,
+        "nO": None,
+        "tok2vec": tok2vec,
+    }
+
+
 def small_pipeline(*, use_upper: bool = True, width: int = 16, seed: int = 0) -> Language:
     """A tok2vec and an entity recogniser that listens to it, with weights by a seed."""
     fix_random_seed(seed)
@@ -49,16 +63,7 @@ def small_pipeline(*, use_upper: bool = True, width: int = 16, seed: int = 0) ->
     }
     encode = {"@architectures": "spacy.MaxoutWindowEncoder.v2", "width": width, "depth": 2, "window_size": 1, "maxout_pieces": 2}
     nlp.add_pipe("tok2vec", config={"model": {"@architectures": "spacy.Tok2Vec.v2", "embed": embed, "encode": encode}})
-    parser = {
-        "@architectures": "spacy.TransitionBasedParser.v2",
-        "state_type": "ner",
-        "extra_state_tokens": False,
-        "hidden_width": 12,
-        "maxout_pieces": 2,
-        "use_upper": use_upper,
-        "nO": None,
-        "tok2vec": {"@architectures": "spacy.Tok2VecListener.v1", "width": width},
-    }
+    parser = small_parser({"@architectures": "spacy.Tok2VecListener.v1", "width": width}, use_upper=use_upper)
     ner = nlp.add_pipe("ner", config={"model": parser})
     for label in ("LOC", "PERSON"):
         ner.add_label(label)
@@ -132,4 +137,4 @@ def alive(processes: list[psutil.Process], patience: float = 60) -> list[psutil.
     return [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
-__all__ = ["ENV", "ROOT", "alive", "command", "family", "fast_ops", "make_doc", "models", "run", "small_pipeline", "untimed"]
+__all__ = ["ENV", "ROOT", "alive", "command", "family", "fast_ops", "make_doc", "models", "run", "small_parser", "small_pipeline", "untimed"]

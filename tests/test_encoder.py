@@ -439,6 +439,20 @@ def room(encoder: Encoder, most: int, *, on_the_way_back: bool = False, error=to
         handle.remove()
 
 
+def settings(*, rate: float, dropout: float) -> dict:
+    """A training block, resolved: one batch an epoch, of all documents."""
+    return {
+        "optimizer": Adam(rate),
+        "dropout": dropout,
+        "seed": 0,
+        "batcher": lambda items: [list(items)],
+        "max_epochs": 0,
+        "accumulate_gradient": 1,
+        "frozen_components": [],
+        "annotating_components": [],
+    }
+
+
 @pytest.fixture
 def engine(pipeline):
     """Makes engines, each with a pipeline of its own, whose first batch is to be learned. `flat`: as on a CPU; else as on a GPU."""
@@ -449,16 +463,7 @@ def engine(pipeline):
         ner.model.attrs["unseen_classes"] = set(range(1, ner.moves.n_moves))
         encoder = encoder_of(nlp)
         encoder.most = most
-        T = {
-            "optimizer": Adam(0.001),
-            "dropout": 0.1,
-            "seed": 0,
-            "batcher": lambda items: [list(items)],
-            "max_epochs": 0,
-            "accumulate_gradient": 1,
-            "frozen_components": [],
-            "annotating_components": [],
-        }
+        T = settings(rate=0.001, dropout=0.1)
         made = Engine(nlp, T, lambda nlp: batches(nlp)[name], World(), exact=not flat, encoder=encoder)
         assert (made.flat is not None) == flat
         return made, next(iter(made.batches))[1]
@@ -599,16 +604,7 @@ def gpu_engine(pipeline):
 
     def make(name: str = MINILM) -> Engine:
         nlp = pipeline(name)
-        T = {
-            "optimizer": Adam(0.00001),
-            "dropout": 0.0,
-            "seed": 0,
-            "batcher": lambda items: [list(items)],
-            "max_epochs": 0,
-            "accumulate_gradient": 1,
-            "frozen_components": [],
-            "annotating_components": [],
-        }
+        T = settings(rate=0.00001, dropout=0.0)
         encoder = encoder_of(nlp, Precision("fp32", "for a test", "cuda"))
         return Engine(nlp, T, lambda nlp: batches(nlp)["several documents"], World(), exact=False, encoder=encoder)
 

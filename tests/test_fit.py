@@ -106,7 +106,7 @@ def test_a_window_that_does_not_fit_is_an_error_that_says_what_helps(fitted):
 
 def test_more_memory_takes_larger_passes(made):
     nlp, encoder, _, step, _ = made
-    sizes = [estimate_passes(nlp, encoder, step, limit) for limit in (10**8, 10**9, 6 * 10**9, 12 * 10**9)]
+    sizes = estimate_passes(nlp, encoder, step, (10**8, 10**9, 6 * 10**9, 12 * 10**9))
     assert sizes[0] == 0
     assert sizes[1] < sizes[2] < sizes[3]
 

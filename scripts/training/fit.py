@@ -2,11 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from spacy.language import Language
@@ -17,7 +17,7 @@ from scripts.command import UserError, console
 from scripts.corpus.files import write_json
 from scripts.training.checkpoint import random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.encoder import Encoder
-from scripts.training.memory import MB, is_out_of_memory
+from scripts.training.memory import MB, GpuMemory, Memory
 from scripts.training.parameters import forget_gradients, trainable, walk_parameters
 from scripts.training.update import Prepared, update
 
@@ -42,43 +42,6 @@ class Fit:
     peak_mb: float
     limit_mb: float
     words_per_second: float
-
-
-class Memory(Protocol):
-    """Memory of a device."""
-
-    limit: int
-    """Bytes that may be used."""
-
-    def peak(self, action: Callable[[], None]) -> int | None:
-        """Return the most bytes that something takes; None where they do not suffice."""
-
-
-class GpuMemory:
-    """A GPU's memory. What CUDA itself takes of it is not torch's to give, and does not count."""
-
-    def __init__(self, device: torch.device, limit: int | None) -> None:
-        """limit: bytes of a smaller card that this one shall stand for; torch gets no more from here on."""
-        self._device = device
-        free, total = torch.cuda.mem_get_info(device)
-        own = torch.cuda.memory_reserved(device)
-        taken = total - free - own
-        self.limit = free + own if limit is None else min(limit - taken, free + own)
-        if limit is not None:
-            torch.cuda.set_per_process_memory_fraction(max(0.0, min(1.0, self.limit / total)), device)
-
-    def peak(self, action: Callable[[], None]) -> int | None:
-        """Return the most bytes that torch reserves meanwhile; None where they do not suffice."""
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(self._device)
-        try:
-            action()
-            torch.cuda.synchronize(self._device)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            return None
-        return torch.cuda.max_memory_reserved(self._device)
 
 
 def costliest_step(nlp: Language, corpus: Callable, training: dict[str, Any], encoder: Encoder) -> list[Prepared]:
@@ -160,8 +123,8 @@ def fit_to_gpu(
     )
 
 
-def estimate_passes(nlp: Language, encoder: Encoder, step: list[Prepared], limit: int) -> int:
-    """Return about how many word pieces a pass may have on a GPU with so many bytes of memory; 0 where not one window fits.
+def estimate_passes(nlp: Language, encoder: Encoder, step: list[Prepared], limits: Iterable[int]) -> list[int]:
+    """Return about how many word pieces a pass may have on GPUs with so many bytes of memory; 0 where not one window fits.
 
     Weights, their gradients and the optimizer's moments, and what a pass keeps for its way back are counted in one step on this device. Of what
     a GPU takes besides, some for CUDA itself and some on the way, nothing is known here.
@@ -183,5 +146,5 @@ def estimate_passes(nlp: Language, encoder: Encoder, step: list[Prepared], limit
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         update(nlp, step, drop=0.1, losses={}, encoder=encoder)
     each = sum(kept.values()) / total
-    most = int((MARGIN * limit - fixed) / each)
-    return most if most >= longest else 0
+    found = [int((MARGIN * limit - fixed) / each) for limit in limits]
+    return [most if most >= longest else 0 for most in found]

@@ -2,6 +2,8 @@
 
 import re
 import sys
+from collections.abc import Callable
+from typing import Protocol
 
 import psutil
 import torch
@@ -41,3 +43,40 @@ def as_bytes(text: str) -> int | None:
     if match is None and text != "auto":
         raise UserError(f"--gpu-memory={text}: write auto, or gigabytes such as 6GB")
     return None if match is None else round(float(match[1]) * 1e9)
+
+
+class Memory(Protocol):
+    """Memory of a device."""
+
+    limit: int
+    """Bytes that may be used."""
+
+    def peak(self, action: Callable[[], None]) -> int | None:
+        """Return the most bytes that something takes; None where they do not suffice."""
+
+
+class GpuMemory:
+    """A GPU's memory. What CUDA itself takes of it is not torch's to give, and does not count."""
+
+    def __init__(self, device: torch.device, limit: int | None) -> None:
+        """limit: bytes of a smaller card that this one shall stand for; torch gets no more from here on."""
+        self._device = device
+        free, total = torch.cuda.mem_get_info(device)
+        own = torch.cuda.memory_reserved(device)
+        taken = total - free - own
+        self.limit = free + own if limit is None else min(limit - taken, free + own)
+        if limit is not None:
+            torch.cuda.set_per_process_memory_fraction(max(0.0, min(1.0, self.limit / total)), device)
+
+    def peak(self, action: Callable[[], None]) -> int | None:
+        """Return the most bytes that torch reserves meanwhile; None where they do not suffice."""
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(self._device)
+        try:
+            action()
+            torch.cuda.synchronize(self._device)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+        return torch.cuda.max_memory_reserved(self._device)

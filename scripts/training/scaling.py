@@ -69,7 +69,7 @@ def choose_workers(
     examples = [Prepared(example) for example in islice(corpus(nlp), 1_000)]
     use_kernels(nlp, ops)
     steps = training["max_steps"] or UNKNOWN_STEPS
-    words = words_halfway(training, steps)
+    words = _words_halfway(training, steps)
     flat = numpy.zeros(sum(parameter.weights().size for parameter in walk_parameters(nlp)), dtype="float32")
     adding = _seconds(lambda: numpy.add(flat, flat, out=flat)) * 2 + MEETING
     found = [(1, _step(nlp, examples, words, training["dropout"], encoder))] if workers in (None, 1) else []
@@ -133,7 +133,7 @@ def _seconds(action: Any) -> float:
     return statistics.median(times)
 
 
-def words_halfway(training: dict[str, Any], steps: int) -> float:
+def _words_halfway(training: dict[str, Any], steps: int) -> float:
     """Return the size of a batch half-way through a run, from a new copy of the batcher's schedule."""
     batcher = registry.resolve({"it": training["batcher"]})["it"]
     size = batcher.keywords.get("size") if isinstance(batcher, functools.partial) else None
