@@ -36,12 +36,14 @@ def main(
     from scripts.training.memory import as_bytes
     from scripts.training.transformer import locate_transformer
 
-    limits = {text.strip(): as_bytes(text.strip()) for text in memory.split(",")}
+    limits = {text.strip(): as_bytes(text.strip(), "--memory") for text in memory.split(",")}
     config = load_config(path, interpolate=False)
     if "transformer" not in config["components"]:
         raise UserError(f"{path}: its pipeline has no transformer, and fits anywhere")
     chosen = activate(device)
     if chosen.gpu_id < 0:
+        if None in limits.values():
+            raise UserError("--memory=auto: there is no GPU here whose memory could be seen; write gigabytes, such as --memory=6GB,8GB")
         use_fast_ops()
     table = Table(*COLUMNS, title=f"{folder.name} on {chosen}")
     for name in [text.strip() for text in transformers.split(",") if text.strip()] or [config["components"]["transformer"]["model"]["name"]]:
@@ -69,7 +71,7 @@ def try_out(config: Any, limits: dict[str, int | None], gpu_id: int, precision: 
     step = costliest_step(nlp, train, training, encoder)
     words, pieces = sum(map(len, step)), sum(len(own.ids) for own in encoder.read([example.x for example in step]))
     if gpu_id < 0:
-        most = estimate_passes(nlp, encoder, step, [limit or 0 for limit in limits.values()])
+        most = estimate_passes(nlp, encoder, step, [limit for limit in limits.values() if limit is not None])
         return [[text, *_passes(own, pieces), "not measured", "not measured"] for text, own in zip(limits, most, strict=True)]
     rows, docs = [], [example.x for example in dev(nlp)]
     for text, limit in limits.items():

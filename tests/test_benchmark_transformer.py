@@ -12,7 +12,21 @@ from scripts.benchmark import as_limits
 from scripts.benchmarks import stamps
 from scripts.benchmarks.hugging_face import IGNORED, Clock, Tagged, decode, encode, entity_f, tags_of
 from scripts.benchmarks.inputs import build_corpus, demo_sentences, made_files
-from scripts.benchmarks.transformer import FREEZING, OURS, RATE, SPACY, TRAINER, Line, Plan, Results, Trained, choose_device, contestants
+from scripts.benchmarks.transformer import (
+    COMPILED,
+    DECAYING,
+    FREEZING,
+    OURS,
+    RATE,
+    SPACY,
+    TRAINER,
+    Line,
+    Plan,
+    Results,
+    Trained,
+    choose_device,
+    contestants,
+)
 from scripts.benchmarks.tuned import COMMAND, SHORT, as_markdown, chart
 from scripts.command import UserError
 from scripts.corpus.files import read_json
@@ -26,6 +40,8 @@ RUN = Trained(seconds=100.0, peak_mb=1500.0, steps=81, words_per_second=1000.0, 
 LINES = [
     Line(OURS, 0, [replace(RUN, workers=2), replace(RUN, best_f=0.52)]),
     Line(FREEZING, 0, [replace(RUN, words_per_second=1500.0)] * 2),
+    Line(DECAYING, 0, [replace(RUN, best_f=0.54)] * 2),
+    Line(COMPILED, 0, [replace(RUN, words_per_second=500.0)]),
     Line(SPACY, 0, [replace(RUN, words_per_second=500.0, seconds=250.0, dropped=7)] * 2),
     Line(TRAINER, 0, [replace(RUN, words_per_second=800.0, cut=3)] * 2),
 ]
@@ -109,6 +125,8 @@ def test_what_was_not_measured_says_so_and_how():
     assert "| 50.00, 50.00 | 50.00 | 7 documents |" in text
     assert "| 50.00 | 3 words |" in text
     assert "all layers: 2 times the words/s of spacy train, GPU quickstart (2.5 from start to end), 1.2 times" in text
+    assert "- ours, 3 layers frozen, beside all layers alike: 1.5 times the words/s, 1 times the memory, a mean F -1.0." in text
+    assert "- ours, compiled, beside all layers alike: 0.5 times the words/s, 1 times the memory." in text
     for device in ("GPU", "GPU, 6 GB", "GPU, 8 GB", "GPU, 12 GB"):
         assert f"| {device} | each of these | | not yet measured |" in text
     assert f"`{COMMAND}`" in text
@@ -130,7 +148,7 @@ def test_rows_of_a_gpu_tell_its_memory_and_where_it_ran_out():
     assert [device for device in ("GPU", "GPU, 6 GB", "GPU, 8 GB", "GPU, 12 GB") if f"| {device} |" in text] == ["GPU, 8 GB", "GPU, 12 GB"]
 
 
-def test_the_chart_shows_each_of_the_four():
+def test_the_chart_shows_the_others_and_two_of_ours():
     names, measures = chart([*LINES, Line(OURS, 6, [])])
     assert names == list(SHORT.values())
     assert measures[0].texts == ("1,000", "1,500", "500", "800")
@@ -166,7 +184,7 @@ def test_all_train_on_a_made_corpus_by_one_schedule(tmp_path, monkeypatch):
     corpus = build_corpus(tmp_path / "corpus", made_files(tmp_path, demo_sentences(ROOT / "assets" / "demo"), 300))
     folder = tmp_path / "0"
     trains = contestants(folder, corpus, Plan(1, 1, 1, "cpu"), seed=0, model=MODEL)
-    ours, theirs = (load_config(path, interpolate=False)["training"] for path in (folder / "frozen-0" / "config.cfg", folder / "spacy.cfg"))
+    ours, theirs = (load_config(path, interpolate=False)["training"] for path in (folder / "ours-0" / "config.cfg", folder / "spacy.cfg"))
     assert ours["optimizer"]["learn_rate"] | {"total_steps": 0} == theirs["optimizer"]["learn_rate"] | {"total_steps": 0}
     assert ours["batcher"] == theirs["batcher"] | {"discard_oversize": False}
     for what, train in trains.items():

@@ -3,6 +3,7 @@
 import gc
 import json
 import random
+import shutil
 from contextlib import contextmanager
 from functools import partial
 
@@ -195,6 +196,20 @@ def test_layers_that_are_computed_again_on_the_way_back_are_the_same(pipeline, k
     encoder.most = most
     name = "several documents"
     assert_heard(heard(ours, docs_of(ours, name), encoder), heard(stock, docs_of(stock, name)))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="torch.compile needs a C++ compiler, and there is none")
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_a_compiled_transformer_is_the_same_in_passes_of_any_size(pipeline, kind):
+    settings = {"window": 16, "stride": 12}
+    stock, ours = pipeline(kind, **settings), tune_transformer(compiled=True)(pipeline(kind, **settings))
+    encoder = encoder_of(ours)
+    for encoder.most in (BATCH, 130):
+        assert_heard(heard(ours, docs_of(ours, "several documents"), encoder), heard(stock, docs_of(stock, "several documents")))
+    expected = hearing(stock)[0].predict([*stock.get_pipe("transformer").pipe(docs_of(stock, "several documents"))])
+    for own, other in zip(encoder.predict(docs_of(ours, "several documents")), expected, strict=True):
+        assert_allclose(own, other, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("most", [BATCH, 1])

@@ -126,12 +126,20 @@ def test_fit_prints_a_row_for_each_memory_and_says_that_nothing_was_tried_on_a_g
     assert "estimated" in told
 
 
+def test_without_a_gpu_all_of_its_memory_cannot_be_asked_for(tmp_path, write_jsonl):
+    config_for(make_corpus(tmp_path, write_jsonl), "gpu").to_disk(tmp_path / "config.cfg")
+    with pytest.raises(UserError, match=r"--memory=auto: there is no GPU here .* --memory=6GB,8GB"):
+        fit(tmp_path, memory="auto,6GB")
+
+
 def test_fit_wants_a_config_with_a_transformer(tmp_path, write_jsonl):
     with pytest.raises(UserError, match=r"config\.cfg: no such file"):
         fit(tmp_path)
     config_for(make_corpus(tmp_path, write_jsonl)).to_disk(tmp_path / "config.cfg")
     with pytest.raises(UserError, match="has no transformer, and fits anywhere"):
         fit(tmp_path)
+    with pytest.raises(UserError, match="--memory=6: write auto, or gigabytes"):
+        fit(tmp_path, memory="6")
 
 
 @pytest.mark.parametrize(("text", "size"), [("auto", None), ("6GB", 6 * 10**9), ("11.5 gb", 11_500_000_000)])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 import numpy
 import torch
@@ -29,9 +30,18 @@ RATE = 2e-4
 """The learning rate at its highest, of all alike: the quickstart's 5e-5 is meant for 20,000 steps, and in some tens of steps teaches nobody."""
 BATCH = 32
 """Documents that the Trainer has on the device at once."""
-FROZEN = 3
-"""Lowest layers that the template leaves as they were pretrained, on a CPU."""
-OURS, FREEZING, SPACY, TRAINER = "ours, all layers", f"ours, {FROZEN} layers frozen", "spacy train, GPU quickstart", "Hugging Face Trainer"
+OURS, FREEZING, SPACY, TRAINER = "ours, all layers", "ours, 3 layers frozen", "spacy train, GPU quickstart", "Hugging Face Trainer"
+DECAYING, RECOMPUTING, COMPILED = "ours, rate_decay 0.9", "ours, recompute", "ours, compiled"
+OPTIONS: dict[str, dict[str, Any]] = {
+    OURS: {},
+    FREEZING: {"frozen_layers": 3},
+    DECAYING: {"rate_decay": 0.9},
+    RECOMPUTING: {"recompute": True},
+    COMPILED: {"compiled": True},
+}
+"""What each of ours sets in [initialize.after_init]."""
+ONCE = (RECOMPUTING, COMPILED)
+"""Run with the first seed alone: what changes is time and memory, not what is learned."""
 CONFIGS = Path("configs")
 
 
@@ -127,6 +137,8 @@ def _compare(plan: Plan, work: Path, corpus: Path, model: str, seeds: int, limit
     lines: dict[str, Line] = {}
     for seed in range(seeds):
         for what, train in contestants(work / str(seed), corpus, plan, seed=seed, model=model, limit=limit).items():
+            if seed and what in ONCE:
+                continue
             tell(f"{f'{limit} GB' if limit else plan.device}, seed {seed}: {what}")
             line = lines.setdefault(what, Line(what, limit, []))
             try:
@@ -145,13 +157,14 @@ def contestants(folder: Path, corpus: Path, plan: Plan, *, seed: int, model: str
     quickstart["paths"] |= paths
     quickstart["system"]["seed"] = seed
     trains: dict[str, Callable[[], Trained]] = {}
-    for what, frozen in ((OURS, 0), (FREEZING, FROZEN)):
-        own = folder / f"frozen-{frozen}"
-        config = build_config(CONFIGS, "gpu", Settings(lang="en", seed=seed, max_steps=1, transformer=model, freeze_layers=frozen, **paths))
+    for number, (what, options) in enumerate(OPTIONS.items()):
+        own = folder / f"ours-{number}"
+        config = build_config(CONFIGS, "gpu", Settings(lang="en", seed=seed, max_steps=1, transformer=model, freeze_layers=0, **paths))
+        config["initialize"]["after_init"] |= options
         config["training"]["batcher"] = quickstart["training"]["batcher"] | {"discard_oversize": False}
         batches = schedule(config, own / "config.cfg", lengths, plan.epochs)
         trains[what] = lambda own=own: train_ours(own, corpus, plan, len(lengths), limit)
-    validate(corpus, [folder / f"frozen-{frozen}" for frozen in (0, FROZEN)])
+    validate(corpus, [folder / f"ours-{number}" for number in range(len(OPTIONS))])
     dropped = len(lengths) - sum(map(len, schedule(quickstart, folder / "spacy.cfg", lengths, plan.epochs)))
     quickstart["corpora"]["dev"] = {"@readers": "benchmark.dev.v1", "path": "${paths.dev}"}
     write_stamped(quickstart, folder)

@@ -2,19 +2,19 @@
 
 import statistics
 
-from scripts.benchmarks.transformer import FREEZING, OURS, RATE, SPACY, TRAINER, Line, Plan, Results
+from scripts.benchmarks.transformer import FREEZING, ONCE, OPTIONS, OURS, RATE, SPACY, TRAINER, Line, Plan, Results
 from scripts.report.chart import Measure
 
 COMMAND = "python -m scripts.benchmark transformer --device=cuda --memory=6GB,8GB,12GB"
 LIMITS = (6, 8, 12)
 """GB of the GPUs that people have."""
 SHORT = {OURS: "all layers", FREEZING: "3 frozen", SPACY: "spacy train", TRAINER: "HF Trainer"}
-"""What the chart's legend has room for."""
+"""What the chart shows, and its legend has room for."""
 MEANING = f"""All train one backbone in fp32: ours by the gpu recipe, the others by their own defaults but for what has to be equal. That is about
 as many words a step (the quickstart's batches, of up to 2,000 words with padding; of the Trainer as many batches of 32 documents as come near), a
 learning rate that rises to {RATE:g} over a tenth of the steps and falls to 0, and a score on dev at the start and after each epoch. Words/s are
-words learned from, padding not counted, in a second of steps alone; seconds are the whole process's, with start, evaluations and saving. Medians
-over the seeds; memory is that of all processes together."""
+words learned from, padding not counted, in a second of steps alone, with the compiler's time where there is one; seconds are the whole process's,
+with start, evaluations and saving. Medians over the seeds; memory is that of all processes together. What costs time and memory alone runs once."""
 
 
 def as_markdown(results: Results, plan: Plan, machine: str) -> str:
@@ -26,6 +26,7 @@ def as_markdown(results: Results, plan: Plan, machine: str) -> str:
     missing += [f"GPU, {limit} GB" for limit in LIMITS if limit not in plan.limits]
     rows += [f"| {device} | each of these | | not yet measured | | | | | |" for device in missing]
     notes = _ratios({line.what: line for line in results.lines if not line.limit})
+    notes += _options({line.what: line for line in results.lines if not line.limit})
     if plan.limits:
         notes.append("With less GPU memory: torch may take no more, for a transformer of roberta-base's size with random weights and one seed.")
     if missing:
@@ -59,13 +60,23 @@ def _ratios(lines: dict[str, Line]) -> list[str]:
     return notes
 
 
+def _options(lines: dict[str, Line]) -> list[str]:
+    """Say what each option does to training all layers alike."""
+    notes = []
+    for what in [what for what in lines if OPTIONS.get(what)]:
+        speed, memory = (lines[what].median(name) / lines[OURS].median(name) for name in ("words_per_second", "peak_mb"))
+        gain = "" if what in ONCE else f", a mean F {_mean_f(lines[what]) - _mean_f(lines[OURS]):+.1f}"
+        notes.append(f"{what}, beside all layers alike: {speed:.2g} times the words/s, {memory:.2g} times the memory{gain}.")
+    return notes
+
+
 def _mean_f(line: Line) -> float:
     return 100 * statistics.mean(run.best_f for run in line.runs)
 
 
 def chart(lines: list[Line]) -> tuple[list[str], list[Measure]]:
     """Return the names and the groups of a bar chart of the runs in all the memory there is."""
-    own = [line for line in lines if not line.limit]
+    own = [line for line in lines if not line.limit and line.what in SHORT]
 
     def measure(name: str, values: list[float], form: str) -> Measure:
         return Measure(name, tuple(values), tuple(form.format(value) for value in values))

@@ -18,7 +18,7 @@ from scripts.training.batches import Batches, Counted
 from scripts.training.checkpoint import learn_again, learned, random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.kernels import FastOps, use_kernels
 from scripts.training.memory import is_out_of_memory
-from scripts.training.parameters import FlatParameters, Rated, forget_gradients, trainable, walk_parameters
+from scripts.training.parameters import FlatParameters, finish_update, forget_gradients, walk_parameters
 from scripts.training.update import update
 from scripts.training.workers import World
 
@@ -68,11 +68,9 @@ class Engine:
             told = self.flat.step(signals())
         else:
             told = self._sum(signals()) if self.world.size > 1 else list(signals())
-            optimizer = self.optimizer if self.encoder is None else Rated(self.optimizer, self.parameters)
             if self.encoder is not None:
                 self.encoder.unscale()
-            for component in trainable(self.nlp, self.exclude):
-                component.finish_update(optimizer)
+            finish_update(self.nlp, self.exclude, self.optimizer, self.parameters)
         self.optimizer.step_schedules()
         self._agree_on_classes()
         return told

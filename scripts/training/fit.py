@@ -18,7 +18,7 @@ from scripts.corpus.files import write_json
 from scripts.training.checkpoint import random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.encoder import Encoder
 from scripts.training.memory import MB, GpuMemory, Memory
-from scripts.training.parameters import forget_gradients, trainable, walk_parameters
+from scripts.training.parameters import finish_update, forget_gradients, walk_parameters
 from scripts.training.update import Prepared, update
 
 MARGIN = 0.9
@@ -73,8 +73,7 @@ def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: li
         for part in encoder.split(step):
             update(nlp, part, drop=0.1, losses={}, encoder=encoder)
         encoder.unscale()
-        for component in trainable(nlp, training["frozen_components"]):
-            component.finish_update(optimizer)
+        finish_update(nlp, training["frozen_components"], optimizer, parameters)
         seconds = time.perf_counter() - started
         list(nlp.pipe([doc.copy() for doc in docs], disable=[encoder.name]))
 

@@ -78,7 +78,7 @@ def train(
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
         evaluate = run.timed(evaluation)(nlp, dev_corpus, T["score_weights"], world, exact=exact, encoder=encoder)
         run.resume(tracker)
-        if choice is not None and T["max_steps"]:
+        if choice is not None and T["max_steps"] > run.progress.step:
             console.print(estimate(choice, training, done=run.progress.step, dev_words=evaluate.words), highlight=False)
         try:
             with run.asked, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:

@@ -37,11 +37,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
 
 
-def as_bytes(text: str) -> int | None:
+def as_bytes(text: str, option: str = "--gpu-memory") -> int | None:
     """Read `auto` (None) or an amount of memory such as 6GB (10^9 bytes each). Raises UserError where it is neither."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?GB", text, re.IGNORECASE)
     if match is None and text != "auto":
-        raise UserError(f"--gpu-memory={text}: write auto, or gigabytes such as 6GB")
+        raise UserError(f"{option}={text}: write auto, or gigabytes such as 6GB")
     return None if match is None else round(float(match[1]) * 1e9)
 
 
@@ -65,8 +65,7 @@ class GpuMemory:
         own = torch.cuda.memory_reserved(device)
         taken = total - free - own
         self.limit = free + own if limit is None else min(limit - taken, free + own)
-        if limit is not None:
-            torch.cuda.set_per_process_memory_fraction(max(0.0, min(1.0, self.limit / total)), device)
+        torch.cuda.set_per_process_memory_fraction(1.0 if limit is None else max(0.0, min(1.0, self.limit / total)), device)
 
     def peak(self, action: Callable[[], None]) -> int | None:
         """Return the most bytes that torch reserves meanwhile; None where they do not suffice."""

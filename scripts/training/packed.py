@@ -22,8 +22,9 @@ class Packing:
     def __init__(self, module: nn.Module) -> None:
         """Replace the way attention runs forward, in this object alone: nothing of it is saved."""
         self.runs: list[tuple[int, int]] = []  # in the row that runs forward, or that is on its way back
+        attend = self._attend if module._compiled_call_impl is None else torch.compiler.disable(self._attend)  # each step's lengths are new
         for part in _attentions(module):
-            part.forward = partial(self._attend, part)
+            part.forward = partial(attend, part)
 
     def _attend(self, part: Any, hidden_states: torch.Tensor, *args: Any, **options: Any) -> tuple[torch.Tensor, ...]:
         """Do what BertSdpaSelfAttention does (transformers/models/bert/modeling_bert.py), window by window; those of one length together."""

@@ -71,6 +71,13 @@ def forget_gradients(parameters: Iterable[Parameter]) -> None:
             parameter.node.get_grad(parameter.key[1]).fill(0.0)
 
 
+def finish_update(nlp: Language, exclude: Iterable[str], optimizer: Optimizer, parameters: Iterable[Parameter]) -> None:
+    """Let thinc's optimizer update all components, each parameter at its own rate."""
+    rated = Rated(optimizer, parameters)
+    for component in trainable(nlp, exclude):
+        component.finish_update(rated)
+
+
 def weights_hash(parameters: list[Parameter]) -> str:
     """Return a hash of all weights, bit by bit."""
     digest = hashlib.sha256()

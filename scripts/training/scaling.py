@@ -91,10 +91,8 @@ def choose_workers(
 
 
 def estimate(choice: Choice, training: dict[str, Any], *, done: int, dev_words: int) -> str:
-    """Say how long the rest of a run will take; nothing where it has no budget of steps. dev_words: of an evaluation."""
+    """Say how long the rest of a run with a budget of steps will take. dev_words: of an evaluation."""
     left = training["max_steps"] - done
-    if left <= 0:
-        return ""
     evaluations = training["max_steps"] // training["eval_frequency"] - (done - 1) // training["eval_frequency"]
     evaluating = FORWARD * choice.seconds * dev_words / choice.words
     total = left * choice.seconds + evaluations * evaluating

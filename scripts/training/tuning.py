@@ -1,6 +1,7 @@
 """How a pretrained transformer is tuned: what learns, how fast, in how much memory. Bare spaCy finds this by `--code scripts/training/tuning.py`."""
 
 from collections.abc import Callable
+from typing import Any
 
 from spacy import registry
 from spacy.language import Language
@@ -10,20 +11,27 @@ RATE = "ner_template_rate"
 
 
 @registry.callbacks("ner_template.tune_transformer.v1")
-def tune_transformer(frozen_layers: int = 0, rate_decay: float = 1.0, recompute: bool = False) -> Callable[[Language], Language]:
+def tune_transformer(
+    frozen_layers: int = 0, rate_decay: float = 1.0, recompute: bool = False, compiled: bool = False
+) -> Callable[[Language], Language]:
     """Make a callback that prepares a pretrained transformer for training. The config names it in [initialize.after_init].
 
     frozen_layers: the lowest layers stay as they were pretrained, and the embeddings; nothing flows back through what is frozen.
     rate_decay: each layer learns at so much of the rate of the layer above it, the embeddings at that of one more (Howard and Ruder 2018,
     arXiv 1801.06146, section 3.2); bare `spacy train` knows one rate only.
     recompute: of each layer's way forward only the end is kept, and the rest is computed again on the way back (gradient checkpointing).
-    Loading a trained pipeline needs none of this. Raises ValueError where the model has fewer layers, or none that can be told.
+    compiled: torch.compile makes kernels for it, for windows of any length; that takes a minute at first, and a C++ compiler.
+    Loading a trained pipeline needs none of this. Raises ValueError where the model has fewer layers, or none that can be told, and where
+    torch cannot compile.
     """
 
     def prepare(nlp: Language) -> Language:
-        if frozen_layers == 0 and rate_decay == 1.0 and not recompute:
+        if frozen_layers == 0 and rate_decay == 1.0 and not recompute and not compiled:
             return nlp
         transformer = nlp.get_pipe("transformer").model.transformer
+        if compiled:
+            _try_compiler(transformer.device)
+            transformer.compile(dynamic=True)
         if recompute:
             transformer.gradient_checkpointing_enable({"use_reentrant": False})
         layers = getattr(getattr(transformer, "encoder", getattr(transformer, "transformer", None)), "layer", None)
@@ -40,3 +48,14 @@ def tune_transformer(frozen_layers: int = 0, rate_decay: float = 1.0, recompute:
         return nlp
 
     return prepare
+
+
+def _try_compiler(device: Any) -> None:
+    """Raise ValueError where torch cannot compile: training would find out at its first step."""
+    import torch  # the checks read configs that name this callback, and load no torch
+
+    try:
+        torch.compile(torch.sin)(torch.zeros(2, device=device))
+    except Exception as error:  # of whatever kind: torch wraps what compilers and Triton say
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"torch cannot compile here ({why}); install a C++ compiler, or set compiled = false in configs/gpu.cfg") from error
