@@ -468,6 +468,24 @@ def settings(*, rate: float, dropout: float) -> dict:
     }
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_the_head_learns_at_a_rate_of_its_own_but_with_exact(pipeline, exact):
+    """Adam's first step is as long as its rate."""
+    steps = []
+    for head_rate in (1.0, 5.0):
+        nlp = tune_transformer(head_rate=head_rate)(pipeline("bert"))
+        encoder = None if exact else encoder_of(nlp)
+        with fast_ops():
+            made = Engine(nlp, settings(rate=0.001, dropout=0.0), lambda nlp: [plain(nlp)], World(), exact=exact, encoder=encoder)
+            before = [parameter.weights().copy() for parameter in made.parameters]
+            made.learn(next(iter(made.batches))[1], {}, lambda: (False, False))
+        moved = [abs(own.weights() - old).max() for own, old in zip(made.parameters, before, strict=True)]
+        steps.append(
+            [max(size for size, own in zip(moved, made.parameters, strict=True) if (own.node is None) == is_torch) for is_torch in (True, False)]
+        )
+    assert steps[1] == pytest.approx([steps[0][0], steps[0][1] * (1.0 if exact else 5.0)], rel=0.01)
+
+
 @pytest.fixture
 def engine(pipeline):
     """Makes engines, each with a pipeline of its own, whose first batch is to be learned. `flat`: as on a CPU; else as on a GPU."""

@@ -8,7 +8,7 @@ from spacy.util import registry
 from thinc.api import SGD, Adam, Linear, Optimizer, PyTorchWrapper, RAdam, chain
 
 from scripts.command import UserError
-from scripts.training.parameters import RATE, FlatParameters, Rated, walk_parameters, weights_hash
+from scripts.training.parameters import HEAD_RATE, RATE, FlatParameters, Rated, walk_parameters, weights_hash
 from scripts.training.workers import World
 from tests.runs import small_pipeline
 
@@ -180,6 +180,7 @@ def test_a_share_of_the_learning_rate_is_the_same_in_every_way_of_learning(make)
     moved = []
     for is_flat in (True, False):
         pipeline, module = wrapped()
+        setattr(module, HEAD_RATE, 5.0)  # of all that is no torch module, of which there is nothing here
         before = [weights.detach().clone() for weights in module.parameters()]
         for weights in module[0].parameters():
             setattr(weights, RATE, 0.25)

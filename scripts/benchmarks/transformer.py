@@ -17,6 +17,7 @@ from spacy.util import load_config
 from scripts.benchmarks.hugging_face import Settings as TrainerSettings
 from scripts.benchmarks.inputs import build_corpus, corpus_files
 from scripts.benchmarks.measure import measure
+from scripts.benchmarks.padding import padding_shares
 from scripts.benchmarks.training import validate, write_stamped
 from scripts.checks.recipe import Recipe, RecipeFile
 from scripts.command import UserError
@@ -31,18 +32,20 @@ RATE = 2e-4
 BATCH = 32
 """Documents that the Trainer has on the device at once."""
 OURS, FREEZING, SPACY, TRAINER = "ours, all layers", "ours, 3 layers frozen", "spacy train, GPU quickstart", "Hugging Face Trainer"
-DECAYING, RECOMPUTING, COMPILED = "ours, rate_decay 0.9", "ours, recompute", "ours, compiled"
+HEADED, DECAYING, RECOMPUTING, COMPILED = "ours, head_rate 5", "ours, rate_decay 0.9", "ours, recompute", "ours, compiled"
 OPTIONS: dict[str, dict[str, Any]] = {
     OURS: {},
     FREEZING: {"frozen_layers": 3},
+    HEADED: {"head_rate": 5.0},
     DECAYING: {"rate_decay": 0.9},
     RECOMPUTING: {"recompute": True},
     COMPILED: {"compiled": True},
 }
-"""What each of ours sets in [initialize.after_init]."""
+"""What each of ours sets in [initialize.after_init]; the rest of it is off, so that all learns at one rate as with the others."""
 ONCE = (RECOMPUTING, COMPILED)
 """Run with the first seed alone: what changes is time and memory, not what is learned."""
 CONFIGS = Path("configs")
+STAMPS = Path(__file__).with_name("stamps.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that was measured."""
+    """All that was measured. padding: its share of what the transformer computes in an epoch, by who pads."""
 
     corpus: str
     device_name: str
     lines: list[Line]
+    padding: dict[str, float]
 
 
 def choose_device(asked: str, limits: tuple[int, ...]) -> str:
@@ -116,13 +120,22 @@ def run(plan: Plan, work: Path, *, demo: Path, columns: Path | None, tell: Calla
     tell(f"{name}: building the corpus")
     corpus = build_corpus(work / "corpus", corpus_files(columns, demo))
     lines = _compare(plan, work / "runs", corpus, next(iter(PACKAGED)), plan.seeds, 0, tell)
+    padding = measure_padding(work / "runs" / "0", corpus)
     for limit in plan.limits:
         large = work / "large"
         if not large.exists():
             write_large_model(large)
         lines += _compare(plan, work / f"{limit}GB", corpus, str(large), 1, limit, tell)
     where = f"CPU, {physical_cores()} cores" if plan.device == "cpu" else torch.cuda.get_device_name(0)
-    return Results(name, where, lines)
+    return Results(name, where, lines, padding)
+
+
+def measure_padding(folder: Path, corpus: Path) -> dict[str, float]:
+    """Return the shares of padding in the batches of the configs that `contestants` wrote."""
+    lengths = read_lengths(corpus / "train").tokens
+    files = RecipeFile("stock", folder / "spacy.cfg", (STAMPS,)), RecipeFile("ours", folder / "ours-0" / "config.cfg")
+    stock, ours = (Recipe(file).first_epoch(lengths) for file in files)
+    return padding_shares(corpus, locate_transformer(next(iter(PACKAGED))), ours=ours, stock=stock, batch=BATCH)
 
 
 def write_large_model(folder: Path) -> None:
@@ -160,7 +173,7 @@ def contestants(folder: Path, corpus: Path, plan: Plan, *, seed: int, model: str
     for number, (what, options) in enumerate(OPTIONS.items()):
         own = folder / f"ours-{number}"
         config = build_config(CONFIGS, "gpu", Settings(lang="en", seed=seed, max_steps=1, transformer=model, freeze_layers=0, **paths))
-        config["initialize"]["after_init"] |= options
+        config["initialize"]["after_init"] |= {"head_rate": 1.0} | options
         config["training"]["batcher"] = quickstart["training"]["batcher"] | {"discard_oversize": False}
         batches = schedule(config, own / "config.cfg", lengths, plan.epochs)
         trains[what] = lambda own=own: train_ours(own, corpus, plan, len(lengths), limit)
@@ -201,7 +214,7 @@ def train_ours(folder: Path, corpus: Path, plan: Plan, documents: int, limit: in
 
 def train_spacy(folder: Path, plan: Plan, dropped: int, limit: int) -> Trained:
     """Train with `spacy train`, and read its stamps."""
-    options = [f"--output={folder / 'spacy'}", f"--code={Path(__file__).with_name('stamps.py')}", f"--gpu-id={-1 if plan.device == 'cpu' else 0}"]
+    options = [f"--output={folder / 'spacy'}", f"--code={STAMPS}", f"--gpu-id={-1 if plan.device == 'cpu' else 0}"]
     used = _run(limit, "spacy", "train", str(folder / "spacy.cfg"), *options)
     rows = [json.loads(line) for line in (folder / "stamps.jsonl").read_text(encoding="utf-8").splitlines()]
     last = rows[-1]

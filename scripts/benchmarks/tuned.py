@@ -10,7 +10,8 @@ LIMITS = (6, 8, 12)
 """GB of the GPUs that people have."""
 SHORT = {OURS: "all layers", FREEZING: "3 frozen", SPACY: "spacy train", TRAINER: "HF Trainer"}
 """What the chart shows, and its legend has room for."""
-MEANING = f"""All train one backbone in fp32: ours by the gpu recipe, the others by their own defaults but for what has to be equal. That is about
+MEANING = f"""All train one backbone in fp32: ours by the gpu recipe with its options off but where a row names one, the others by their own
+defaults but for what has to be equal. That is about
 as many words a step (the quickstart's batches, of up to 2,000 words with padding; of the Trainer as many batches of 32 documents as come near), a
 learning rate that rises to {RATE:g} over a tenth of the steps and falls to 0, and a score on dev at the start and after each epoch. Words/s are
 words learned from, padding not counted, in a second of steps alone, with the compiler's time where there is one; seconds are the whole process's,
@@ -27,6 +28,8 @@ def as_markdown(results: Results, plan: Plan, machine: str) -> str:
     rows += [f"| {device} | each of these | | not yet measured | | | | | |" for device in missing]
     notes = _ratios({line.what: line for line in results.lines if not line.limit})
     notes += _options({line.what: line for line in results.lines if not line.limit})
+    shares = ", ".join(f"{who} {100 * share:.0f} %" for who, share in results.padding.items())
+    notes.append(f"Padding, of all that the transformer computes in an epoch: {shares}.")
     if plan.limits:
         notes.append("With less GPU memory: torch may take no more, for a transformer of roberta-base's size with random weights and one seed.")
     if missing:

@@ -35,7 +35,7 @@ class Engine:
     """A pipeline with its optimizer and its batches. `exact` computes by spaCy's own `nlp.update` and `finish_update`."""
 
     def __init__(self, nlp: Language, T: dict[str, Any], corpus: Callable, world: World, *, exact: bool, encoder: "Encoder | None" = None) -> None:
-        self.nlp, self.T, self.world, self.encoder = nlp, T, world, encoder
+        self.nlp, self.T, self.world, self.encoder, self.exact = nlp, T, world, encoder, exact
         self.optimizer = T["optimizer"]
         self.optimizer.schedules = {name: Counted(schedule) for name, schedule in self.optimizer.schedules.items()}
         self.dropouts = Counted(repeat(T["dropout"]) if isinstance(T["dropout"], (int, float)) else T["dropout"])
@@ -70,7 +70,7 @@ class Engine:
             told = self._sum(signals()) if self.world.size > 1 else list(signals())
             if self.encoder is not None:
                 self.encoder.unscale()
-            finish_update(self.nlp, self.exclude, self.optimizer, self.parameters)
+            finish_update(self.nlp, self.exclude, self.optimizer, [] if self.exact else self.parameters)
         self.optimizer.step_schedules()
         self._agree_on_classes()
         return told

@@ -14,23 +14,19 @@ from thinc.api import Model, Optimizer
 from thinc.util import to_numpy, torch2xp
 
 from scripts.command import UserError
-from scripts.training.tuning import RATE
+from scripts.training.tuning import HEAD_RATE, RATE
 from scripts.training.workers import World, deal
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One array of weights: `key` as thinc's optimizer knows it, `name` the same in every process."""
+    """One array of weights: `key` as thinc's optimizer knows it, `name` the same in every process. rate: what the learning rate is multiplied by."""
 
     key: tuple[int, str]
     name: str
     node: Model | None
     tensor: torch.nn.Parameter | None
-
-    @property
-    def rate(self) -> float:
-        """What the learning rate is multiplied by."""
-        return getattr(self.tensor, RATE, 1.0)
+    rate: float
 
     def weights(self):
         """Return the array itself, not a copy."""
@@ -45,16 +41,22 @@ def trainable(nlp: Language, exclude: Iterable[str] = ()) -> list:
 def walk_parameters(nlp: Language, exclude: Iterable[str] = ()) -> list[Parameter]:
     """List what the optimizer updates: thinc's parameters, and torch's that are not frozen, each once, in the same order every time."""
     found: dict[tuple[int, str], Parameter] = {}
+    modules = [module for component in trainable(nlp) for node in component.model.walk() for _, module in _torch_modules(node)]
+    head_rate = next((getattr(module, HEAD_RATE) for module in modules if hasattr(module, HEAD_RATE)), 1.0)
     for component in trainable(nlp, exclude):
         for number, node in enumerate(component.model.walk()):
             own = [((node.id, name), name, None) for name in node.param_names if node.has_param(name)]
-            for shim in node.shims:
-                tensors = getattr(shim, "_model", None)
-                if isinstance(tensors, torch.nn.Module):
-                    own += [((shim.id, name), name, tensor) for name, tensor in tensors.named_parameters() if tensor.requires_grad]
+            for shim, module in _torch_modules(node):
+                own += [((shim.id, name), name, tensor) for name, tensor in module.named_parameters() if tensor.requires_grad]
             for key, name, tensor in own:
-                found.setdefault(key, Parameter(key, f"{component.name}.{number}.{name}", None if tensor is not None else node, tensor))
+                of_node, rate = (node, head_rate) if tensor is None else (None, getattr(tensor, RATE, 1.0))
+                found.setdefault(key, Parameter(key, f"{component.name}.{number}.{name}", of_node, tensor, rate))
     return list(found.values())
+
+
+def _torch_modules(node: Model) -> list[tuple[Any, torch.nn.Module]]:
+    """Return a layer's torch modules, each with thinc's object around it."""
+    return [(shim, shim._model) for shim in node.shims if isinstance(getattr(shim, "_model", None), torch.nn.Module)]
 
 
 def has_torch(nlp: Language) -> bool:

@@ -8,17 +8,20 @@ from spacy.language import Language
 
 RATE = "ner_template_rate"
 """The attribute of a torch parameter that holds its share of the learning rate."""
+HEAD_RATE = "ner_template_head_rate"
+"""The attribute of a torch module that holds at how many times its rate all that is no torch module learns."""
 
 
 @registry.callbacks("ner_template.tune_transformer.v1")
 def tune_transformer(
-    frozen_layers: int = 0, rate_decay: float = 1.0, recompute: bool = False, compiled: bool = False
+    frozen_layers: int = 0, head_rate: float = 1.0, rate_decay: float = 1.0, recompute: bool = False, compiled: bool = False
 ) -> Callable[[Language], Language]:
     """Make a callback that prepares a pretrained transformer for training. The config names it in [initialize.after_init].
 
     frozen_layers: the lowest layers stay as they were pretrained, and the embeddings; nothing flows back through what is frozen.
+    head_rate: all but the transformer, which begins with random weights, learns at so many times its rate.
     rate_decay: each layer learns at so much of the rate of the layer above it, the embeddings at that of one more (Howard and Ruder 2018,
-    arXiv 1801.06146, section 3.2); bare `spacy train` knows one rate only.
+    arXiv 1801.06146, section 3.2). Bare `spacy train` knows neither: all learn at one rate.
     recompute: of each layer's way forward only the end is kept, and the rest is computed again on the way back (gradient checkpointing).
     compiled: torch.compile makes kernels for it, for windows of any length; that takes a minute at first, and a C++ compiler.
     Loading a trained pipeline needs none of this. Raises ValueError where the model has fewer layers, or none that can be told, and where
@@ -26,9 +29,10 @@ def tune_transformer(
     """
 
     def prepare(nlp: Language) -> Language:
-        if frozen_layers == 0 and rate_decay == 1.0 and not recompute and not compiled:
+        if frozen_layers == 0 and head_rate == rate_decay == 1.0 and not recompute and not compiled:
             return nlp
         transformer = nlp.get_pipe("transformer").model.transformer
+        setattr(transformer, HEAD_RATE, head_rate)
         if compiled:
             _try_compiler(transformer.device)
             transformer.compile(dynamic=True)
