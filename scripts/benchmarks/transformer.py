@@ -32,10 +32,12 @@ RATE = 2e-4
 BATCH = 32
 """Documents that the Trainer has on the device at once."""
 OURS, FREEZING, SPACY, TRAINER = "ours, all layers", "ours, 3 layers frozen", "spacy train, GPU quickstart", "Hugging Face Trainer"
+RECIPE = "ours, 3 layers frozen, head_rate 5"
 HEADED, DECAYING, RECOMPUTING, COMPILED = "ours, head_rate 5", "ours, rate_decay 0.9", "ours, recompute", "ours, compiled"
 OPTIONS: dict[str, dict[str, Any]] = {
     OURS: {},
     FREEZING: {"frozen_layers": 3},
+    RECIPE: {"frozen_layers": 3, "head_rate": 5.0},
     HEADED: {"head_rate": 5.0},
     DECAYING: {"rate_decay": 0.9},
     RECOMPUTING: {"recompute": True},
