@@ -17,10 +17,10 @@ from scripts.benchmarks.padding import share
 from scripts.benchmarks.transformer import (
     COMPILED,
     DECAYING,
-    FREEZING,
     OPTIONS,
     OURS,
     RATE,
+    RECIPE,
     SPACY,
     TRAINER,
     Line,
@@ -43,7 +43,7 @@ NUMBERS = {"O": 0, "B-LOC": 1, "I-LOC": 2}
 RUN = Trained(seconds=100.0, peak_mb=1500.0, steps=81, words_per_second=1000.0, best_f=0.5, gpu_mb=None)
 LINES = [
     Line(OURS, 0, [replace(RUN, workers=2), replace(RUN, best_f=0.52)]),
-    Line(FREEZING, 0, [replace(RUN, words_per_second=1500.0)] * 2),
+    Line(RECIPE, 0, [replace(RUN, words_per_second=1500.0)] * 2),
     Line(DECAYING, 0, [replace(RUN, best_f=0.54)] * 2),
     Line(COMPILED, 0, [replace(RUN, words_per_second=500.0)]),
     Line(SPACY, 0, [replace(RUN, words_per_second=500.0, seconds=250.0, dropped=7)] * 2),
@@ -129,7 +129,7 @@ def test_what_was_not_measured_says_so_and_how():
     assert "| 50.00, 50.00 | 50.00 | 7 documents |" in text
     assert "| 50.00 | 3 words |" in text
     assert "all layers: 2 times the words/s of spacy train, GPU quickstart (2.5 from start to end), 1.2 times" in text
-    assert "- ours, 3 layers frozen, beside all layers alike: 1.5 times the words/s, 1 times the memory, a mean F -1.0." in text
+    assert "- ours, 3 layers frozen, head_rate 5, beside all layers alike: 1.5 times the words/s, 1 times the memory, a mean F -1.0." in text
     assert "- ours, compiled, beside all layers alike: 0.5 times the words/s, 1 times the memory." in text
     assert "- Padding, of all that the transformer computes in an epoch: spacy train 26 %, ours on a CPU 0 %." in text
     for device in ("GPU", "GPU, 6 GB", "GPU, 8 GB", "GPU, 12 GB"):

@@ -31,9 +31,11 @@ RATE = 2e-4
 """The learning rate at its highest, of all alike: the quickstart's 5e-5 is meant for 20,000 steps, and in some tens of steps teaches nobody."""
 BATCH = 32
 """Documents that the Trainer has on the device at once."""
-OURS, FREEZING, SPACY, TRAINER = "ours, all layers", "ours, 3 layers frozen", "spacy train, GPU quickstart", "Hugging Face Trainer"
+OURS, SPACY, TRAINER = "ours, all layers", "spacy train, GPU quickstart", "Hugging Face Trainer"
 RECIPE = "ours, 3 layers frozen, head_rate 5"
-HEADED, DECAYING, RECOMPUTING, COMPILED = "ours, head_rate 5", "ours, rate_decay 0.9", "ours, recompute", "ours, compiled"
+"""As configs/gpu.cfg and vars have it."""
+FREEZING, HEADED, DECAYING = "ours, 3 layers frozen", "ours, head_rate 5", "ours, rate_decay 0.9"
+RECOMPUTING, COMPILED = "ours, recompute", "ours, compiled"
 OPTIONS: dict[str, dict[str, Any]] = {
     OURS: {},
     FREEZING: {"frozen_layers": 3},
