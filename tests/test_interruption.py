@@ -170,8 +170,17 @@ def test_a_worker_that_is_killed_is_an_error_and_the_build_goes_on_the_next_time
     assert contents(old) == contents(tmp_path / "whole")
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """What a shell runs in the background ignores Ctrl-C, and so do the processes it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is no signal that can be sent to one process elsewhere")
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_ends_with_130_says_how_to_go_on_and_leaves_the_old_corpus(tmp_path, raw, old, workers):
     before = visible(old)
     arguments = command(raw, old, workers=workers)
