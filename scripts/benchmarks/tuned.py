@@ -26,8 +26,8 @@ def as_markdown(results: Results, plan: Plan, machine: str) -> str:
     missing = [] if plan.device == "cuda" else ["GPU"]
     missing += [f"GPU, {limit} GB" for limit in LIMITS if limit not in plan.limits]
     rows += [f"| {device} | each of these | | not yet measured | | | | | |" for device in missing]
-    notes = _ratios({line.what: line for line in results.lines if not line.limit})
-    notes += _options({line.what: line for line in results.lines if not line.limit})
+    unlimited = {line.what: line for line in results.lines if not line.limit}
+    notes = _ratios(unlimited) + _options(unlimited)
     shares = ", ".join(f"{who} {100 * share:.0f} %" for who, share in results.padding.items())
     notes.append(f"Padding, of all that the transformer computes in an epoch: {shares}.")
     if plan.limits:
