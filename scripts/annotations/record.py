@@ -46,6 +46,18 @@ class Fault:
     quoted: str | None = None
 
 
+class Unread(NamedTuple):
+    """Something that stands in the data and is not taken into the record, for a named reason.
+
+    tokens: rows of it. labels: of the annotations among it.
+    """
+
+    reason: str
+    detail: str
+    tokens: int = 0
+    labels: tuple[str, ...] = ()
+
+
 class Record(NamedTuple):
     """One annotated document.
 
@@ -60,6 +72,9 @@ class Record(NamedTuple):
     group: documents of one group stay in one split (an author, a thread, a file), or None.
     faults: what is wrong in it.
     excluded: why the data itself asks to leave this record out, or None.
+    quotes: for each span the text that the data quotes for it, or None; empty where it quotes none at all.
+    lines: for each span the line of the file that it stands on; empty where that is the record's own.
+    unread: what stands in the data beside that, with the reason why it is not read.
     """
 
     id: str
@@ -73,6 +88,9 @@ class Record(NamedTuple):
     group: str | None = None
     faults: tuple[Fault, ...] = ()
     excluded: str | None = None
+    quotes: tuple[str | None, ...] = ()
+    lines: tuple[int, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     @property
     def key(self) -> str:

@@ -15,14 +15,37 @@ HEAD_BYTES = 64 * 1024
 """How much of a file a format may look at to recognise it."""
 
 
+ACCEPTABLE = {
+    "binary": "Prodigy's binary answers are taken for complete annotation: what was not asked is no entity",
+    "other-spans": "spans that stand beside those that are read are left out (and counted)",
+}
+"""What `accept` may name: a doubt that is an error otherwise, and what becomes of the data then."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """What the user may say about raw files. See the variables of the same names in project.yml."""
 
     lang: str = "en"
-    group_by: str = "group"
-    sentences_per_doc: int = 0
+    encoding: str = "utf-8"
     columns: str = ""
+    sentences_per_doc: int = 0
+    text_field: str = ""
+    spans_field: str = ""
+    label_names: tuple[str, ...] = ()
+    annotator: str = ""
+    accept: tuple[str, ...] = ()
+    group_by: str = "group"
+
+
+class Found(NamedTuple):
+    """What stands in a document's raw form, counted without its reader; None where that is not known.
+
+    tokens: rows of a column file, or items of a list of tokens. entities: annotations that look like entities, wherever they stand.
+    """
+
+    tokens: int | None = None
+    entities: int | None = None
 
 
 class Item(NamedTuple):
@@ -74,6 +97,16 @@ def no_layout(file: RawFile, options: ReadOptions) -> None:
     """Find out nothing beforehand."""
 
 
+def not_counted(item: Item) -> Found:
+    """Count nothing."""
+    return Found()
+
+
+def no_description(layout: Any) -> str:
+    """Say nothing of a file beyond its format."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """A way to write annotations.
@@ -87,7 +120,10 @@ class Format:
     may_be_empty: whether a file that holds nothing, and has one of the endings, is a document without entities.
     prepare: looks through the opened file before it is split; what it returns travels with each item.
     split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
-    read: makes a Record of an Item, or raises AnnotationError; it runs in several processes.
+    read: makes a Record of an Item (or a list of them), or raises AnnotationError; it runs in several processes.
+    found: counts what stands in an Item, independently of `read`, by whose records and their `unread` it must all be accounted for.
+    describe: says in a few words how a file of this layout is understood: which column, key or layer is what, and what is not used.
+    not_read: what such files may hold that is not read, and the way out, for the README's table.
     """
 
     name: str
@@ -95,12 +131,15 @@ class Format:
     example: str
     endings: tuple[str, ...]
     recognise: Callable[[bytes], bool]
-    read: Callable[[Item], Record]
+    read: Callable[[Item], Record | list[Record]]
     beside: tuple[str, ...] = ()
     may_be_empty: bool = False
     guesses: bool = False
     prepare: Callable[[RawFile, ReadOptions], Any] = no_layout
     split: Callable[[RawFile, Any, ReadOptions], Iterator[tuple[int, Any]]] = each_line
+    found: Callable[[Item], Found] = not_counted
+    describe: Callable[[Any], str] = no_description
+    not_read: str = ""
 
 
 FORMATS: dict[str, Format] = {}
@@ -143,12 +182,14 @@ def _beside(path: Path, format: Format) -> Iterator[Path]:
             yield from (path.with_name(name.removesuffix(ending) + other + packed) for other in format.beside for packed in ("", ".gz"))
 
 
-def choose_format(path: Path, name: str = "auto") -> Format:
+def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Format:
     """Return the named format, or for `auto` the one that recognises the file's first bytes.
 
+    What only guesses could recognise is columns where `options.columns` names some.
     Raises AnnotationError where no format has the name or recognises the file, and where the file is empty.
     """
     known = formats()
+    options = options or ReadOptions()
     if name != "auto":
         if name not in known:
             raise AnnotationError(f"no format is called {name!r}; choose auto or one of {', '.join(known)} (vars.format)")
@@ -161,6 +202,8 @@ def choose_format(path: Path, name: str = "auto") -> Format:
                 return format
         raise AnnotationError(f"{path}: is empty; write one document at least, or leave the variable empty")
     for format in sorted(known.values(), key=lambda format: format.guesses):
+        if format.guesses and options.columns:
+            return known["columns"]
         if format.recognise(head):
             return format
     raise AnnotationError(f"{path}: begins with {head[:60]!r}, which is none of the formats {', '.join(known)}; see the README, or set vars.format")
@@ -177,8 +220,33 @@ def items(path: Path, format: Format, options: ReadOptions) -> Iterator[tuple[It
             yield Item(data, source, layout, options), file.position
 
 
+def records_of(item: Item, format: Format) -> list[Record]:
+    """Read an item, and see that all that stands in it is in its records or has a reason not to be.
+
+    Raises AnnotationError where it cannot be read, or where the numbers do not balance.
+    """
+    read = format.read(item)
+    records = read if isinstance(read, list) else [read]
+    found = format.found(item)
+    for what, number in zip(found._fields, found, strict=True):
+        if number is None:
+            continue
+        if what == "tokens":
+            taken = sum(len(record.words or ()) + sum(unread.tokens for unread in record.unread) for record in records)
+        else:
+            taken = sum(len(record.spans) + sum(len(unread.labels) for unread in record.unread) for record in records)
+            taken += sum(fault.span is not None for record in records for fault in record.faults)
+        if taken != number:
+            raise AnnotationError(
+                f"{item.source}: {number} {what} stand in the document, but {taken} were read as {format.name}: "
+                "a fault of this reader; please report it with the document, and set vars.format if the file is something else"
+            )
+    return records
+
+
 def read_records(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Iterator[Record]:
     """Yield the records of one file. Raises AnnotationError at the first that cannot be read."""
-    format = choose_format(path, name)
-    for item, _ in items(path, format, options or ReadOptions()):
-        yield format.read(item)
+    options = options or ReadOptions()
+    format = choose_format(path, name, options)
+    for item, _ in items(path, format, options):
+        yield from records_of(item, format)
