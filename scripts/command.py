@@ -1,9 +1,11 @@
 """What all command files share: one console, one way to fail, one way to run."""
 
+import errno
 import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -28,15 +30,42 @@ class Stopped(Exception):
         self.code = code
 
 
+REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EEXIST: "a file is where a folder has to be: rename it, or name another folder",
+    errno.ENOTDIR: "a file is where a folder has to be: rename it, or name another folder",
+    errno.EISDIR: "a folder is where a file has to be: rename it, or name another file",
+    errno.ENOENT: "see that it is there",
+}
+"""What helps against the failures of a file system; against all others, rights or another folder."""
+
+
 def run(main: Callable, *, failure: int = 1) -> None:
-    """Run a command function: Typer reads its signature, UserError ends in one line and exit code `failure`."""
+    """Run a command function and exit. Typer reads its signature.
+
+    UserError, and an OSError that nobody caught, end in one line and exit code `failure`; a mistake on the command
+    line in one line and 2. Where nobody reads standard output any more, nothing is said.
+    """
+    try:
+        code = command_line(main, failure=failure)(standalone_mode=False)
+    except typer.TyperException as error:
+        mistake = error.format_message().replace("Value error, ", "").rstrip(".")
+        _print_error(f"{mistake}. What there is: python -m scripts.{Path(sys.argv[0]).stem} --help")
+        code = 2
+    sys.exit(code or 0)
+
+
+def command_line(main: Callable, *, failure: int = 1) -> typer.Typer:
+    """Make the Typer application of a command function. Its help is plain: tables cut long options off at 80 columns."""
 
     @functools.wraps(main)
-    def guarded(*args, **kwargs):
+    def guarded(*args, **kwargs) -> None:
         try:
-            return main(*args, **kwargs)
+            main(*args, **kwargs)
+            sys.stdout.flush()
         except UserError as error:
-            console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+            _print_error(error)
             raise typer.Exit(failure) from None
         except Stopped as stop:
             console.print(str(stop), markup=False, soft_wrap=True)
@@ -44,10 +73,27 @@ def run(main: Callable, *, failure: int = 1) -> None:
         except KeyboardInterrupt:
             console.print("Interrupted. What was complete before is unchanged; run the same command to go on.")
             raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            raise  # Typer ends without a word
+        except OSError as error:
+            _print_error(os_error_text(error))
+            raise typer.Exit(failure) from None
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(guarded)
-    app()
+    return app
+
+
+def os_error_text(error: OSError) -> str:
+    """Say in one line which path could not be read or written, why, and what helps."""
+    path = error.filename2 or error.filename
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    remedy = REMEDIES.get(error.errno, "allow it, or name another folder") if path or error.errno in REMEDIES else "see to that"
+    return f"{f'{path}: ' if path else ''}{reason}; {remedy}, and run the same command again"
+
+
+def _print_error(message: object) -> None:
+    console.print(f"Error: {message}", style="red", markup=False, soft_wrap=True)
 
 
 def progress_bar(*, unit: str = "steps") -> Progress:
