@@ -1,8 +1,8 @@
-"""Find raw files and read them piece by piece, gzip included, within limits."""
+"""Read raw files piece by piece, gzip included, within limits."""
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,32 +13,6 @@ MAX_DOCUMENT_BYTES = 8 * 2**20
 MAX_GZIP_RATIO, GZIP_CHECKED_FROM = 200, 64 * 2**20
 """Text shrinks to a tenth or so. A file that grows 200-fold, and to over 64 MB, is a gzip bomb."""
 GZIP = b"\x1f\x8b"
-
-
-def find_files(names: str, endings: Iterable[str]) -> list[Path]:
-    """Return the raw files that `names` stands for: paths with commas between, folders searched for known endings.
-
-    Files of a folder come sorted by path; hidden ones do not count.
-    Raises AnnotationError where a path does not exist or a folder has no such file.
-    """
-    wanted = tuple(ending + packed for ending in endings for packed in ("", ".gz"))
-    files: list[Path] = []
-    for name in filter(None, (part.strip() for part in names.split(","))):
-        path = Path(name)
-        if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.name.endswith(wanted) and p.is_file())
-            found = sorted((p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)), key=lambda p: p.as_posix())
-            if not found:
-                raise AnnotationError(f"{name}: the folder holds no file that ends in {', '.join(sorted(endings))} (or these with .gz)")
-            files += found
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise AnnotationError(f"{name}: no such file; set vars.train, vars.dev and vars.test to your files (dev and test may be empty)")
-    for path in files:
-        if any("\ud800" <= char <= "\udfff" for char in str(path)):
-            raise AnnotationError(f"{path!r}: the file's name is not UTF-8; rename it")
-    return list(dict.fromkeys(files))
 
 
 class RawFile:

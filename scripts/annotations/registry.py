@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile, find_files
+from scripts.annotations.find import FoundFiles, find_files, stems
+from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.annotations.record import AnnotationError, Record, Source
 
 HEAD_BYTES = 64 * 1024
@@ -168,18 +169,26 @@ def formats() -> dict[str, Format]:
 
 def raw_files(names: str) -> list[Path]:
     """Return the files that a path, several with commas between, or a folder stand for."""
+    return find_raw_files(names).files
+
+
+def find_raw_files(names: str) -> FoundFiles:
+    """Return the files that names stand for, and what of folders is passed over; what belongs beside a file is neither."""
     known = formats().values()
-    files = find_files(names, {ending for format in known for ending in format.endings})
-    owned = {other for format in known if format.beside for path in files for other in _beside(path, format)}
-    return [path for path in files if path not in owned]
+    found = find_files(names, {ending for format in known for ending in format.endings})
+    owned = {other for format in known if format.beside for path in found.files for other in _beside(path, format)}
+    others = {ending for format in known for ending in format.beside}
+    files, passed_over = (
+        [path for path in paths if not any((path.parent, stem, end) in owned for stem, end in stems(path, others))]
+        for paths in (found.files, found.passed_over)
+    )
+    return FoundFiles(files, passed_over)
 
 
-def _beside(path: Path, format: Format) -> Iterator[Path]:
-    """Yield what files may belong to one of a format."""
-    name = path.name.removesuffix(".gz")
-    for ending in format.endings:
-        if name.endswith(ending):
-            yield from (path.with_name(name.removesuffix(ending) + other + packed) for other in format.beside for packed in ("", ".gz"))
+def _beside(path: Path, format: Format) -> Iterator[tuple[Path, str, str]]:
+    """Yield folder, stem and ending of what files may belong to one of a format."""
+    for stem, _ in stems(path, format.endings):
+        yield from ((path.parent, stem, other) for other in format.beside)
 
 
 def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Format:

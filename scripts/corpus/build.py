@@ -6,14 +6,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain, islice
+from dataclasses import dataclass, field
+from itertools import chain, combinations, islice
 from pathlib import Path
 
 import numpy
 
 from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import raw_files
+from scripts.annotations.registry import find_raw_files
 from scripts.command import UserError
 from scripts.corpus.files import digests, read_json, replace_folder, sha256, write_json
 from scripts.corpus.ledger import Ledger
@@ -41,15 +41,22 @@ class RawCorpus:
 
     names: dict[str, str]
     files: dict[str, list[Path]]
+    passed_over: dict[str, list[Path]] = field(default_factory=dict)
 
     @classmethod
     def find(cls, train: str, dev: str, test: str) -> "RawCorpus":
         """Find the files that command lines name: paths, folders, several with commas between; empty for none."""
         names = dict(zip(SPLITS, (train, dev, test), strict=True))
-        files = {split: raw_files(name) for split, name in names.items()}
+        found = {split: find_raw_files(name) for split, name in names.items()}
+        files = {split: of.files for split, of in found.items()}
         if not files["train"]:
             raise AnnotationError("no training file is named; set vars.train to a file, a folder or several with commas between")
-        return cls(names, files)
+        real = {split: {path.resolve() for path in paths} for split, paths in files.items()}
+        for one, other in combinations(SPLITS, 2):
+            for path in files[other]:
+                if path.resolve() in real[one]:
+                    raise AnnotationError(f"{path}: is named for {one} and for {other}; leave vars.{other} empty, and a part of train is held out")
+        return cls(names, files, {split: of.passed_over for split, of in found.items()})
 
     @property
     def drawn(self) -> tuple[str, ...]:
