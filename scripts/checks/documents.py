@@ -6,19 +6,14 @@ import numpy
 from spacy.pipeline import Sentencizer
 
 from scripts.checks.catalogue import Severity, check
+from scripts.checks.characters import EDGES, is_unspaced, odd_edge
 from scripts.checks.shard import Hit, View
 from scripts.corpus.shards import BEGIN, OUTSIDE
 
-LONG_ENTITY = 20
-"""Tokens from which an entity is worth a look."""
+LONG_ENTITY, LONG_NAME = 20, 200
+"""Tokens, and characters, from which an entity is worth a look."""
 ENDS = frozenset(Sentencizer.default_punct_chars) - {"."}
 """What spaCy's sentencizer takes for a sentence's end, but for the full stop, which many names hold."""
-OPEN = {")": "(", "]": "[", "}": "{", "”": "“", "’": "‘", "»": "«"}
-CLOSE = {opening: closing for closing, opening in OPEN.items()}
-QUOTES = frozenset("\"'`´")
-STARTS_NONE, ENDS_NONE = frozenset(",;:!?…—–)]}”»"), frozenset(",;:…—–([{“«")
-"""Marks that no name begins with, and marks that none ends with."""
-EDGES = QUOTES | STARTS_NONE | ENDS_NONE | OPEN.keys() | CLOSE.keys()
 
 
 @check(
@@ -112,18 +107,18 @@ def whitespace_edge(view: View) -> Iterator[Hit]:
     good="She/O saw/O Cork/B-LOC ,/O too/O",
 )
 def punctuation_edge(view: View) -> Iterator[Hit]:
-    """An entity begins or ends with a comma, a quote or half a pair of brackets.
+    """An entity begins or ends with a comma, a lone quote or half a pair of brackets.
 
-    Nothing fails, but the ner learns that such marks belong to names, and a right prediction without the mark counts as wrong.
+    Nothing fails, but the ner learns that such marks belong to names, and a right prediction without the mark counts as wrong. Names
+    in quotes or brackets of their own, whatever the language's, are left alone.
     """
+    words = view.words
     for start, end, label in view.ents:
-        first, last = view.words[start], view.words[end - 1]
-        if end - start == 1 or not {first, last} & EDGES:
+        if end - start == 1 or (words[start] not in EDGES and words[end - 1] not in EDGES):
             continue
-        inner = view.words[start:end]
-        unpaired = (first in CLOSE and CLOSE[first] not in inner) or (last in OPEN and OPEN[last] not in inner)
-        if unpaired or first in STARTS_NONE or last in ENDS_NONE or any(quote in QUOTES and inner.count(quote) % 2 for quote in (first, last)):
-            yield start, end, f"{view.name(start, end)!r} {label}"
+        name = view.name(start, end)
+        if odd_edge(name, words[start - 1] if start else "", words[end] if end < len(words) else ""):
+            yield start, end, f"{name!r} {label}"
 
 
 @check(
@@ -138,15 +133,21 @@ def inside_word(view: View) -> Iterator[Hit]:
     """An entity begins or ends in the middle of a written word.
 
     The tokens allow it because somebody split the word, but spaCy's tokeniser will not split it in use: the entity cannot be found in raw text.
+    Scripts that put no spaces between words (Chinese, Japanese, Thai) are left alone: there, neighbours are other words.
     """
     if view.unknown_spaces:
         return
     words, spaces = view.words, view.spaces
     for start, end, label in view.ents:
-        left = start > 0 and not spaces[start - 1] and words[start - 1][-1:].isalnum() and words[start][:1].isalnum()
-        right = end < len(words) and not spaces[end - 1] and words[end - 1][-1:].isalnum() and words[end][:1].isalpha()
+        left = start > 0 and not spaces[start - 1] and words[start][:1].isalnum() and _is_one_word(words[start - 1], words[start])
+        right = end < len(words) and not spaces[end - 1] and words[end][:1].isalpha() and _is_one_word(words[end - 1], words[end])
         if left or right:
             yield start, end, f"{view.name(start, end)!r} {label} is part of {view.name(start - left, end + right)!r}"
+
+
+def _is_one_word(left: str, right: str) -> bool:
+    """Say whether two tokens without a space between them look like parts of one word."""
+    return left[-1:].isalnum() and not is_unspaced(left[-1]) and not is_unspaced(right[0])
 
 
 @check(
@@ -181,13 +182,15 @@ def across_sentences(view: View) -> Iterator[Hit]:
     good="In/O the/B-WORK long/I-WORK run/I-WORK",
 )
 def long_entity(view: View) -> Iterator[Hit]:
-    """An entity has more than 20 tokens.
+    """An entity has more than 20 tokens, or more than 200 characters.
 
     Names are seldom so long: often a closing tag was lost, and the ner would learn to run on.
     """
     for start, end, label in view.ents:
         if end - start > LONG_ENTITY:
             yield start, end, f"{end - start} tokens {label}"
+        elif sum(map(len, view.words[start:end])) > LONG_NAME:
+            yield start, end, f"{len(view.name(start, end))} characters {label}"
 
 
 @check(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from types import ModuleType
 
-from scripts.checks import annotations, configs, corpora, documents, handover, reading, repetition, texts, wordpieces  # noqa: F401  (each registers)
+from scripts.checks import annotations, configs, corpora, documents, handover, labels, reading, repetition, texts, wordpieces  # noqa: F401  (each registers)
 from scripts.checks.catalogue import BY_SLUG, Check
 from scripts.command import UserError
 
@@ -24,7 +24,7 @@ DOCUMENT_CHECKS = {
     "tags": tuple(check for check in checks_of(documents) if check.tags),
 }
 """Checks of every document, of those with entities, and of those whose tags are not plain."""
-CORPUS_CHECKS = checks_of(corpora, repetition)
+CORPUS_CHECKS = checks_of(corpora, labels, repetition)
 CONFIG_CHECKS = checks_of(configs)
 
 

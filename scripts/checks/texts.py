@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from scripts.checks.catalogue import Severity, check
+from scripts.checks.characters import is_unspaced
 from scripts.checks.shard import Hit, View
 
 MAX_LENGTH = 1_000_000
 """Characters that spaCy's `nlp.max_length` allows by default."""
+LONG_TOKEN, LONG_UNSPACED = 200, 40
+"""Characters above which a token is no word: of most scripts, and of those that put no spaces between words."""
+WEB = ("://", "www.", "@")
+"""What web and mail addresses hold, which may be as long as they like."""
 MARKS_SEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 """Control characters, and characters of no width but for joiners, which emoji, Persian and Indic scripts need."""
 
@@ -109,6 +114,30 @@ def text_too_long(view: View) -> Iterator[Hit]:
     """
     if len(view.text) > MAX_LENGTH:
         yield 0, 0, f"{len(view.text):,} characters"
+
+
+@check(
+    "NER125",
+    "giant-token",
+    Severity.warning,
+    remedy="take the line out, or split the text into words (vars.lang chooses the tokeniser)",
+    bad=f"She/O sent/O {'iVBORw0K' * 26}/O home/O",
+    good=f"She/O sent/O https://example.org/{'iVBORw0K' * 26}/O home/O",
+)
+def giant_token(view: View) -> Iterator[Hit]:
+    """A token is longer than any word: over 200 characters, or over 40 in a script without spaces between words.
+
+    Encoded data, text whose spaces were lost, or a language that the tokeniser cannot split. The pipeline sees one unknown word, no entity can be
+    inside it, and a transformer makes hundreds of pieces of it. Web addresses and lines of marks do not count.
+    """
+    if len(view.text) <= LONG_UNSPACED:
+        return
+    word = max(view.words, key=len)
+    if len(word) <= LONG_UNSPACED or len(word) <= (LONG_UNSPACED if is_unspaced(word[len(word) // 2]) else LONG_TOKEN):
+        return
+    if any(map(str.isalnum, word)) and not any(part in word for part in WEB):
+        i = view.words.index(word)
+        yield i, i + 1, f"{len(word):,} characters in one token, {word[:20]!r} …"
 
 
 def _token_at(view: View, character: int) -> tuple[int, int]:
