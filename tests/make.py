@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -51,8 +52,16 @@ def invented(seed: int | str, length: int = 80) -> str:
 
 
 def build(folder: Path, train: Path | str, dev: Path | str = "", test: Path | str = "", *, workers: int = 1, **settings) -> dict[str, Ledger]:
-    """Build a corpus from raw files; dev and test are drawn where they are empty. Return the ledgers."""
-    return build_corpus(RawCorpus.find(str(train), str(dev), str(test)), folder, Settings.from_json(settings), workers=workers)
+    """Build a corpus from raw files; dev and test are drawn where they are empty. Return the ledgers.
+
+    A file that is given for several splits is copied: one file belongs to one split.
+    """
+    names = [str(train), str(dev), str(test)]
+    for at, name in enumerate(names):
+        if name and name in names[:at]:
+            copy = Path(name).with_name(f"{at}-{Path(name).name}")
+            names[at] = str(shutil.copy(name, copy))
+    return build_corpus(RawCorpus.find(*names), folder, Settings.from_json(settings), workers=workers)
 
 
 def make_corpus(folder: Path, write_jsonl, *, train: int = 40, dev: int = 10, test: int = 10, planted: list[dict] | None = None) -> Path:

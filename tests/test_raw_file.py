@@ -5,82 +5,16 @@ import json
 import pytest
 
 from scripts.annotations import raw_file
-from scripts.annotations.find import find_files
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import choose_format, raw_files, read_records
-from scripts.corpus.build import RawCorpus
+from scripts.annotations.registry import choose_format, read_records
 
-ENDINGS = (".jsonl", ".conll")
 ROW = b'{"text": "Ana ran", "spans": [[0, 3, "PER"]]}\n'
-
-
-def touch(*paths) -> None:
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(ROW)
 
 
 def lines(path) -> list[tuple[int, bytes]]:
     with RawFile(path) as file:
         return list(file.lines())
-
-
-def test_several_files_are_named_with_commas(tmp_path):
-    b, a = tmp_path / "b.jsonl", tmp_path / "a.other"
-    touch(a, b)
-    assert find_files(f"{b}, {a} ,", ENDINGS).files == [b, a]
-
-
-def test_a_folder_stands_for_its_files_at_every_depth_sorted(tmp_path):
-    wanted = [tmp_path / name for name in ("a.jsonl", "b/1.conll", "b/10.jsonl.gz", "b/2.jsonl", "c.jsonl")]
-    touch(*wanted[::-1], tmp_path / "notes.md", tmp_path / "b" / "jsonl")
-    assert find_files(str(tmp_path), ENDINGS).files == wanted
-
-
-def test_hidden_files_and_folders_do_not_count(tmp_path):
-    touch(tmp_path / "a.jsonl", tmp_path / ".b.jsonl", tmp_path / ".git" / "c.jsonl", tmp_path / "d" / ".e" / "f.jsonl")
-    assert find_files(str(tmp_path), ENDINGS).files == [tmp_path / "a.jsonl"]
-
-
-def test_a_folder_inside_a_hidden_one_may_be_named(tmp_path):
-    touch(tmp_path / ".hidden" / "a.jsonl")
-    assert find_files(str(tmp_path / ".hidden"), ENDINGS).files == [tmp_path / ".hidden" / "a.jsonl"]
-
-
-def test_a_folder_that_is_called_like_a_file_is_searched(tmp_path):
-    touch(tmp_path / "a.jsonl" / "b.conll")
-    assert find_files(str(tmp_path), ENDINGS).files == [tmp_path / "a.jsonl" / "b.conll"]
-
-
-def test_a_folder_without_a_known_file_is_an_error_that_lists_the_endings(tmp_path):
-    touch(tmp_path / "notes.md")
-    with pytest.raises(AnnotationError) as error:
-        find_files(str(tmp_path), ENDINGS)
-    assert str(error.value).startswith(f"{tmp_path}: the folder holds no file that ends in .conll, .jsonl")
-
-
-def test_a_missing_path_is_an_error_that_names_it(tmp_path):
-    touch(tmp_path / "a.jsonl")
-    with pytest.raises(AnnotationError) as error:
-        find_files(f"{tmp_path / 'a.jsonl'},{tmp_path / 'b.jsonl'}", ENDINGS)
-    assert str(error.value).startswith(f"{tmp_path / 'b.jsonl'}: no such file")
-
-
-def test_a_file_that_is_named_twice_is_read_once(tmp_path):
-    touch(tmp_path / "a.jsonl")
-    assert find_files(f"{tmp_path},{tmp_path / 'a.jsonl'}", ENDINGS).files == [tmp_path / "a.jsonl"]
-
-
-@pytest.mark.parametrize("train", ["", " ", ",", " , "])
-def test_a_corpus_without_a_training_file_is_an_error(train):
-    with pytest.raises(AnnotationError, match="no training file is named"):
-        RawCorpus.find(train, "", "")
-
-
-def test_the_texts_of_brat_are_not_read_by_themselves(tmp_path):
-    touch(*(tmp_path / name for name in ("a.ann", "a.txt", "b.txt", "c/a.txt")))
-    assert raw_files(str(tmp_path)) == [tmp_path / name for name in ("a.ann", "b.txt", "c/a.txt")]
 
 
 def test_lines_are_numbered_and_keep_their_ends(write_text):

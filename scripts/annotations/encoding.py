@@ -1,0 +1,115 @@
+"""Text encodings other than UTF-8: told apart by marks, suggested from statistics, and turned into UTF-8."""
+
+import codecs
+import io
+from typing import BinaryIO
+
+from scripts.annotations.record import AnnotationError
+
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+"""Byte order marks, the longer before those that they begin with."""
+COMMON = (
+    *("cp1252", "cp1251", "cp1250", "shift_jis", "gb18030", "big5", "euc_jp", "euc_kr"),
+    *("koi8_r", "cp1253", "cp1254", "cp1255", "cp1256"),
+)
+"""Encodings that texts have, the most frequent first: of those that fit equally well it is the one."""
+EVIDENCE = 32 * 1024
+"""Bytes on either side of the first that is not UTF-8, from which an encoding is guessed."""
+FEW = 16
+"""So many bytes beyond ASCII may be UTF-8 by chance in a text of another encoding; more are not."""
+CHUNK = 64 * 1024
+
+
+def encoding_name(name: str) -> str:
+    """Return Python's name of a text encoding. Raises AnnotationError where it knows none so called."""
+    try:
+        "a".encode(name)
+        return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        known = "utf-8, utf-16, cp1252, latin-1, shift_jis or gb18030"
+        raise AnnotationError(f"no text encoding is called {name!r}; set encoding to a name such as {known}") from None
+
+
+def byte_order_mark(head: bytes) -> tuple[str, bytes] | None:
+    """Return the encoding that a file's first bytes declare, and the bytes that do."""
+    return next(((encoding, mark) for mark, encoding in MARKS if head.startswith(mark)), None)
+
+
+def utf16_without_mark(head: bytes) -> str | None:
+    """Return utf-16-le or utf-16-be where a file's first bytes look like it: every other of many bytes is NUL."""
+    odd, even = head[1::2].count(0), head[::2].count(0)
+    if max(odd, even) < max(2, len(head) // 10) or min(odd, even) > len(head) // 200:
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def is_utf8(head: bytes, *, surely: bool = True) -> bool:
+    """Tell whether a file's first bytes are UTF-8, and (if `surely`) can hardly be anything else."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not surely or len(head) - len(text) > FEW
+
+
+def suggest_encoding(data: bytes) -> str | None:
+    """Return Python's name of the encoding that a text most likely has; None where it is UTF-8 or nothing fits."""
+    try:
+        data.decode("utf-8")
+        return None
+    except UnicodeDecodeError as error:
+        first = error.start
+    if encoding := utf16_without_mark(data[:CHUNK]):
+        return encoding
+    from charset_normalizer import from_bytes
+
+    start = data.rfind(b"\n", 0, max(0, first - EVIDENCE)) + 1
+    matches = list(from_bytes(data[start : data.find(b"\n", first + EVIDENCE) + 1 or None], cp_isolation=list(COMMON)))
+    equal = [match for match in matches if (match.chaos, match.coherence) == (matches[0].chaos, matches[0].coherence)]
+    fitting = {encoding for match in equal for encoding in match.could_be_from_charset}
+    return next((encoding for encoding in COMMON if encoding in fitting), None)
+
+
+class Utf8Stream(io.RawIOBase):
+    """A stream of another encoding, read as UTF-8. Raises AnnotationError, naming the line, where it is not so encoded."""
+
+    def __init__(self, stream: BinaryIO, encoding: str, path: object) -> None:
+        self._stream, self._encoding, self._path = stream, encoding, path
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._ready = memoryview(b"")
+        self._lines = 1
+        self._ended = False
+
+    def readable(self) -> bool:
+        """Say that this can be read."""
+        return True
+
+    def readinto(self, buffer) -> int:
+        """Fill a buffer; return how many bytes it got, 0 at the end."""
+        while not self._ready and not self._ended:
+            data = self._stream.read(CHUNK)
+            self._ended = not data
+            self._ready = memoryview(self._as_utf8(data))
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def _as_utf8(self, data: bytes) -> bytes:
+        try:
+            text = self._decoder.decode(data, final=not data)
+            self._lines += text.count("\n")
+            return text.encode("utf-8")
+        except UnicodeDecodeError as error:
+            line = self._lines + error.object[: error.start].decode(self._encoding, "replace").count("\n")
+            byte = error.object[error.start : error.start + 1].hex()
+            what = f"byte 0x{byte} is not {self._encoding} ({error.reason}); set encoding to what the file has"
+            raise AnnotationError(f"{self._path}:{line}: {what}, or save it as UTF-8") from None
+        except UnicodeEncodeError:
+            raise AnnotationError(f"{self._path}:{self._lines}: holds half of a surrogate pair; save it as UTF-8") from None
