@@ -1,33 +1,101 @@
+import random
+from itertools import combinations
+
 import numpy
 import pytest
 
-from scripts.corpus.duplicates import PERMUTATIONS, Groups, join_equal, join_near, signatures
+from scripts.corpus.duplicates import SHINGLE, Groups, join_equal, join_near, shingles
 from tests.make import invented
 
 
-def grouped(tmp_path, texts):
+def grouped(tmp_path, texts, *, chunk=7):
     """The first document of each one's group."""
-    path = tmp_path / "signatures"
-    path.write_bytes(signatures(texts).tobytes())
+    path = tmp_path / "shingles"
+    path.write_bytes(b"".join(shingles(texts[i : i + chunk]).tobytes() for i in range(0, len(texts), chunk)))
     groups = Groups(len(texts))
     join_near(groups, path, numpy.arange(len(texts)))
     return [groups.first(i) for i in range(len(texts))]
 
 
-def test_a_signature_has_as_many_numbers_as_there_are_permutations():
-    assert signatures([invented(1), "", "one"]).shape == (3, PERMUTATIONS)
-    assert signatures([invented(1)]).dtype == numpy.uint32
+def grouped_by_definition(texts):
+    """The same, by comparing all pairs."""
+    runs = [set(zip(*(words[i:] for i in range(SHINGLE)), strict=False)) for words in map(str.split, texts)]
+    groups = Groups(len(texts))
+    for i, j in combinations(range(len(texts)), 2):
+        if 5 * len(runs[i] & runs[j]) >= 4 * len(runs[i] | runs[j]):
+            groups.join(i, j)
+    return [groups.first(i) for i in range(len(texts))]
+
+
+def test_texts_are_sets_of_three_word_runs():
+    found = shingles(["a b c d", "a b c a b c a", "", "Ana"])
+    assert found.dtype == numpy.uint32
+    assert found[:5].tolist() == [4, 2, 3, 1, 1]
+    assert len(found) == 5 + 2 + 3 + 1 + 1
+    assert len(set(found[5:].tolist())) == 6  # a b c is in two
 
 
 @pytest.mark.parametrize("other", [str.upper, lambda text: text.replace(" ", " \n"), lambda text: f"  {text}\n"])
 def test_case_and_white_space_do_not_count(other):
     text = invented(1)
-    assert (signatures([text]) == signatures([other(text)])).all()
+    assert (shingles([text]) == shingles([other(text)])).all()
 
 
 def test_the_order_of_words_counts():
     text = invented(1)
-    assert (signatures([text]) == signatures([" ".join(reversed(text.split()))])).mean() < 0.2
+    assert not set(shingles([text])[2:].tolist()) & set(shingles([" ".join(reversed(text.split()))])[2:].tolist())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_near_duplicates_are_those_of_the_definition(tmp_path, seed):
+    """Among texts of a few templates, many of them about as alike as is just near, or just not."""
+    draw = random.Random(seed)
+    words = [f"w{i}" for i in range(60)]
+    templates = [[draw.choice([*words, None]) for _ in range(draw.randint(3, 40))] for _ in range(6)]
+    texts = [
+        " ".join(draw.choice(words[:4]) if word is None or draw.random() < 0.03 else word for word in template)
+        for template in draw.choices(templates, k=150)
+    ]
+    expected = grouped_by_definition(texts)
+    assert 10 < len(set(expected)) < 140
+    assert grouped(tmp_path, texts) == expected
+
+
+def test_the_order_of_documents_changes_no_group(tmp_path):
+    texts = [f"{invented(i % 9, 30)} {invented(i % 4, 5)} {i % 3}" for i in range(80)]
+    order = random.Random(1).sample(range(80), 80)
+    first, second = grouped(tmp_path, texts), grouped(tmp_path, [texts[i] for i in order])
+    at = {document: place for place, document in enumerate(order)}
+    assert all((first[i] == first[j]) == (second[at[i]] == second[at[j]]) for i, j in combinations(range(80), 2))
+
+
+def test_a_row_of_near_duplicates_is_one_group(tmp_path):
+    words = invented(1, 60).split()
+    texts = [" ".join([*words[i:], *invented(2, 60).split()[:i]]) for i in range(0, 30, 3)]
+    assert grouped_by_definition([texts[0], texts[-1]]) == [0, 1]
+    assert grouped(tmp_path, texts) == [0] * 10
+
+
+def test_a_share_of_four_fifths_is_near_and_less_is_not(tmp_path):
+    words = invented(1, 102).split()  # 100 runs
+    near, less = (" ".join([*words[:count], *invented(2, 102).split()[count:]]) for count in (91, 90))  # 89 and 88 of 111 and 112
+    assert grouped(tmp_path, [" ".join(words), near]) == [0, 0]
+    assert grouped(tmp_path, [" ".join(words), less]) == [0, 1]
+
+
+def test_more_runs_than_are_handled_at_once_change_nothing(tmp_path, monkeypatch):
+    texts = [f"{invented(i % 7)} {i}" for i in range(40)]
+    expected = grouped(tmp_path, texts)
+    monkeypatch.setattr("scripts.corpus.duplicates.AT_ONCE", 500)
+    assert grouped(tmp_path, texts) == expected
+
+
+def test_only_the_rows_asked_for_are_joined(tmp_path):
+    path = tmp_path / "shingles"
+    path.write_bytes(shingles([invented(1), invented(1), f"{invented(1)} besides", invented(1).upper()]).tobytes())
+    groups = Groups(4)
+    join_near(groups, path, numpy.array([1, 2]))
+    assert groups.firsts(numpy.arange(4)).tolist() == [0, 1, 1, 3]
 
 
 def test_texts_that_differ_in_a_word_are_near(tmp_path):

@@ -142,7 +142,7 @@ class Corpus:
         return first
 
     def join_near(self, path: Path) -> None:
-        """Find near duplicates, by the signatures of all documents of all splits in a file one after the other."""
+        """Find near duplicates, by the shingles of all documents of all splits in a file one after the other."""
         self._groups = Groups(len(self._texts))
         _, first = numpy.unique(self._texts, return_index=True)
         join_near(self._groups, path, numpy.sort(first))

@@ -109,8 +109,8 @@ def examine(
     tasks = list(_tasks(splits, labels, checks, groups))
     tables: dict[tuple[str, str], list[numpy.ndarray]] = {}
     with tempfile.TemporaryDirectory(prefix="validate-") as folder:
-        path = Path(folder) / "signatures"
-        with path.open("wb") as signatures:
+        path = Path(folder) / "shingles"
+        with path.open("wb") as file:
             for task, seen in zip(tasks, _surveys(tasks, workers), strict=True):
                 first = corpus.add(task.split, task.paths, seen)
                 for one in seen.findings:
@@ -118,7 +118,7 @@ def examine(
                 for name, table in seen.readings.items():
                     table[:, COLUMNS.index("document")] += first
                     tables.setdefault((name, task.split), []).append(table)
-                signatures.write(seen.signatures.astype(numpy.uint32).tobytes())
+                file.write(seen.shingles.tobytes())
                 progress("documents", sum(shard.stat().st_size for shard in task.paths))
         if path.stat().st_size:
             corpus.join_near(path)

@@ -77,9 +77,10 @@ def conflicting_annotation(corpus: Corpus) -> Iterator[Spot]:
     good="train: {words}/O one/O\ntrain: other/O things/O altogether/O",
 )
 def near_duplicate(corpus: Corpus) -> Iterator[Spot]:
-    """A text is nearly that of another document of the split: four fifths of its three-word runs are the same, as MinHash tells.
+    """A text is nearly that of another document of the split: four fifths of all three-word runs of both are in both.
 
-    Templates and reposts weigh more than they should.
+    Templates and reposts weigh more than they should. Named is the first document of such a row: where the second is
+    nearly the third, the first and the third may be less alike.
     """
     for split, document, other, first in corpus.near_texts():
         if other == split:

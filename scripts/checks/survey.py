@@ -12,7 +12,7 @@ from scripts.checks.reading import Reading
 from scripts.checks.recipe import RecipeFile, forget_recipes, load_recipe
 from scripts.checks.registry import DOCUMENT_CHECKS
 from scripts.checks.shard import Shard
-from scripts.corpus.duplicates import PERMUTATIONS, signatures
+from scripts.corpus.duplicates import shingles
 from scripts.corpus.shards import ShardError
 from scripts.corpus.units import hash64
 
@@ -37,7 +37,7 @@ class Survey(NamedTuple):
     """What was seen in some shards; arrays have a value a document, in order.
 
     shards: how many documents each holds. with_label: documents that hold an entity of each label. texts, annotations: hashes,
-    0 where there are none. surfaces: how often each occurs, and the first document and tokens that it does.
+    0 where there are none. shingles: see `duplicates.shingles`. surfaces: how often each occurs, and the first document and tokens that it does.
     readings: by recipe, what its reader makes of the documents.
     """
 
@@ -48,7 +48,7 @@ class Survey(NamedTuple):
     with_label: Counter[str]
     texts: numpy.ndarray
     annotations: numpy.ndarray
-    signatures: numpy.ndarray
+    shingles: numpy.ndarray
     surfaces: dict[Surface, tuple[int, int, int, int]]
     readings: dict[str, numpy.ndarray]
 
@@ -103,7 +103,7 @@ def survey(task: Task) -> Survey:
         with_label,
         numpy.array(texts, dtype=numpy.uint64),
         numpy.array(annotations, dtype=numpy.uint64),
-        signatures(plain) if "near-duplicate" in task.checks or "near-duplicate-across-splits" in task.checks else numpy.empty((0, PERMUTATIONS)),
+        shingles(plain) if "near-duplicate" in task.checks or "near-duplicate-across-splits" in task.checks else numpy.empty(0, dtype=numpy.uint32),
         surfaces,
         {name: reading.table() for name, reading in readings.items()},
     )

@@ -139,7 +139,7 @@ def _plan(raw: RawCorpus, staging: Path, settings: Settings, workers: int, progr
     progress("looking through train", 0)
     units = tracked(cut_into_units({"train": raw.files["train"]}, settings), lambda done: progress("looking through train", done))
     surveys = (_checked(survey) for survey in ordered_map(survey_unit, ((unit, settings) for unit in units), workers=workers))
-    drawn = draw_splits(surveys, ("train", *raw.drawn), settings.seed, staging)
+    drawn = draw_splits(surveys, ("train", *raw.drawn), settings.seed, staging, name=raw.names["train"])
     write_json(path, {"units": [base64.b64encode(unit).decode("ascii") for unit in drawn]})
     return drawn
 

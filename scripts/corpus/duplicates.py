@@ -1,34 +1,53 @@
-"""Find documents that are the same or nearly so: MinHash signatures, and groups of documents that share one."""
+"""Find documents that are the same or nearly so: sets of three-word runs, compared in full where they share a rare one."""
 
+from array import array
 from collections.abc import Iterator
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy
 
-PERMUTATIONS = 64
-BAND = 4
-"""Signatures that agree in all numbers of a band are compared: 16 bands of 4 find 99.98 % of pairs at similarity 0.8."""
+from scripts.corpus.units import hash64
+
 SHINGLE = 3
-NEAR = 0.8
-"""Documents are near duplicates where so large a share of their three-word runs, as their signatures tell it, is common."""
-MAX_LEADERS = 20
-"""In a band with very many agreeing documents each is compared with so many different ones at most."""
+"""Words of a run. Documents are near duplicates where four fifths of all three-word runs of both are in both (Jaccard)."""
+CELLS = 2**24
+"""Counters of how rare runs are, at most: 64 MB."""
+AT_ONCE = 2**27
+"""Runs of a corpus that are handled together: memory for a fifth of them at most, 12 bytes each."""
+COMPARED = 1000
+"""A document is compared with so many others at most of those that share a certain one of its rarest runs."""
+FACTOR = numpy.uint64(0x9E3779B97F4A7C15)
+HALF = numpy.uint64(32)
 
 
-def signatures(texts: list[str]) -> numpy.ndarray:
-    """Return the MinHash signatures of texts, `(len(texts), PERMUTATIONS)` of uint32; case and white space do not count."""
-    from rensa import RMinHash
+class _Hashes(dict):
+    """Hashes of words, made when first asked for."""
 
-    shingles = []
-    for text in texts:
-        words = text.lower().split()
-        shingles.append([" ".join(words[i : i + SHINGLE]) for i in range(max(1, len(words) - SHINGLE + 1))])
-    result = numpy.empty((len(texts), PERMUTATIONS), dtype=numpy.uint32)
-    for i, tokens in enumerate(shingles):
-        minhash = RMinHash(PERMUTATIONS, 0)
-        minhash.update(tokens)
-        result[i] = minhash.digest()
-    return result
+    def __missing__(self, word: str) -> int:
+        self[word] = value = int.from_bytes(hash64(word), "big")
+        return value
+
+
+_hashes = _Hashes()
+
+
+def shingles(texts: list[str]) -> numpy.ndarray:
+    """Return texts' sets of three-word runs, as `join_near` reads them; case and white space do not count.
+
+    An array of uint32: how many texts, how many runs each has, and a hash of each run. A shorter text is one run.
+    """
+    if len(_hashes) > 2**20:
+        _hashes.clear()
+    words = [text.lower().split() for text in texts]
+    words = [run if len(run) >= SHINGLE else run + [""] * (SHINGLE - len(run)) for run in words]
+    owners = numpy.repeat(numpy.arange(len(words), dtype=numpy.uint64), [len(run) for run in words])
+    hashes = numpy.fromiter(map(_hashes.__getitem__, chain.from_iterable(words)), dtype=numpy.uint64, count=len(owners))
+    runs = ((hashes[:-2] * FACTOR + hashes[1:-1]) * FACTOR + hashes[2:]) * FACTOR >> HALF
+    inside = owners[2:] == owners[:-2]
+    sets = numpy.unique(owners[:-2][inside] << HALF | runs[inside])
+    sizes = numpy.bincount((sets >> HALF).astype(numpy.int64), minlength=len(texts))
+    return numpy.concatenate([column.astype(numpy.uint32) for column in (numpy.array([len(texts)]), sizes, sets)])
 
 
 class Groups:
@@ -36,14 +55,23 @@ class Groups:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._first = numpy.arange(size, dtype=numpy.int64)
+        self._first = array("q", range(size))
+        self._view = numpy.frombuffer(self._first, dtype=numpy.int64) if size else numpy.empty(0, dtype=numpy.int64)
 
     def first(self, i: int) -> int:
         """Return the first document of i's group."""
         while self._first[i] != i:
             self._first[i] = self._first[self._first[i]]
-            i = int(self._first[i])
+            i = self._first[i]
         return i
+
+    def firsts(self, documents: numpy.ndarray) -> numpy.ndarray:
+        """Return the first document of each one's group."""
+        found = self._view[documents]
+        while (further := self._view[found]).tobytes() != found.tobytes():
+            found = further
+        self._view[documents] = found
+        return found
 
     def join(self, i: int, j: int) -> None:
         """Put two documents, and all that belong to them, into one group."""
@@ -55,38 +83,145 @@ def join_equal(groups: Groups, keys: numpy.ndarray) -> None:
     """Join documents that have the same key; 0 is none."""
     for run in _runs(keys):
         if keys[run[0]]:
-            for i in run[1:]:
-                groups.join(int(run[0]), int(i))
+            for i in run[1:].tolist():
+                groups.join(int(run[0]), i)
 
 
 def join_near(groups: Groups, path: Path, rows: numpy.ndarray) -> None:
-    """Join near duplicates among documents whose signatures lie in a file one after the other.
+    """Join near duplicates among documents whose `shingles` lie in a file, one array after the other.
 
     rows: the documents to look at, in ascending order; of exact duplicates one will do.
-    Memory: about 40 bytes a document, whatever its length.
+    Near duplicates share at least one of the rarest fifth of each one's runs (prefix filtering, Chaudhuri et al. 2006),
+    so that no pair is missed, but where more than COMPARED others share it. Pairs are compared by all their runs.
     """
     if not len(rows):
         return
-    table = numpy.memmap(path, dtype=numpy.uint32, mode="r").reshape(-1, PERMUTATIONS)
-    for band in range(0, PERMUTATIONS, BAND):
-        keys = numpy.zeros(len(rows), dtype=numpy.uint64)
-        for column in range(band, band + BAND):
-            keys = (keys ^ table[rows, column]) * numpy.uint64(0x9E3779B97F4A7C15)
-        for run in _runs(keys):
-            _join_run(groups, table, rows[run])
-    del table
+    sets = _Sets(path)
+    contents = sets.contents()[rows]
+    _, distinct = numpy.unique(contents, return_index=True)
+    same = numpy.zeros(groups.size, dtype=numpy.uint64)
+    same[rows] = contents
+    join_equal(groups, same)
+    wanted = numpy.zeros(groups.size, dtype=bool)
+    wanted[rows[distinct]] = True
+    counts = sets.counts()
+    parts = 1 + len(sets.table) // AT_ONCE
+    for part in range(parts):
+        runs, documents, rest = sets.rarest(counts, wanted, part, parts)
+        order = numpy.argsort(runs.astype(numpy.uint64) << HALF | same[documents] >> HALF)  # whatever the documents' order
+        _join_sharing(groups, sets, runs[order], documents[order], rest[order])
 
 
-def _join_run(groups: Groups, table: numpy.ndarray, run: numpy.ndarray) -> None:
-    rest = run
-    for _ in range(MAX_LEADERS):
-        leader, rest = rest[0], rest[1:]
-        near = (table[rest] == table[leader]).mean(axis=1) >= NEAR
-        for i in rest[near]:
-            groups.join(int(leader), int(i))
-        rest = rest[~near]
-        if len(rest) < 2:
+class _Sets:
+    """The documents' runs: each one's are `size` from `start` in `table`."""
+
+    def __init__(self, path: Path) -> None:
+        self.table = numpy.memmap(path, dtype=numpy.uint32, mode="r")
+        self.blocks: list[tuple[int, int]] = []  # first document, and the one after the last
+        sizes, starts = [], []
+        at = documents = 0
+        while at < len(self.table):
+            count = int(self.table[at])
+            block = self.table[at + 1 : at + 1 + count].astype(numpy.int64)
+            ends = at + 1 + count + numpy.cumsum(block)
+            sizes.append(block)
+            starts.append(ends - block)
+            self.blocks += [(documents + i, documents + min(i + 2**16, count)) for i in range(0, count, 2**16)]
+            at = int(ends[-1]) if count else at + 1
+            documents += count
+        self.size = numpy.concatenate(sizes)
+        self.start = numpy.concatenate(starts)
+
+    def _of(self, first: int, last: int) -> numpy.ndarray:
+        return self.table[self.start[first] : self.start[last - 1] + self.size[last - 1]]
+
+    def contents(self) -> numpy.ndarray:
+        """Return a hash of each document's whole set; never 0."""
+        found = []
+        for first, last in self.blocks:
+            mixed = (self._of(first, last) + FACTOR) * FACTOR
+            mixed = (mixed ^ mixed >> HALF) * FACTOR
+            found.append(numpy.add.reduceat(mixed, self.start[first:last] - self.start[first]))
+        return numpy.concatenate(found) | numpy.uint64(1)
+
+    def counts(self) -> numpy.ndarray:
+        """Count runs, in a table by the last bits of their hashes."""
+        counts = numpy.zeros(min(CELLS, 2 ** len(self.table).bit_length()), dtype=numpy.uint32)
+        for first, last in self.blocks:
+            numpy.add.at(counts, self._of(first, last) & numpy.uint32(len(counts) - 1), numpy.uint32(1))
+        return counts
+
+    def rarest(self, counts: numpy.ndarray, wanted: numpy.ndarray, part: int, parts: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+        """Return the rarest runs of the wanted documents, those of a part of all hashes that occur twice or more.
+
+        As many of each document as near duplicates cannot do without all of. Beside each run its document, and how many
+        runs the document has from this one on, in order of rarity.
+        """
+        found = []
+        for first, last in self.blocks:
+            runs, size = self._of(first, last), self.size[first:last]
+            count = numpy.minimum(counts[runs & numpy.uint32(len(counts) - 1)], 2**16 - 1).astype(numpy.uint64)
+            owner = numpy.repeat(numpy.arange(len(size), dtype=numpy.uint64), size)
+            ordered = numpy.sort(owner << numpy.uint64(48) | count << HALF | runs)
+            rest = numpy.repeat(numpy.cumsum(size), size) - numpy.arange(len(runs))
+            needed = -(-4 * size // 5)
+            runs = ordered & numpy.uint64(2**32 - 1)
+            kept = (rest >= numpy.repeat(needed, size)) & numpy.repeat(wanted[first:last], size)
+            kept &= (ordered >> HALF & numpy.uint64(2**16 - 1)) > 1
+            kept &= runs * numpy.uint64(parts) >> HALF == part
+            found.append([column[kept].astype(numpy.uint32) for column in (runs, owner + numpy.uint64(first), rest)])
+        runs, documents, rest = (numpy.concatenate(columns) for columns in zip(*found, strict=True))
+        return runs, documents, rest
+
+    def near(self, left: numpy.ndarray, right: numpy.ndarray) -> numpy.ndarray:
+        """Say of pairs of documents whether they are near duplicates."""
+        pairs = numpy.concatenate([self._numbered(left), self._numbered(right)])
+        pairs.sort()
+        common = pairs[1:][pairs[1:] == pairs[:-1]] >> HALF
+        common = numpy.bincount(common.astype(numpy.int64), minlength=len(left))
+        return 9 * common >= 4 * (self.size[left] + self.size[right])  # common / (both - common) >= 4 / 5
+
+    def _numbered(self, documents: numpy.ndarray) -> numpy.ndarray:
+        size = self.size[documents]
+        places = numpy.repeat(self.start[documents] - numpy.cumsum(size) + size, size) + numpy.arange(size.sum())
+        return numpy.repeat(numpy.arange(len(documents), dtype=numpy.uint64), size) << HALF | self.table[places]
+
+
+def _join_sharing(groups: Groups, sets: _Sets, runs: numpy.ndarray, documents: numpy.ndarray, rest: numpy.ndarray) -> None:
+    """Join near duplicates among documents that share a run; equal runs stand together.
+
+    First neighbours are compared, then those with one between, and so on; what is of one group already is not.
+    """
+    at = numpy.arange(len(runs))
+    for distance in range(1, COMPARED + 1):
+        at = at[at + distance < len(runs)]
+        at = at[runs[at] == runs[at + distance]]
+        if not len(at):
             return
+        left, right = documents[at], documents[at + distance]
+        # those before the first run that both have are not common
+        possible = 9 * numpy.minimum(rest[at], rest[at + distance]) >= 4 * (sets.size[left] + sets.size[right])
+        left, right = left[possible], right[possible]
+        for pairs in _chunks(sets.size[left] + sets.size[right]):
+            apart = groups.firsts(left[pairs]) != groups.firsts(right[pairs])
+            one, other = left[pairs][apart], right[pairs][apart]
+            near = sets.near(one, other)
+            for i, j in zip(one[near].tolist(), other[near].tolist(), strict=True):
+                groups.join(i, j)
+        if distance & (distance - 1) == 0:  # a power of two: leave out the runs whose documents are all of one group
+            begin = numpy.flatnonzero(numpy.concatenate(([True], runs[1:] != runs[:-1])))
+            first = groups.firsts(documents)
+            several = numpy.minimum.reduceat(first, begin) != numpy.maximum.reduceat(first, begin)
+            kept = numpy.repeat(several, numpy.diff(numpy.append(begin, len(runs))))
+            runs, documents, rest = runs[kept], documents[kept], rest[kept]
+            at = numpy.arange(len(runs))
+
+
+def _chunks(sizes: numpy.ndarray) -> list[slice]:
+    """Cut a list into parts whose sizes come to some millions."""
+    part = numpy.cumsum(sizes) // 2**21
+    edges = [0, *(numpy.flatnonzero(part[1:] != part[:-1]) + 1).tolist(), len(sizes)]
+    return [slice(start, end) for start, end in pairwise(edges)]
 
 
 def _runs(keys: numpy.ndarray) -> Iterator[numpy.ndarray]:
