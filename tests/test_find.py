@@ -247,8 +247,6 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
     touch(tmp_path / "a.jsonl")
     message = fails(tmp_path / "a.jsonl" / "b.jsonl")
     assert f"no such file: {tmp_path / 'a.jsonl'} is a file, not a folder" in message
-        f"no such file: {tmp_path / 'a.jsonl'} is a file, not a folder; name that, if it is meant"
-    )
 
 
 def test_a_missing_file_is_told_with_what_is_called_alike(tmp_path):

@@ -21,6 +21,8 @@ COMMON = (
 """Encodings that texts have, the most frequent first: of those that fit equally well it is the one."""
 EVIDENCE = 32 * 1024
 """Bytes on either side of the first that is not UTF-8, from which an encoding is guessed."""
+ASCII_SHARE, OTHER_SHARE = 0.7, 0.2
+"""Of the characters of UTF-16 so many are ASCII at least: where the same bytes could be UTF-8 with NULs between, and elsewhere."""
 FEW = 16
 """So many bytes beyond ASCII may be UTF-8 by chance in a text of another encoding; more are not."""
 CHUNK = 64 * 1024
@@ -44,7 +46,8 @@ def byte_order_mark(head: bytes) -> tuple[str, bytes] | None:
 def utf16_without_mark(head: bytes) -> str | None:
     """Return utf-16-le or utf-16-be where a file's first bytes look like it: every other of many bytes is NUL."""
     odd, even = head[1::2].count(0), head[::2].count(0)
-    if max(odd, even) < max(2, len(head) // 10) or min(odd, even) > len(head) // 200:
+    share = ASCII_SHARE if is_utf8(head, surely=False) else OTHER_SHARE
+    if max(odd, even) < max(2, share * len(head) / 2) or min(odd, even) > len(head) / 200:
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 
@@ -60,13 +63,13 @@ def is_utf8(head: bytes, *, surely: bool = True) -> bool:
 
 def suggest_encoding(data: bytes) -> str | None:
     """Return Python's name of the encoding that a text most likely has; None where it is UTF-8 or nothing fits."""
+    if encoding := utf16_without_mark(data[:CHUNK]):
+        return encoding
     try:
         data.decode("utf-8")
         return None
     except UnicodeDecodeError as error:
         first = error.start
-    if encoding := utf16_without_mark(data[:CHUNK]):
-        return encoding
     from charset_normalizer import from_bytes
 
     start = data.rfind(b"\n", 0, max(0, first - EVIDENCE)) + 1
