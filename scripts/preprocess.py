@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scripts.annotations.offsets import Offsets
+from scripts.annotations.registry import ACCEPTABLE
 from scripts.command import console, progress_bar, run
 from scripts.corpus.build import REJECTS, STAGING, STATE, RawCorpus, build_corpus, choose_workers
 from scripts.corpus.files import digests, write_json_if_changed
@@ -26,6 +28,13 @@ def main(
     columns: Annotated[
         str, typer.Option(help="Column files: names of the columns with commas between, one of them token, one tag; empty: found out.")
     ] = "",
+    encoding: Annotated[str, typer.Option(help="Encoding of the raw files; UTF-16 with a byte order mark is told by itself.")] = "utf-8",
+    offsets: Annotated[Offsets, typer.Option(help="What the offsets of spans count; auto: characters, unless they show otherwise.")] = Offsets.auto,
+    text_field: Annotated[str, typer.Option(help="JSON, Parquet, tables: the key of the text; empty: found out.")] = "",
+    spans_field: Annotated[str, typer.Option(help="The key of the spans or tags, or DocBin's group of spans; empty: found out.")] = "",
+    label_names: Annotated[str, typer.Option(help="Names of tags that are numbers, from 0 on, with commas between.")] = "",
+    annotator: Annotated[str, typer.Option(help="Whose annotation counts where several annotated: an id, first, last or all.")] = "",
+    accept: Annotated[str, typer.Option(help=f"Doubts that are no error, with commas between: {', '.join(ACCEPTABLE)}.")] = "",
     sentences_per_doc: Annotated[int, typer.Option(min=0, help="Column files: sentences that make a document; 0: as the file's marks say.")] = 0,
     align: Annotated[Alignment, typer.Option(help="Spans whose ends are inside tokens: lost, shrunk or grown.")] = Alignment.strict,
     trim: Annotated[bool, typer.Option("--trim/--no-trim", help="Trim white space at the edges of spans.")] = False,
@@ -52,6 +61,13 @@ def main(
         group_by=group_by,
         sentences_per_doc=sentences_per_doc,
         columns=columns,
+        encoding=encoding,
+        offsets=offsets,
+        text_field=text_field,
+        spans_field=spans_field,
+        label_names=label_names,
+        annotator=annotator,
+        accept=accept,
     )
     raw = RawCorpus.find(train, dev, test)
     if (output / STAGING / STATE).exists():
@@ -64,6 +80,7 @@ def main(
             settings,
             workers=workers or choose_workers(raw, physical_cores()),
             progress=lambda doing, done: bar.update(task, description=doing, completed=done),
+            tell=lambda line: console.print(line, markup=False, soft_wrap=True),
         )
     write_json_if_changed(output / "shards.json", digests(output, "*.spacy"))
     rows = ledger_rows({split: {"ledger": ledger.as_json()} for split, ledger in ledgers.items()})

@@ -85,7 +85,7 @@ def test_an_entity_that_quotes_another_text_is_a_fault_with_its_line(write_pair)
     (record,) = read_records(path)
     ((code, source, detail, span),) = [(fault.code, str(fault.source), fault.detail, fault.span) for fault in record.faults]
     assert (code, source, span) == ("other-text", f"{path.as_posix()}:2", Span(0, 3, "PER"))
-    assert detail == "the line says 'Bo', but characters 0–3 are 'Ana'"
+    assert detail == "the data says 'Bo', but characters 0–3 are 'Ana'"
 
 
 @pytest.mark.parametrize("offsets", ["20 99", "90 99", "5 5", "9 4"])
@@ -100,7 +100,7 @@ def test_offsets_that_mark_nothing_are_losses(write_pair, tmp_path, offsets):
 def test_an_entity_past_the_end_that_quotes_its_text_is_a_loss(write_pair, tmp_path):
     paths = [write_pair("T1\tPER 0 3\tAna\nT2\tLOC 90 94\tCork\n", name=split) for split in ("train", "dev", "test")]
     ledgers = build(tmp_path / "corpus", *paths)
-    assert ledgers["train"].losses["aligned", "other-text"].count.labels == {"LOC": 1}
+    assert ledgers["train"].losses["aligned", "bad-offsets"].count.labels == {"LOC": 1}
 
 
 def test_a_folder_of_pairs_makes_a_corpus(write_pair, tmp_path):

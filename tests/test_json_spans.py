@@ -81,13 +81,13 @@ def test_a_row_of_json_min_without_entities_has_no_label(write_jsonl):
 @pytest.mark.parametrize(
     ("annotations", "spans", "excluded"),
     [
-        ([annotation((0, 3, "A")), annotation((0, 3, "B"))], (Span(0, 3, "A"),), None),
+        ([annotation((0, 3, "A")), annotation((0, 3, "A"))], (Span(0, 3, "A"),), None),
         ([annotation((0, 3, "A")), annotation((0, 3, "B"), ground_truth=True)], (Span(0, 3, "B"),), None),
         ([annotation((0, 3, "A"), was_cancelled=True), annotation((0, 3, "B"))], (Span(0, 3, "B"),), None),
         ([annotation((0, 3, "A"), was_cancelled=True)], (), "cancelled"),
         ([], (), "not annotated"),
     ],
-    ids=["the first", "ground truth", "not a cancelled one", "only cancelled ones", "none"],
+    ids=["what they agree on", "ground truth", "not a cancelled one", "only cancelled ones", "none"],
 )
 def test_of_several_annotations_of_a_task_one_counts(write_jsonl, annotations, spans, excluded):
     (record,) = read_records(write_jsonl("a.jsonl", [task(*annotations)]))
@@ -153,7 +153,7 @@ def test_a_span_that_quotes_another_text_is_a_fault(write_jsonl, quoted):
     assert record.spans == ()
     (fault,) = record.faults
     assert (fault.code, fault.source, fault.span) == ("other-text", Source(path.as_posix(), 1), ANA)
-    assert f"the row says '{quoted}', but characters 0–3 are 'Ana'" in fault.detail
+    assert f"the data says '{quoted}', but characters 0–3 are 'Ana'" in fault.detail
 
 
 def test_offsets_that_count_utf16_units_are_told_by_the_quoted_text(write_jsonl):
@@ -193,7 +193,7 @@ def test_several_labels_of_one_span_are_several_spans(write_jsonl):
         ("7", "JSON object, not int"),
         ("null", "JSON object, not NoneType"),
         ('{"spans": []}', "none of the keys text, data"),
-        ("{}", "none of the keys text, data"),
+        ("{}", "none of the keys spans"),
         ('{"text": "a"}', "none of the keys spans"),
         ('{"text": "\\ud83d", "spans": []}', "surrogate"),
         ('{"text": "\\udc00 a", "spans": []}', "surrogate"),

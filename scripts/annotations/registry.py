@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scripts.annotations.encoding import suggest_encoding
 from scripts.annotations.find import FoundFiles, find_files, stems
+from scripts.annotations.foreign import recognise_foreign
+from scripts.annotations.offsets import Offsets, settle
 from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.annotations.record import AnnotationError, Record, Source
 
@@ -80,9 +83,10 @@ class Item(NamedTuple):
         except UnicodeDecodeError as error:
             line = self.source.line + data.count(b"\n", 0, error.start)
             column = error.start - data.rfind(b"\n", 0, error.start)
-            raise AnnotationError(
-                f"{self.source.path}:{line}: byte {column} of the line is not UTF-8 ({error.reason}); save the file as UTF-8"
-            ) from None
+            likely = suggest_encoding(data)
+            remedy = f"it looks like {likely}: set --encoding={likely}, or save the file as UTF-8" if likely else "save the file as UTF-8"
+            place = f"{self.source.path}:{line}: byte {column} of the line"
+            raise AnnotationError(f"{place} is not UTF-8 ({error.reason}); {remedy}") from None
         if "\0" in text:
             line = self.source.line + text.count("\n", 0, text.index("\0"))
             raise AnnotationError(f"{self.source.path}:{line}: holds a NUL character, which is no text; delete it")
@@ -201,32 +205,55 @@ def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = 
     options = options or ReadOptions()
     if name != "auto":
         if name not in known:
-            raise AnnotationError(f"no format is called {name!r}; choose auto or one of {', '.join(known)} (vars.format)")
+            raise AnnotationError(f"no format is called {name!r}; choose auto or one of {', '.join(known)} (--format)")
         return known[name]
-    with RawFile(path) as file:
+    with RawFile(path, encoding=options.encoding) as file:
         head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")
     if not head.strip():
         for format in known.values():
-            if format.may_be_empty and path.name.removesuffix(".gz").endswith(format.endings):
+            if format.may_be_empty and any(stems(path, format.endings)):
                 return format
         raise AnnotationError(f"{path}: is empty; write one document at least, or leave the variable empty")
     for format in sorted(known.values(), key=lambda format: format.guesses):
         if format.guesses and options.columns:
             return known["columns"]
+        if format.guesses and (foreign := recognise_foreign(head, path)):
+            raise AnnotationError(f"{path}: {foreign}")
         if format.recognise(head):
             return format
-    raise AnnotationError(f"{path}: begins with {head[:60]!r}, which is none of the formats {', '.join(known)}; see the README, or set vars.format")
+    known_names = ", ".join(known)
+    raise AnnotationError(f"{path}: begins with {head[:60]!r}, which is none of the formats {known_names}; see the README, or set --format")
 
 
-def items(path: Path, format: Format, options: ReadOptions) -> Iterator[tuple[Item, int]]:
-    """Yield a file's documents as they stand in it, each with the bytes of the file read so far."""
-    with RawFile(path) as file:
-        layout = format.prepare(file, options)
-        file.rewind()
+class Opened(NamedTuple):
+    """A file that was looked at: its format, and its layout."""
+
+    path: Path
+    format: Format
+    layout: Any
+
+
+def open_file(path: Path, name: str, options: ReadOptions) -> Opened:
+    """Find out a file's format and layout. Raises AnnotationError where it cannot be read, or understood in one way alone."""
+    format = choose_format(path, name, options)
+    with RawFile(path, encoding=options.encoding) as file:
+        return Opened(path, format, format.prepare(file, options))
+
+
+def items(opened: Opened, options: ReadOptions) -> Iterator[tuple[Item, int]]:
+    """Yield a file's documents as they stand in it, each with the bytes of the file read so far.
+
+    Raises AnnotationError at the end where a format that counts the kinds of lines has not accounted for each.
+    """
+    path, format, layout = opened
+    with RawFile(path, encoding=options.encoding) as file:
         source = Source(path.as_posix(), 0)
         for line, data in format.split(file, layout, options):
             source = Source(source.path, line, source.part + 1 if line == source.line else 0)
             yield Item(data, source, layout, options), file.position
+        if file.count and file.count.total() != file.lines_read:
+            counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(file.count.items()))
+            raise AnnotationError(f"{path}: {file.lines_read:,} lines were read, but they are {counted}: a fault of this reader; please report it")
 
 
 def records_of(item: Item, format: Format) -> list[Record]:
@@ -248,7 +275,7 @@ def records_of(item: Item, format: Format) -> list[Record]:
         if taken != number:
             raise AnnotationError(
                 f"{item.source}: {number} {what} stand in the document, but {taken} were read as {format.name}: "
-                "a fault of this reader; please report it with the document, and set vars.format if the file is something else"
+                "a fault of this reader; please report it with the document, and set --format if the file is something else"
             )
     return records
 
@@ -256,6 +283,6 @@ def records_of(item: Item, format: Format) -> list[Record]:
 def read_records(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Iterator[Record]:
     """Yield the records of one file. Raises AnnotationError at the first that cannot be read."""
     options = options or ReadOptions()
-    format = choose_format(path, name, options)
-    for item, _ in items(path, format, options):
-        yield from records_of(item, format)
+    opened = open_file(path, name, options)
+    for item, _ in items(opened, options):
+        yield from (settle(record, Offsets.auto) for record in records_of(item, opened.format))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from scripts.corpus.look import open_all
 from scripts.corpus.pool import without_torch
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import Document, encode
@@ -26,7 +27,7 @@ def main(path: Path) -> dict[str, float]:
     settings = Settings()
     tokenizer, plain = Tokeniser("en"), load_tokenizer("en")
     rounds: dict[str, list[float]] = {}
-    units = list(islice(cut_into_units({"train": [path]}, settings), UNITS))
+    units = list(islice(cut_into_units(open_all({"train": [path]}, settings), settings), UNITS))
 
     def timed(step: str, count: int, call: Callable):
         started = time.perf_counter()

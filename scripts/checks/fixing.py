@@ -10,8 +10,9 @@ import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.tokens import DocBin
 
+from scripts.annotations.offsets import settle
 from scripts.annotations.record import AnnotationError, Record, Span, made_id
-from scripts.annotations.registry import choose_format, items
+from scripts.annotations.registry import choose_format, items, open_file, records_of
 from scripts.annotations.words import iob2_tags
 from scripts.checks.mending import Change, mend
 from scripts.checks.shard import Shard, View
@@ -89,7 +90,7 @@ def _fix_all(raw: RawCorpus, output: Path, settings: Settings, tell: Tell, progr
         for number, path in enumerate(raw.files[split]):
             prefix = f"{number:05d}-"
             name = prefix + path.name.removesuffix(".gz").rsplit(".", 1)[0].removeprefix(prefix)
-            if choose_format(path, settings.format).name == DOCBIN:
+            if choose_format(path, settings.format, settings.read_options).name == DOCBIN:
                 ending, data = ".spacy", _fix_docbin(path, split, seen, tell, unsafe=unsafe)
             else:
                 ending, data = _fix_text(path, split, settings, tokenizer, seen, tell, unsafe=unsafe)
@@ -131,10 +132,10 @@ def _fix_text(path: Path, split: str, settings: Settings, tokenizer: Tokeniser, 
 
 
 def _records(path: Path, settings: Settings, tell: Tell, *, unsafe: bool) -> Iterator[Record]:
-    format = choose_format(path, settings.format)
-    for item, _ in items(path, format, settings.read_options):
+    opened = open_file(path, settings.format, settings.read_options)
+    for item, _ in items(opened, settings.read_options):
         try:
-            yield format.read(item)
+            yield from (settle(record, settings.offsets) for record in records_of(item, opened.format))
         except AnnotationError as error:
             if not unsafe:
                 raise AnnotationError(f"{error}; no safe fix is known (--unsafe leaves the record out)") from None

@@ -42,7 +42,10 @@ def noted(corpus: Path, settings: Settings, manifests: dict[str, dict]) -> Itera
     for name, kind in ((REJECTS, "losses"), (MENDS, "mends")):
         ledgers = [Ledger.from_json(manifest["ledger"]) for manifest in manifests.values()]
         listed = sum(
-            change.count.documents or change.count.entities or len(change.places) for ledger in ledgers for change in getattr(ledger, kind).values()
+            change.count.documents or change.count.entities or len(change.places)
+            for ledger in ledgers
+            for (stage, _), change in getattr(ledger, kind).items()
+            if stage != "read"
         )
         if listed > rows[name] and (corpus / name).exists():
             yield finding("ledger", "", f"{corpus / name} has {rows[name]} rows, the ledger counts {listed}", shard=(corpus / name).as_posix())

@@ -5,23 +5,26 @@ import errno
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import chain, combinations, islice
 from pathlib import Path
 
 import numpy
 
+from scripts.annotations.find import FoundFiles
 from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import find_raw_files
+from scripts.annotations.registry import Opened, find_raw_files
 from scripts.command import UserError
 from scripts.corpus.files import digests, read_json, replace_folder, sha256, write_json
 from scripts.corpus.ledger import Ledger
+from scripts.corpus.look import Understood, doubts, open_all, require_characters, require_readable, understood
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.settings import OnError, Overlaps, Settings
 from scripts.corpus.shards import LABELS, MANIFEST, label_data
 from scripts.corpus.splits import SPLITS, draw_splits, survey_unit
-from scripts.corpus.units import NOTES, UnitError, convert_unit, cut_into_units, same_id, tracked, unit_file
+from scripts.corpus.units import NOTES, UnitError, cannot_be_read, convert_unit, cut_into_units, same_id, tracked, unit_file
 from scripts.corpus.versions import versions
 
 STAGING = ".new"
@@ -68,13 +71,25 @@ class RawCorpus:
         """The size of all raw files."""
         return sum(path.stat().st_size for path in chain(*self.files.values()))
 
+    def told(self) -> Iterator[str]:
+        """Yield a line for each split's files that are passed over."""
+        for split, paths in self.passed_over.items():
+            if paths:
+                yield f"{self.names[split]}: {FoundFiles(self.files[split], paths)}"
+
     def hashes(self) -> dict[str, list[dict]]:
         """Return path and SHA-256 of each file of each split."""
         return {split: [{"path": path.as_posix(), "sha256": sha256(path)} for path in paths] for split, paths in self.files.items()}
 
 
 def build_corpus(
-    raw: RawCorpus, folder: Path, settings: Settings, *, workers: int = 1, progress: Progress = lambda doing, done: None
+    raw: RawCorpus,
+    folder: Path,
+    settings: Settings,
+    *,
+    workers: int = 1,
+    progress: Progress = lambda doing, done: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Ledger]:
     """Write `folder/{train,dev,test}`, `folder/rejects.jsonl` and `folder/mends.jsonl`; return each split's ledger.
 
@@ -82,11 +97,19 @@ def build_corpus(
     goes on from the units that are complete there, if raw files, settings, code and versions are the same; the result
     is the same byte by byte, whatever `workers` is and however often it was interrupted.
 
+    tell: hears how each file is understood, before anything is converted, and what of folders is passed over.
+
     Raises AnnotationError on data that cannot be read (unless `settings.on_error` is `reject`), on an id used twice in
     a file, on a split that ends up empty and where too much was rejected; UserError where the disk is full or a process
     dies. The old corpus stays whole.
     """
     staging = folder / STAGING
+    progress("looking at the raw files", 0)
+    opened = open_all(raw.files, settings)
+    files = understood(opened)
+    for line in (*files, *raw.told()):
+        tell(str(line))
+    require_readable(opened, settings)
     sources = raw.hashes()
     identity = {"sources": sources, "settings": settings.as_json(), "versions": versions(("python", "spacy"))}
     build = hashlib.sha256(json.dumps([identity, _code()], sort_keys=True).encode()).hexdigest()
@@ -95,10 +118,10 @@ def build_corpus(
         if not state.exists() or read_json(state) != {"build": build}:
             shutil.rmtree(staging, ignore_errors=True)
             write_json(state, {"build": build})
-        plan = _plan(raw, staging, settings, workers, progress) if raw.drawn else None
-        units = _convert(raw, plan, staging, settings, workers, progress)
-        _require_own_ids(raw, staging, units, settings)
-        ledgers = _finish(raw, staging, units, identity, settings)
+        plan = _plan(raw, opened, staging, settings, workers, progress) if raw.drawn else None
+        units = _convert(raw, opened, plan, staging, settings, workers, progress)
+        _require_own_ids(opened, staging, units, settings)
+        ledgers = _finish(raw, files, staging, units, identity, settings)
     except AnnotationError:
         _discard(staging)
         raise
@@ -131,26 +154,34 @@ def _code() -> dict[str, str]:
     return {package: str(sorted(digests(CODE / package, "*.py").items())) for package in ("annotations", "corpus")}
 
 
-def _plan(raw: RawCorpus, staging: Path, settings: Settings, workers: int, progress: Progress) -> list[bytes]:
+def _plan(raw: RawCorpus, opened: dict[str, list[Opened]], staging: Path, settings: Settings, workers: int, progress: Progress) -> list[bytes]:
     """Draw the splits that have no files, or read what was drawn before an interruption."""
     path = staging / "plan.json"
     if path.exists():
         return [base64.b64decode(unit) for unit in read_json(path)["units"]]
     progress("looking through train", 0)
-    units = tracked(cut_into_units({"train": raw.files["train"]}, settings), lambda done: progress("looking through train", done))
+    units = tracked(cut_into_units({"train": opened["train"]}, settings), lambda done: progress("looking through train", done))
     surveys = (_checked(survey) for survey in ordered_map(survey_unit, ((unit, settings) for unit in units), workers=workers))
     drawn = draw_splits(surveys, ("train", *raw.drawn), settings.seed, staging, name=raw.names["train"])
     write_json(path, {"units": [base64.b64encode(unit).decode("ascii") for unit in drawn]})
     return drawn
 
 
-def _convert(raw: RawCorpus, plan: list[bytes] | None, staging: Path, settings: Settings, workers: int, progress: Progress) -> int:
+def _convert(
+    raw: RawCorpus,
+    opened: dict[str, list[Opened]],
+    plan: list[bytes] | None,
+    staging: Path,
+    settings: Settings,
+    workers: int,
+    progress: Progress,
+) -> int:
     """Convert all units that are not complete yet; return how many there are in all."""
     total = 0
 
     def calls() -> Iterator[tuple]:
         nonlocal total
-        for unit in tracked(cut_into_units(raw.files, settings), lambda done: progress("converting", done)):
+        for unit in tracked(cut_into_units(opened, settings), lambda done: progress("converting", done)):
             total = unit.index + 1
             if not _is_complete(staging, unit.index):
                 drawn = plan[unit.index] if plan is not None and unit.split == "train" else None
@@ -172,12 +203,11 @@ def _is_complete(staging: Path, index: int) -> bool:
 def _checked(result):
     """Return a unit's result. Raises AnnotationError where it is an error."""
     if isinstance(result, UnitError):
-        more = f" (and {result.more} more near it)" if result.more else ""
-        raise AnnotationError(f"{result.message}{more}. To go on without such records set vars.on_error to reject")
+        raise cannot_be_read(result.message, result.more)
     return result
 
 
-def _require_own_ids(raw: RawCorpus, staging: Path, units: int, settings: Settings) -> None:
+def _require_own_ids(opened: dict[str, list[Opened]], staging: Path, units: int, settings: Settings) -> None:
     """Raise AnnotationError where two documents of a file have one id: 16 bytes of memory a document."""
     ids = numpy.concatenate([numpy.frombuffer(base64.b64decode(read_json(unit_file(staging, i))["ids"]), dtype="<u8") for i in range(units)])
     order = numpy.argsort(ids, kind="stable")
@@ -185,16 +215,17 @@ def _require_own_ids(raw: RawCorpus, staging: Path, units: int, settings: Settin
     if not len(again):
         return
     first, second = (int(order[again[0] + i]) for i in (0, 1))
-    documents = (document for unit in cut_into_units(raw.files, settings) for document in unit.records(settings))
+    documents = (document for unit in cut_into_units(opened, settings) for document in unit.records(settings))
     (item, record), (other, _) = (document for i, document in enumerate(islice(documents, second + 1)) if i in (first, second))
     raise same_id(item.source, other.source, record.id)
 
 
-def _finish(raw: RawCorpus, staging: Path, units: int, identity: dict, settings: Settings) -> dict[str, Ledger]:
+def _finish(raw: RawCorpus, files: list[Understood], staging: Path, units: int, identity: dict, settings: Settings) -> dict[str, Ledger]:
     """Add the units up; write rejects and manifests, and check that all is there."""
     ledgers = {split: Ledger() for split in SPLITS}
     shards: dict[str, list[dict]] = {split: [] for split in SPLITS}
     spaces: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
+    evidence: dict[str, Counter[str]] = {}
     with (staging / REJECTS).open("wb") as rejects, (staging / MENDS).open("wb") as mends:
         for index in range(units):
             path = unit_file(staging, index)
@@ -205,6 +236,14 @@ def _finish(raw: RawCorpus, staging: Path, units: int, identity: dict, settings:
                 ledgers[split].merge(Ledger.from_json(ledger))
                 shards[split] += unit["shards"][split]
                 spaces[split] = {kind: spaces[split].get(kind, 0) + count for kind, count in unit["spaces"][split].items()}
+            for name, counts in unit["offsets"].items():
+                evidence.setdefault(name, Counter()).update(counts)
+        require_characters(evidence)
+        for name, why in doubts(evidence):
+            split = next((split for split in SPLITS if any(path.as_posix().startswith(name) for path in raw.files[split])), "train")
+            ledgers[split].note("mends", "aligned", "offset-units", f"{name}: {why}")
+            row = {"split": split, "source": name, "reason": "offset-units", "detail": why}
+            mends.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
     if settings.on_error is OnError.reject:
         _require_few_rejects(ledgers.values(), staging / REJECTS, settings)
     for split, ledger in ledgers.items():
@@ -214,6 +253,8 @@ def _finish(raw: RawCorpus, staging: Path, units: int, identity: dict, settings:
             raise AnnotationError(f"the {split} split has no document; {_remedy(raw, split)}")
         own = {"split": split, "sources": identity["sources"][split] or identity["sources"]["train"], "drawn_from_train": split in raw.drawn}
         counts = {"documents": count.documents, "tokens": count.tokens, "entities": dict(sorted(count.labels.items()))}
+        read_as = [asdict(file) for file in files if file.split in (split, *(("train",) if split in raw.drawn else ()))]
+        counts["understood"] = read_as
         parts = {"shards": shards[split], "spaces": spaces[split], "ledger": ledger.as_json()}
         if split == "train":
             write_json(staging / split / LABELS, label_data(counts["entities"]))

@@ -208,6 +208,12 @@ def cut(tokens: Tokens, max_tokens: int, tokenizer: Tokeniser) -> list[tuple[int
     return [*pieces, (at, total)] if at < total else pieces
 
 
+def cuts_inside(tokens: Tokens, pieces: list[tuple[int, int]], tokenizer: Tokeniser) -> list[int]:
+    """Return the tokens at which a document was cut though no sentence starts there."""
+    starts = sentence_starts(tokens, tokenizer) if tokens.sent_starts is None else tokens.sent_starts
+    return [start for start, _ in pieces[1:] if not starts[start]]
+
+
 def sentence_starts(tokens: Tokens, tokenizer: Tokeniser) -> numpy.ndarray:
     """Find sentences by their punctuation, as spaCy's `sentencizer` does."""
     doc = Doc(tokenizer.vocab, words=tokens.words(0, len(tokens)), spaces=tokens.spaces.astype(bool).tolist())

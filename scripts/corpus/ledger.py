@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 STAGES = ("read", "aligned", "sharded")
-"""Counted in the raw files, after spans were put on tokens, and in what the shards hold."""
+"""Counted in what was read of the raw files, after spans were put on tokens, and in what the shards hold."""
+FOUND = "found"
+"""The stage before them: what stands in the raw files, counted without their readers; what of it is not read is a loss on the way to `read`."""
 PLACES = 5
 """So many places of each reason stand in the manifest; corpus/rejects.jsonl has them all."""
 
@@ -114,6 +116,14 @@ class Ledger:
                     f"but {after} has {found.as_json()}; please report this with the data that shows it"
                 )
 
+    @property
+    def found(self) -> Count:
+        """What stands in the raw files: what was read, and what was not; every document was balanced when it was read."""
+        found = self.stages["read"]
+        for (stage, _), change in self.losses.items():
+            found = found.plus(change.count) if stage == "read" else found
+        return found
+
     def as_json(self) -> dict:
         """Return the ledger as plain data: the stages' counts, and a list each of losses, additions and mends."""
         changes = {
@@ -123,7 +133,8 @@ class Ledger:
             ]
             for kind in ("losses", "additions", "mends")
         }
-        return {"stages": {stage: count.as_json() for stage, count in self.stages.items()}} | changes
+        stages = {FOUND: self.found, **self.stages}
+        return {"stages": {stage: count.as_json() for stage, count in stages.items()}} | changes
 
     @classmethod
     def from_json(cls, data: dict) -> "Ledger":
@@ -132,4 +143,4 @@ class Ledger:
             kind: {(c["stage"], c["reason"]): Change(Count.from_json(c), list(c["places"])) for c in data[kind]}
             for kind in ("losses", "additions", "mends")
         }
-        return cls(stages={stage: Count.from_json(count) for stage, count in data["stages"].items()}, **changes)
+        return cls(stages={stage: Count.from_json(data["stages"][stage]) for stage in STAGES}, **changes)

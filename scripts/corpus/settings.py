@@ -3,7 +3,9 @@
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from scripts.annotations.registry import ReadOptions
+from scripts.annotations.offsets import Offsets
+from scripts.annotations.record import AnnotationError
+from scripts.annotations.registry import ACCEPTABLE, ReadOptions
 
 
 class Alignment(StrEnum):
@@ -45,18 +47,34 @@ class Settings:
     group_by: str = "group"
     sentences_per_doc: int = 0
     columns: str = ""
+    encoding: str = "utf-8"
+    offsets: Offsets = Offsets.auto
+    text_field: str = ""
+    spans_field: str = ""
+    label_names: str = ""
+    annotator: str = ""
+    accept: str = ""
 
     @property
     def read_options(self) -> ReadOptions:
-        """The part that readers need."""
-        return ReadOptions(lang=self.lang, group_by=self.group_by, sentences_per_doc=self.sentences_per_doc, columns=self.columns)
+        """The part that readers need. Raises AnnotationError where `accept` names something unknown."""
+        accept = _parts(self.accept)
+        for name in accept:
+            if name not in ACCEPTABLE:
+                raise AnnotationError(f"--accept: nothing is called {name!r}; choose of {', '.join(ACCEPTABLE)}")
+        alike = ("lang", "encoding", "columns", "sentences_per_doc", "text_field", "spans_field", "annotator", "group_by")
+        return ReadOptions(accept=accept, label_names=_parts(self.label_names), **{name: getattr(self, name) for name in alike})
 
     @classmethod
     def from_json(cls, data: dict) -> "Settings":
         """Read what `as_json` made."""
-        kinds = {"align": Alignment, "overlaps": Overlaps, "on_error": OnError}
+        kinds = {"align": Alignment, "overlaps": Overlaps, "on_error": OnError, "offsets": Offsets}
         return cls(**{name: kinds.get(name, type(value))(value) for name, value in data.items()})
 
     def as_json(self) -> dict:
         """Return the settings as plain data."""
         return {name: str(value) if isinstance(value, StrEnum) else value for name, value in asdict(self).items()}
+
+
+def _parts(names: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in names.split(",") if part.strip())

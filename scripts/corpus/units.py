@@ -4,13 +4,15 @@ import base64
 import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scripts.annotations.offsets import Offsets, settle, weigh
 from scripts.annotations.record import AnnotationError, Record, Source, Span
-from scripts.annotations.registry import Item, choose_format, formats, items
+from scripts.annotations.registry import Item, Opened, formats, items, records_of
 from scripts.corpus.files import write_bytes, write_json
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import OnError, Settings
@@ -49,34 +51,43 @@ class Unit:
     split: str
     pieces: list[Piece]
 
-    def records(self, settings: Settings) -> Iterator[tuple[Item, Record | AnnotationError]]:
-        """Yield each document as its format's reader wants it, with its record or the error where it cannot be read."""
+    def records(self, settings: Settings, evidence: dict[str, Counter[str]] | None = None) -> Iterator[tuple[Item, Record | AnnotationError]]:
+        """Yield each document as its format's reader wants it, with its record or the error where it cannot be read.
+
+        evidence: takes what the spans say of the units that they are counted in, by file (`offsets.weigh`).
+        """
         options = settings.read_options
         for piece in self.pieces:
-            read = formats()[piece.format].read
+            format = formats()[piece.format]
+            together = Path(piece.path).parent.as_posix() if format.beside else piece.path
             for place, data in zip(piece.places, piece.data, strict=True):
                 item = Item(data, Source(piece.path, *place), piece.layout, options)
                 try:
-                    yield item, read(item)
+                    records = records_of(item, format)
                 except AnnotationError as error:
                     yield item, error
+                    continue
+                for record in records:
+                    if evidence is not None and record.spans and record.words is None and settings.offsets is Offsets.auto:
+                        weigh(record, evidence.setdefault(together, Counter()))
+                    yield item, settle(record, settings.offsets)
 
 
-def cut_into_units(files: dict[str, list[Path]], settings: Settings) -> Iterator[Unit]:
+def cut_into_units(files: dict[str, list[Opened]], settings: Settings) -> Iterator[Unit]:
     """Cut raw files into units; where the cuts are depends on the files alone.
 
     Raises AnnotationError where a file cannot be read or holds no document.
     """
     index = 0
-    for split, paths in files.items():
+    for split, opened in files.items():
         documents, size = 0, 0
         pieces: list[Piece] = []
-        for path in paths:
-            format = choose_format(path, settings.format)
+        for file in opened:
+            path, format = file.path, file.format
             places: list[tuple[int, int]] = []
             data: list[Any] = []
             item = None
-            for item, read in items(path, format, settings.read_options):
+            for item, read in items(file, settings.read_options):
                 places.append(item.source[1:])
                 data.append(item.data)
                 documents += 1
@@ -100,6 +111,12 @@ def tracked(units: Iterable[Unit], tell: Callable[[int], None]) -> Iterator[Unit
         done.update({(unit.split, piece.path): piece.read for piece in unit.pieces})
         tell(sum(done.values()))
         yield unit
+
+
+def cannot_be_read(message: str, more: int) -> AnnotationError:
+    """Return the error for records that cannot be read: the first one's, and how many more there are."""
+    also = f" (and {more} more near it)" if more else ""
+    return AnnotationError(f"{message}{also}. To go on without such records set --on-error=reject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +143,8 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
 
     tokenizer = _tokeniser(settings.lang)
     parts = {split: _Part(split, ShardWriter(folder / split, unit.index), tokenizer, settings) for split in splits}
-    records = list(unit.records(settings))
+    evidence: dict[str, Counter[str]] = {}
+    records = list(unit.records(settings, evidence))
     errors = [str(record) for _, record in records if isinstance(record, AnnotationError)]
     if errors and settings.on_error is OnError.stop:
         return UnitError(errors[0], len(errors) - 1)
@@ -151,6 +169,7 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
             "shards": {split: part.writer.shards for split, part in parts.items()},
             "ledgers": {split: part.ledger.as_json() for split, part in parts.items()},
             "spaces": {split: part.spaces for split, part in parts.items()},
+            "offsets": evidence,
             "ids": base64.b64encode(ids).decode("ascii"),
         },
     )
@@ -190,7 +209,7 @@ class _Part:
     """What one unit gives to one split: documents for the shards, the ledger of them, and rejects."""
 
     def __init__(self, split: str, writer: ShardWriter, tokenizer: "Tokeniser", settings: Settings) -> None:
-        from scripts.corpus.convert import align, cut
+        from scripts.corpus.convert import align, cut, cuts_inside
 
         self.split = split
         self.writer = writer
@@ -201,7 +220,7 @@ class _Part:
         self._tokenizer = tokenizer
         self._settings = settings
         self._max_tokens = settings.max_tokens or sys.maxsize
-        self._align, self._cut = align, cut
+        self._align, self._cut, self._cuts_inside = align, cut, cuts_inside
         self._read, self._aligned = self.ledger.stages["read"], self.ledger.stages["aligned"]
         self._labels_read: list[str] = []  # counted when all are there
         self._labels_aligned: list[str] = []
@@ -221,6 +240,8 @@ class _Part:
         self._read.documents += 1
         self._read.tokens = None if known_tokens is None or self._read.tokens is None else self._read.tokens + known_tokens
         self._labels_read += labels
+        if record.unread:
+            self._note_unread(record)
         if tokens is None or not record.text:
             reason = record.excluded or "empty text"
             place = f"{record.source} ({record.id})"
@@ -240,6 +261,11 @@ class _Part:
         pieces = self._cut(tokens, self._settings.max_tokens, self._tokenizer)
         detail = f"{record.source} ({record.id}): {len(tokens):,} tokens in {len(pieces)} pieces"
         self.ledger.note("additions", "sharded", "cut", detail, documents=len(pieces) - 1)
+        for token in self._cuts_inside(tokens, pieces, self._tokenizer):
+            words = f"between {' '.join(tokens.words(token - 3, token))!r} and {' '.join(tokens.words(token, token + 3))!r}"
+            why = f"{words}: no sentence starts within {self._settings.max_tokens:,} tokens"
+            self.ledger.note("mends", "sharded", "cut-in-sentence", f"{record.source} ({record.id}): {why}")
+            self.mends.append({"split": self.split, "source": str(record.source), "id": record.id, "reason": "cut-in-sentence", "detail": why})
         for number, (start, end) in enumerate(pieces, start=1):
             self.writer.add(Document(tokens, start, end, f"{record.id}#{number}", str(record.source), record.words is not None))
 
@@ -251,8 +277,18 @@ class _Part:
         self.ledger.stages["sharded"] = self.writer.count
         self.ledger.check()
 
+    def _note_unread(self, record: Record) -> None:
+        """Put what stands in the data and was not read into the ledger, and annotations among it into the rejects."""
+        for unread in record.unread:
+            place = f"{record.source} ({record.id}): {unread.detail}"
+            self.ledger.note("losses", "read", unread.reason, place, tokens=unread.tokens, labels=unread.labels)
+            row = {"split": self.split, "source": str(record.source), "id": record.id, "reason": unread.reason, "detail": unread.detail}
+            if not record.excluded:  # its row among the rejects tells all of it
+                self.rejects += [row | {"label": label} for label in unread.labels]
+
     def _note(self, record: Record, losses: "list[Note]", mends: "list[Note]") -> None:
         where = {"split": self.split, "source": str(record.source), "id": record.id}
+        lines = dict(zip(map(id, record.spans), record.lines, strict=True)) if record.lines else {}
         for fault in record.faults:
             if fault.span is None:
                 self.ledger.note("mends", "aligned", fault.code, f"{fault.source} ({record.id}): {fault.detail}")
@@ -260,10 +296,13 @@ class _Part:
         for kind, notes, rows in (("losses", losses, self.rejects), ("mends", mends, self.mends)):
             for note in notes:
                 surface = record.text[max(0, note.span.start) : max(0, note.span.end)]
+                line = next((fault.source.line for fault in record.faults if fault.span is note.span), lines.get(id(note.span)))
+                source = record.source if line is None else Source(record.source.path, line)
                 detail = f"{surface[:80]!r} {note.span.label} ({note.span.start}–{note.span.end}): {note.detail}"
-                self.ledger.note(kind, "aligned", note.code, f"{record.source} ({record.id}): {detail}", labels=[note.span.label])
+                self.ledger.note(kind, "aligned", note.code, f"{source} ({record.id}): {detail}", labels=[note.span.label])
                 span = note.span._asdict() | {"text": surface}
-                rows.append(where | {"reason": note.code, "detail": note.detail, "span": span, "text": _excerpt(record.text, note.span)})
+                place = {"source": str(source), "reason": note.code, "detail": note.detail}
+                rows.append(where | place | {"span": span, "text": _excerpt(record.text, note.span)})
 
 
 def _raw_text(item: Item) -> str:

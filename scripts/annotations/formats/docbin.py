@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from scripts.annotations.raw_file import RawFile
-from scripts.annotations.record import AnnotationError, Fault, Record, Span, made_id
-from scripts.annotations.registry import Item, ReadOptions, reads
-from scripts.annotations.tags import Tag, decode
+from scripts.annotations.record import AnnotationError, Fault, Record, Span, Unread, made_id
+from scripts.annotations.registry import Found, Item, ReadOptions, reads
+from scripts.annotations.tags import Tag, Wrong, decode
 from scripts.annotations.words import words_record
 
 if TYPE_CHECKING:
@@ -42,13 +42,32 @@ def _docs(path: str, written: int) -> list:
         raise AnnotationError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})") from None
 
 
+def count_entities(item: Item) -> Found:
+    """Count what begins an entity by its tag, and the spans of `doc.spans` that are no entity."""
+    path, written, number = item.data
+    try:
+        doc = _docs(path, written)[number - 1]
+        begun, before = 0, (0, 0)
+        for token in doc:
+            tag = (token.ent_iob, token.ent_type) if token.ent_type else (0, 0)
+            begun += tag[0] == 3 or (tag[0] == 1 and (before[0] not in (1, 3) or before[1] != tag[1]))
+            before = tag
+        others = {(span.start, span.end, span.label_) for group in doc.spans.values() for span in group}
+        others -= {tuple(entity) for entity in _entities(doc)[0]}
+    except (LookupError, ValueError):  # the reader says so
+        return Found()
+    return Found(entities=begun + len(others))
+
+
 @reads(
     "docbin",
-    title="spaCy's `.spacy` files (DocBin)",
+    title="spaCy's `.spacy` files (DocBin): `doc.ents`, or by `spans_field` a group of `doc.spans`",
     example="(binary)",
     endings=(".spacy",),
     recognise=looks_like_docbin,
     split=split_docs,
+    found=count_entities,
+    not_read="tags, parses and categories; spans in `doc.spans` are an error until `spans_field` names their group or `accept` leaves them out",
 )
 def read_docbin(item: Item) -> Record:
     """Read one document. Where it knows its spaces it is taken as text with spans, as spaCy's trainer takes it; else as tokens.
@@ -64,8 +83,8 @@ def read_docbin(item: Item) -> Record:
 
 def _record(item: Item, doc: "Doc") -> Record:
     tokens = list(doc)
-    tags = [Tag("IIOB"[t.ent_iob], t.ent_type_) if t.ent_type_ and t.ent_iob_ != "O" else Tag("O", "") for t in tokens]  # 0, missing, has no type
-    entities, wrong = decode(tags, "IOB2")
+    entities, wrong = _entities(doc)
+    entities, unread = _choose(item, doc, entities)
     faults = [Fault(code, item.source, f"token {token} {doc[token].text!r}: {detail}") for token, code, detail in wrong]
     missing = sum(not token.ent_iob for token in tokens)
     if missing:
@@ -74,11 +93,38 @@ def _record(item: Item, doc: "Doc") -> Record:
     id = made_id(item.source) if own is None else str(own)
     if not doc.has_unknown_spaces:
         spans = tuple(Span(doc[start].idx, doc[end - 1].idx + len(doc[end - 1]), label) for start, end, label in entities)
-        return Record(id=id, text=doc.text, spans=spans, source=item.source, group=item.file_group, faults=tuple(faults))
+        return Record(id=id, text=doc.text, spans=spans, source=item.source, group=item.file_group, faults=tuple(faults), unread=unread)
     words = [token.text for token in tokens]
     known = doc.has_annotation("SENT_START")
     starts = [i for i, token in enumerate(tokens) if i == 0 or (known and token.is_sent_start)]
     sentences = []
     for start, end in zip(starts, [*starts[1:], len(words)], strict=False):
         sentences.append((words[start:end], None, [(s - start, e - start, label) for s, e, label in entities if start <= s < end]))
-    return words_record(item.source, sentences, lang=item.options.lang, id=id, group=item.file_group, faults=faults, sentences_known=known)
+    record = words_record(item.source, sentences, lang=item.options.lang, id=id, group=item.file_group, faults=faults, sentences_known=known)
+    return record._replace(unread=unread)
+
+
+def _entities(doc: "Doc") -> tuple[list[tuple[int, int, str]], list[Wrong]]:
+    """Return a document's entities by its tokens' tags, and the tags that are wrong; 0, missing, has no type."""
+    return decode([Tag("IIOB"[t.ent_iob], t.ent_type_) if t.ent_type_ and t.ent_iob_ != "O" else Tag("O", "") for t in doc], "IOB2")
+
+
+def _choose(item: Item, doc: "Doc", entities: list[tuple[int, int, str]]) -> tuple[list[tuple[int, int, str]], tuple[Unread, ...]]:
+    """Return what counts as the entities: the tags', or those of the group that is named; and what else is in `doc.spans`.
+
+    Raises AnnotationError where other spans are there and nothing says what counts.
+    """
+    groups = {key: [(span.start, span.end, span.label_) for span in group] for key, group in doc.spans.items() if len(group)}
+    wanted = item.options.spans_field
+    if wanted and wanted not in doc.spans and groups:
+        raise AnnotationError(f"{item.source}: doc.spans has no group {wanted!r}, but {', '.join(groups)}; set --spans-field to one of them")
+    chosen = groups.get(wanted, []) if wanted else entities
+    others = {span for spans in (*groups.values(), entities) for span in spans} - set(chosen)
+    if others and not wanted and "other-spans" not in item.options.accept:
+        counts = ", ".join(f"{key!r} ({len(spans)} spans)" for key, spans in groups.items())
+        raise AnnotationError(
+            f"{item.source}: doc.spans holds spans that are no entities of the document: {counts}; take a group for the entities by "
+            f"--spans-field={next(iter(groups))}, or leave them out by --accept=other-spans"
+        )
+    labels = tuple(label for _, _, label in sorted(others))
+    return chosen, (Unread("other-spans", "spans of the document beside those that are read", labels=labels),) if labels else ()

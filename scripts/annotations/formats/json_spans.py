@@ -1,149 +1,327 @@
-"""JSON with character offsets: JSONL or one JSON array, in the spellings of Prodigy, doccano, Label Studio and our own."""
+"""JSON with character offsets or tagged tokens: JSONL or one document, in the spellings of many tools and our own."""
 
-import codecs
-import json
-from collections.abc import Iterator
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import orjson
 
+from scripts.annotations import json_stream, label_studio
+from scripts.annotations.foreign import recognise_foreign_row
+from scripts.annotations.json_stream import TEXT_KEYS
+from scripts.annotations.offsets import fits
 from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.annotations.record import AnnotationError, Fault, Record, Source, Span, made_id
-from scripts.annotations.registry import Item, ReadOptions, each_line, reads
+from scripts.annotations.record import AnnotationError, Fault, Record, Source, Span, Unread, made_id
+from scripts.annotations.registry import Found, Item, ReadOptions, reads
+from scripts.annotations.spacy_json import count_tokens, read_paragraphs
+from scripts.annotations.spans import count_spans, find_spans, read_spans, short, span_fields, union
+from scripts.annotations.tagged import TaggedLayout, count_tagged, describe_tagged, find_tagged, read_tagged
 
-TEXT_KEYS = ("text", "data")
-SPAN_KEYS = ("spans", "entities", "label", "labels")
-CHUNK = 2**20
-LONGEST_LITERAL = 32
-"""An error that near to the end of what was read may be due to what was not: `tru`, a number, half an escape."""
+SPAN_KEYS = ("spans", "entities", "label", "labels", "ents", "annotations", "annotation")
+SAMPLE_ROWS = 1000
+"""How a file is understood is told from so many rows."""
+ANNOTATOR_KEYS = ("_annotator_id", "_session_id", "annotator")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a JSON file is understood, by its first rows.
+
+    kind: how its rows stand in it (`json_stream.tell_kind`). tagged: the keys of tokens and tags, where the rows hold these.
+    texts: the keys that are read as text. spans: the paths of keys that hold spans. labels: of the spans. pairs: the rows are
+    spaCy's training tuples. unused: keys that are not read.
+    """
+
+    kind: str = json_stream.LINES
+    tagged: TaggedLayout | None = None
+    texts: tuple[str, ...] = ()
+    spans: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    pairs: bool = False
+    unused: tuple[str, ...] = ()
 
 
 def looks_like_json(head: bytes) -> bool:
-    """Tell whether a file begins with a brace, or with a bracket that a brace follows (or nothing more)."""
+    """Tell whether a file begins with a brace, or with a bracket behind which JSON goes on (or nothing more stands)."""
     start = head.lstrip()
-    return (start[:1] == b"{" and (start[1:2] not in (b"\t", b" ") or start[1:].lstrip()[:1] in (b'"', b"}"))) or (
-        start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"]", b"")
+    inner = start[1:].lstrip()[:1]
+    if start[:1] == b"{":
+        return start[1:2] not in (b"\t", b" ") or inner in (b'"', b"}", b"")
+    return start[:1] == b"[" and (inner in (b"{", b"]", b"", b"[") or start[1:2] == b'"' or start.startswith(b"[null"))
+
+
+def find_layout(file: RawFile, options: ReadOptions) -> Layout:
+    """Look at the file's first rows."""
+    kind = json_stream.tell_kind(file)
+    sample = []
+    try:
+        for _, data in islice(json_stream.rows(file, kind), SAMPLE_ROWS):
+            if len(data) <= MAX_DOCUMENT_BYTES:
+                sample.append(orjson.loads(data))
+    except (orjson.JSONDecodeError, AnnotationError):  # is told when the row is read
+        pass
+    whole = [row for row in map(_unfold, sample) if isinstance(row, dict)]
+    _require_one_annotator(whole, file, options)
+    tagged = find_tagged([row for row in whole if not find_spans(row)], file.path, options)
+    texts, spans, labels, keys = Counter(), Counter(), set(), Counter()
+    for row in whole:
+        keys.update(list(row))
+        if label_studio.is_task(row):
+            try:
+                texts.update(text.field for text in label_studio.read_task(row, Source(file.path.as_posix(), 1), options) if text.spans)
+            except AnnotationError:  # is told when the row is read
+                continue
+        found = find_spans(row)
+        spans.update(list(found))
+        labels.update(str(label) for part in found.values() for span in part for label in span_fields(span)[2])
+    if not texts and tagged is None:
+        texts.update(key for key in (options.text_field, *TEXT_KEYS, "data") if key and any(type(row.get(key)) is str for row in whole))
+    used = {*texts, *(path.split(".")[0] for path in spans), *SPAN_KEYS, "id"} | ({tagged.tokens, tagged.tags} if tagged else set())
+    return Layout(
+        kind,
+        tagged,
+        tuple(texts),
+        tuple(path for path, _ in spans.most_common()),
+        tuple(sorted(labels)),
+        any(isinstance(row, list) for row in sample),
+        tuple(sorted(key for key in keys if key not in used)),
     )
 
 
-def split_json(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of JSONL or the elements of an array, told apart by the first character."""
-    head = b""
-    while not head.strip() and (more := file.read(1024)):
-        head += more
-    file.rewind()
-    yield from array_elements(file) if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[" else each_line(file, layout, options)
+def _unfold(row: object) -> object:
+    """Return a training tuple `[text, {"entities": …}]` as a row, and what the datasets server wraps in `row`."""
+    if json_stream.is_row(row) and isinstance(row, list):
+        text, rest = row
+        return {"text": text} | (rest if isinstance(rest, dict) else {"spans": rest})
+    if isinstance(row, dict) and isinstance(row.get("row"), dict) and "text" not in row:
+        return row["row"]
+    return row
 
 
-def array_elements(file: RawFile) -> Iterator[tuple[int, bytes]]:
-    """Yield each element of a JSON array with the line that it starts on, without reading the whole file.
+def _require_one_annotator(rows: Sequence[dict], file: RawFile, options: ReadOptions) -> None:
+    """Raise AnnotationError where rows hold one text by several annotators and nothing says whose counts."""
+    if options.annotator:
+        return
+    for key in ANNOTATOR_KEYS:
+        by_text: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            if type(row.get("text")) is str and isinstance(row.get(key), str | int):
+                by_text[row["text"]].add(str(row[key]))
+        text, who = max(by_text.items(), key=lambda item: len(item[1]), default=("", ()))
+        if len(who) > 1:
+            raise AnnotationError(
+                f"{file.path}: several annotators ({', '.join(sorted(who))}) annotated the same text {short(text)}; choose one by "
+                f"--annotator={min(who)}, or take the rows of all by --annotator=all"
+            )
 
-    Raises AnnotationError, naming the line, where an element is broken: what follows cannot be found then.
-    """
-    parse = json.JSONDecoder().raw_decode
-    decode = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape").decode
-    buffer = ""
-    while not buffer.strip():
-        buffer += decode(file.read(CHUNK))
-    at = buffer.index("[") + 1
-    line = 1 + buffer.count("\n", 0, at)
-    while True:
-        start = at
-        while start < len(buffer) and buffer[start] in " \t\r\n,":
-            start += 1
-        line += buffer.count("\n", at, start)
-        at = start
-        if buffer[at : at + 1] == "]":
-            rest = buffer[at + 1 :] + decode(file.read(CHUNK))
-            if rest.strip():
-                place = line + rest[: len(rest) - len(rest.lstrip())].count("\n")
-                remedy = "write all in one array, or one object a line"
-                raise AnnotationError(f"{file.path}:{place}: after the array stands {_short(rest.strip()[:80])}; {remedy}")
-            return
-        try:
-            _, end = parse(buffer, at)
-        except json.JSONDecodeError as error:
-            why, cut_off = error.msg, error.msg.startswith("Unterminated") or error.pos > len(buffer) - LONGEST_LITERAL
-        except (ValueError, RecursionError) as error:
-            why, cut_off = str(error), False
-        else:
-            yield line, buffer[at:end].encode("utf-8", "surrogateescape")
-            line += buffer.count("\n", at, end)
-            at = end
-            continue
-        if cut_off and len(buffer) - at > MAX_DOCUMENT_BYTES:
-            raise AnnotationError(f"{file.path}:{line}: the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {_short(buffer[at : at + 80])}; split it")
-        more = cut_off and file.read(max(CHUNK, len(buffer) - at))
-        if not more:
-            why = why if buffer[at:] else "the array is not closed"
-            raise AnnotationError(f"{file.path}:{line}: not JSON: {why}: {_short(buffer[at : at + 80])}; mend the array, or write one object a line")
-        buffer, at = buffer[at:] + decode(more), 0
+
+def split_json(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
+    """Yield the rows of the file."""
+    return json_stream.rows(file, layout.kind)
+
+
+def _describe(layout: Layout) -> str:
+    if layout.tagged is not None:
+        said = describe_tagged(layout.tagged)
+    else:
+        spans = " or ".join(f"`{path}`" for path in layout.spans) or "none in the first rows"
+        labels = f" ({', '.join(layout.labels[:20])}{', …' if len(layout.labels) > 20 else ''})" if layout.labels else ""
+        said = f"text = {' or '.join(f'`{key}`' for key in layout.texts) or '?'}, entities = {spans}{labels}"
+    unused = f"; not used: {', '.join(f'`{key}`' for key in layout.unused[:12])}" if layout.unused else ""
+    return said + unused + (", …" if len(layout.unused) > 12 else "")
+
+
+def count_json(item: Item) -> Found:
+    """Count the tokens and all that looks like a span in a row."""
+    row = _unfold(orjson.loads(item.data))
+    if not isinstance(row, dict):
+        return Found(entities=0)
+    if isinstance(row.get("paragraphs"), list):
+        return Found(tokens=count_tokens(row))
+    if item.layout.tagged is not None and item.layout.tagged.tokens in row:
+        return count_tagged(row, item.layout.tagged)
+    if label_studio.is_task(row):
+        return Found(entities=sum(len(span_fields(span)[2]) for part in find_spans(row).values() for span in part))
+    return Found(entities=count_spans(find_spans(row)))
 
 
 @reads(
     "json",
-    title="JSON or JSONL with character offsets (`end` exclusive): also as Prodigy, doccano (old and new) and Label Studio write it",
+    title="JSON or JSONL: a text with character offsets (`end` exclusive) under any key, as our own, Prodigy, doccano, Label Studio (tasks and "
+    "JSON_MIN), spaCy (training tuples, `Doc.to_json`, version 2's files) write it; or `tokens` with `ner_tags`",
     example='{"text": "Ana left Cork", "spans": [{"start": 0, "end": 3, "label": "PERSON"}]}',
+    not_read="HTML and dialogues of Label Studio: export plain texts; binary answers of Prodigy: `accept`; predictions, relations, categories",
     endings=(".jsonl", ".json", ".ndjson"),
     recognise=looks_like_json,
+    prepare=find_layout,
     split=split_json,
+    found=count_json,
+    describe=_describe,
 )
-def read_json(item: Item) -> Record:
+def read_json(item: Item) -> Record | list[Record]:
     """Read one row; rows that were rejected, ignored or cancelled by their annotator come without spans and excluded.
 
-    Raises AnnotationError, naming the line, on broken JSON, a missing key or a wrong type.
+    Raises AnnotationError, naming the line, on broken JSON, a missing key, a wrong type, or where two readings are possible.
     """
     try:
-        row = orjson.loads(item.checked_data())
+        row = _unfold(orjson.loads(item.checked_data()))
     except orjson.JSONDecodeError as error:
         line = item.text().strip()  # raises where this is the reason
-        raise AnnotationError(f"{item.source}: not JSON: {error.msg} at column {error.colno}: {_short(line)}; write one JSON object a line") from None
+        place = f"{error.msg} at column {error.colno}"
+        raise AnnotationError(f"{item.source}: not JSON: {place}: {short(line)}; write one JSON object a line") from None
+    if row is None and item.layout.pairs:
+        return Record(made_id(item.source), "", (), item.source, excluded="null")
     if not isinstance(row, dict):
-        raise AnnotationError(f"{item.source}: a line must hold a JSON object, not {type(row).__name__}: {_short(row)}")
-    return row_record(row, item.source, item.options)
+        raise AnnotationError(f"{item.source}: a line must hold a JSON object, not {type(row).__name__}: {short(row)}")
+    return row_record(row, item.source, item.options, item.layout)
 
 
-def row_record(row: dict, source: Source, options: ReadOptions) -> Record:
-    """Make a record of a row of any of these spellings.
+def row_record(row: dict, source: Source, options: ReadOptions, layout: Layout | None = None) -> Record | list[Record]:
+    """Make a record of a row of any of these spellings, or a list of them where it holds several texts.
 
     own, Prodigy   {"text": "…", "spans": [{"start": 0, "end": 4, "label": "ORG"}], "answer": "accept"}
     doccano        {"text": "…", "label": [[0, 4, "ORG"]]}, "labels" or "entities" with start_offset and end_offset
     Label Studio   {"data": {"text": "…"}, "annotations": [{"result": [{"type": "labels", "value": {…}}]}]}
                    or, as JSON_MIN, {"text": "…", "label": [{"start": 0, "end": 4, "labels": ["ORG"]}]}
+    spaCy          {"text": "…", "ents": […]}, or of version 2 {"paragraphs": [{"sentences": [{"tokens": […]}]}]}
+    tokens         {"tokens": ["…"], "ner_tags": ["B-ORG"]}
     """
-    id = _scalar(source, "id", row.get("id"))
-    group = _group(row, source, options.group_by)
-    excluded = None
-    if isinstance(row.get("data"), dict):
-        row, excluded = _label_studio(row, source)
-    text = _first(source, row, TEXT_KEYS, '"text": "…"')
-    if not isinstance(text, str):
-        raise AnnotationError(f"{source}: the text must be a string, not {type(text).__name__}: {_short(text)}")
+    layout = layout or Layout()
+    foreign = recognise_foreign_row(row)
+    if foreign is not None:
+        raise AnnotationError(f"{source}: {foreign}")
+    id, group = scalar(source, "id", row.get("id")), _group(row, source, options.group_by)
+    if isinstance(row.get("paragraphs"), list):
+        return read_paragraphs(row, source, options, id=id, group=group)
+    if label_studio.is_task(row):
+        texts = label_studio.read_task(row, source, options, layout.texts)
+        name = made_id(source) if id is None else id
+        return [
+            _record(text.text, text.spans, source, name if len(texts) == 1 else f"{name}#{text.field}", group, text.excluded, text.unread)
+            for text in texts
+        ]
+    if layout.tagged is not None and layout.tagged.tokens in row:
+        if find_spans(row):
+            raise AnnotationError(f"{source}: the row holds tags and spans ({', '.join(find_spans(row))}); take one of them out: {short(row)}")
+        return read_tagged(row, layout.tagged, source, options, id=id, group=group)
+    excluded = _excluded(row, source, options)
+    spans, unread = _choose_spans(row, source, options, layout, excluded)
+    text = _choose_text(row, spans, source, options)
+    return _record(text, spans, source, made_id(source) if id is None else id, group, excluded, unread, row.get("tokens"))
+
+
+def _record(text: str, spans: list, source: Source, id: str, group: str | None, excluded: str | None, unread=(), tokens=None) -> Record:
     check_text(text, source)
-    answer = _scalar(source, "answer", row.get("answer", "accept"))
-    if answer != "accept":
-        excluded = f"answer={answer}"
-    if excluded is not None:
-        spans: Any = []
-    elif "answer" in row or "annotator" in row:
-        spans = next((row[key] for key in SPAN_KEYS if key in row), [])
-    else:
-        spans = _first(source, row, SPAN_KEYS, '"spans": [] where there are none')
-    if not isinstance(spans, list):
-        raise AnnotationError(f"{source}: the spans must be a list, not {type(spans).__name__}: {_short(spans)}")
     faults: list[Fault] = []
     found = _plain_spans(spans)
+    quotes: tuple[str | None, ...] = ()
     if found is None:
-        found = tuple(_spans(source, spans, text, faults))
-    return Record(
-        id=made_id(source) if id is None else id,
-        text=text,
-        spans=found,
-        source=source,
-        group=group,
-        faults=tuple(faults),
-        excluded=excluded,
-    )
+        spans, rejected = _answered(_with_offsets(spans, tokens), source)
+        unread = (*unread, *rejected)
+        read = read_spans(spans, source)
+        for (_, _, label), _ in read:
+            if not label.isascii():
+                check_text(label, source)
+        found = tuple(Span(*span) for span, _ in read)
+        quotes = tuple(quoted for _, quoted in read) if any(quoted is not None for _, quoted in read) else ()
+    return Record(id, text, found, source, group=group, faults=tuple(faults), excluded=excluded, quotes=quotes, unread=tuple(unread))
+
+
+def _excluded(row: dict, source: Source, options: ReadOptions) -> str | None:
+    """Say why the data asks to leave a row out. Raises AnnotationError on binary answers, unless they are accepted."""
+    if row.get("_is_binary") is True and "binary" not in options.accept:
+        raise AnnotationError(
+            f"{source}: a binary answer (_is_binary) tells of its one span alone, and nothing of the rest of the text; make complete annotation "
+            "of them (ner.silver-to-gold), or take what was not asked for no entity by --accept=binary"
+        )
+    if options.annotator not in ("", "all"):
+        who = next((str(row[key]) for key in ANNOTATOR_KEYS if isinstance(row.get(key), str | int)), options.annotator)
+        if who != options.annotator:
+            return "other annotator"
+    answer = scalar(source, "answer", row.get("answer", "accept"))
+    return None if answer == "accept" else f"answer={answer}"
+
+
+def _choose_spans(row: dict, source: Source, options: ReadOptions, layout: Layout, excluded: str | None) -> tuple[list, tuple[Unread, ...]]:
+    """Return a row's spans, and what else looks like spans and is not read.
+
+    Raises AnnotationError where several keys hold different spans and nothing says which count.
+    """
+    found = find_spans(row)
+    if excluded is not None:
+        labels = tuple(str(label) for spans in _distinct(found) for label in span_fields(spans)[2])
+        return [], (Unread("excluded", f"spans of a row that is left out ({excluded})", labels=labels),) if labels else ()
+    wanted = options.spans_field
+    keys = (wanted,) if wanted else (*(key for key in SPAN_KEYS if found.get(key)), *sorted(found.keys() - {*SPAN_KEYS}))
+    if not found or (wanted and wanted not in found):
+        known = [row[key] for key in ((wanted,) if wanted else (*SPAN_KEYS, *layout.spans)) if key in row]
+        if not known and ("answer" in row or "annotator" in row or wanted or (layout.spans and not found)):
+            known = [[]]
+        if not known:
+            remedy = '"spans": [] where there are none'
+            raise AnnotationError(f"{source}: none of the keys {', '.join(SPAN_KEYS[:4])} among {sorted(row)}; add {remedy}")
+        spans = max(known, key=lambda value: bool(value))
+        if not isinstance(spans, list):
+            raise AnnotationError(f"{source}: the spans must be a list, not {type(spans).__name__}: {short(spans)}")
+        return spans, _others(found, [])
+    chosen = found[keys[0]]
+    whole = row.get(keys[0])
+    others = _others(found, chosen)
+    if others and not wanted and "other-spans" not in options.accept:
+        shown = "; ".join(f"`{path}`: {short(found[path])}" for path in keys[:3])
+        raise AnnotationError(
+            f"{source}: spans stand under several keys and differ: {shown}; choose one by --spans-field={keys[0]} (the others are then left "
+            "out, and counted)"
+        )
+    return whole if isinstance(whole, list) and len(whole) >= len(chosen) else chosen, others
+
+
+def _distinct(found: dict[str, list]) -> Iterator:
+    """Yield the spans of all keys, those that stand under several once."""
+    seen: Counter[str] = Counter()
+    for spans in found.values():
+        for span in spans:
+            key = repr(span_fields(span)[:3])
+            if len(found) == 1 or not seen[key]:
+                yield span
+            seen[key] += 1
+
+
+def _others(found: dict[str, list], chosen: list) -> tuple[Unread, ...]:
+    """Return what stands under other keys than the chosen spans."""
+    if len(found) < 2 and chosen:
+        return ()
+    left = union(found) - union({"": chosen})
+    if not left:
+        return ()
+    labels = tuple(key.rsplit(", ", 1)[1].strip("')\"") for key in left.elements())
+    return (Unread("other-spans", f"under {', '.join(found)}", labels=labels),)
+
+
+def _choose_text(row: dict, spans: list, source: Source, options: ReadOptions) -> str:
+    """Return a row's text. Raises AnnotationError where none or several of its fields may be it."""
+    known = [options.text_field] if options.text_field else [key for key in (*TEXT_KEYS, "data") if key in row]
+    if not known or known[0] not in row:
+        strings = [key for key, value in row.items() if type(value) is str and key != "id"]
+        remedy = f"set --text-field={strings[0]}" if strings else 'add "text": "…"'
+        raise AnnotationError(f"{source}: none of the keys {', '.join((*TEXT_KEYS[:1], 'data', *TEXT_KEYS[1:]))} among {sorted(row)}; {remedy}")
+    strings = [key for key in known if type(row[key]) is str]
+    if len(strings) > 1:
+        read = [span_fields(span) for span in spans if isinstance(span, dict | list) and len(span) > 2]
+        fitting = [key for key in strings if all(_in_text(row[key], *fields) for fields in read)]
+        if (fitting and fitting[0] != strings[0]) or (strings[0] != "text" and len(fitting) != 1):
+            shown = "; ".join(f"{key}: {short(row[key])}" for key in strings)
+            raise AnnotationError(f"{source}: which text are the spans on? {shown}; set --text-field={(fitting or strings)[0]}")
+    text = row[strings[0] if strings else known[0]]
+    if not isinstance(text, str):
+        raise AnnotationError(f"{source}: the text must be a string, not {type(text).__name__}: {short(text)}")
+    return text
+
+
+def _in_text(text: str, start: object, end: object, labels: tuple, quoted: object) -> bool:
+    plain = type(start) is int and type(end) is int
+    return not plain or fits(text, start, end, quoted if type(quoted) is str else None)
 
 
 def check_text(text: str, source: Source) -> None:
@@ -163,41 +341,14 @@ def _group(row: dict, source: Source, key: str) -> str | None:
     for inner in ("meta", "data"):
         if value is None and isinstance(row.get(inner), dict):
             value = row[inner].get(key)
-    return _scalar(source, key, value)
+    return scalar(source, key, value)
 
 
-def _scalar(source: Source, key: str, value) -> str | None:
+def scalar(source: Source, key: str, value) -> str | None:
     """Return a field as a string. Raises AnnotationError where it is a list or an object."""
     if isinstance(value, list | dict):
-        raise AnnotationError(f"{source}: {key!r} must be a string or a number, not {_short(value)}")
+        raise AnnotationError(f"{source}: {key!r} must be a string or a number, not {short(value)}")
     return None if value is None else str(value)
-
-
-def _label_studio(row: dict, source: Source) -> tuple[dict, str | None]:
-    """Turn a task of Label Studio's JSON export into a row, and say why it is left out if it is.
-
-    Of several annotations the one marked as ground truth counts, or else the first that was not cancelled.
-    """
-    texts = {key: value for key, value in row["data"].items() if isinstance(value, str)}
-    text = texts.get("text", next(iter(texts.values()), None))
-    annotations = row.get("annotations", row.get("completions"))
-    if text is None or not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
-        raise AnnotationError(f'{source}: a task needs "data": {{"text": …}} and a list of "annotations": {_short(row)}')
-    done = [one for one in annotations if not one.get("was_cancelled")]
-    if not done:
-        return {"text": text}, "cancelled" if annotations else "not annotated"
-    chosen = next((one for one in done if one.get("ground_truth")), done[0])
-    results = chosen.get("result")
-    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
-        raise AnnotationError(f'{source}: an annotation needs a list of objects as "result": {_short(chosen)}')
-    return {"text": text, "spans": [result.get("value") for result in results if result.get("type") == "labels"]}, None
-
-
-def _first(source: Source, row: dict, keys: tuple[str, ...], remedy: str):
-    for key in keys:
-        if key in row:
-            return row[key]
-    raise AnnotationError(f"{source}: none of the keys {', '.join(keys)} among {sorted(row)}; add {remedy}")
 
 
 def _plain_spans(values: list) -> tuple[Span, ...] | None:
@@ -210,35 +361,30 @@ def _plain_spans(values: list) -> tuple[Span, ...] | None:
     return found if plain and len(found) == len(values) else None
 
 
-def _spans(source: Source, values: list, text: str, faults: list[Fault]) -> Iterator[Span]:
-    """Yield the spans that the entries stand for; one that quotes another text than its offsets mark is a fault."""
-    for value in values:
-        quoted = None
-        if isinstance(value, dict):
-            start, end = value.get("start", value.get("start_offset")), value.get("end", value.get("end_offset"))
-            label, quoted = value.get("label", value.get("labels")), value.get("text")
-        elif isinstance(value, list) and len(value) == 3:
-            start, end, label = value
+def _with_offsets(spans: list, tokens: object) -> list:
+    """Return spans that give tokens alone (`token_start`, `token_end`, the last one's number) with the characters of these."""
+    if not isinstance(tokens, list):
+        return spans
+    given = []
+    for span in spans:
+        if isinstance(span, dict) and "start" not in span and "token_start" in span:
+            try:
+                first, last = tokens[span["token_start"]], tokens[span["token_end"]]
+                span = span | {"start": first["start"], "end": last["end"]}
+            except (LookupError, TypeError):
+                pass  # is told as a span without whole numbers
+        given.append(span)
+    return given
+
+
+def _answered(spans: list, source: Source) -> tuple[list, tuple[Unread, ...]]:
+    """Return the spans that were not rejected one by one, and what was."""
+    kept, unread = [], []
+    for span in spans:
+        answer = span.get("answer", "accept") if isinstance(span, dict) else "accept"
+        if answer == "accept":
+            kept.append(span)
         else:
-            raise AnnotationError(f'{source}: a span must be {{"start", "end", "label"}} or [start, end, label], not {_short(value)}')
-        labels = label if isinstance(label, list) and label else (label,)
-        for one in labels:
-            if type(start) is not int or type(end) is not int or type(one) is not str:
-                raise AnnotationError(f"{source}: a span needs whole numbers for start and end and a string for label, not {_short(value)}")
-            if not one.isascii():
-                check_text(one, source)
-            if type(quoted) is str and 0 <= start < end <= len(text) and quoted.strip() != text[start:end].strip():
-                detail = (
-                    f"the row says {quoted[:60]!r}, but characters {start}–{end} are {text[start:end][:60]!r}; offsets count characters, not bytes"
-                )
-                faults.append(Fault("other-text", source, detail, Span(start, end, one), quoted))
-            else:
-                yield Span(start, end, one)
-
-
-def _short(value) -> str:
-    try:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    except RecursionError:
-        text = f"a {type(value).__name__} of too many levels"
-    return repr(text if len(text) <= 80 else text[:80] + "…")
+            labels = tuple(str(label) for label in span_fields(span)[2])
+            unread.append(Unread(f"span answer={answer}", f"{source}: {short(span)}", labels=labels))
+    return kept, tuple(unread)

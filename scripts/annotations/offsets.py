@@ -1,0 +1,171 @@
+"""In which units a file's offsets count: characters, as they should, or what other tools count; and what they quote."""
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import accumulate
+
+from scripts.annotations.record import Fault, Record, Source, Span
+
+
+class Offsets(StrEnum):
+    """What offsets count; `auto`: characters, unless the file itself shows that it counts otherwise, which is an error."""
+
+    auto = "auto"
+    characters = "characters"
+    utf16 = "utf-16"
+    bytes = "bytes"
+    crlf_as_one = "crlf-as-one"
+    lf_as_two = "lf-as-two"
+    inclusive = "inclusive"
+    from_one = "from-1"
+    from_one_inclusive = "from-1-inclusive"
+
+
+NAMES = {
+    Offsets.utf16: "UTF-16 units (a JavaScript or Java tool?)",
+    Offsets.bytes: "UTF-8 bytes",
+    Offsets.crlf_as_one: "characters with each line end (CR LF) as one",
+    Offsets.lf_as_two: "characters with each line end (LF) as two, CR LF",
+    Offsets.inclusive: "characters with an inclusive end",
+    Offsets.from_one: "characters from 1 on",
+    Offsets.from_one_inclusive: "characters from 1 on with an inclusive end",
+}
+WIDTHS: dict[Offsets, Callable[[str], list[int]]] = {
+    Offsets.utf16: lambda text: [2 if char > "\uffff" else 1 for char in text],
+    Offsets.bytes: lambda text: [len(char.encode("utf-8", "surrogatepass")) for char in text],
+    Offsets.crlf_as_one: lambda text: [0 if one + two == "\r\n" else 1 for one, two in zip(text, text[1:] + " ", strict=True)],
+    Offsets.lf_as_two: lambda text: [2 if char == "\n" else 1 for char in text],
+}
+"""How many units each character of a text counts."""
+SHIFTS = {Offsets.inclusive: (0, 1), Offsets.from_one: (-1, -1), Offsets.from_one_inclusive: (-1, 0)}
+"""What is to be added to start and end."""
+LEAST, MOST_FIT, SYSTEMATIC = 2, 0.8, 0.3
+"""Units are believed where two spans or more do not fit as characters, these are 30 % of all that the units change, and 80 % of them fit then."""
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+"""Scripts that write no space between words: a name may begin and end anywhere."""
+BLANKS = re.compile(r"\s|\\[nrt]")
+
+
+def to_characters(text: str, start: int, end: int, unit: Offsets) -> tuple[int, int]:
+    """Turn offsets in some unit into characters; an offset inside a character or beyond the text becomes −1."""
+    if unit in SHIFTS:
+        before, after = SHIFTS[unit]
+        return start + before, end + after
+    if unit not in WIDTHS:
+        return start, end
+    edges = list(accumulate(WIDTHS[unit](text), initial=0))
+    found = []
+    for offset in (start, end):
+        at = bisect_left(edges, offset)
+        found.append(at if at < len(edges) and edges[at] == offset else -1)
+    return found[0], found[1]
+
+
+def changed_by(text: str, unit: Offsets) -> bool:
+    """Say whether a unit counts a text otherwise than characters do."""
+    if unit is Offsets.utf16:
+        return not text.isascii() and any(char > "\uffff" for char in text)
+    if unit is Offsets.bytes:
+        return not text.isascii()
+    if unit is Offsets.crlf_as_one:
+        return "\r\n" in text
+    if unit is Offsets.lf_as_two:
+        return "\n" in text and "\r" not in text
+    return True
+
+
+def fits(text: str, start: int, end: int, quoted: str | None) -> bool:
+    """Say whether a stretch of text is what is quoted, or, where nothing is, begins and ends where words do."""
+    if not 0 <= start < end <= len(text):
+        return False
+    if quoted is not None:
+        return same_text(quoted, text[start:end])
+    if text[start].isspace() or text[end - 1].isspace():
+        return False
+    return _is_edge(text, start) and _is_edge(text, end)
+
+
+def _is_edge(text: str, at: int) -> bool:
+    if at in (0, len(text)) or not (text[at - 1].isalnum() and text[at].isalnum()):
+        return True
+    return bool(UNSPACED.match(text[at - 1]) or UNSPACED.match(text[at]))
+
+
+def same_text(quoted: str, text: str) -> bool:
+    r"""Say whether a quoted text is that of the document, white space aside (also where it is written `\\n`)."""
+    return quoted == text or BLANKS.sub("", quoted) == BLANKS.sub("", text)
+
+
+def weigh(record: Record, evidence: Counter[str]) -> None:
+    """Add to `evidence` what a record's spans, as they stand in the data, say of the units that they are counted in.
+
+    Keys are a unit and `changed` (spans that it would move), `misfit` (of these, which do not fit as characters), `fit` (of the
+    misfits, which fit so) and, for UTF-16, `both` (which fit either way).
+    """
+    text = record.text
+    quotes = record.quotes or (None,) * len(record.spans)
+    misfits = [not fits(text, span.start, span.end, quoted) for span, quoted in zip(record.spans, quotes, strict=True)]
+    evidence["spans"] += len(misfits)
+    units = [unit for unit in NAMES if (unit is Offsets.utf16 or any(misfits)) and changed_by(text, unit)]
+    for span, quoted, misfit in zip(record.spans, quotes, misfits, strict=True) if units else ():
+        for unit in units:
+            start, end = to_characters(text, span.start, span.end, unit)
+            if (start, end) == (span.start, span.end):
+                continue
+            evidence[f"{unit} changed"] += 1
+            evidence[f"{unit} misfit"] += misfit
+            if misfit or unit is Offsets.utf16:
+                evidence[f"{unit} {'fit' if misfit else 'both'}"] += fits(text, start, end, quoted)
+
+
+def verdict(evidence: Counter[str]) -> tuple[Offsets, str] | None:
+    """Return the unit that spans are shown to be counted in, and how; None where characters fit well enough."""
+    best = max(NAMES, key=lambda unit: evidence[f"{unit} fit"])
+    changed, misfit, fit = (evidence[f"{best} {what}"] for what in ("changed", "misfit", "fit"))
+    if best in SHIFTS:
+        changed = evidence["spans"]
+    if fit < LEAST or fit < MOST_FIT * misfit or misfit < SYSTEMATIC * changed:
+        return None
+    return best, (
+        f"of {changed:,} spans that would move, {changed - misfit:,} fit the text as they are, and {fit:,} of the other {misfit:,} "
+        f"if counted in {NAMES[best]}"
+    )
+
+
+def undecided(evidence: Counter[str]) -> str | None:
+    """Say where text beyond U+FFFF makes two readings differ and nothing tells which is meant; None where there is no doubt."""
+    changed, misfit, fit, both = (evidence[f"{Offsets.utf16} {what}"] for what in ("changed", "misfit", "fit", "both"))
+    if changed and (both >= MOST_FIT * (changed - misfit) > 0 or fit):
+        return (
+            f"{changed:,} spans stand behind characters beyond U+FFFF, such as emoji, and nothing tells whether they count characters or "
+            f"UTF-16 units ({changed - misfit:,} fit as characters, {fit + both:,} as UTF-16 units); they were taken for characters"
+        )
+    return None
+
+
+def settle(record: Record, unit: Offsets) -> Record:
+    """Put a record's spans into characters, and make those faults that quote another text than they mark."""
+    counted = unit not in (Offsets.auto, Offsets.characters)
+    if not record.spans or not (counted or record.quotes):
+        return record
+    lines = record.lines or (record.source.line,) * len(record.spans)
+    quotes = record.quotes or (None,) * len(record.spans)
+    kept: list[tuple[Span, int]] = []
+    faults = list(record.faults)
+    for span, quoted, line in zip(record.spans, quotes, lines, strict=True):
+        start, end = to_characters(record.text, span.start, span.end, unit) if counted else span[:2]
+        placed = Span(start, end, span.label)
+        if quoted is not None and 0 <= start < end <= len(record.text) and not same_text(quoted, record.text[start:end]):
+            detail = f"the data says {quoted[:60]!r}, but characters {start}–{end} are {record.text[start:end][:60]!r}"
+            faults.append(Fault("other-text", Source(record.source.path, line), detail, placed, quoted))
+        else:
+            kept.append((placed, line))
+    return record._replace(
+        spans=tuple(span for span, _ in kept),
+        lines=tuple(line for _, line in kept) if record.lines else (),
+        quotes=(),
+        faults=tuple(faults),
+    )
