@@ -4,6 +4,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError, Span
 from scripts.annotations.registry import ReadOptions, choose_format, read_records
 from tests.make import build, read_split
@@ -128,7 +129,6 @@ def test_labels_of_any_kind_survive(write_parquet, tmp_path, label):
         (["a"], None, "must be lists of one length"),
         (["a", None], ["O", "O"], "strings the first"),
         (["a", ""], ["O", "O"], "an empty token"),
-        (["a", "\u3000"], ["O", "O"], "an empty token"),
         (["a", "b\0"], ["O", "O"], "NUL"),
         (["a"], ["PER"], "'PER' in ner_tags is none of tags such as O"),
         (["a"], [None], "None in ner_tags is none of tags such as O"),
@@ -142,20 +142,22 @@ def test_a_bad_row_is_an_error_with_its_number(write_parquet, tokens, tags, word
 
 
 def test_numbers_without_names_are_an_error(write_parquet):
-    assert ":1: 1 in ner_tags is none of tags such as O" in fails(write_parquet({"tokens": [["Ana"]], "ner_tags": [[1]]}))
+    message = fails(write_parquet({"tokens": [["Ana", "ran"], ["Bo"]], "ner_tags": [[1, 0], [3]]}))
+    assert "`ner_tags` holds numbers, 3 different ones in the first 2 rows (0, 1, 3…)" in message
+    assert "--label-names=O,B-PER,I-PER" in message
 
 
 @pytest.mark.parametrize("tag", [-1, -100, 5])
 def test_a_number_that_has_no_name_is_an_error(tmp_path, tag):
     path = tmp_path / "a.parquet"
     hugging_face(path, {"tokens": [["a"], ["b"]], "ner_tags": [[0], [tag]]}, class_labels(NAMES))
-    assert f":2: {tag} in ner_tags is none of the 5 names of its ClassLabel" in fails(path)
+    assert f":2: {tag} in ner_tags is none of the 5 names that the file's ClassLabel gives" in fails(path)
 
 
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"words": [["a"]], "x": [["O"]]}, "none of the keys text, data"),
+        ({"words": [["a"]], "x": [["O"]]}, "none of the keys spans"),
         ({"text": ["a"]}, "none of the keys spans"),
         ({"text": pyarrow.array([None], pyarrow.string()), "spans": [[]]}, "text must be a string, not NoneType"),
         ({"text": ["a"], "spans": [None]}, "spans must be a list, not NoneType"),
@@ -198,3 +200,55 @@ def test_a_packed_file_is_an_error_that_says_so(write_parquet):
     path = write_parquet({"tokens": [["a"]], "ner_tags": [["O"]]})
     path.write_bytes(gzip.compress(path.read_bytes()))
     assert fails(path).startswith(f"{path}: cannot be read as Parquet")
+
+
+def test_names_of_numbers_can_be_given(write_parquet):
+    path = write_parquet({"tokens": [["Ana", "ran"]], "ner_tags": [[1, 0]]})
+    records = read_records(path, options=ReadOptions(label_names=("O", "B-PER")))
+    assert [record.spans for record in records] == [(ANA,)]
+
+
+def test_a_token_of_white_space_is_left_out_with_a_reason_and_the_sentence_stays(write_parquet):
+    path = write_parquet({"tokens": [["Ana", "\u3000", "ran"]], "ner_tags": [["B-PER", "O", "O"]]})
+    (record,) = read_records(path)
+    assert (record.words, record.spans) == (("Ana", "ran"), (ANA,))
+    assert [(unread.reason, unread.tokens) for unread in record.unread] == [("white-space-token", 1)]
+
+
+def test_two_columns_of_tags_that_differ_are_an_error_that_names_both(tmp_path):
+    path = tmp_path / "a.parquet"
+    fine = ["O", "B-actor", "B-island"]
+    features = class_labels(["O", "B-person", "B-location"])
+    features["fine_ner_tags"] = class_labels(fine)["ner_tags"]
+    hugging_face(path, {"tokens": [["Ana", "ran"]], "ner_tags": [[1, 0]], "fine_ner_tags": [[1, 0]]}, features)
+    message = fails(path)
+    assert "--spans-field=ner_tags or --spans-field=fine_ner_tags" in message
+    (record,) = read_records(path, options=ReadOptions(spans_field="fine_ner_tags"))
+    assert record.spans == (Span(0, 3, "actor"),)
+
+
+def test_spans_beside_tags_are_an_error_until_one_is_chosen(write_parquet):
+    columns = {"tokens": [["Ana", "ran"]], "ner_tags": [["B-PER", "O"]]}
+    path = write_parquet({**columns, "spans": [[{"start": 0, "end": 3, "label": "NAME"}]]})
+    assert "--spans-field=ner_tags or --spans-field=spans" in fails(path)
+    for options in (ReadOptions(spans_field="ner_tags"), ReadOptions(accept=("other-spans",))):
+        (record,) = read_records(path, options=options)
+        assert (record.spans, [unread.labels for unread in record.unread]) == ((ANA,), [("NAME",)])
+
+
+def test_columns_of_bytes_are_not_read(write_parquet):
+    path = write_parquet({"image": [b"\xff"], "tokens": [["Ana", "ran"]], "ner_tags": [["B-PER", "O"]]})
+    assert [record.spans for record in read_records(path)] == [(ANA,)]
+
+
+def test_what_the_columns_are_understood_as_is_said(tmp_path):
+    path = tmp_path / "a.parquet"
+    features = class_labels(["O", "B-PER"])
+    hugging_face(path, {"tokens": [["Ana"]], "pos_tags": [[3]], "ner_tags": [[1]]}, features)
+    format = choose_format(path)
+    with RawFile(path) as file:
+        said = format.describe(format.prepare(file, ReadOptions()))
+    assert said == (
+        "tokens = `tokens`, tags = `ner_tags` (IOB2: PER; numbers named by the file's ClassLabel); "
+        "not used: `pos_tags`"
+    )

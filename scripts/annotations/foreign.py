@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-JSONL = 'write one object a line: {"text": "…", "spans": [{"start": 0, "end": 3, "label": "PER"}]}, `end` exclusive'
+JSONL = 'write {"text": "…", "spans": [{"start": 0, "end": 3, "label": "PER"}]} a line, `end` exclusive'
 COLUMNS = "write a token and its tag a line, with a blank line after each sentence"
+SPLIT_FILES = "write each: dataset['train'].to_parquet('train.parquet')"
 TEXT = "save it as plain text or CSV in UTF-8"
 
 MAGIC: tuple[tuple[bytes, str, str], ...] = (
@@ -19,19 +20,18 @@ MAGIC: tuple[tuple[bytes, str, str], ...] = (
         "export it: prodigy db-out, or a SELECT as CSV or JSONL",
     ),
     (
-        b"ARROW1",
+        b"ARROW1\0\0",
         "Arrow IPC or Feather",
         "write it as Parquet: pyarrow.parquet.write_table, or Dataset.to_parquet",
     ),
-    (b"FEA1", "Feather", "write it as Parquet: pyarrow.parquet.write_table"),
+    (b"FEA1\0\0\0\0", "Feather", "write it as Parquet: pyarrow.parquet.write_table"),
     (b"\xff\xff\xff\xff", "an Arrow stream", "write it as Parquet: Dataset.to_parquet"),
     (b"Obj\x01", "Avro", "write it as JSONL or Parquet"),
-    (b"ORC", "ORC", "write it as Parquet"),
     (b"\x89HDF\r\n\x1a\n", "HDF5", "write it as Parquet or JSONL"),
     (b"\x93NUMPY", "a numpy array", "write it as Parquet or JSONL"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and name the folder"),
     (b"Rar!\x1a\x07", "a RAR archive", "unpack it, and name the folder"),
-    (b"BZh", "a bzip2 file", "unpack it: bunzip2"),
+    (b"BZh91AY&SY", "a bzip2 file", "unpack it: bunzip2"),
     (b"\xfd7zXZ\0", "an xz file", "unpack it: unxz"),
     (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it: unzstd"),
     (b"\x89PNG", "an image", "name the file of annotations instead"),
@@ -39,8 +39,10 @@ MAGIC: tuple[tuple[bytes, str, str], ...] = (
 )
 """What a binary format begins with, its name and the way out."""
 
+MUC = (r"<(?:ENAMEX|TIMEX|NUMEX) TYPE=", "MUC's inline SGML", "turn each element into a span: " + JSONL)
 MARKUP: tuple[tuple[str, str, str], ...] = (
     (r"<GateDocument\b", "GATE's XML", "export it from GATE as JSON with offsets, and " + JSONL),
+    MUC,
     (r"<TEI\b|<teiCorpus\b", "TEI XML", JSONL),
     (
         r"<collection>.*?<document>|BioC\.dtd",
@@ -49,7 +51,6 @@ MARKUP: tuple[tuple[str, str, str], ...] = (
     ),
     (r"<xmi:XMI\b", "UIMA's XMI", "export it from INCEpTION as WebAnno TSV 3 or CoNLL"),
     (r"<source_file\b", "ACE's APF", JSONL + "; APF's `END` is inclusive"),
-    (r"<(?:ENAMEX|TIMEX|NUMEX)\b", "MUC's inline SGML", "turn each <ENAMEX TYPE=…> into a span: " + JSONL),
     (r"<FoLiA\b|<NAF\b|<D-Spin\b", "a linguistic XML format", "export it as CoNLL columns"),
     (r"<View\b.*?<Labels?\b", "Label Studio's labelling configuration", "export the project's tasks as JSON"),
     (
@@ -58,13 +59,17 @@ MARKUP: tuple[tuple[str, str, str], ...] = (
         "annotate its text without tags: " + JSONL,
     ),
     (r"\A\s*<\?xml\b|\A\s*<!DOCTYPE\b", "XML", JSONL),
+    (r'\A\s*<[A-Za-z][\w:.-]*(?: [\w:.-]+="[^"]*")*>\s*<[A-Za-z]', "XML", JSONL),
 )
-"""What stands in a file with angle brackets, in the order in which it is looked for."""
+"""What stands in a file that begins with an angle bracket, in the order in which it is looked for."""
 
+COLUMNS_ROW = re.compile(r"\s*\S+[ \t]+[^\s<>=\"]+\s*\n")
+"""A first token `<b>` with its tag."""
 LINES: tuple[tuple[str, str, str], ...] = (
+    MUC,
     (r"<START:[^>\s]+> .*? <END>", "OpenNLP's name finder format", COLUMNS),
     (
-        r"<(?P<tag>PERSON|ORGANIZATION|LOCATION|MISC|PER|ORG|LOC)>[^<>\n]+</(?P=tag)>",
+        r"^(?=(?:\S+ ){3})[^\t\n]*<(?P<tag>PERSON|ORGANIZATION|LOCATION|MISC|PER|ORG)>[^<>\t\n]+</(?P=tag)>",
         "inline XML as Stanford NER writes it",
         COLUMNS,
     ),
@@ -75,7 +80,7 @@ LINES: tuple[tuple[str, str, str], ...] = (
         "Amazon Comprehend's CSV",
         JSONL + ", with the text of its `Line`",
     ),
-    (r"\A\d+\|[ta]\|", "PubTator", JSONL + ", with title and abstract as one text"),
+    (r"\A(\d+)\|t\|.*\n\1\|a\|", "PubTator", JSONL + ", with title and abstract as one text"),
     (r"\A\W*WebAnno|\A#\s*webanno\.custom", "an old WebAnno TSV", "export it again as WebAnno TSV 3"),
     (
         r"\A(?:\s*#.*\n)*\s*\[entities\]\s*\n",
@@ -84,13 +89,13 @@ LINES: tuple[tuple[str, str, str], ...] = (
     ),
     (r"\A%YAML|\A---\s*\n\s*[\w-]+:", "YAML", JSONL),
 )
-"""What stands in a text file."""
+"""What stands in a text file, line by line."""
 
 ENDINGS: tuple[tuple[str, str, str], ...] = (
     (
         "dataset_dict.json",
         "the list of splits of a saved Hugging Face dataset",
-        "write each: dataset['train'].to_parquet('train.parquet')",
+        SPLIT_FILES,
     ),
     (".arrow", "Arrow", "write it as Parquet: Dataset.to_parquet"),
     (".tfrecord", "TFRecord", "write it as JSONL or Parquet"),
@@ -104,7 +109,7 @@ ENDINGS: tuple[tuple[str, str, str], ...] = (
 
 
 def recognise_foreign(head: bytes, path: Path) -> str | None:
-    """Return what a file that no format recognises seems to be, and the way out; None where nothing is certain.
+    """Say what a file that no format recognises is, and the way out; None where that is not certain.
 
     head: the first bytes, unpacked.
     """
@@ -113,7 +118,7 @@ def recognise_foreign(head: bytes, path: Path) -> str | None:
             return _text(name, remedy)
     if head.startswith(b"PK\x03\x04"):
         return _text(*_zipped(head))
-    if re.match(rb"\x80[\x02-\x05]", head) and (b"q\x00" in head or b"\x94" in head or b"\x95" in head):
+    if re.match(rb"\x80[\x02-\x05][\x95})\](cX]", head):
         return _text("a pickle", "write it as JSONL or Parquet")
     if head[257:262] == b"ustar":
         return _text("a tar archive", "unpack it, and name the folder")
@@ -122,14 +127,12 @@ def recognise_foreign(head: bytes, path: Path) -> str | None:
         if name.endswith(ending):
             return _text(what, remedy)
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").replace("\r\n", "\n")
-    if text.lstrip()[:1] in ("{", "["):
-        return (
-            _text("brat's annotation.conf", "name the folder of .txt and .ann files")
-            if text.lstrip().startswith("[entities]\n")
-            else None
-        )
-    for pattern, what, remedy in (*MARKUP, *LINES) if "<" in text else LINES:
-        if re.search(pattern, text, re.MULTILINE | (re.DOTALL if (pattern, what, remedy) in MARKUP else 0)):
+    if text.lstrip().startswith("<") and not COLUMNS_ROW.match(text):
+        for pattern, what, remedy in MARKUP:
+            if re.search(pattern, text, re.DOTALL):
+                return _text(what, remedy)
+    for pattern, what, remedy in LINES:
+        if re.search(pattern, text, re.MULTILINE):
             return _text(what, remedy)
     return None
 
@@ -152,18 +155,33 @@ def _text(name: str, remedy: str) -> str:
     return f"looks like {name}, which is not read: {remedy}"
 
 
-def _objects(value: Any, *keys: str) -> bool:
+Test = Callable[[dict], bool]
+
+
+def _is_list_of(value: Any, *keys: str) -> bool:
     """Tell whether a value is a list whose first item is an object with these keys."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and isinstance(value[0], dict)
-        and all(key in value[0] for key in keys)
-    )
+    first = value[0] if isinstance(value, list) and value else None
+    return isinstance(first, dict) and all(key in first for key in keys)
 
 
-def _holds(*keys: str) -> Callable[[dict], bool]:
+def _objects(key: str, *inner: str) -> Test:
+    return lambda row: _is_list_of(row.get(key), *inner)
+
+
+def _holds(*keys: str) -> Test:
     return lambda row: all(key in row for key in keys)
+
+
+def _alone(row: dict) -> bool:
+    return len(row) == 1 and isinstance(row["splits"], list)
+
+
+def _patterns(row: dict) -> bool:
+    return {"label", "pattern"} <= set(row) <= {"label", "pattern", "id"}
+
+
+def _dataturks(row: dict) -> bool:
+    return "content" in row and _is_list_of(row["annotation"], "points")
 
 
 def _argilla_old(row: dict) -> bool:
@@ -181,9 +199,11 @@ def _argilla_old(row: dict) -> bool:
 
 def _argilla_new(row: dict) -> bool:
     told = any(isinstance(row.get(key), dict | list) for key in ("responses", "suggestions"))
-    return (isinstance(row.get("fields"), dict) and told) or any(
-        key.endswith((".responses", ".suggestion")) for key in row
-    )
+    return isinstance(row["fields"], dict) and told
+
+
+def _argilla_table(row: dict) -> bool:
+    return any(key.endswith((".responses", ".suggestion")) for key in row)
 
 
 def _ground_truth(row: dict) -> bool:
@@ -192,115 +212,64 @@ def _ground_truth(row: dict) -> bool:
     return "source" in row and any(isinstance(row[job], dict) and "annotations" in row[job] for job in jobs)
 
 
-ROWS: tuple[tuple[str, Callable[[dict], bool], str], ...] = (
-    (
-        "Dataturks' JSON",
-        lambda row: "content" in row and _objects(row.get("annotation"), "points"),
-        "its `end` is inclusive: add 1 to it, and " + JSONL,
+SENTENCES = 'write tokens and tags a sentence: {"tokens": ["…"], "ner_tags": ["B-PER"]}'
+NOT_ANNOTATED = "it has no annotated texts; name a file that has"
+
+ROWS: dict[str, tuple[tuple[str, Test, str], ...]] = {
+    "annotation": (
+        ("Dataturks' JSON", _dataturks, "its `end` is inclusive: add 1 to it, and " + JSONL),
+        ("Argilla's records", _argilla_old, "its `annotation` has the label first: " + JSONL),
     ),
-    ("Argilla's records", _argilla_old, "its `annotation` has the label before start and end: " + JSONL),
-    ("Argilla's records", _argilla_new, "take the responses that count, and " + JSONL),
-    (
-        "UBIAI's JSON",
-        lambda row: _objects(row.get("tokens"), "entityLabel"),
-        "export it as spaCy or IOB instead, or " + JSONL,
+    "prediction": (("Argilla's records", _argilla_old, "nobody has annotated them; " + JSONL),),
+    "fields": (("Argilla's records", _argilla_new, "take the responses that count, and " + JSONL),),
+    "_server_id": (("Argilla's records", _argilla_table, "take the responses that count, and " + JSONL),),
+    "tokens": (
+        ("UBIAI's JSON", _objects("tokens", "entityLabel"), "export it as spaCy or IOB, or " + JSONL),
     ),
-    ("LightTag's JSON", lambda row: _objects(row.get("examples"), "content"), JSONL),
-    ("LightTag's JSON", lambda row: "example_id" in row and _objects(row.get("annotations"), "tag"), JSONL),
-    (
-        "tagtog's ann.json",
-        _holds("annotatable", "entities"),
-        "its offsets count within each part: join the parts' texts, and " + JSONL,
+    "examples": (("LightTag's JSON", _objects("examples", "content"), JSONL),),
+    "example_id": (("LightTag's JSON", _objects("annotations", "tag"), JSONL),),
+    "annotatable": (
+        ("tagtog's ann.json", _holds("entities"), "its offsets count within each part: " + JSONL),
     ),
-    ("Rasa's JSON", _holds("rasa_nlu_data"), "write each of its `common_examples`: " + JSONL),
-    (
-        "Amazon Comprehend's output",
-        lambda row: _objects(row.get("Entities"), "BeginOffset"),
-        "add the text, and " + JSONL,
+    "rasa_nlu_data": (("Rasa's JSON", _holds(), "write each of its `common_examples`: " + JSONL),),
+    "Entities": (
+        ("Amazon Comprehend's output", _objects("Entities", "BeginOffset"), "add the text: " + JSONL),
     ),
-    (
-        "SageMaker Ground Truth's manifest",
-        _ground_truth,
-        "write `source` as text and its `startOffset` and `endOffset`: " + JSONL,
+    "source": (("SageMaker Ground Truth's manifest", _ground_truth, "write `source` as text: " + JSONL),),
+    "pattern": (("spaCy's patterns", _patterns, "they are for an entity ruler; " + NOT_ANNOTATED),),
+    "textSegmentAnnotations": (("Vertex AI's JSON", _holds(), JSONL),),
+    "text_snippet": (("AutoML's JSON", _holds(), JSONL),),
+    "textSnippet": (("AutoML's JSON", _holds(), JSONL),),
+    "projectFileVersion": (("Azure's Language JSON", _holds("assets"), JSONL),),
+    "luis_schema_version": (
+        ("LUIS's JSON", _holds("utterances"), "its `endPos` is inclusive: add 1 to it, and " + JSONL),
     ),
-    (
-        "spaCy's patterns",
-        lambda row: {"label", "pattern"} <= set(row) <= {"label", "pattern", "id"},
-        "that is for an entity ruler; name a file of annotated texts",
+    "images": (("COCO's JSON", _holds("annotations", "categories"), "it is for images; " + NOT_ANNOTATED),),
+    "messages": (("chat messages", _objects("messages", "role", "content"), NOT_ANNOTATED),),
+    "completion": (("prompts for a language model", _holds("prompt"), NOT_ANNOTATED),),
+    "sentences": (
+        ("CoreNLP's JSON", _objects("sentences", "tokens", "index"), "ask CoreNLP for -outputFormat conll"),
+        ("sentences as SciERC has them", _holds("doc_key", "ner"), SENTENCES),
     ),
-    (
-        "Google's AutoML or Vertex AI JSON",
-        lambda row: "textSegmentAnnotations" in row or "text_snippet" in row or "textSnippet" in row,
-        JSONL,
+    "passages": (("BioC's JSON", _objects("passages", "offset"), JSONL),),
+    "documents": (("BioC's JSON", _objects("documents", "passages"), JSONL),),
+    "denotations": (("PubAnnotation's JSON", _objects("denotations", "span", "obj"), JSONL),),
+    "%FEATURE_STRUCTURES": (("UIMA CAS JSON", _holds(), "export WebAnno TSV 3 or CoNLL from INCEpTION"),),
+    "vertexSet": (("DocRED's JSON", _holds("sents"), SENTENCES),),
+    "splits": (
+        ("a saved Hugging Face dataset's list of splits", _alone, SPLIT_FILES),
+        ("a Hugging Face dataset's description", _holds("features"), "name the file of its data"),
     ),
-    ("Azure's Language JSON", _holds("projectFileVersion", "assets"), JSONL),
-    (
-        "LUIS's JSON",
-        _holds("luis_schema_version", "utterances"),
-        "its `endPos` is inclusive: add 1 to it, and " + JSONL,
-    ),
-    (
-        "COCO's JSON",
-        _holds("images", "annotations", "categories"),
-        "that is for images; name a file of annotated texts",
-    ),
-    (
-        "chat messages for fine-tuning",
-        lambda row: _objects(row.get("messages"), "role", "content"),
-        "that has no annotations; " + JSONL,
-    ),
-    (
-        "prompts for fine-tuning",
-        lambda row: {"prompt", "completion"} <= set(row),
-        "that has no annotations; " + JSONL,
-    ),
-    (
-        "CoreNLP's JSON",
-        lambda row: _objects(row.get("sentences"), "tokens", "index"),
-        "ask it for -outputFormat conll, or " + JSONL,
-    ),
-    (
-        "BioC's JSON",
-        lambda row: _objects(row.get("passages"), "offset") or _objects(row.get("documents"), "passages"),
-        JSONL,
-    ),
-    (
-        "PubAnnotation's JSON",
-        lambda row: _objects(row.get("denotations"), "span", "obj"),
-        "write its `denotations` as spans: " + JSONL,
-    ),
-    ("UIMA CAS JSON", _holds("%FEATURE_STRUCTURES"), "export it from INCEpTION as WebAnno TSV 3 or CoNLL"),
-    (
-        "DocRED's JSON",
-        _holds("vertexSet", "sents"),
-        "write tokens and tags a sentence: " + '{"tokens": […], "ner_tags": […]}',
-    ),
-    (
-        "sentences as SciERC has them",
-        _holds("doc_key", "sentences", "ner"),
-        "write tokens and tags a sentence: " + '{"tokens": […], "ner_tags": […]}',
-    ),
-    (
-        "a saved Hugging Face dataset's list of splits",
-        lambda row: set(row) == {"splits"},
-        "write each split: dataset['train'].to_parquet('train.parquet')",
-    ),
-    ("a Hugging Face dataset's description", _holds("features", "splits"), "name the file of its data"),
-    ("a model's configuration", _holds("id2label", "model_type"), "name a file of annotated texts"),
-    (
-        "a Label Studio task without annotations",
-        lambda row: (
-            isinstance(row.get("data"), dict)
-            and "predictions" in row
-            and "annotations" not in row
-            and "completions" not in row
-        ),
-        "annotate it, and export again",
-    ),
-)
-"""What a JSON row may be: its name, how it is recognised, and the way out."""
+    "_data_files": (("a saved Hugging Face dataset's state", _holds("_fingerprint"), SPLIT_FILES),),
+    "model_type": (("a model's configuration", _holds("id2label"), NOT_ANNOTATED),),
+}
+"""What a JSON row that has some key may be: its name, how it is told, and the way out."""
 
 
 def recognise_foreign_row(row: dict) -> str | None:
     """Return what a JSON row that is not read seems to be, and the way out; None where nothing is certain."""
-    return next((_text(name, remedy) for name, test, remedy in ROWS if test(row)), None)
+    for key in row:
+        for name, test, remedy in ROWS.get(key, ()):
+            if test(row):
+                return _text(name, remedy)
+    return None

@@ -20,7 +20,7 @@ class TaggedLayout:
     """Which keys hold tokens and tags, and how the tags are written.
 
     names: what the tags' numbers stand for; empty where tags are strings. names_from: who says so.
-    scheme, spelling: of the tags. labels: those of the first rows, sorted. unused: other lists of one item a token.
+    scheme, spelling: of the tags. labels: those of the first rows, sorted. unused: lists that stand beside.
     skip_spans: whether spans that stand beside the tags may be left out.
     """
 
@@ -28,7 +28,7 @@ class TaggedLayout:
     tags: str
     names: tuple[str, ...]
     scheme: str
-    spelling: Spelling = Spelling()
+    spelling: Spelling
     names_from: str = ""
     labels: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
@@ -72,9 +72,9 @@ def find_tagged(
             raise _two_readings(rows, path, tokens, chosen, key)
     if reading.numbers:
         raise AnnotationError(
-            f"{path}: `{chosen}` holds numbers, {len(reading.numbers)} different ones in the first {len(rows)} "
-            f"rows ({', '.join(map(str, reading.numbers[:5]))}…), and nothing names them: name all labels in "
-            "the order of their numbers, as in --label-names=O,B-PER,I-PER"
+            f"{path}: `{chosen}` holds numbers, {len(reading.numbers)} different ones in the first "
+            f"{len(rows)} rows ({', '.join(map(str, reading.numbers[:5]))}…), and nothing names them: name "
+            "all labels in the order of their numbers, as in --label-names=O,B-PER,I-PER"
         )
     layout = _layout(rows, tokens, chosen, reading, options)
     for number, row in enumerate(rows, start=1):

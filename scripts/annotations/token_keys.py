@@ -1,4 +1,4 @@
-"""Which keys of rows hold tokens, and which their tags: by their content, and by their names where it leaves a choice."""
+"""Which keys of rows hold tokens, and which their tags: by their content, and then their names."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
