@@ -44,20 +44,20 @@ REMEDIES = {
 def run(main: Callable, *, failure: int = 1) -> None:
     """Run a command function and exit. Typer reads its signature.
 
-    UserError, and an OSError that nobody caught, end in one line and exit code `failure`; a mistake on the command
-    line in one line and 2. Where nobody reads standard output any more, nothing is said.
+    UserError, and an OSError that nobody caught, end in one line and exit code `failure`; a mistake on the
+    command line in one line and 2. Where nobody reads standard output any more, nothing is said.
     """
     try:
         code = command_line(main, failure=failure)(standalone_mode=False)
     except typer.TyperException as error:
-        mistake = error.format_message().replace("Value error, ", "").rstrip(".")
+        mistake = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
         _print_error(f"{mistake}. What there is: python -m scripts.{Path(sys.argv[0]).stem} --help")
         code = 2
     sys.exit(code or 0)
 
 
 def command_line(main: Callable, *, failure: int = 1) -> typer.Typer:
-    """Make the Typer application of a command function. Its help is plain: tables cut long options off at 80 columns."""
+    """Make the Typer application of a command function. Its help is plain: tables cut long options off."""
 
     @functools.wraps(main)
     def guarded(*args, **kwargs) -> None:
@@ -88,7 +88,7 @@ def os_error_text(error: OSError) -> str:
     """Say in one line which path could not be read or written, why, and what helps."""
     path = error.filename2 or error.filename
     reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-    remedy = REMEDIES.get(error.errno, "allow it, or name another folder") if path or error.errno in REMEDIES else "see to that"
+    remedy = REMEDIES.get(error.errno, "allow it, or name another folder" if path else "see to that")
     return f"{f'{path}: ' if path else ''}{reason}; {remedy}, and run the same command again"
 
 

@@ -1,5 +1,6 @@
 """How every command shows its options, and what it says of mistakes and of files that cannot be written."""
 
+import enum
 import errno
 import importlib
 import os
@@ -14,12 +15,13 @@ from typer.testing import CliRunner
 from scripts import command
 from tests.closure import ROOT
 
-VERBS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if re.search(r"^ +run\(main", path.read_text(encoding="utf-8"), re.MULTILINE))
+FILES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")}
+VERBS = sorted(verb for verb, code in FILES.items() if re.search(r"^ +run\(main", code, re.MULTILINE))
 
 
 @pytest.fixture
 def run(capsys, monkeypatch):
-    """Run a function as the command `python -m scripts.verb` with arguments; return exit code and standard error."""
+    """Run a function as `python -m scripts.verb` with arguments; return exit code and standard error."""
 
     def run_it(main, *arguments: str, failure: int = 1) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", [str(Path("scripts") / "verb.py"), *arguments])
@@ -41,11 +43,11 @@ def test_the_commands_are_found():
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_shows_each_option_whole_at_80_columns(verb):
     main = importlib.import_module(f"scripts.{verb}").main
-    shown = CliRunner().invoke(command.command_line(main), ["--help"], terminal_width=80, env={"COLUMNS": "80"}).stdout
+    app = command.command_line(main)
+    shown = CliRunner().invoke(app, ["--help"], terminal_width=80, env={"COLUMNS": "80"}).stdout
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in re.sub(r'"text": "…"', "", shown)
-    source = Path(sys.modules[main.__module__].__file__).read_text(encoding="utf-8")
-    named = re.findall(r"^    (\w+): Annotated\[[^=]*?typer\.Option", source, re.MULTILINE)
+    named = re.findall(r"^    (\w+): Annotated\[[^=]*?typer\.Option", FILES[verb], re.MULTILINE)
     missing = [name for name in named if not re.search(rf"(^|\s|/)--{name.replace('_', '-')}\b", shown)]
     assert missing == []
 
@@ -68,11 +70,26 @@ def test_a_mistake_on_the_command_line_is_one_line_that_names_the_help(run, argu
     assert error.endswith("python -m scripts.verb --help\n")
 
 
+class Part(enum.Enum):
+    """What a command may be asked for."""
+
+    first = "first"
+    second = "second"
+
+
+def test_a_missing_choice_is_one_line_that_lists_all(run):
+    def main(part: Part): ...
+
+    code, error = run(main)
+    assert (code, error.count("\n")) == (2, 1)
+    assert "Choose from: first, second. What there is" in error
+
+
 def test_a_command_that_ends_well_exits_with_0(run):
     assert run(typed, "3") == (0, "")
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EIO])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EIO])
 def test_a_file_that_cannot_be_written_is_one_line_with_path_and_reason(run, number):
     def main():
         raise OSError(number, os.strerror(number), "out/table.json")
@@ -113,7 +130,8 @@ def test_a_pipe_that_is_closed_early_is_no_error():
     program = "from scripts.command import run\nrun(lambda: print('line\\n' * 100_000))"
     reader, writer = os.pipe()
     os.close(reader)
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert ended.stderr == b""
 

@@ -22,7 +22,7 @@ COMMON = (
 EVIDENCE = 32 * 1024
 """Bytes on either side of the first that is not UTF-8, from which an encoding is guessed."""
 ASCII_SHARE, OTHER_SHARE = 0.7, 0.2
-"""Of the characters of UTF-16 so many are ASCII at least: where the same bytes could be UTF-8 with NULs between, and elsewhere."""
+"""At least so many characters of UTF-16 are ASCII: if the bytes could be UTF-8 with NULs, and else."""
 FEW = 16
 """So many bytes beyond ASCII may be UTF-8 by chance in a text of another encoding; more are not."""
 CHUNK = 64 * 1024
@@ -34,8 +34,8 @@ def encoding_name(name: str) -> str:
         "a".encode(name)
         return codecs.lookup(name).name
     except (LookupError, ValueError):
-        known = "utf-8, utf-16, cp1252, latin-1, shift_jis or gb18030"
-        raise AnnotationError(f"no text encoding is called {name!r}; set encoding to a name such as {known}") from None
+        remedy = "set encoding to a name such as utf-8, utf-16, cp1252, latin-1, shift_jis or gb18030"
+        raise AnnotationError(f"no text encoding is called {name!r}; {remedy}") from None
 
 
 def byte_order_mark(head: bytes) -> tuple[str, bytes] | None:
@@ -44,7 +44,7 @@ def byte_order_mark(head: bytes) -> tuple[str, bytes] | None:
 
 
 def utf16_without_mark(head: bytes) -> str | None:
-    """Return utf-16-le or utf-16-be where a file's first bytes look like it: every other of many bytes is NUL."""
+    """Return utf-16-le or utf-16-be where a file's first bytes look like it: every other is NUL."""
     odd, even = head[1::2].count(0), head[::2].count(0)
     share = ASCII_SHARE if is_utf8(head, surely=False) else OTHER_SHARE
     if max(odd, even) < max(2, share * len(head) / 2) or min(odd, even) > len(head) / 200:
@@ -62,7 +62,7 @@ def is_utf8(head: bytes, *, surely: bool = True) -> bool:
 
 
 def suggest_encoding(data: bytes) -> str | None:
-    """Return Python's name of the encoding that a text most likely has; None where it is UTF-8 or nothing fits."""
+    """Return Python's name of the encoding that a text seems to have; None if it is UTF-8 or nothing fits."""
     if encoding := utf16_without_mark(data[:CHUNK]):
         return encoding
     try:
@@ -73,14 +73,16 @@ def suggest_encoding(data: bytes) -> str | None:
     from charset_normalizer import from_bytes
 
     start = data.rfind(b"\n", 0, max(0, first - EVIDENCE)) + 1
-    matches = list(from_bytes(data[start : data.find(b"\n", first + EVIDENCE) + 1 or None], cp_isolation=list(COMMON)))
-    equal = [match for match in matches if (match.chaos, match.coherence) == (matches[0].chaos, matches[0].coherence)]
-    fitting = {encoding for match in equal for encoding in match.could_be_from_charset}
+    end = data.find(b"\n", first + EVIDENCE) + 1 or None
+    matches = list(from_bytes(data[start:end], cp_isolation=list(COMMON)))
+    ranks = [(match.chaos, match.coherence) for match in matches]
+    best = [match for match, rank in zip(matches, ranks, strict=True) if rank == ranks[0]]
+    fitting = {encoding for match in best for encoding in match.could_be_from_charset}
     return next((encoding for encoding in COMMON if encoding in fitting), None)
 
 
 class Utf8Stream(io.RawIOBase):
-    """A stream of another encoding, read as UTF-8. Raises AnnotationError, naming the line, where it is not so encoded."""
+    """A stream of another encoding, read as UTF-8. Raises AnnotationError, with the line, on other bytes."""
 
     def __init__(self, stream: BinaryIO, encoding: str, path: object) -> None:
         self._stream, self._encoding, self._path = stream, encoding, path
@@ -112,7 +114,9 @@ class Utf8Stream(io.RawIOBase):
         except UnicodeDecodeError as error:
             line = self._lines + error.object[: error.start].decode(self._encoding, "replace").count("\n")
             byte = error.object[error.start : error.start + 1].hex()
-            what = f"byte 0x{byte} is not {self._encoding} ({error.reason}); set encoding to what the file has"
-            raise AnnotationError(f"{self._path}:{line}: {what}, or save it as UTF-8") from None
+            what = f"byte 0x{byte} is not {self._encoding} ({error.reason})"
+            remedy = "set encoding to what the file has, or save it as UTF-8"
+            raise AnnotationError(f"{self._path}:{line}: {what}; {remedy}") from None
         except UnicodeEncodeError:
-            raise AnnotationError(f"{self._path}:{self._lines}: holds half of a surrogate pair; save it as UTF-8") from None
+            what = "holds half of a surrogate pair, which is no character"
+            raise AnnotationError(f"{self._path}:{self._lines}: {what}; delete it") from None

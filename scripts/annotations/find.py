@@ -15,37 +15,43 @@ PACKED = (".gz", ".zip")
 """What may follow a raw file's ending."""
 NAMES_SHOWN = 5
 STANDARD_INPUT = ("-", "/dev/stdin")
+READ_AGAIN = "files are read several times, which this cannot be; save it to a file and name that"
+ALLOW = "allow it, or name other files"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
-    """The raw files that were found, and what of the folders is passed over: other endings, and what is hidden."""
+    """The raw files that were found, and what of folders is passed over: other endings and what is hidden."""
 
     files: list[Path] = field(default_factory=list)
     passed_over: list[Path] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Say it in a line: `12 files read; passed over: 3 (notes.docx, README.md, .DS_Store)`."""
-        read = f"{len(self.files):,} {'file' if len(self.files) == 1 else 'files'} read"
-        return f"{read}; passed over: {len(self.passed_over):,} ({_names(self.passed_over)})" if self.passed_over else read
+        said = f"{len(self.files):,} {'file' if len(self.files) == 1 else 'files'} read"
+        if self.passed_over:
+            said += f"; passed over: {len(self.passed_over):,} ({_names(self.passed_over)})"
+        return said
 
 
 def stems(path: Path, endings: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield a file's name without its ending, and the ending, for each that it has: in any case, packed or not."""
+    """Yield a file's stem and ending, for each ending that it has in any case, packed or not."""
     name = path.name
     packed = next((packed for packed in PACKED if name.lower().endswith(packed)), "")
     bare = name[: len(name) - len(packed)]
-    yield from ((bare[: len(bare) - len(ending)], ending) for ending in endings if bare.lower().endswith(ending))
+    for ending in endings:
+        if bare.lower().endswith(ending):
+            yield bare[: len(bare) - len(ending)], ending
 
 
 def find_files(names: str, endings: Iterable[str]) -> FoundFiles:
-    """Return the raw files that `names` stands for, each once, however often and by whatever names it is reached.
+    """Return the raw files that `names` stands for, each once, by whatever names it is reached.
 
-    names: paths with commas between (a comma may be part of a name); `~` and the patterns `*`, `?`, `[…]`, `**` are understood.
-    endings: of the files that are taken from folders, in any case and packed or not. Linked folders are searched too.
+    names: paths with commas between (a comma may be part of a name), with `~`, `*`, `?`, `[…]` and `**`.
+    endings: of the files that are taken from folders and linked folders, in any case and packed or not.
 
-    Files of a folder come sorted by path. Raises AnnotationError where there is nothing by a name, a folder has no such
-    file, and on whatever may not be read.
+    Files of a folder come sorted by path. Raises AnnotationError where there is nothing by a name, where a
+    folder has no such file, and on whatever may not be read.
     """
     wanted = tuple(ending.lower() for ending in endings)
     found: dict[str, Path] = {}
@@ -58,9 +64,10 @@ def find_files(names: str, endings: Iterable[str]) -> FoundFiles:
                 for file in _walk(path, set()):
                     (taken if any(stems(file, wanted)) and not _hidden(file) else others).append(file)
             if not taken:
-                what = f"holds no file that ends in {', '.join(sorted(wanted))} (or these with {' or '.join(PACKED)})"
-                rest = f"; passed over: {_names(others)}" if others else "; it is empty"
-                raise AnnotationError(f"{path}: the folder {what}{rest}; put one there, or name the file itself")
+                known = f"{', '.join(sorted(wanted))} (or these with {' or '.join(PACKED)})"
+                rest = f"passed over: {_names(others)}" if others else "it is empty"
+                what = f"the folder holds no file that ends in {known}; {rest}"
+                raise AnnotationError(f"{path}: {what}; put one there, or name the file itself")
             for file in taken:
                 found.setdefault(os.path.realpath(file), _readable(file))
             for file in others:
@@ -69,31 +76,31 @@ def find_files(names: str, endings: Iterable[str]) -> FoundFiles:
 
 
 def _names(paths: list[Path]) -> str:
-    shown = ", ".join(ascii(path.name)[1:-1] if _is_mangled(path) else path.name for path in paths[:NAMES_SHOWN])
+    shown = ", ".join(path.name.encode("utf-8", "replace").decode() for path in paths[:NAMES_SHOWN])
     more = len(paths) - NAMES_SHOWN
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def _split_names(names: str) -> Iterator[str]:
-    """Split at commas, but where several parts together are the name of something that exists, keep them together."""
+    """Split at commas, but keep together what together is the name of something that exists."""
     parts = names.split(",")
     if len(parts) > 1 and os.path.lexists(names.strip()):
         parts = [names]
     while parts:
-        joined = (",".join(parts[:count]) for count in range(1, len(parts) + 1))
-        whole = next((count for count, name in enumerate(joined, start=1) if name.strip() and _exists(name)), 1)
-        name = ",".join(parts[:whole])
-        del parts[:whole]
+        counts = range(1, len(parts) + 1)
+        count = next((count for count in counts if _exists(",".join(parts[:count]))), 1)
+        name = ",".join(parts[:count])
+        del parts[:count]
         if name.strip():
             yield name if os.path.lexists(name) else name.strip()
 
 
 def _exists(name: str) -> bool:
-    return os.path.lexists(name) or os.path.lexists(_at_home(name.strip()))
+    return bool(name.strip()) and (os.path.lexists(name) or os.path.lexists(_at_home(name.strip())))
 
 
 def _at_home(name: str) -> Path:
-    """Return the path that a name stands for, where `~` is the home folder (unless something is called so)."""
+    """Return the path that a name stands for: `~` is the home folder, unless something is called so."""
     path = Path(name)
     with contextlib.suppress(RuntimeError):  # there is no such user, or no home
         return path if os.path.lexists(path) else path.expanduser()
@@ -101,9 +108,9 @@ def _at_home(name: str) -> Path:
 
 
 def _expand(name: str) -> list[Path]:
-    """Return what a name stands for: itself, or what a pattern matches. Raises AnnotationError where there is nothing."""
+    """Return what a name stands for: itself, or what a pattern matches. Raises AnnotationError if nothing."""
     if name in STANDARD_INPUT:
-        raise AnnotationError(f"{name}: files are read more than once, standard input cannot be; save it to a file and name that")
+        raise AnnotationError(f"{name}: {READ_AGAIN}")
     path = _at_home(name)
     if os.path.lexists(path):
         return [path]
@@ -113,11 +120,14 @@ def _expand(name: str) -> list[Path]:
     parts = path.parts[1 if path.anchor else 0 :]
     for at, part in enumerate(parts, start=1):
         if part == "**":
-            below = (folder for start in paths if _is_folder(start) for folder in _walk(start, set(), folders=True))
-            paths = list(dict.fromkeys(below)) if at < len(parts) else paths
+            if at < len(parts):  # at the end it is what the folder itself stands for
+                folders = [folder for folder in paths if _is_folder(folder)]
+                below = (inner for folder in folders for inner in _walk(folder, set(), folders=True))
+                paths = list(dict.fromkeys(below))
         elif any(char in part for char in "*?["):
-            entries = (entry for folder in paths if _is_folder(folder) for entry in _entries(folder))
-            paths = [entry for entry in entries if fnmatch.fnmatch(entry.name, part) and (part[0] == "." or not _hidden(entry))]
+            entries = [entry for folder in paths if _is_folder(folder) for entry in _entries(folder)]
+            seen = [entry for entry in entries if part.startswith(".") or not _hidden(entry)]
+            paths = [entry for entry in seen if fnmatch.fnmatch(entry.name, part)]
         else:
             paths = [folder / part for folder in paths if os.path.lexists(folder / part)]
     if not paths:
@@ -131,10 +141,12 @@ def _missing(name: str, path: Path) -> str:
     if not _is_folder(parent):
         return f"{name}: no such file: {parent} is a file, not a folder; name that, if it is meant"
     part = path.parts[len(parent.parts)]
-    alike = difflib.get_close_matches(part.strip(), [entry.name for entry in _entries(parent)], n=1, cutoff=0.8)
+    there = [entry.name for entry in _entries(parent)]
+    alike = difflib.get_close_matches(part.strip(), there, n=1, cutoff=0.8)
     if alike:
         return f"{name}: no such file; {parent / alike[0]} is there: name that, if it is meant"
-    return f"{name}: no such file; set vars.train, vars.dev and vars.test to your files (dev and test may be empty)"
+    remedy = "set vars.train, vars.dev and vars.test to your files (dev and test may be empty)"
+    return f"{name}: no such file; {remedy}"
 
 
 def _hidden(path: Path) -> bool:
@@ -147,12 +159,13 @@ def _entries(folder: Path) -> list[Path]:
         with os.scandir(folder) as entries:
             return sorted((folder / entry.name for entry in entries), key=lambda path: path.as_posix())
     except OSError as error:
-        raise AnnotationError(f"{folder}: the folder cannot be read: {error.strerror}; allow it, or name other files") from None
+        raise AnnotationError(f"{folder}: the folder cannot be read: {error.strerror}; {ALLOW}") from None
 
 
 def _walk(folder: Path, seen: set[Path], *, folders: bool = False) -> Iterator[Path]:
-    """Yield the files below a folder, or the folder and the `folders` below it, sorted; what is hidden comes, but is not searched.
+    """Yield the files below a folder, sorted, or itself and the folders below it if `folders`.
 
+    What is hidden comes, but is not searched.
     seen: folders that have been searched, without links: links that lead in a circle end there.
     """
     if folder.resolve() in seen:
@@ -169,13 +182,14 @@ def _walk(folder: Path, seen: set[Path], *, folders: bool = False) -> Iterator[P
 
 
 def _status(path: Path) -> os.stat_result:
-    """Return what the system says of a path. Raises AnnotationError where it leads nowhere or may not be asked."""
+    """Return what the system says of a path. Raises AnnotationError where it leads nowhere or is closed."""
     try:
         return path.stat()
     except OSError as error:
         if path.is_symlink():
-            raise AnnotationError(f"{path}: a link to {path.readlink()}, which leads nowhere; delete or mend the link") from None
-        raise AnnotationError(f"{path}: cannot be read: {error.strerror}; allow it, or name other files") from None
+            what = f"a link to {path.readlink()}, which leads nowhere"
+            raise AnnotationError(f"{path}: {what}; delete or mend the link") from None
+        raise AnnotationError(f"{path}: cannot be read: {error.strerror}; {ALLOW}") from None
 
 
 def _is_folder(path: Path) -> bool:
@@ -187,13 +201,13 @@ def _is_mangled(path: Path) -> bool:
 
 
 def _readable(path: Path) -> Path:
-    """Return the path of a file that may be read. Raises AnnotationError otherwise, and where the name is no text."""
+    """Return a path. Raises AnnotationError unless it is that of a file that may be read, and is text."""
     if _is_mangled(path):
         raise AnnotationError(f"{path!r}: the file's name is not UTF-8; rename it")
     if not stat.S_ISREG(_status(path).st_mode):
-        raise AnnotationError(f"{path}: a pipe or device, but files are read more than once; save what it gives to a file and name that")
+        raise AnnotationError(f"{path}: a pipe or device; {READ_AGAIN}")
     try:
         path.open("rb").close()
     except OSError as error:
-        raise AnnotationError(f"{path}: cannot be read: {error.strerror}; allow it, or name other files") from None
+        raise AnnotationError(f"{path}: cannot be read: {error.strerror}; {ALLOW}") from None
     return path

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from scripts.annotations.encoding import Utf8Stream, byte_order_mark, encoding_name, is_utf8, utf16_without_mark
+from scripts.annotations import encoding as encodings
+from scripts.annotations.encoding import Utf8Stream
 from scripts.annotations.record import AnnotationError
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
@@ -29,19 +30,19 @@ DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, No
 
 
 class RawFile:
-    """A raw file opened for reading bytes of UTF-8, unpacked where it is gzip or the only file of a zip. Use as a context manager.
+    """A raw file opened for reading as UTF-8, unpacked if it is gzip or a zip of one file. A context manager.
 
     encoding: of the file; a byte order mark outweighs it.
-    count: for whoever splits the file: how many lines of which kind there are. Starts anew with each `rewind`.
+    count: how many lines of which kind there are, for whoever splits the file; `rewind` clears it.
     lines_read: how many lines `lines` has given since the last `rewind`.
 
-    Raises AnnotationError where the file cannot be read, is damaged, grows beyond all measure, changes while it is read,
-    has another encoding than `encoding` or no line ends but CR.
+    Raises AnnotationError where the file cannot be read, is damaged, grows beyond all measure, changes while
+    it is read, has another encoding or ends its lines in CR alone.
     """
 
     def __init__(self, path: Path, *, encoding: str = "utf-8") -> None:
         self.path = path
-        self.encoding = encoding_name(encoding)
+        self.encoding = encodings.encoding_name(encoding)
         self.size = 0
         self.count: Counter[str] = Counter()
         self.lines_read = 0
@@ -65,9 +66,7 @@ class RawFile:
                 self._member = self._only_member()
             self._find_encoding()
             self.rewind()
-            head = self._take(self._stream.read, HEAD_BYTES)
-            if b"\n" not in head and b"\r" in head.strip() and b"\0" not in head and is_utf8(head, surely=False):
-                raise AnnotationError(f"{self.path}: its lines end in CR alone, as on old Macs; save it with LF line ends")
+            self._see_line_ends()
             self.rewind()
         except BaseException:
             self._file.close()
@@ -100,9 +99,9 @@ class RawFile:
         return self._take(self._stream.read, size)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each line with its number, its end included; only LF ends a line, and a byte order mark is skipped.
+        """Yield each line with its number, its end included; only LF ends one. A byte order mark is skipped.
 
-        Of a line over MAX_DOCUMENT_BYTES only the beginning comes, still over that size, so that it can be told.
+        Of a line over MAX_DOCUMENT_BYTES only the beginning comes, still over that size: so it can be told.
         """
         number = 1
         line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1).removeprefix(b"\xef\xbb\xbf")
@@ -125,25 +124,34 @@ class RawFile:
             try:
                 return io.BufferedReader(self._zip.open(self._member))
             except DAMAGED as error:
-                raise AnnotationError(f"{self.path}: cannot be unpacked: {error}; unpack it yourself") from None
+                what = f"cannot be unpacked: {error}"
+                raise AnnotationError(f"{self.path}: {what}; unpack it yourself") from None
         return gzip.GzipFile(fileobj=self._file) if self._packed_with_gzip else self._file
 
     def _find_encoding(self) -> None:
-        """See whether the first bytes agree with the encoding that was named; a byte order mark outweighs it."""
+        """Take the encoding from a byte order mark, or see that the named one agrees with the first bytes."""
         head = self._take(self._content().read, HEAD_BYTES)
-        marked = byte_order_mark(head)
+        marked = encodings.byte_order_mark(head)
         if marked is not None:
             self.encoding, self._mark = marked
         elif self.encoding == "utf-8":
-            unmarked = utf16_without_mark(head)
+            unmarked = encodings.utf16_without_mark(head)
             if unmarked is not None:
-                what = f"every other byte is NUL, as in UTF-16 without a byte order mark; set encoding={unmarked}"
-                raise AnnotationError(f"{self.path}: {what}, or save it as UTF-8")
-        elif is_utf8(head):
+                what = "every other byte is NUL, as in UTF-16 without a byte order mark"
+                raise AnnotationError(f"{self.path}: {what}; set encoding={unmarked}, or save it as UTF-8")
+        elif encodings.is_utf8(head):
             raise AnnotationError(f"{self.path}: is UTF-8 already, not {self.encoding}; leave encoding out")
 
+    def _see_line_ends(self) -> None:
+        """Raise AnnotationError where the first bytes are text of several lines, none of which ends in LF."""
+        head = self._take(self._stream.read, HEAD_BYTES)
+        is_text = b"\0" not in head and encodings.is_utf8(head, surely=False)
+        if is_text and b"\n" not in head and b"\r" in head.strip():
+            what = "its lines end in CR alone, as on old Macs"
+            raise AnnotationError(f"{self.path}: {what}; save it with LF line ends")
+
     def _only_member(self) -> zipfile.ZipInfo:
-        """Return the one file in a zip file, apart from what is hidden. Raises AnnotationError where there is not one."""
+        """Return the one file in a zip, apart from hidden ones. Raises AnnotationError if it has not one."""
         try:
             self._zip = zipfile.ZipFile(self._file)
         except DAMAGED as error:
@@ -157,31 +165,35 @@ class RawFile:
             more = f" and {len(files) - MEMBERS_SHOWN:,} more" if len(files) > MEMBERS_SHOWN else ""
             shown = f" ({', '.join(sorted(files)[:MEMBERS_SHOWN])}{more})" if files else ""
             remedy = "unpack it and name the folder" if files else "pack one, or name another"
-            raise AnnotationError(f"{self.path}: holds {len(files):,} files{shown}, but one is read; {remedy}")
+            what = f"holds {len(files):,} files{shown}, but one is read"
+            raise AnnotationError(f"{self.path}: {what}; {remedy}")
         member = next(member for name, member in members.items() if str(PurePosixPath(name)) == files[0])
         if member.flag_bits & ENCRYPTED:
-            raise AnnotationError(f"{self.path}: {member.filename} is encrypted; unpack it with its password and name the file")
+            remedy = "unpack it with its password and name the file"
+            raise AnnotationError(f"{self.path}: {member.filename} is encrypted; {remedy}")
         return member
 
     def _take(self, read, size: int) -> bytes:
         try:
             data = read(size)
         except DAMAGED as error:
-            raise AnnotationError(f"{self.path}: cannot be read on after {self._read:,} bytes of content: {error}") from None
+            what = f"cannot be read on after {self._read:,} bytes of content: {error}"
+            raise AnnotationError(f"{self.path}: {what}; get it again") from None
         if not data and self._version() != self._opened:
-            raise AnnotationError(f"{self.path}: was changed while it was read; run the same command again when it is complete")
+            remedy = "run the same command again when it is complete"
+            raise AnnotationError(f"{self.path}: was changed while it was read; {remedy}")
         self._read += len(data)
         if self._read > self._check_at:
             self._check_at = self._read + GZIP_CHECKED_FROM
             if self._read > MAX_GZIP_RATIO * self.size:
-                raise AnnotationError(
-                    f"{self.path}: grows to over {MAX_GZIP_RATIO} times its {self.size:,} bytes, as no text does; unpack it yourself if you trust it"
-                )
+                what = f"grows to over {MAX_GZIP_RATIO} times its {self.size:,} bytes, as no text does"
+                raise AnnotationError(f"{self.path}: {what}; unpack it yourself if you trust it")
         return data
 
 
 def _office(names: set[str]) -> str | None:
     """Say what the document of an office program is whose zip file holds such names."""
     if "[Content_Types].xml" in names:
-        return next((what for folder, what in OFFICE.items() if any(name.startswith(f"{folder}/") for name in names)), "an office document")
+        folders = {name.split("/", 1)[0] for name in names}
+        return next((what for folder, what in OFFICE.items() if folder in folders), "an office document")
     return "an OpenDocument file" if {"mimetype", "content.xml"} <= names else None
