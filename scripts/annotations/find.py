@@ -142,7 +142,7 @@ def _missing(name: str, path: Path) -> str:
         return f"{name}: no such file: {parent} is a file, not a folder; name that, if it is meant"
     part = path.parts[len(parent.parts)]
     there = [entry.name for entry in _entries(parent)]
-    alike = difflib.get_close_matches(part.strip(), there, n=1, cutoff=0.8)
+    alike = difflib.get_close_matches(part.strip(), there, n=1, cutoff=0.7)
     if alike:
         return f"{name}: no such file; {parent / alike[0]} is there: name that, if it is meant"
     remedy = "set vars.train, vars.dev and vars.test to your files (dev and test may be empty)"
