@@ -8,7 +8,7 @@ from scripts.annotations.record import AnnotationError
 from scripts.annotations.spans import short
 from scripts.annotations.tags import OUTSIDE, find_spelling
 
-TOKEN_NAMES = ("tokens", "words", "token", "word", "forms")
+TOKEN_NAMES = ("tokens", "words", "token", "word", "forms", "form")
 TAG_NAMES = (
     "nertags",
     "tags",
