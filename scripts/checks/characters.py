@@ -8,7 +8,7 @@ OPEN = {
 CLOSE = {opening: closing for closing, opening in OPEN.items()}
 DOUBLE, SINGLE = frozenset('"“”„‟«»'), frozenset("'‘’‚‛‹›`´")
 QUOTES = DOUBLE | SINGLE | {"``", "''"}
-"""Which of them opens and which closes depends on the language: ”x”, „x“, »x« and «x» are all in use."""
+"""Which opens and which closes depends on the language: ”x”, „x“, »x« and «x» are all in use."""
 STARTS_NONE, ENDS_NONE = frozenset(",;:?…—–，、；："), frozenset(",;:…—–，、；：")
 """Marks that no name begins with, and marks that none ends with."""
 EDGES = OPEN.keys() | CLOSE.keys() | QUOTES | STARTS_NONE | ENDS_NONE
@@ -16,7 +16,7 @@ UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
-"""Letters of Thai, Lao, Tibetan, Burmese, Khmer, Tai, Japanese and Chinese, which put no space between words."""
+"""Letters of Thai, Lao, Tibetan, Burmese, Khmer, Tai, Japanese and Chinese: no space between words."""
 ANONYMISED = re.compile(r"\b(\w{1,3}…|\w …)$")
 INCHES = re.compile(r"\d ?[\"”]$")
 LETTERED = re.compile(r"(?:^|\s)\w ?\)$")
@@ -26,8 +26,10 @@ LETTERED = re.compile(r"(?:^|\s)\w ?\)$")
 def odd_edge(name: str, before: str, after: str) -> bool:
     """Say whether an entity begins or ends with a mark that belongs to the text around it.
 
-    name: the entity's text. before, after: the tokens next to it; empty at the document's ends. A bracket or a quote belongs to the
-    name if its partner is in it, too; so does an apostrophe, unless its partner stands right beyond the other end.
+    A bracket or a quote belongs to the name if its partner is in it, too; so does an apostrophe, unless its
+    partner stands right beyond the other end.
+
+    name: the entity's text. before, after: the tokens next to it; empty at the document's ends.
     """
     first, last = name[0], name[-1]
     if first in OPEN or last in CLOSE or first in STARTS_NONE or (last in ENDS_NONE and not ANONYMISED.search(name)):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy
 
+from scripts.checks.characters import is_unspaced
 from scripts.checks.shard import FACTOR, Shard, View
 from scripts.corpus.duplicates import Groups, join_near
 from scripts.corpus.shards import OUTSIDE
@@ -16,6 +17,13 @@ from scripts.corpus.shards import OUTSIDE
 MASK = 2**64 - 1
 LONGEST = 8
 """Tokens of the longest name that is looked for elsewhere."""
+OFTEN = 3
+"""So often must a name be labelled before its unlabelled occurrences count."""
+VALUES = frozenset(["DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "NUMBER", "NUM"])
+"""Labels of what is no name, and is annotated by its context: May, second, one."""
+HYPHENS = frozenset("-‐‑–")
+WITHIN = frozenset((",", "&", "/", "(", ")", "[", "]", "%", "$", "+", "=", "#", "@", "'", "’"))
+"""Marks behind which no sentence begins."""
 
 Key = tuple[int, str]
 """A name: hash of its tokens, and its text."""
@@ -45,7 +53,7 @@ def token_hash(orths: Iterable[int]) -> int:
 
 
 def find_unlabelled(paths: list[Path], sizes: list[int], names: dict[int, numpy.ndarray]) -> dict[int, tuple[int, int, int, int]]:
-    """Look for names where no token is annotated as an entity.
+    """Look for names where no token is annotated as an entity, and nothing says why (`_has_reason`).
 
     sizes: how many documents each shard holds; 0: it cannot be read. names: by number of tokens, the sorted hashes of what to look for.
     Returns by hash how often it was found, and of its first place the document's number in these shards, token and token after the last.
@@ -66,11 +74,49 @@ def find_unlabelled(paths: list[Path], sizes: list[int], names: dict[int, numpy.
             documents = numpy.searchsorted(ends, hits, side="right")
             for hit, index in zip(hits.tolist(), documents.tolist(), strict=True):
                 start, end = table.starts[index], table.ends[index]
-                if hit + length <= end:
+                if hit + length <= end and not _has_reason(table, index, hit, hit + length):
                     count, *first = found.get(int(runs[hit]), (0, base + index, hit - start, hit - start + length))
                     found[int(runs[hit])] = (count + 1, *first)
         base += size
     return found
+
+
+def _is_telling(name: str) -> bool:
+    """Say whether a name is more than a number or an abbreviation of two letters, which mean many things."""
+    letters = sum(map(str.isalpha, name))
+    return letters > 2 or (letters > 0 and is_unspaced(name[0]))
+
+
+def _has_reason(table: Shard, index: int, first: int, last: int) -> bool:
+    """Say whether tokens `first` to `last` of a shard, in its document `index`, may well be no entity.
+
+    They touch an entity, a hyphen or a capitalised word, and so are part of a longer name; they are one word,
+    which has its capital from its place in the sentence; or single characters among others of a script without
+    spaces, where they may be part of any word.
+    """
+    start, end, iob = table.starts[index], table.ends[index], table.iob
+    if (first > start and iob[first - 1] != OUTSIDE) or (last < end and iob[last] != OUTSIDE):
+        return True
+    texts = table.texts
+    before, after = texts[first - 1] if first > start else "", texts[last] if last < end else ""
+    if last == first + 1 and texts[first].istitle() and _begins_sentence(table, start, first):
+        return True
+    if len(texts[first]) == 1 and is_unspaced(texts[first]):
+        return is_unspaced(before[-1:]) or is_unspaced(after[:1])
+    for word, token, glue in ((before, first - 1, first - 1), (after, last, last - 1)):
+        if word in HYPHENS and not table.spaces[glue]:
+            return True
+        if word[:1].isupper() and len(word) > 1 and not _begins_sentence(table, start, token):
+            return True
+    return False
+
+
+def _begins_sentence(table: Shard, start: int, token: int) -> bool:
+    """Say whether a sentence begins at a token of a document from `start`: the data or a mark before it says so."""
+    if token == start or table.sent_starts[token] == 1:
+        return True
+    before = table.texts[token - 1]
+    return before not in WITHIN and not any(map(str.isalnum, before))
 
 
 def _shard(path: Path) -> Shard:
@@ -150,9 +196,11 @@ class Corpus:
     def names(self) -> dict[int, numpy.ndarray]:
         """Return the names worth looking for elsewhere, as `find_unlabelled` takes them."""
         found: dict[int, list[int]] = {}
-        for (key, _), counts in self.surfaces.items():
+        for (key, text), counts in self.surfaces.items():
             _, _, start, end = next(iter(counts.values()))
-            if end - start <= LONGEST and sum(count for count, *_ in counts.values()) >= 2:
+            often = sum(count for count, *_ in counts.values()) >= OFTEN
+            is_name = _is_telling(text) and not all(label.upper() in VALUES for _, label in counts)
+            if often and is_name and end - start <= LONGEST:
                 found.setdefault(end - start, []).append(key)
         return {length: numpy.array(sorted(set(keys)), dtype=numpy.uint64) for length, keys in sorted(found.items())}
 

@@ -109,8 +109,8 @@ def whitespace_edge(view: View) -> Iterator[Hit]:
 def punctuation_edge(view: View) -> Iterator[Hit]:
     """An entity begins or ends with a comma, a lone quote or half a pair of brackets.
 
-    Nothing fails, but the ner learns that such marks belong to names, and a right prediction without the mark counts as wrong. Names
-    in quotes or brackets of their own, whatever the language's, are left alone.
+    Nothing fails, but the ner learns that such marks belong to names, and a right prediction without the mark
+    counts as wrong. Names in quotes or brackets of their own, whatever the language's, are left alone.
     """
     words = view.words
     for start, end, label in view.ents:
@@ -133,21 +133,23 @@ def inside_word(view: View) -> Iterator[Hit]:
     """An entity begins or ends in the middle of a written word.
 
     The tokens allow it because somebody split the word, but spaCy's tokeniser will not split it in use: the entity cannot be found in raw text.
-    Scripts that put no spaces between words (Chinese, Japanese, Thai) are left alone: there, neighbours are other words.
+    Scripts that put no spaces between words (Chinese, Japanese, Thai) are left alone: neighbours are other words.
     """
     if view.unknown_spaces:
         return
     words, spaces = view.words, view.spaces
     for start, end, label in view.ents:
-        left = start > 0 and not spaces[start - 1] and words[start][:1].isalnum() and _is_one_word(words[start - 1], words[start])
-        right = end < len(words) and not spaces[end - 1] and words[end][:1].isalpha() and _is_one_word(words[end - 1], words[end])
+        left = start > 0 and not spaces[start - 1] and _is_one_word(words[start - 1], words[start])
+        right = end < len(words) and not spaces[end - 1] and _is_one_word(words[end - 1], words[end])
+        right = right and words[end][0].isalpha()
         if left or right:
             yield start, end, f"{view.name(start, end)!r} {label} is part of {view.name(start - left, end + right)!r}"
 
 
 def _is_one_word(left: str, right: str) -> bool:
     """Say whether two tokens without a space between them look like parts of one word."""
-    return left[-1:].isalnum() and not is_unspaced(left[-1]) and not is_unspaced(right[0])
+    edges = left[-1], right[0]
+    return all(map(str.isalnum, edges)) and not any(map(is_unspaced, edges))
 
 
 @check(

@@ -16,6 +16,7 @@ from scripts.checks.reading import COLUMNS, read_whole
 from scripts.checks.recipe import Recipe, RecipeFile, load_recipe
 from scripts.checks.registry import CONFIG_CHECKS, CORPUS_CHECKS
 from scripts.checks.survey import Survey, Task, survey
+from scripts.checks.unknown import Unknown, unknown_spots
 from scripts.corpus.pool import ordered_map
 
 FIRST = 8
@@ -108,6 +109,7 @@ def examine(
     groups = _groups([recipe for recipe in loaded if recipe.has_plain_readers])
     tasks = list(_tasks(splits, labels, checks, groups))
     tables: dict[tuple[str, str], list[numpy.ndarray]] = {}
+    unknown: dict[tuple[str, str, str], Unknown] = {}
     with tempfile.TemporaryDirectory(prefix="validate-") as folder:
         path = Path(folder) / "shingles"
         with path.open("wb") as file:
@@ -118,6 +120,8 @@ def examine(
                 for name, table in seen.readings.items():
                     table[:, COLUMNS.index("document")] += first
                     tables.setdefault((name, task.split), []).append(table)
+                for source, counts in seen.unknown.items():
+                    unknown[*source, task.split] = unknown.get((*source, task.split), Unknown()).plus(counts, first)
                 file.write(seen.shingles.tobytes())
                 progress("documents", sum(shard.stat().st_size for shard in task.paths))
         if path.stat().st_size:
@@ -137,6 +141,9 @@ def examine(
             table, failures = (numpy.concatenate(tables[group, split]), []) if recipe.has_plain_readers else read_whole(recipe, split)
             arrived, lost = hand_over(recipe, split, table, corpus.splits[split].ends, corpus.splits[split].lengths)
             report.trainers[recipe.file.name][split] = arrived
+            for (name, source, where), counts in unknown.items():
+                if (name, where) == (recipe.file.name, split):
+                    lost += unknown_spots(source, split, counts)
             for slug, spot in [*lost, *(("untrainable", Spot(split, failure)) for failure in failures)]:
                 if slug in checks:
                     _add_spot(report, corpus, slug, spot, tell, recipe=recipe.file)

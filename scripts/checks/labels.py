@@ -13,7 +13,7 @@ FEW = 50
 """Entities of a label below which spaCy's debug data warns, too."""
 SEPARATORS = re.compile(r"[-_./:\s]+")
 SHORTEST = 4
-"""Letters of the shortest word in which one other letter is taken for a typing error: NAM and NOM are two words."""
+"""Letters of the shortest word in which one other letter is taken for a mistake: NAM and NOM are two words."""
 RARE = 10
 """So many times as often must the right spelling occur."""
 SHORT_FORMS = {
@@ -47,7 +47,11 @@ def label_not_in_train(corpus: Corpus) -> Iterator[Spot]:
         if split in corpus.splits:
             for label, count in sorted(corpus.splits[split].labels.items()):
                 if label not in trained:
-                    yield Spot(split, f"{label}: {count} entities in {split}, none in train", *corpus.first_of(split, label))
+                    yield Spot(
+                        split,
+                        f"{label}: {count} entities in {split}, none in train",
+                        *corpus.first_of(split, label),
+                    )
 
 
 @check(
@@ -99,10 +103,11 @@ def two_labels(corpus: Corpus) -> Iterator[Spot]:
     good="train: Ana/B-PER.NAM met/O her/B-PER.NOM",
 )
 def label_typo(corpus: Corpus) -> Iterator[Spot]:
-    """Two labels look like one: they differ in case or separators, in one letter of a rare label, or one is short for the other.
+    """Two labels look like one: in other case, with one letter wrong in the rare one, or one short for the other.
 
-    `PER` and `PERSON` become two entity types, each learned from a part of the data, and predictions of one count as misses of the other.
-    Short forms other than the usual ones are told only where both labels stand for the same names.
+    `PER` and `PERSON` become two entity types, each learned from a part of the data, and predictions of one
+    count as misses of the other. Short forms other than the usual are told only where both labels stand for the
+    same names.
     """
     if corpus.allowed:
         return
@@ -112,21 +117,26 @@ def label_typo(corpus: Corpus) -> Iterator[Spot]:
         is_rare = labels[rare] * RARE <= labels[other]
         if _is_one_word(rare, other, is_rare=is_rare) or _is_short_form(corpus, rare, other):
             split = next(name for name in SPLITS if name in corpus.splits and rare in corpus.splits[name].labels)
-            yield Spot(split, f"{rare} ({labels[rare]}) looks like {other} ({labels[other]})", *corpus.first_of(split, rare))
+            yield Spot(
+                split,
+                f"{rare} ({labels[rare]}) looks like {other} ({labels[other]})",
+                *corpus.first_of(split, rare),
+            )
 
 
 @check(
     "NER217",
     "tag-as-label",
     Severity.error,
-    remedy="make one span of each B and the I's behind it, and label it without the prefix; or give the tags as a column file",
+    remedy="make one span of each B and the I's behind it, labelled without the prefix; or give a column file",
     bad='{"text": "Ana Pilar went home", "spans": [[0, 3, "B-PER"], [4, 9, "I-PER"]]}',
     good='{"text": "Ana Pilar went home", "spans": [[0, 9, "PER"]]}',
 )
 def tag_as_label(corpus: Corpus) -> Iterator[Spot]:
     """Labels are spelt like tags (B-PER, I-PER): a tool wrote each token's tag as a span.
 
-    The first and the further words of a name are then two entities of two types, and no name of more than one word is ever whole.
+    The first and the further words of a name are then entities of two types, and no name of several words is
+    ever whole.
     """
     labels = _counts(corpus)
     tags = {label: match[1] for label in labels if (match := TAG.fullmatch(label))}
@@ -175,7 +185,7 @@ def _differing(one: str, two: str) -> tuple[str, str]:
 
 
 def _is_one_word(one: str, two: str, *, is_rare: bool) -> bool:
-    """Say whether two labels are the same but for case and separators, or, if one is rare, for a letter of a word."""
+    """Say whether labels are the same but for case and separators, or, if one is rare, for a letter of a word."""
     if SEPARATORS.sub("", one.casefold()) == SEPARATORS.sub("", two.casefold()):
         return True
     a, b = _differing(one, two)
@@ -183,14 +193,17 @@ def _is_one_word(one: str, two: str, *, is_rare: bool) -> bool:
 
 
 def _is_one_edit(a: str, b: str) -> bool:
-    """Say whether a letter too many, too few or wrong, or two that changed places, turn one word into the other."""
+    """Say whether a letter too many, too few or wrong, or two that changed places, are all the difference."""
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     a, b = a[start:], b[start:]
     return a[1:] == b or a == b[1:] or a[1:] == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
 def _is_short_form(corpus: Corpus, one: str, two: str) -> bool:
-    """Say whether one label abbreviates the other: a usual short form, or its first letters where at least half of one's names have both."""
+    """Say whether one label is short for the other.
+
+    It is a usual short form, or the first letters, and at least half of one label's names have the other, too.
+    """
     short, long = sorted(_differing(one, two), key=len)
     if long in SHORT_FORMS.get(short, ()):
         return True

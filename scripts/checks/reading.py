@@ -12,6 +12,7 @@ from spacy.training import Example
 from scripts.checks.catalogue import Finding, Severity, declare, finding
 from scripts.checks.recipe import Recipe
 from scripts.checks.shard import View
+from scripts.checks.unknown import UNKNOWN_CHECKS, Unknown, vector_keys, without_vector
 from scripts.checks.wordpieces import WORDPIECE_CHECKS
 
 declare(
@@ -84,7 +85,11 @@ class Reading:
         self.split = split
         self.rows: list[tuple[int, int, int, int]] = []
         self._checks = checks
-        self._windows = {recipe.file.name: recipe.windows for recipe in recipes if recipe.transformer and checks & WORDPIECE_CHECKS.keys()}
+        self.unknown: dict[tuple[str, str], Unknown] = {}  # by recipe and its part, `transformer` or `vectors`
+        readers = recipes if checks & (WORDPIECE_CHECKS.keys() | UNKNOWN_CHECKS.keys()) else ()
+        self._windows = {recipe.file.name: recipe.windows for recipe in readers if recipe.transformer}
+        keys = {recipe.file.name: vector_keys(recipe.config) for recipe in recipes if checks & UNKNOWN_CHECKS.keys()}
+        self._vectors = {name: known for name, known in keys.items() if known}
         self._reader = self.recipe.reader(split)
 
     def take(self, view: View, number: int) -> list[Finding]:
@@ -93,19 +98,33 @@ class Reading:
         found: list[tuple[str, int, int, str]] = []
         if self._is_simple(view):
             self.rows.append((number, len(view), len(view), len(view.ents)))
-            if self._windows:
+            if self._windows or self._vectors:
                 seen.append((view.words, [True] * len(view) if view.unknown_spaces else view.spaces, view.sentences))
         else:
             found, predicted = self._read(view, number)
             for doc in predicted:
                 sentences = view.sentences if len(doc) == len(view) else []
                 seen.append(([token.text for token in doc], [bool(token.whitespace_) for token in doc], sentences))
-        unread = [(name, *one) for name, windows in self._windows.items() for document in seen for one in windows.look(*document)]
+        unread = [one for document in seen for one in self._look(document, number)]
         return [
             finding(slug, self.split, detail, **view.place(), **view.marked(start, end), variant=name)
             for name, slug, start, end, detail in [*((self.name, *one) for one in found), *unread]
             if slug in self._checks
         ]
+
+    def _look(self, document: tuple[list[str], list[bool], list[int]], number: int) -> list[tuple[str, str, int, int, str]]:
+        """Return what transformers do not read of a document, with the recipe's name first; count the unknown."""
+        found = []
+        for name, windows in self._windows.items():
+            missed, unknown = windows.look(*document)
+            found += [(name, *one) for one in missed]
+            self._count((name, "transformer"), unknown, number)
+        for name, keys in self._vectors.items():
+            self._count((name, "vectors"), without_vector(document[0], keys), number)
+        return found
+
+    def _count(self, source: tuple[str, str], unknown: Unknown, number: int) -> None:
+        self.unknown[source] = self.unknown.get(source, Unknown()).plus(unknown, number)
 
     def _is_simple(self, view: View) -> bool:
         """Say whether the reader hands a document on whole, on the data's own tokens, with nothing in it that could trouble the ner.

@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterable
 from types import ModuleType
 
-from scripts.checks import annotations, configs, corpora, documents, handover, labels, reading, repetition, texts, wordpieces  # noqa: F401  (each registers)
+from scripts.checks import (  # noqa: F401  (each registers)
+    annotations,
+    configs,
+    corpora,
+    documents,
+    handover,
+    labels,
+    reading,
+    repetition,
+    texts,
+    unknown,
+    wordpieces,
+)
 from scripts.checks.catalogue import BY_SLUG, Check
 from scripts.command import UserError
 

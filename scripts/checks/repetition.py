@@ -23,8 +23,8 @@ FEW_TOKENS = 6
 def text_in_two_splits(corpus: Corpus) -> Iterator[Spot]:
     """The same text is in two splits.
 
-    The scores are too good: the text was trained on, or chosen by, and then tested on. White space does not count, nor do texts of one or
-    two words.
+    The scores are too good: the text was trained on, or chosen by, and then tested on. White space does not
+    count, nor do texts of one or two words.
     """
     for split, document, other, first in corpus.equal_texts():
         if other != split and not _is_short(corpus, split, document):
@@ -43,10 +43,12 @@ def text_in_two_splits(corpus: Corpus) -> Iterator[Spot]:
 def duplicate_text(corpus: Corpus) -> Iterator[Spot]:
     """The same text occurs again in a split, with the same annotation.
 
-    In train it counts double; in dev and test a lucky hit or a miss does. Texts of one or two words do not count.
+    In train it counts double; in dev and test a lucky hit or a miss does. Texts of one or two words do not
+    count.
     """
     for split, document, other, first in corpus.equal_texts():
-        if other == split and corpus.same_annotation(split, document, other, first) and not _is_short(corpus, split, document):
+        same = other == split and corpus.same_annotation(split, document, other, first)
+        if same and not _is_short(corpus, split, document):
             yield Spot(split, "the same as", document, other=(other, first))
 
 

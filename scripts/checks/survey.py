@@ -12,6 +12,7 @@ from scripts.checks.reading import Reading
 from scripts.checks.recipe import RecipeFile, forget_recipes, load_recipe
 from scripts.checks.registry import DOCUMENT_CHECKS
 from scripts.checks.shard import Shard
+from scripts.checks.unknown import Unknown
 from scripts.corpus.duplicates import shingles
 from scripts.corpus.shards import ShardError
 from scripts.corpus.units import hash64
@@ -38,7 +39,7 @@ class Survey(NamedTuple):
 
     shards: how many documents each holds. with_label: documents that hold an entity of each label. texts, annotations: hashes,
     0 where there are none. shingles: see `duplicates.shingles`. surfaces: how often each occurs, and the first document and tokens that it does.
-    readings: by recipe, what its reader makes of the documents.
+    readings: by recipe, what its reader makes of the documents. unknown: see `Reading.unknown`.
     """
 
     findings: list[Finding]
@@ -51,6 +52,7 @@ class Survey(NamedTuple):
     shingles: numpy.ndarray
     surfaces: dict[Surface, tuple[int, int, int, int]]
     readings: dict[str, numpy.ndarray]
+    unknown: dict[tuple[str, str], Unknown]
 
 
 def survey(task: Task) -> Survey:
@@ -106,6 +108,7 @@ def survey(task: Task) -> Survey:
         shingles(plain) if "near-duplicate" in task.checks or "near-duplicate-across-splits" in task.checks else numpy.empty(0, dtype=numpy.uint32),
         surfaces,
         {name: reading.table() for name, reading in readings.items()},
+        {source: counts for reading in readings.values() for source, counts in reading.unknown.items()},
     )
 
 

@@ -13,7 +13,7 @@ from scripts.checks.shard import Hit, View
 MAX_LENGTH = 1_000_000
 """Characters that spaCy's `nlp.max_length` allows by default."""
 LONG_TOKEN, LONG_UNSPACED = 200, 40
-"""Characters above which a token is no word: of most scripts, and of those that put no spaces between words."""
+"""Characters above which a token is no word: in most scripts, and in those without spaces between words."""
 WEB = ("://", "www.", "@")
 """What web and mail addresses hold, which may be as long as they like."""
 MARKS_SEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
@@ -127,13 +127,14 @@ def text_too_long(view: View) -> Iterator[Hit]:
 def giant_token(view: View) -> Iterator[Hit]:
     """A token is longer than any word: over 200 characters, or over 40 in a script without spaces between words.
 
-    Encoded data, text whose spaces were lost, or a language that the tokeniser cannot split. The pipeline sees one unknown word, no entity can be
-    inside it, and a transformer makes hundreds of pieces of it. Web addresses and lines of marks do not count.
+    Encoded data, text whose spaces were lost, or a language that the tokeniser cannot split. The pipeline sees
+    one unknown word, no entity can be inside it, and a transformer makes hundreds of pieces of it. Web addresses
+    and lines of marks do not count.
     """
     if len(view.text) <= LONG_UNSPACED:
         return
     word = max(view.words, key=len)
-    if len(word) <= LONG_UNSPACED or len(word) <= (LONG_UNSPACED if is_unspaced(word[len(word) // 2]) else LONG_TOKEN):
+    if len(word) <= LONG_UNSPACED or (len(word) <= LONG_TOKEN and not is_unspaced(word[len(word) // 2])):
         return
     if any(map(str.isalnum, word)) and not any(part in word for part in WEB):
         i = view.words.index(word)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from scripts.checks.catalogue import BY_SLUG, Severity, declare
+from scripts.checks.unknown import Unknown
 from scripts.command import UserError
 
 declare(
@@ -65,49 +66,70 @@ class Windows:
             self._tokenizer.backend_tokenizer.no_padding()
         self.limit = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
 
-    def look(self, words: list[str], spaces: list[bool], sentences: list[int]) -> list[tuple[str, int, int, str]]:
-        """Return the tokens of a document that the transformer does not read: slug, first, the one after the last, detail.
+    def look(self, words: list[str], spaces: list[bool], sentences: list[int]) -> tuple[list[tuple[str, int, int, str]], Unknown]:
+        """Return the tokens of a document that the transformer does not read, and count those it does not know.
+
+        Of the former: slug, first, the one after the last, detail.
 
         spaces: whether a space follows each token. sentences: the tokens but the first that begin one.
         """
         found = []
-        for slug, (missed, why) in self.unread(words, spaces, sentences).items():
+        missing, unknown = self._read(words, spaces, sentences)
+        for slug, (missed, why) in missing.items():
             where = numpy.flatnonzero(missed)
             if len(where):
                 start = int(where[0])
                 end = start + int(numpy.argmin(numpy.append(missed[start:], False)))
                 found.append((slug, start, end, f"{len(where)} of {len(words)} tokens, first {words[start][:80]!r}: {why}"))
-        return found
+        if not unknown:
+            return found, Unknown(len(words))
+        return found, Unknown(len(words), len(unknown), 0, min(unknown), words[min(unknown)])
 
     def unread(self, words: list[str], spaces: list[bool], sentences: list[int]) -> dict[str, tuple[numpy.ndarray, str]]:
         """Return by slug whether each token is not read for that reason, and the reason in words. White space counts as read."""
+        return self._read(words, spaces, sentences)[0]
+
+    def _read(self, words: list[str], spaces: list[bool], sentences: list[int]) -> tuple[dict[str, tuple[numpy.ndarray, str]], set[int]]:
+        """Return what `unread` does, and the tokens with a word piece that stands for the unknown."""
         total = len(words)
         read = numpy.zeros(total, dtype=bool)
         cut, seen = read.copy(), read.copy()
+        unknown: set[int] = set()
         most = 0
         for start, end in windows(self._getter, total, sentences):
             text = "".join([word + " " * space for word, space in zip(words[start:end], spaces[start:end], strict=True)])
-            offsets = self._offsets(text.removesuffix(" ") if spaces[end - 1] else text)
+            offsets, unknown_offsets = self._offsets(text.removesuffix(" ") if spaces[end - 1] else text)
             most = max(most, len(offsets))
             seen[start:end] = True
             kept = _covered(words[start:end], spaces[start:end], offsets[: self.limit])
             read[start:end] |= kept
+            if unknown_offsets:
+                covered = _covered(words[start:end], spaces[start:end], unknown_offsets)
+                unknown.update((start + numpy.flatnonzero(covered)).tolist())
             if len(offsets) > self.limit:
                 cut[start:end] |= _covered(words[start:end], spaces[start:end], offsets) & ~kept
         if read.all():
-            return {}
+            return {}, unknown
         black = numpy.array([not word.isspace() for word in words])
         return {
             "wordpiece-overflow": (cut & ~read, f"its window has {most} word pieces, the transformer reads {self.limit}"),
             "outside-windows": (~seen & black, "in no window"),
             "no-wordpiece": (seen & ~read & ~cut & black, "the transformer's tokeniser makes no word piece of it"),
-        }
+        }, unknown
 
-    def _offsets(self, text: str) -> list[tuple[int, int]]:
-        """Return the characters that each word piece stands for, special ones among them; a slow tokeniser does not tell: each stands for all."""
-        if self._tokenizer.is_fast:
-            return self._tokenizer.backend_tokenizer.encode(text).offsets  # 100 µs a text of 18 tokens; by the wrapper 130
-        return [(0, len(text))] * len(self._tokenizer(text, verbose=False)["input_ids"])
+    def _offsets(self, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Return the characters that each word piece, special ones among them, stands for; and the unknown ones'.
+
+        A slow tokeniser does not tell: each piece stands for all, and none is unknown.
+        """
+        if not self._tokenizer.is_fast:
+            return [(0, len(text))] * len(self._tokenizer(text, verbose=False)["input_ids"]), []
+        encoding = self._tokenizer.backend_tokenizer.encode(text)  # 100 µs a text of 18 tokens; by the wrapper 130
+        ids, unknown = encoding.ids, self._tokenizer.unk_token_id
+        if unknown not in ids:
+            return encoding.offsets, []
+        offsets = encoding.offsets
+        return offsets, [offset for id, offset in zip(ids, offsets, strict=True) if id == unknown]
 
 
 def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tuple[int, int]]:
