@@ -1,45 +1,21 @@
 """JSON with character offsets or tagged tokens: JSONL or one document, in the spellings of many tools and our own."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterator
 
 import orjson
 
 from scripts.annotations import json_stream, label_studio
 from scripts.annotations.foreign import recognise_foreign_row
+from scripts.annotations.json_layout import ANNOTATOR_KEYS, SPAN_KEYS, Layout, describe, find_layout, unfold
 from scripts.annotations.json_stream import TEXT_KEYS
 from scripts.annotations.offsets import fits
-from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
+from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError, Fault, Record, Source, Span, Unread, made_id
 from scripts.annotations.registry import Found, Item, ReadOptions, reads
 from scripts.annotations.spacy_json import count_tokens, read_paragraphs
 from scripts.annotations.spans import count_spans, find_spans, read_spans, short, span_fields, union
-from scripts.annotations.tagged import TaggedLayout, count_tagged, describe_tagged, find_tagged, read_tagged
-
-SPAN_KEYS = ("spans", "entities", "label", "labels", "ents", "annotations", "annotation")
-SAMPLE_ROWS = 1000
-"""How a file is understood is told from so many rows."""
-ANNOTATOR_KEYS = ("_annotator_id", "_session_id", "annotator")
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a JSON file is understood, by its first rows.
-
-    kind: how its rows stand in it (`json_stream.tell_kind`). tagged: the keys of tokens and tags, where the rows hold these.
-    texts: the keys that are read as text. spans: the paths of keys that hold spans. labels: of the spans. pairs: the rows are
-    spaCy's training tuples. unused: keys that are not read.
-    """
-
-    kind: str = json_stream.LINES
-    tagged: TaggedLayout | None = None
-    texts: tuple[str, ...] = ()
-    spans: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    pairs: bool = False
-    unused: tuple[str, ...] = ()
+from scripts.annotations.tagged import count_tagged, read_tagged
 
 
 def looks_like_json(head: bytes) -> bool:
@@ -51,90 +27,14 @@ def looks_like_json(head: bytes) -> bool:
     return start[:1] == b"[" and (inner in (b"{", b"]", b"", b"[") or start[1:2] == b'"' or start.startswith(b"[null"))
 
 
-def find_layout(file: RawFile, options: ReadOptions) -> Layout:
-    """Look at the file's first rows."""
-    kind = json_stream.tell_kind(file)
-    sample = []
-    try:
-        for _, data in islice(json_stream.rows(file, kind), SAMPLE_ROWS):
-            if len(data) <= MAX_DOCUMENT_BYTES:
-                sample.append(orjson.loads(data))
-    except (orjson.JSONDecodeError, AnnotationError):  # is told when the row is read
-        pass
-    whole = [row for row in map(_unfold, sample) if isinstance(row, dict)]
-    _require_one_annotator(whole, file, options)
-    tagged = find_tagged([row for row in whole if not find_spans(row)], file.path, options)
-    texts, spans, labels, keys = Counter(), Counter(), set(), Counter()
-    for row in whole:
-        keys.update(list(row))
-        if label_studio.is_task(row):
-            try:
-                texts.update(text.field for text in label_studio.read_task(row, Source(file.path.as_posix(), 1), options) if text.spans)
-            except AnnotationError:  # is told when the row is read
-                continue
-        found = find_spans(row)
-        spans.update(list(found))
-        labels.update(str(label) for part in found.values() for span in part for label in span_fields(span)[2])
-    if not texts and tagged is None:
-        texts.update(key for key in (options.text_field, *TEXT_KEYS, "data") if key and any(type(row.get(key)) is str for row in whole))
-    used = {*texts, *(path.split(".")[0] for path in spans), *SPAN_KEYS, "id"} | ({tagged.tokens, tagged.tags} if tagged else set())
-    return Layout(
-        kind,
-        tagged,
-        tuple(texts),
-        tuple(path for path, _ in spans.most_common()),
-        tuple(sorted(labels)),
-        any(isinstance(row, list) for row in sample),
-        tuple(sorted(key for key in keys if key not in used)),
-    )
-
-
-def _unfold(row: object) -> object:
-    """Return a training tuple `[text, {"entities": …}]` as a row, and what the datasets server wraps in `row`."""
-    if json_stream.is_row(row) and isinstance(row, list):
-        text, rest = row
-        return {"text": text} | (rest if isinstance(rest, dict) else {"spans": rest})
-    if isinstance(row, dict) and isinstance(row.get("row"), dict) and "text" not in row:
-        return row["row"]
-    return row
-
-
-def _require_one_annotator(rows: Sequence[dict], file: RawFile, options: ReadOptions) -> None:
-    """Raise AnnotationError where rows hold one text by several annotators and nothing says whose counts."""
-    if options.annotator:
-        return
-    for key in ANNOTATOR_KEYS:
-        by_text: dict[str, set[str]] = defaultdict(set)
-        for row in rows:
-            if type(row.get("text")) is str and isinstance(row.get(key), str | int):
-                by_text[row["text"]].add(str(row[key]))
-        text, who = max(by_text.items(), key=lambda item: len(item[1]), default=("", ()))
-        if len(who) > 1:
-            raise AnnotationError(
-                f"{file.path}: several annotators ({', '.join(sorted(who))}) annotated the same text {short(text)}; choose one by "
-                f"--annotator={min(who)}, or take the rows of all by --annotator=all"
-            )
-
-
 def split_json(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
     """Yield the rows of the file."""
     return json_stream.rows(file, layout.kind)
 
 
-def _describe(layout: Layout) -> str:
-    if layout.tagged is not None:
-        said = describe_tagged(layout.tagged)
-    else:
-        spans = " or ".join(f"`{path}`" for path in layout.spans) or "none in the first rows"
-        labels = f" ({', '.join(layout.labels[:20])}{', …' if len(layout.labels) > 20 else ''})" if layout.labels else ""
-        said = f"text = {' or '.join(f'`{key}`' for key in layout.texts) or '?'}, entities = {spans}{labels}"
-    unused = f"; not used: {', '.join(f'`{key}`' for key in layout.unused[:12])}" if layout.unused else ""
-    return said + unused + (", …" if len(layout.unused) > 12 else "")
-
-
 def count_json(item: Item) -> Found:
     """Count the tokens and all that looks like a span in a row."""
-    row = _unfold(orjson.loads(item.data))
+    row = unfold(orjson.loads(item.data))
     if not isinstance(row, dict):
         return Found(entities=0)
     if isinstance(row.get("paragraphs"), list):
@@ -157,7 +57,7 @@ def count_json(item: Item) -> Found:
     prepare=find_layout,
     split=split_json,
     found=count_json,
-    describe=_describe,
+    describe=describe,
 )
 def read_json(item: Item) -> Record | list[Record]:
     """Read one row; rows that were rejected, ignored or cancelled by their annotator come without spans and excluded.
@@ -165,7 +65,7 @@ def read_json(item: Item) -> Record | list[Record]:
     Raises AnnotationError, naming the line, on broken JSON, a missing key, a wrong type, or where two readings are possible.
     """
     try:
-        row = _unfold(orjson.loads(item.checked_data()))
+        row = unfold(orjson.loads(item.checked_data()))
     except orjson.JSONDecodeError as error:
         line = item.text().strip()  # raises where this is the reason
         place = f"{error.msg} at column {error.colno}"
