@@ -6,7 +6,7 @@ import pytest
 
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, choose_format, read_records
+from scripts.annotations.registry import ReadOptions, choose_format, formats, read_records
 
 SENTENCES = [
     [("Ana", "B-PER"), ("left", "O"), ("Curaçao", "B-LOC"), (".", "O")],
@@ -311,15 +311,13 @@ def test_what_the_columns_are_understood_as_is_said(write_text):
     ],
 )
 def test_what_has_no_such_header_is_no_table(write_text, text):
-    try:
-        assert choose_format(write_text("a.csv", text)).name != "table"
-    except AnnotationError:
-        pass
+    path = write_text("a.csv", text)
+    assert not formats()["table"].recognise(path.read_bytes())
 
 
 def test_a_long_file_without_sentences_is_an_error(write_text):
     path = write_text("a.csv", "word,tag\n" + "Ana,B-PER\nleft,O\n" * 6000)
-    assert "write a blank line after each sentence" in fails(path)
+    assert "write a blank line after each" in fails(path)
 
 
 WORDS = [

@@ -1,4 +1,4 @@
-"""Tables written as text: how a file separates and quotes its cells, its rows with their lines, and lists in a cell."""
+"""Tables written as text: how cells are separated and quoted, rows with their lines, and lists in a cell."""
 
 import ast
 import csv
@@ -21,7 +21,7 @@ ITEM = re.compile(STRING.pattern + r"""|[^\s,'"]+""", re.DOTALL)
 """A string or number in a list as Python or numpy write it."""
 
 NEEDLESS = re.compile(r'(?:^|\t)"[^"\t\r\n]*"(?=\t|\r?\n?$)')
-"""A cell between tabs in quotes that it does not need: who writes such tables by rule quotes the header too."""
+"""A cell between tabs in quotes that it does not need: a rule that asks for them quotes the header too."""
 
 
 class Dialect(NamedTuple):
@@ -60,13 +60,13 @@ def read_rows(lines: Iterable[tuple[int, str]], dialect: Dialect, path: str) -> 
     except csv.Error as error:
         number, line = taken[0] if taken else (1, "")
         raise AnnotationError(
-            f"{path}:{number}: is no row of a table ({error}): {short(line.rstrip())}; a quotation mark inside "
-            'a cell is written "" and the cell in quotes'
+            f"{path}:{number}: is no row of a table ({error}): {short(line.rstrip())}; a quotation mark "
+            'inside a cell is written "" and the cell in quotes'
         ) from None
 
 
 def sample_lines(file: RawFile) -> tuple[list[tuple[int, str]], bool]:
-    """Return a file's first lines with their numbers, and whether these are all. Its bytes stand for themselves."""
+    """Return a file's first lines with their numbers, and whether these are all."""
     lines, size = [], 0
     for number, raw in file.lines():
         if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
@@ -110,7 +110,7 @@ def is_list(cell: str) -> bool:
 
 
 def read_list(cell: str) -> Any:
-    """Read a list or an object that JSON, Python (`['Ana', 'left']`) or numpy (`['Ana' 'left']`) wrote into a cell.
+    """Read a list or an object as JSON, Python (`['Ana', 'Bo']`) or numpy (`['Ana' 'Bo']`) write it.
 
     Raises ValueError where it is none, or was cut.
     """

@@ -140,8 +140,8 @@ def _names(rows: list[Row], options: ReadOptions, path: str) -> tuple[list[str],
         return names, end
     if len(wanted) != len(names):
         raise AnnotationError(
-            f"{path}:{first.line}: has {len(names)} columns ({short(names)}), but --columns names {len(wanted)}: "
-            f"{options.columns}; name each, `_` where it is not used"
+            f"{path}:{first.line}: has {len(names)} columns ({short(names)}), but --columns names "
+            f"{len(wanted)}: {options.columns}; name each, `_` where it is not used"
         )
     tag = next((names[i] for i, name in enumerate(wanted) if _is_tag(name)), "")
     is_data = tag in OUTSIDE or is_list(tag) or find_spelling([tag]) is not None
@@ -188,8 +188,8 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, path: Pa
     tags = [i for i, name in enumerate(names) if _is_tag(name)]
     if not tokens or not tags:
         raise AnnotationError(
-            f"{path}: the columns are called {', '.join(names)}; one must be the token and one its tag: name them "
-            f"with --columns={','.join(['token', *['_'] * (len(names) - 2), 'tag'])}"
+            f"{path}: the columns are called {', '.join(names)}; one must be the token and one its tag: "
+            f"name them with --columns={','.join(['token', *['_'] * (len(names) - 2), 'tag'])}"
         )
     values = {i: {row.cells[i].strip() for row in rows} for i in tags}
     labelled = [i for i in tags if values[i] - {*OUTSIDE, ""} and _spelling(values[i]) is not None]
@@ -244,6 +244,6 @@ def _two_columns(
 
     shown = " / ".join(" ".join(row.cells) for row in rows[:3])
     return AnnotationError(
-        f"{path}: columns {first + 1} (`{layout.names[first]}`) and {second + 1} (`{layout.names[second]}`) could both be "
-        f"the {what}: {short(shown)}; choose {option(first)} or {option(second)}"
+        f"{path}: columns {first + 1} (`{layout.names[first]}`) and {second + 1} (`{layout.names[second]}`) "
+        f"could both be the {what}: {short(shown)}; choose {option(first)} or {option(second)}"
     )

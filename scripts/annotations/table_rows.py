@@ -1,4 +1,4 @@
-"""The rows of a table whose layout is known: which are blank, where sentences begin, and what their cells hold."""
+"""The rows of a table whose layout is known: where its sentences begin, and what its cells hold."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,10 +20,12 @@ BLANK = " \t\r\n"
 class TableLayout:
     """How a table is written.
 
-    header: the number of the last line above the rows. names: its cells. token, tag, sentence, document, group: columns, None
-    where absent; without `token`, a row is a document. every: the sentence's number stands in every row, not just the first.
+    header: the number of the last line above the rows. names: its cells.
+    token, tag, sentence, document, group: columns, None where absent; without `token`, a row is a document.
+    every: the sentence's number stands in every row, not just the first.
     scheme, spelling, labels: of the tags. empty: O is written as an empty cell.
-    lists, split: in a table of documents, the columns that hold lists, and those whose cells are split at blanks.
+    lists, split, split_tags: in a table of documents, the columns that hold lists, a text whose words have a
+    tag each, and these tags with blanks or commas between.
     tagged: the columns of tokens and tags among these; None where rows hold texts with spans.
     """
 
@@ -47,21 +49,22 @@ class TableLayout:
 
 
 def require_width(row: Row, width: int, path: str) -> None:
-    """Raise AnnotationError where a row has another number of cells than the header; empty ones at its end do not count."""
+    """Raise AnnotationError where a row has more or fewer cells than the header; empty ones may follow."""
     if len(row.cells) != width and (
         len(row.cells) < width or any(cell.strip() for cell in row.cells[width:])
     ):
         raise AnnotationError(
-            f"{path}:{row.line}: {len(row.cells)} cells instead of {width}, as in the header: {short(row.text.rstrip())}; "
-            "mend the row"
+            f"{path}:{row.line}: {len(row.cells)} cells instead of {width}, as in the header: "
+            f"{short(row.text.rstrip())}; mend the row"
         )
 
 
 def sentences(rows: Iterable[Row], layout: TableLayout, path: str) -> Iterator[list[Row]]:
     """Yield the rows of each sentence, and the blank ones after it.
 
-    A sentence begins where the number of sentence or document is another than before (an empty cell is no number), and
-    after a blank row. Raises AnnotationError where a number is missing though all rows of the sample have one.
+    A sentence begins where the number of sentence or document is another than before (an empty cell is no
+    number), and after a blank row. Raises AnnotationError where a number is missing though all rows of the
+    sample have one.
     """
     found: list[Row] = []
     inside, now, columns = False, ["", ""], (layout.sentence, layout.document)
@@ -75,7 +78,7 @@ def sentences(rows: Iterable[Row], layout: TableLayout, path: str) -> Iterator[l
         numbers = ["" if i is None or i >= len(cells) else cells[i].strip(BLANK) for i in columns]
         if layout.every and not numbers[0]:
             raise AnnotationError(
-                f"{path}:{row.line}: `{layout.names[layout.sentence]}` is empty, and is not in the rows before; "
+                f"{path}:{row.line}: `{layout.names[layout.sentence]}` is empty, and not in the rows before; "
                 "write the sentence's number"
             )
         if not inside or any(
@@ -89,8 +92,8 @@ def sentences(rows: Iterable[Row], layout: TableLayout, path: str) -> Iterator[l
         found.append(row)
         if len(found) > MOST_ROWS:
             raise AnnotationError(
-                f"{path}:{found[0].line}: a sentence of over {MOST_ROWS:,} tokens begins here; write a blank line after each "
-                "sentence, or name a column of sentences' numbers: --columns=sentence,token,tag"
+                f"{path}:{found[0].line}: a sentence of over {MOST_ROWS:,} tokens begins here; write a "
+                "blank line after each, or name a column of numbers: --columns=sentence,token,tag"
             )
     if found:
         yield found
@@ -108,7 +111,10 @@ def is_blank(cells: list[str], layout: TableLayout) -> bool:
 
 
 def as_row(cells: Sequence[str], layout: TableLayout, place: str) -> dict[str, Any]:
-    """Return a row of a table of documents, with the lists that its cells hold. Raises AnnotationError where one is broken."""
+    """Return a row of a table of documents, with the lists that its cells hold.
+
+    place: the row's file and line. Raises AnnotationError where a list is broken.
+    """
     row: dict[str, Any] = {}
     for i, (name, cell) in enumerate(zip(layout.names, cells, strict=False)):
         if i in layout.split or i in layout.split_tags:
@@ -118,7 +124,7 @@ def as_row(cells: Sequence[str], layout: TableLayout, place: str) -> dict[str, A
                 row[name] = read_list(cell)
             except ValueError as error:
                 raise AnnotationError(
-                    f'{place}: `{name}` is no list ({error}): {short(cell)}; write it as JSON: ["Ana", "left"]'
+                    f'{place}: `{name}` is no list ({error}): {short(cell)}; write it as JSON: ["Ana", "Bo"]'
                 ) from None
         elif cell.strip():
             row[name] = cell

@@ -241,6 +241,27 @@ SAMPLES = (
         ),
     ),
     Sample(
+        "kaggle.csv",
+        "table",
+        (Found("Ada Lindqvist, of Curaçao.", (("Ada Lindqvist", "per"), ("Curaçao", "geo"))), Found('"Rain"')),
+    ),
+    Sample(
+        "lists.csv",
+        "table",
+        (
+            Found("Ada Lindqvist didn't row.", (("Ada Lindqvist", "PER"),)),
+            Found("Rain in Tollan", (("Tollan", "LOC"),)),
+        ),
+    ),
+    Sample(
+        "texts.csv",
+        "table",
+        (
+            Found('Ilse saw "Port Merrow",\nthen Bo.', (("Ilse", "PER"), ("Port Merrow", "LOC"))),
+            Found("Nobody else did."),
+        ),
+    ),
+    Sample(
         "tokens.parquet",
         "parquet",
         (

@@ -20,8 +20,8 @@ from scripts.annotations.words import words_record
 def split_table(file: RawFile, layout: TableLayout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
     """Yield the rows of each document, with its first line's number.
 
-    Of a table of tokens each sentence is a document, or, where a column numbers documents, all sentences of one number.
-    `options.sentences_per_doc` above 0 makes documents of so many sentences, none of them of two numbers.
+    Of a table of tokens each sentence is a document, or, where a column numbers documents, all sentences of
+    one number. `options.sentences_per_doc` above 0 makes documents of so many sentences of one number.
     """
     path = file.path.as_posix()
     if layout.token is None:
@@ -82,7 +82,7 @@ def _item_rows(item: Item) -> Iterator[Row]:
 
 
 def count_table(item: Item) -> Found:
-    """Count the rows that hold something, and where entities begin in their tags; or what the lists of a document hold."""
+    """Count rows that hold something, and where entities begin in their tags; or what lists hold."""
     layout: TableLayout = item.layout
     if layout.token is None:
         row = as_row(next(_item_rows(item)).cells, layout, str(item.source))
@@ -137,8 +137,8 @@ def describe_table(layout: TableLayout) -> str:
 
 @reads(
     "table",
-    title="tables with a header (CSV, TSV): a token a row with its tag and its sentence's number (Kaggle, pandas), "
-    "or a document a row, with lists of tokens and tags, or a text and its spans as JSON",
+    title="tables with a header (CSV, TSV): a token a row with its tag and its sentence's number (Kaggle, "
+    "pandas), or a document a row, with lists of tokens and tags, or a text and its spans as JSON",
     example="Sentence #,Word,Tag⏎Sentence: 1,Ana,B-PER⏎,left,O⏎",
     endings=(".csv", ".tsv"),
     recognise=is_table,
@@ -151,8 +151,8 @@ def describe_table(layout: TableLayout) -> str:
 def read_table(item: Item) -> Record | list[Record]:
     """Read one document.
 
-    Raises AnnotationError, naming the line, on a row of another width than the header, an empty token, a tag that no
-    scheme knows and a list that is broken or of another length than its neighbour. Forbidden tags come as faults.
+    Raises AnnotationError, naming the line, on a row of another width than the header, an empty token, a tag
+    that no scheme knows and a list that is broken or longer than its neighbour. Forbidden tags are faults.
     """
     layout: TableLayout = item.layout
     return _read_document(item, layout) if layout.token is None else _read_tokens(item, layout)
@@ -216,12 +216,14 @@ def _word(row: Row, layout: TableLayout, path: str) -> str:
     word = row.cells[layout.token]
     if not word:
         raise AnnotationError(
-            f"{path}:{row.line}: an empty token: {short(row.text.rstrip())}; delete the row or write its token"
+            f"{path}:{row.line}: an empty token: {short(row.text.rstrip())}; "
+            "delete the row or write its token"
         )
     bare = word.strip()
     if "\n" in bare or "\r" in bare:
         raise AnnotationError(
-            f'{path}:{row.line}: a token goes over several lines: {short(word)}; write a quotation mark inside a cell as ""'
+            f"{path}:{row.line}: a token goes over several lines: {short(word)}; "
+            'write a quotation mark inside a cell as ""'
         )
     return bare or word
 
@@ -239,6 +241,7 @@ def _tag(row: Row, layout: TableLayout, path: str, parse):
             else "an empty tag"
         )
         raise AnnotationError(
-            f"{path}:{row.line}: {what}: {short(row.text.rstrip())}; mend it, or name the tags' column with --columns"
+            f"{path}:{row.line}: {what}: {short(row.text.rstrip())}; mend it, or name the tags' "
+            "column with --columns"
         )
     return tag
