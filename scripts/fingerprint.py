@@ -13,8 +13,10 @@ from scripts.command import console, run
 from scripts.corpus.files import digests, sha256, write_json_if_changed
 from scripts.corpus.versions import versions
 
-FORMATS = Path(__file__).resolve().parent / "annotations" / "formats"
-"""Readers are found by themselves, so no step can name them all in its deps: their hashes stand beside the raw files'."""
+SCRIPTS = Path(__file__).resolve().parent
+PACKAGES = ("annotations", "corpus", "checks", "training", "report")
+"""The packages of code that steps depend on: each has its hashes in a file of its own, so that a step names a few of these and no modules.
+(A folder among a step's deps would not do: weasel hashes what Python caches in it, too.)"""
 
 
 def main(
@@ -23,10 +25,10 @@ def main(
     test: Annotated[str, typer.Option(help="Raw test data; empty: taken from train.")] = "",
     corpus: Annotated[Path, typer.Option(help="The corpus folder, where the records go.")] = Path("corpus"),
 ) -> None:
-    """Hash raw files and shards and note the versions in use; a record is rewritten only when it changed."""
+    """Hash raw files, shards and code, and note the versions in use; a record is rewritten only when it changed."""
     files = {split: [fingerprint(path) for path in raw_files(names)] for split, names in (("train", train), ("dev", dev), ("test", test))}
-    files["formats"] = digests(FORMATS, "*.py")
     records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy"), "versions.json": versions()}
+    records |= {f"code/{package}.json": digests(SCRIPTS / package, "*.py") for package in PACKAGES}
     for name, record in records.items():
         changed = write_json_if_changed(corpus / name, record)
         console.print(f"{corpus / name}: {'written' if changed else 'unchanged'}")

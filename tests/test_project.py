@@ -3,12 +3,14 @@
 import importlib
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import srsly
 import typer
 from typer.testing import CliRunner
 
+from scripts.fingerprint import PACKAGES
 from tests.closure import ROOT, import_closure
 
 PROJECT = srsly.read_yaml(ROOT / "project.yml")
@@ -42,7 +44,7 @@ def test_workflows_name_commands_and_no_command():
 
 def test_every_dependency_is_in_the_repository_or_made_by_a_step():
     made = {output for command in COMMANDS.values() for output in command.get("outputs", [])} | {
-        f"corpus/{name}.json" for name in ("sources", "shards", "versions")
+        f"corpus/{name}.json" for name in ("sources", "shards", "versions", *(f"code/{package}" for package in PACKAGES))
     }
     for command in COMMANDS.values():
         for dependency in command.get("deps", []):
@@ -52,8 +54,9 @@ def test_every_dependency_is_in_the_repository_or_made_by_a_step():
 @pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if "deps" in command])
 def test_a_step_depends_on_all_code_it_imports(name):
     module = shlex.split(COMMANDS[name]["script"][0])[2]
-    listed = {dependency for dependency in COMMANDS[name]["deps"] if dependency.endswith(".py")}
-    assert listed == import_closure(module)
+    imported = {Path(path) for path in import_closure(module)}
+    needed = {path.as_posix() if len(path.parts) == 2 else f"corpus/code/{path.parts[1]}.json" for path in imported}
+    assert {name for name in COMMANDS[name]["deps"] if name.endswith(".py") or name.startswith("corpus/code/")} == needed
 
 
 @pytest.mark.parametrize("module", MODULES)

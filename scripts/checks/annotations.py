@@ -105,3 +105,34 @@ declare(
     bad="columns:\nAna B-PER\nleft O\nCork L-LOC\n\nBo U-PER\nran O",
     good="columns:\nAna U-PER\nleft O\nCork U-LOC\n\nBo U-PER\nran O",
 )
+declare(
+    "NER126",
+    "offset-units",
+    Severity.warning,
+    """Nothing tells whether a file's offsets count characters or UTF-16 units.
+    JavaScript and Java count an emoji as two, Python as one; behind it every span would move. Where spans fit only one way, preprocessing stops
+    and says so; here they fit both ways, and were taken for characters.""",
+    remedy="look at a span behind an emoji, and say what is right by --offsets=utf-16 or --offsets=characters (vars.offsets)",
+    bad='{"text": "🚢🚢 I A B C D met", "spans": [[7, 8, "PERSON"], [9, 10, "PERSON"]]}',
+    good='{"text": "🚢 Ana met Bo", "spans": [[2, 5, "PERSON"]]}',
+)
+declare(
+    "NER127",
+    "cut-in-sentence",
+    Severity.warning,
+    """A document was cut where no sentence starts, because none starts within vars.max_tokens.
+    Both pieces are trained on as if they were whole. Often the text has no sentence ends that are seen: a list, a table, another script.""",
+    remedy="divide the document yourself, or raise vars.max_tokens",
+    bad='max_tokens: 10\n{"text": "went home ×20", "spans": []}',
+    good='max_tokens: 10\n{"text": "Ana went home. Bo went home. Cy went home. Di went home.", "spans": []}',
+)
+declare(
+    "NER128",
+    "white-space-token",
+    Severity.error,
+    """An entity consists of white space alone: in a column file its token is a blank.
+    Such tokens are dropped, since spaCy's ner cannot begin an entity at one, and the entity with them.""",
+    remedy="delete the row, or write its token",
+    bad="columns:\nAna\tB-PER\n\u00a0\tB-LOC\nleft\tO",
+    good="columns:\nAna\tB-PER\nCork\tB-LOC\nleft\tO",
+)

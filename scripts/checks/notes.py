@@ -8,7 +8,7 @@ from scripts.checks.catalogue import BY_SLUG, Finding, Severity, excerpt, findin
 from scripts.corpus.build import MENDS, REJECTS
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import OnError, Overlaps, Settings
-from scripts.corpus.units import EXCERPT
+from scripts.corpus.parts import EXCERPT
 
 ACCEPTED = frozenset(
     {"unreadable", "i-without-b", "illegal-sequence", "misaligned", "overlap", "nested", "whitespace-edge", "bad-offsets", "empty-label"}
