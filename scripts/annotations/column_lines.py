@@ -1,10 +1,9 @@
 """What each line of a column file is, and the first rows as a sample."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scripts.annotations.evidence import is_header, keys_of_tags, look, plain_columns, role
+from scripts.annotations.evidence import LIKE_A_TAG, is_header, keys_of_tags, look, plain_columns, role
 from scripts.annotations.layout import find_roles
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.readings import Sample
@@ -23,7 +22,6 @@ SAMPLE_LINES = 50_000
 """The tag scheme and the columns are told from so many lines."""
 HEAD_LINES = 200
 CONLL_2012_TOKEN, CONLL_2012_TAG = 3, 10
-LIKE_A_TAG = re.compile(r"[BILOUESMWX][-_]\S*")
 
 
 def is_mark(raw: bytes) -> bool:
@@ -89,7 +87,7 @@ def first_lines(file: RawFile) -> Lines:
         elif line.startswith("#"):
             doubtful.append((lines.rows[-1], len(lines.rows[-1]), number, line))
         else:
-            lines.separator = lines.separator or ("\t" if "\t" in line else " ")
+            lines.separator = lines.separator or ("\t" if "\t" in line.rstrip("\t ") else " ")
             lines.rows[-1].append(
                 (number, cells_of(line.rstrip("\t ") if lines.separator == " " else line, lines.separator))
             )
@@ -111,7 +109,8 @@ def take_sample(file: RawFile, lines: Lines, options: ReadOptions) -> tuple[Samp
     names = [name.strip() for name in options.columns.split(",")] if options.columns.strip() else []
     given, header = bool(names), 0
     rows = [row for sentence in lines.rows for row in sentence]
-    if rows and len(rows[0][1]) > 1 and is_header(rows[0][1], [row for _, row in rows[1:]], named=given):
+    below = [row for _, row in rows[1:]]
+    if rows and len(rows[0][1]) > 1 and is_header(rows[0][1], below, tag=_named_tag(names)):
         header, first = rows[0]
         names = names or [cell.strip() for cell in first]
         lines.rows = [[row for row in sentence if row[0] != header] for sentence in lines.rows]
@@ -210,6 +209,10 @@ def _are_brackets(cells: Sequence[str], lines: Lines) -> bool:
     return some and (lines.begins or all(BRACKET.fullmatch(cell) for cell in cells))
 
 
+def _named_tag(names: Sequence[str]) -> int | None:
+    return next((i for i, name in enumerate(names) if role(name.partition("=")[0]) == "tag"), None)
+
+
 def looks_like_columns(head: bytes) -> bool:
     """Look for a document mark, a header, a row with a tag behind another cell, or a column of tags."""
     lines = head.decode("utf-8", "replace").split("\n")[: -1 if len(head) >= HEAD_BYTES else None]
@@ -218,27 +221,32 @@ def looks_like_columns(head: bytes) -> bool:
         return False
     if any(line.startswith((*(mark.decode() for mark in MARKS), GLOBAL_COLUMNS)) for line in lines):
         return True
-    separator = "\t" if any("\t" in line for line in lines if not line.startswith("#")) else " "
-    rows = [
-        cells_of(line.rstrip(), separator)
+    rows_only = [line.rstrip("\t ") for line in lines if not line.startswith("#")]
+    separator = "\t" if any("\t" in line for line in rows_only) else " "
+    rows = [cells_of(line, separator) for line in rows_only]
+    rows += [
+        cells_of(line, separator)
         for line in lines
-        if not line.startswith("#") or is_row(line, separator, 2, -1, parse_tag)
+        if line[0] == "#" and is_row(line, separator, 2, -1, parse_tag)
     ]
-    if not rows or len(rows[0]) < 2:
-        return any(len(row) > 1 and any(parse_tag(cell.strip()) for cell in row[1:]) for row in rows[:1])
-    if {"token", "tag"} <= set(map(role, rows[0])) or any(parse_tag(cell.strip()) for cell in rows[0][1:]):
+    if rows and {"token", "tag"} <= set(map(role, rows[0])):
         return True
-    return _has_tags([row for row in rows if len(row) == len(rows[0])], rows)
+    last = [parse_tag(row[-1].strip()) for row in rows if len(row) > 1]
+    return 2 * (len(last) - last.count(None)) >= max(1, len(rows)) or _has_tags(rows)
 
 
-def _has_tags(fitting: Sequence[list[str]], rows: Sequence[list[str]]) -> bool:
-    """Tell whether rows of one width have a column of tags, or keys of tags."""
-    if len(fitting) < max(2, 0.9 * len(rows)):
+def _has_tags(rows: Sequence[list[str]]) -> bool:
+    """Tell whether rows, after a header or without, have a column of tags or keys of tags."""
+    width = len(rows[-1]) if rows else 0
+    fitting = [row for row in rows if len(row) == width]
+    if width < 2 or len(fitting) < 0.9 * len(rows):
         return False
-    for sentences in ([list(fitting)], [list(fitting[1:])]):
-        columns = [look(i, sentences) for i in range(len(fitting[0]))]
-        if any(column.kind == "tags" for column in columns) or plain_columns(columns, "O"):
+    for sentences in ([fitting], [fitting[1:]] if len(fitting) > 1 else []):
+        columns = [look(i, sentences) for i in range(width)] if sentences else []
+        if any(column.kind in ("tags", "doubtful", "chunks", "outside") for column in columns):
             return True
-        if len(columns) >= 10 and any(keys_of_tags(column) for column in columns):
+        if plain_columns(columns, "Oo0_-") or (
+            width >= 10 and any(keys_of_tags(column) for column in columns)
+        ):
             return True
     return False

@@ -33,7 +33,7 @@ def read_sentence(
     if layout.brackets:
         entities, wrong = from_brackets([row[roles.tag] for row in rows])
     else:
-        entities, wrong = decode(_tags(path, numbers, rows, layout), roles.scheme)
+        entities, wrong = decode(parsed_tags(path, numbers, rows, roles), roles.scheme)
         for column in roles.outside:
             _see_outside(path, numbers, rows, column)
     spaces = None
@@ -114,8 +114,8 @@ def _space_after(cell: str) -> bool:
     return "SpaceAfter=No" not in cell and "NoSpaceAfter" not in cell
 
 
-def _tags(path: str, numbers: Sequence[int], rows: list[list[str]], layout: Layout) -> list[Tag]:
-    roles = layout.roles
+def parsed_tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[Tag]:
+    """Return the tag of each row. Raises AnnotationError, naming the line, where one is none."""
     parse = tag_parser(roles.spelling)
     cells = [row[roles.tag].strip() for row in rows]
     if roles.key is not None:

@@ -19,6 +19,7 @@ OTHER_NAME = re.compile(
 )
 NO_SPACE = re.compile(r"(?:.*\|)?(?:SpaceAfter=No|NoSpaceAfter)(?:\|.*)?")
 FEATURES = re.compile(r"_?|[^=]+=.*")
+LIKE_A_TAG = re.compile(r"[BILOUESMWX][-_]\S*")
 NUMBER = re.compile(r"[\d.,:/_-]*\d[\d.,:/_-]*")
 DIGITS = re.compile(r"\d+")
 
@@ -62,23 +63,29 @@ def role(name: str) -> str:
     return ""
 
 
-def is_header(cells: Sequence[str], below: Sequence[Sequence[str]], *, named: bool) -> bool:
-    """Tell whether a file's first row holds the columns' names.
+def is_header(cells: Sequence[str], below: Sequence[Sequence[str]], *, tag: int | None) -> bool:
+    """Tell whether a file's first row holds the columns' names: no cell is a tag, and some are known names.
 
-    It does where no cell is a tag, and one is the name of a token and one of a tag or of another column. One known name
-    is enough where the user names the columns, and none of the cells stands in its column again.
+    One must be the name of a token or tag and another one known, too. Where the user names the column of the tags (`tag`),
+    one known name is enough, or none where the tags below have prefixes, if no cell stands in its column again.
     """
     cells = [cell.strip() for cell in cells]
-    if any(parse_tag(cell) or (cell and not any(char.isalpha() for char in cell)) for cell in cells):
+    if any(
+        parse_tag(cell) or LIKE_A_TAG.fullmatch(cell) or (cell and not any(map(str.isalpha, cell)))
+        for cell in cells
+    ):
         return False
-    roles = set(map(role, cells)) - {""}
+    roles = list(filter(None, map(role, cells)))
     if "token" in roles and len(roles) > 1:
         return True
-    if not named and not ("tag" in roles and len(roles) > 1):
+    if any(cell and i < len(row) and row[i].strip() == cell for row in below for i, cell in enumerate(cells)):
         return False
-    return bool(roles) and not any(
-        cell and i < len(row) and row[i].strip() == cell for row in below for i, cell in enumerate(cells)
-    )
+    if tag is None:
+        return "tag" in roles and len(roles) > 1
+    values = Counter(row[tag].strip() for row in below if tag < len(row))
+    spelling = find_spelling(values)
+    labels = Column(tag, values, "tags", spelling).labels if spelling else ()
+    return bool(roles) or (bool(labels) and tag < len(cells) and cells[tag] not in labels)
 
 
 def look(index: int, sentences: list[list[list[str]]]) -> Column:
@@ -97,7 +104,7 @@ def _kind(values: Counter, spelling: Spelling | None) -> str:
     if not filled:
         return "blank"
     if spelling and values.keys() - set(OUTSIDE):
-        labels = {tag_parser(spelling)(value).label for value in values} - {""}
+        labels = {tag_parser(spelling)(value).label for value in values.keys() - set(OUTSIDE)}
         return "chunks" if labels <= CHUNKS else "tags"
     if spelling and filled <= {"O", "o"}:
         return "outside"

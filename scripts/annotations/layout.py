@@ -28,6 +28,7 @@ def find_roles(sample: Sample) -> Roles:
     roles = [role(name.partition("=")[0]) for name in names]
     if sample.given and not {"token", "tag"} <= set(roles):
         raise AnnotationError(f"{sample.path}: {names_error(names)}")
+    _see_sentences(sample)
     id = _word_numbers(sample)
     if id is not None:
         sample = _without_surface_forms(sample, id)
@@ -63,6 +64,21 @@ def find_roles(sample: Sample) -> Roles:
         else tuple(c.index for c in columns if c.kind == "outside" and c.index not in used),
         unused=tuple((c.index, why_unused(c, names)) for c in columns if c.index not in used),
     )
+
+
+def _see_sentences(sample: Sample) -> None:
+    """Raise AnnotationError where no blank line ends a sentence, but a column names the sentence of each token."""
+    if len(sample.sentences) != 1:
+        return
+    for i, name in enumerate(sample.names):
+        if (
+            name.lower().startswith("sent")
+            and len({row[i].strip() for row in sample.sentences[0]} - {""}) > 1
+        ):
+            raise AnnotationError(
+                f"{sample.path}: no blank line ends a sentence, but column {i + 1} ({name}) says where each begins:"
+                f"{sample.shown()}\nread it as a table: --format=table"
+            )
 
 
 def _word_numbers(sample: Sample) -> int | None:
@@ -187,9 +203,7 @@ def _misc_key(sample: Sample, columns: list[Column], roles: list[str]) -> tuple[
                 f"--columns={columns_option(sample.width, token, one.index, name)}"
                 for name, one in found
             ]
-            raise AnnotationError(
-                ambiguous(sample, "tag by its keys; column", [first.index, other.index], readings)
-            )
+            raise AnnotationError(ambiguous(sample, "tag", sorted({first.index, other.index}), readings))
     return first, first_key
 
 

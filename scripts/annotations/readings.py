@@ -49,8 +49,9 @@ def names_error(names: Sequence[str]) -> str:
 def ambiguous(sample: Sample, what: str, columns: Sequence[int], readings: Sequence[str]) -> str:
     """Say that several columns could be one thing, with the first rows and the option for each reading."""
     numbers = " and ".join(str(i + 1) for i in columns)
+    subject = f"columns {numbers}" if len(columns) > 1 else f"several keys of column {numbers}"
     listed = "".join(f"\n  {reading}" for reading in readings)
-    return f"{sample.path}: columns {numbers} could each be the {what}:{sample.shown()}\nsay which is right:{listed}"
+    return f"{sample.path}: {subject} could each be the {what}:{sample.shown()}\nsay which is right:{listed}"
 
 
 def columns_option(width: int, token: int, tag: int, key: str | None = None) -> str:

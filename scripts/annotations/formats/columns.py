@@ -61,10 +61,9 @@ def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterat
             size += len(raw)
             if size <= 2 * MAX_DOCUMENT_BYTES:  # more of a document that is too long need not be kept
                 lines.append(raw)
-    if hasattr(file, "count"):
-        file.count.update(
-            rows=rows, comments=comments, separators=blanks, marks=marks, header=int(layout.header > 0)
-        )
+    file.count.update(
+        rows=rows, comments=comments, separators=blanks, marks=marks, header=int(layout.header > 0)
+    )
     if lines:
         yield first, b"".join(lines)
 
