@@ -1,9 +1,13 @@
 import json
+import random
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from scripts.annotations.record import AnnotationError
+from scripts.checks.examine import Report, examine
+from scripts.checks.inputs import find_inputs
 from scripts.corpus.splits import HELD_OUT, SPLITS
 from tests.make import build, contents, invented, read_manifest, rows, split_of
 
@@ -163,6 +167,106 @@ def test_short_texts_that_are_the_same_are_on_one_side(tmp_path, write_jsonl):
     splits = drawn(tmp_path, write_jsonl, given)
     assert all(len({splits[f"{i}"] for i in range(berth, 90, 30)}) == 1 for berth in range(30))
     assert set(splits.values()) == set(SPLITS)
+
+
+def templates(count, seed, *, slots=6, words=6):
+    """Rows of a few templates, many of them about four fifths alike."""
+    draw = random.Random(seed)
+    forms = [invented(f"{seed} {i}", draw.randint(14, 40)).split() for i in range(12)]
+    texts = []
+    for _ in range(count):
+        form = list(draw.choice(forms))
+        for place in draw.sample(range(len(form)), draw.randint(0, 3)):
+            form[place % slots] = f"slot{draw.randrange(words)}"
+        texts.append(" ".join(form))
+    return [row(f"{i}", text, "PER") for i, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_near_duplicate_is_found_across_drawn_splits(tmp_path, write_jsonl, seed):
+    drawn(tmp_path, write_jsonl, [*templates(250, seed), *rows(60)], seed=seed)
+    inputs = find_inputs([], {}, tmp_path / "c", [])
+    checks = frozenset({"near-duplicate", "near-duplicate-across-splits"})
+    report = examine(inputs.files(), Report(0), checks=checks)
+    assert {finding.slug for finding in report.findings} == {"near-duplicate"}
+
+
+# large groups
+
+
+def grouped(*sizes, alone=0):
+    """Rows of groups of these sizes, one of each in turn, and so many that are of none."""
+    order = [group for _, group in sorted((i / size, group) for group, size in enumerate(sizes) for i in range(size))]
+    of_groups = [row(f"{group}-{i}", invented(f"{group} {i}", 20), "PER", group=group) for i, group in enumerate(order)]
+    return [*of_groups, *(row(f"alone-{i}", invented(f"alone {i}", 20), "PER") for i in range(alone))]
+
+
+def sides(splits, group):
+    """The splits that documents of a group are in."""
+    return {split for id, split in splits.items() if id.split("-")[0] == str(group)}
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("by", ["group", "template"])
+def test_a_group_of_most_documents_goes_to_train(tmp_path, write_jsonl, seed, by):
+    form = invented("form", 30)
+    if by == "group":
+        many = [row(f"0-{i}", invented(i), "PER", group=0) for i in range(80)]
+    else:
+        many = [row(f"0-{i}", f"{form} {i}", "PER") for i in range(80)]
+    given = [*many, *(row(f"alone-{i}", invented(f"alone {i}"), "PER") for i in range(40))]
+    random.Random(seed).shuffle(given)
+    splits = drawn(tmp_path, write_jsonl, given, seed=seed)
+    assert sides(splits, 0) == {"train"}
+    counts = {split: list(splits.values()).count(split) for split in SPLITS}
+    assert all(1 <= counts[split] <= 20 for split in ("dev", "test"))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_several_large_groups_go_to_train(tmp_path, write_jsonl, seed):
+    splits = drawn(tmp_path, write_jsonl, grouped(30, 20, 10, 2, 2, alone=60), seed=seed)
+    assert sides(splits, 0) == sides(splits, 1) == sides(splits, 2) == {"train"}
+    assert set(splits.values()) == set(SPLITS)
+
+
+def test_more_of_the_rest_is_held_out_where_large_groups_are_most_of_all(tmp_path, write_jsonl):
+    few, many = (list(drawn(tmp_path, write_jsonl, grouped(size, alone=300)).values()) for size in (200, 310))
+    assert 15 <= few.count("dev") <= 45
+    assert 45 <= many.count("dev") <= 75
+    assert 45 <= many.count("test") <= 75
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("sizes", [(20, 20, 20, 20, 20), (40, 30, 10), (60, 3, 2), (10,) * 11])
+def test_the_smallest_groups_are_held_out_where_all_are_large(tmp_path, write_jsonl, sizes, seed):
+    splits = drawn(tmp_path, write_jsonl, grouped(*sizes), seed=seed)
+    counts = [list(splits.values()).count(split) for split in SPLITS]
+    assert counts[0] == max(counts)
+    assert sum(counts[1:]) <= sum(sorted(sizes)[:2])
+    assert min(counts) > 0
+
+
+@pytest.mark.parametrize(("sizes", "told"), [((30,), "one group"), ((20, 10), "2 groups")])
+def test_fewer_groups_than_splits_are_an_error(tmp_path, write_jsonl, sizes, told):
+    with pytest.raises(AnnotationError, match=rf"t\.jsonl: its 30 documents are of {told} .* set vars\.dev and vars\.test to a file"):
+        drawn(tmp_path, write_jsonl, grouped(*sizes))
+    assert not list((tmp_path / "c").glob("*"))
+
+
+def test_two_groups_are_enough_to_hold_one_split_out(tmp_path, write_jsonl):
+    build(tmp_path / "c", write_jsonl("t.jsonl", grouped(20, 10)), "", write_jsonl("e.jsonl", rows(3)))
+    splits = split_of(tmp_path / "c")
+    assert (sides(splits, 0), sides(splits, 1)) == ({"train"}, {"dev"})
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_group_that_grows_too_large_goes_to_train_and_no_other_document_moves(tmp_path, write_jsonl, seed):
+    """Where each label is in each split without it: else others stand in for it."""
+    alone = grouped(alone=100)
+    group = [row(f"0-{i}", invented(f"0 {i}", 20), "PER", group=0) for i in range(40)]
+    before, after = (drawn(tmp_path, write_jsonl, [*alone, *group[:count]], seed=seed) for count in (3, 40))
+    assert sides(after, 0) == {"train"}
+    assert {id for id in before if after[id] != before[id]} <= {"0-0", "0-1", "0-2"}
 
 
 # labels

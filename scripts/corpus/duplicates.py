@@ -11,10 +11,10 @@ from scripts.corpus.units import hash64
 
 SHINGLE = 3
 """Words of a run. Documents are near duplicates where four fifths of all three-word runs of both are in both (Jaccard)."""
-CELLS = 2**24
-"""Counters of how rare runs are, at most: 64 MB."""
-AT_ONCE = 2**27
-"""Runs of a corpus that are handled together: memory for a fifth of them at most, 12 bytes each."""
+CELLS = 2**22
+"""Counters of how rare runs are, at most: 16 MB."""
+AT_ONCE = 2**23
+"""Runs of a corpus whose rarest are handled together: memory for a fifth of them at most, 12 bytes each."""
 COMPARED = 1000
 """A document is compared with so many others at most of those that share a certain one of its rarest runs."""
 FACTOR = numpy.uint64(0x9E3779B97F4A7C15)
@@ -97,19 +97,23 @@ def join_near(groups: Groups, path: Path, rows: numpy.ndarray) -> None:
     if not len(rows):
         return
     sets = _Sets(path)
-    contents = sets.contents()[rows]
+    contents, sketches = sets.contents()
+    contents = contents[rows]
     _, distinct = numpy.unique(contents, return_index=True)
     same = numpy.zeros(groups.size, dtype=numpy.uint64)
     same[rows] = contents
     join_equal(groups, same)
     wanted = numpy.zeros(groups.size, dtype=bool)
     wanted[rows[distinct]] = True
+    rank = numpy.empty(groups.size, dtype=numpy.uint64)
+    by_size = numpy.lexsort((same, sets.size))  # and by what they hold: whatever the documents' order
+    rank[by_size] = numpy.arange(groups.size, dtype=numpy.uint64)
     counts = sets.counts()
     parts = 1 + len(sets.table) // AT_ONCE
     for part in range(parts):
-        runs, documents, rest = sets.rarest(counts, wanted, part, parts)
-        order = numpy.argsort(runs.astype(numpy.uint64) << HALF | same[documents] >> HALF)  # whatever the documents' order
-        _join_sharing(groups, sets, runs[order], documents[order], rest[order])
+        runs, documents, longest = sets.rarest(counts, wanted, part, parts)
+        order = numpy.argsort(runs.astype(numpy.uint64) << HALF | rank[documents])
+        _join_sharing(groups, sets, sketches, runs[order], documents[order], longest[order])
 
 
 class _Sets:
@@ -135,14 +139,19 @@ class _Sets:
     def _of(self, first: int, last: int) -> numpy.ndarray:
         return self.table[self.start[first] : self.start[last - 1] + self.size[last - 1]]
 
-    def contents(self) -> numpy.ndarray:
-        """Return a hash of each document's whole set; never 0."""
-        found = []
+    def contents(self) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """Return of each document's whole set a hash, which is never 0, and a sketch.
+
+        Sketches have 64 bits, and each run turns one: two differ in no more bits than there are runs of one set alone.
+        """
+        hashes, sketches = [], []
         for first, last in self.blocks:
-            mixed = (self._of(first, last) + FACTOR) * FACTOR
-            mixed = (mixed ^ mixed >> HALF) * FACTOR
-            found.append(numpy.add.reduceat(mixed, self.start[first:last] - self.start[first]))
-        return numpy.concatenate(found) | numpy.uint64(1)
+            runs, starts = self._of(first, last), self.start[first:last] - self.start[first]
+            mixed = (runs + FACTOR) * FACTOR
+            hashes.append(numpy.add.reduceat((mixed ^ mixed >> HALF) * FACTOR, starts))
+            bits = numpy.uint64(1) << runs.astype(numpy.uint64) % numpy.uint64(64)
+            sketches.append(numpy.bitwise_xor.reduceat(bits, starts))
+        return numpy.concatenate(hashes) | numpy.uint64(1), numpy.concatenate(sketches)
 
     def counts(self) -> numpy.ndarray:
         """Count runs, in a table by the last bits of their hashes."""
@@ -155,7 +164,7 @@ class _Sets:
         """Return the rarest runs of the wanted documents, those of a part of all hashes that occur twice or more.
 
         As many of each document as near duplicates cannot do without all of. Beside each run its document, and how many
-        runs the document has from this one on, in order of rarity.
+        runs a near duplicate can have at most whose rarest common run this is.
         """
         found = []
         for first, last in self.blocks:
@@ -169,9 +178,11 @@ class _Sets:
             kept = (rest >= numpy.repeat(needed, size)) & numpy.repeat(wanted[first:last], size)
             kept &= (ordered >> HALF & numpy.uint64(2**16 - 1)) > 1
             kept &= runs * numpy.uint64(parts) >> HALF == part
-            found.append([column[kept].astype(numpy.uint32) for column in (runs, owner + numpy.uint64(first), rest)])
-        runs, documents, rest = (numpy.concatenate(columns) for columns in zip(*found, strict=True))
-        return runs, documents, rest
+            longest = 9 * rest // 4 - numpy.repeat(size, size)  # see `near`: no more than `rest` are common
+            owner += numpy.uint64(first)
+            found.append([runs[kept].astype("u4"), owner[kept].astype("u4"), longest[kept].astype("i4")])
+        runs, documents, longest = (numpy.concatenate(columns) for columns in zip(*found, strict=True))
+        return runs, documents, longest
 
     def near(self, left: numpy.ndarray, right: numpy.ndarray) -> numpy.ndarray:
         """Say of pairs of documents whether they are near duplicates."""
@@ -187,33 +198,43 @@ class _Sets:
         return numpy.repeat(numpy.arange(len(documents), dtype=numpy.uint64), size) << HALF | self.table[places]
 
 
-def _join_sharing(groups: Groups, sets: _Sets, runs: numpy.ndarray, documents: numpy.ndarray, rest: numpy.ndarray) -> None:
-    """Join near duplicates among documents that share a run; equal runs stand together.
+def _join_sharing(
+    groups: Groups,
+    sets: _Sets,
+    sketches: numpy.ndarray,
+    runs: numpy.ndarray,
+    documents: numpy.ndarray,
+    longest: numpy.ndarray,
+) -> None:
+    """Join near duplicates among documents that share a run; equal runs stand together, short documents first.
 
-    First neighbours are compared, then those with one between, and so on; what is of one group already is not.
+    longest: see `_Sets.rarest`. First neighbours are compared, then those with one between, and so on; what is of
+    one group already is not.
     """
+    size = sets.size[documents].astype(numpy.int32)
     at = numpy.arange(len(runs))
     for distance in range(1, COMPARED + 1):
         at = at[at + distance < len(runs)]
-        at = at[runs[at] == runs[at + distance]]
+        at = at[(runs[at] == runs[at + distance]) & (size[at + distance] <= longest[at])]
         if not len(at):
             return
-        left, right = documents[at], documents[at + distance]
-        # those before the first run that both have are not common
-        possible = 9 * numpy.minimum(rest[at], rest[at + distance]) >= 4 * (sets.size[left] + sets.size[right])
-        left, right = left[possible], right[possible]
-        for pairs in _chunks(sets.size[left] + sets.size[right]):
-            apart = groups.firsts(left[pairs]) != groups.firsts(right[pairs])
-            one, other = left[pairs][apart], right[pairs][apart]
-            near = sets.near(one, other)
-            for i, j in zip(one[near].tolist(), other[near].tolist(), strict=True):
+        pairs = at[size[at] <= longest[at + distance]]
+        differing = numpy.bitwise_count(sketches[documents[pairs]] ^ sketches[documents[pairs + distance]])
+        # of near duplicates no more runs than these are of one alone
+        pairs = pairs[differing <= (size[pairs] + size[pairs + distance]) // 9]
+        for chunk in _chunks(size[pairs] + size[pairs + distance]):
+            left, right = documents[pairs[chunk]], documents[pairs[chunk] + distance]
+            apart = groups.firsts(left) != groups.firsts(right)
+            left, right = left[apart], right[apart]
+            near = sets.near(left, right)
+            for i, j in zip(left[near].tolist(), right[near].tolist(), strict=True):
                 groups.join(i, j)
         if distance & (distance - 1) == 0:  # a power of two: leave out the runs whose documents are all of one group
             begin = numpy.flatnonzero(numpy.concatenate(([True], runs[1:] != runs[:-1])))
             first = groups.firsts(documents)
             several = numpy.minimum.reduceat(first, begin) != numpy.maximum.reduceat(first, begin)
             kept = numpy.repeat(several, numpy.diff(numpy.append(begin, len(runs))))
-            runs, documents, rest = runs[kept], documents[kept], rest[kept]
+            runs, documents, longest, size = runs[kept], documents[kept], longest[kept], size[kept]
             at = numpy.arange(len(runs))
 
 
