@@ -30,22 +30,21 @@ SENTENCES |= {"sentenceidx", "sentidx", "sentno", "sentnum", "sid", "sent#"}
 DOCUMENTS = frozenset(
     {"document", "doc", "docid", "documentid", "docname", "documentname", "file", "filename", "fileid"}
 )
+QUOTES_OR_LISTS = re.compile(r'(?m)(?:^|\t)"?\[[^\t\[\]]{2,}\]|\t"(?:[^"\t\n]|"")*"\t')
 
 
 def is_table(head: bytes) -> bool:
     """Look for a header that names tokens or texts, and tags or spans.
 
-    With tabs it must be more than columns have: a number of sentences, quotes or lists.
+    With tabs it must be more than columns have: quotes, lists, or a number of sentences without blank lines.
     """
-    line = next((line for line in head.decode("utf-8", "replace").split("\n") if line.strip()), "")
+    text = head.decode("utf-8", "replace").replace("\r\n", "\n").strip()
+    line = text.partition("\n")[0]
     for delimiter in DELIMITERS:
         names = _header(line, delimiter)
         if len(names) > 1 and _role(names, _is_token, _is_text) and _role(names, _is_tag, _is_spans):
-            return (
-                delimiter != "\t"
-                or _role(names, _is_sentence)
-                or bool(re.search(rb'\t"?\[|\t"(?:[^"\n]|"")*"\t', head))
-            )
+            numbered = _role(names, _is_sentence) and "\n\n" not in text
+            return delimiter != "\t" or numbered or QUOTES_OR_LISTS.search(text) is not None
     return False
 
 
