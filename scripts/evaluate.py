@@ -10,7 +10,7 @@ import typer
 
 from scripts.command import UserError, console, progress_bar, run
 from scripts.corpus.files import read_json, sha256, write_json
-from scripts.corpus.shards import MANIFEST, check_shards, read_manifest, read_shard
+from scripts.corpus.shards import MANIFEST, check_shards, documents_sha256, read_manifest, read_shard
 
 MB = 1_000_000
 
@@ -59,6 +59,7 @@ def main(
             "device": chosen.name,
             "training": metrics,
             "corpus_sha256": metrics["corpus_sha256"] | {"test": sha256(test / MANIFEST)},
+            "test_sha256": documents_sha256(gold),
             "test": count_docs(gold).as_json(),
             "spaces_known": not manifest["spaces"]["rebuilt"],
             **results,

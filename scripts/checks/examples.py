@@ -24,10 +24,11 @@ from scripts.checks.examine import Report, examine
 from scripts.checks.inputs import Inputs, find_inputs
 from scripts.checks.recipe import RecipeFile
 from scripts.checks.registry import choose
+from scripts.checks.scored import SCORES
 from scripts.corpus.build import RawCorpus, build_corpus
 from scripts.corpus.files import read_json, write_json
 from scripts.corpus.settings import OnError, Settings
-from scripts.corpus.shards import MANIFEST
+from scripts.corpus.shards import MANIFEST, documents_sha256, read_shard
 
 TAGGED = re.compile(r"(\S+)/(-|O|[BIO]-\S*)")
 SPLIT = re.compile(r"(train|dev|test): ?")
@@ -150,6 +151,10 @@ def plant(
     if "ledger" in example.options:
         manifest = read_json(data["train"] / MANIFEST)
         write_json(data["train"] / MANIFEST, manifest | {"documents": manifest["documents"] + int(example.options["ledger"])})
+    if "scored" in example.options:
+        here = documents_sha256(doc for shard in sorted(data["test"].glob("*.spacy")) for doc in read_shard(shard, Vocab()))
+        hashed = {"test_sha256": here if example.options["scored"] == "here" else "", "test": {"documents": 2}}
+        write_json(folder / SCORES, hashed)
     variant = "gpu" if "transformer" in example.config else "cpu"
     whole = load_config(configs / f"{variant}.cfg", interpolate=False).merge(overlay(example.config))
     whole["paths"] |= {split: data.get(split, data["train"]).as_posix() for split in ("train", "dev")}

@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.checks.catalogue import Finding, finding
 from scripts.checks.notes import noted
 from scripts.checks.recipe import RecipeFile, load_recipe
+from scripts.checks.scored import scored_elsewhere
 from scripts.command import UserError
 from scripts.corpus.files import sha256
 from scripts.corpus.settings import Settings
@@ -55,6 +56,7 @@ class Inputs:
                 check_shards(self.data[split], manifest)
             except ShardError as error:
                 yield finding("damaged-shard", split, str(error), shard=self.data[split].as_posix())
+        yield from scored_elsewhere(self.data["test"], self.manifests["test"], self.recipes)
 
     def ledger_findings(self, counts: dict[str, dict]) -> Iterator[Finding]:
         """Yield where the shards do not hold what their manifest says."""

@@ -13,6 +13,7 @@ from scripts.checks import (  # noqa: F401  (each registers)
     labels,
     reading,
     repetition,
+    scored,
     texts,
     unknown,
     wordpieces,

@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -193,6 +193,13 @@ def read_shard(path: Path, vocab: "Vocab") -> "Iterator[Doc]":
             yield doc
     except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zlib.error) as error:
         raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}") from error
+
+
+def documents_sha256(docs: "Iterable[Doc]") -> str:
+    """Return a hash of documents' tokens and entities, whatever their order, ids and places."""
+    contents = (([token.text for token in doc], [(ent.start, ent.end, ent.label_) for ent in doc.ents]) for doc in docs)
+    each = sorted(hashlib.sha256(repr(content).encode()).digest() for content in contents)
+    return hashlib.sha256(b"".join(each)).hexdigest()
 
 
 def place_in_shard(doc: "Doc", path: Path, index: int) -> str:

@@ -87,9 +87,7 @@ class Draw:
             self._seen.setdefault(label, set()).add(split)
 
 
-def draw_splits(
-    surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path, *, name: str = "train"
-) -> list[bytes]:
+def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path, *, name: str = "train") -> list[bytes]:
     """Return for each unit, one byte a document, the index in `splits` of where it goes.
 
     Documents of a group, and exact or near duplicates, stay together: they follow the first of them, or go to train
