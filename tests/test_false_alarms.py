@@ -39,6 +39,7 @@ def details(tmp_path, quickstart):
         "``The Sea''",
         '"Cork" Ltd',
         "Firma S…",
+        "Amtsgerichts…",
         "‘s-Gravenhage",
         "'s-Hertogenbosch",
         "Auld Reekin'",
@@ -62,13 +63,16 @@ def test_marks_that_belong_to_a_name_are_left_alone(name):
         ("Cork”", "“", "."),
         ("'Cork", "in", "'"),
         ("SML Movie:", "", "Princess"),
-        ("Cork harbour…", "in", ""),
         ("《红楼梦", "读", "》"),
         ("Cork (", "in", "Ireland"),
     ],
 )
 def test_marks_of_the_text_around_a_name_are_told(name, before, after):
     assert odd_edge(name, before, after)
+
+
+def test_a_list_s_mark_before_a_bracket_that_closes_another_is_left_alone():
+    assert not odd_edge("Article 6 a)", "(", ")")
 
 
 @pytest.mark.parametrize(("one", "two"), [("小+/O 明/B-PER", "😀+/O 小+/B-PER 明/I-PER"), ("ไป+/O กรุงเทพ+/B-LOC มา/O", "東京+/B-LOC で/O")])
@@ -132,6 +136,8 @@ NAMED = "The/O Open/B-MISC began/O *4\nHe/O saw/O New/B-LOC York/I-LOC *4\nAt/O 
         "We/O left/O ./O Open/O questions/O remain/O",
         "The/O New/O York/O Times/O said/O so/O",
         "From/O New/O York+/O -/O based/O firms/O",
+        "From/O New/O York/O -based/O firms/O",
+        "In/O New/O York/O 2140/O it/O rains/O",
         "In/O 2010/O they/O left/O",
         "Call/O IT/O please/O",
     ],

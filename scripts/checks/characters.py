@@ -9,15 +9,14 @@ CLOSE = {opening: closing for closing, opening in OPEN.items()}
 DOUBLE, SINGLE = frozenset('"“”„‟«»'), frozenset("'‘’‚‛‹›`´")
 QUOTES = DOUBLE | SINGLE | {"``", "''"}
 """Which opens and which closes depends on the language: ”x”, „x“, »x« and «x» are all in use."""
-STARTS_NONE, ENDS_NONE = frozenset(",;:?…—–，、；："), frozenset(",;:…—–，、；：")
-"""Marks that no name begins with, and marks that none ends with."""
+STARTS_NONE, ENDS_NONE = frozenset(",;:?…—–，、；："), frozenset(",;:—–，、；：")
+"""Marks that no name begins with, and marks that none ends with: an ellipsis ends those that were made anonymous."""
 EDGES = OPEN.keys() | CLOSE.keys() | QUOTES | STARTS_NONE | ENDS_NONE
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 """Letters of Thai, Lao, Tibetan, Burmese, Khmer, Tai, Japanese and Chinese: no space between words."""
-ANONYMISED = re.compile(r"\b(\w{1,3}…|\w …)$")
 INCHES = re.compile(r"\d ?[\"”]$")
 LETTERED = re.compile(r"(?:^|\s)\w ?\)$")
 """The end of an enumeration: `Article 6 a)`."""
@@ -32,12 +31,12 @@ def odd_edge(name: str, before: str, after: str) -> bool:
     name: the entity's text. before, after: the tokens next to it; empty at the document's ends.
     """
     first, last = name[0], name[-1]
-    if first in OPEN or last in CLOSE or first in STARTS_NONE or (last in ENDS_NONE and not ANONYMISED.search(name)):
+    if first in OPEN or last in CLOSE or first in STARTS_NONE or last in ENDS_NONE:
         return True
     if first in CLOSE and name.count(first) > name.count(CLOSE[first]):
         return True
     if last in OPEN and name.count(last) > name.count(OPEN[last]):
-        return before.endswith(OPEN[last]) or not LETTERED.search(name)
+        return not LETTERED.search(name) or (before.endswith(OPEN[last]) and not after.startswith(last))
     if first in QUOTES and last in QUOTES:
         return False
     plain = name.replace("``", '"').replace("''", '"')

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy
 
-from scripts.checks.characters import is_unspaced
+from scripts.checks.characters import QUOTES, is_unspaced
 from scripts.checks.shard import FACTOR, Shard, View
 from scripts.corpus.duplicates import Groups, join_near
 from scripts.corpus.shards import OUTSIDE
@@ -21,7 +21,8 @@ OFTEN = 3
 """So often must a name be labelled before its unlabelled occurrences count."""
 VALUES = frozenset(["DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "NUMBER", "NUM"])
 """Labels of what is no name, and is annotated by its context: May, second, one."""
-HYPHENS = frozenset("-‐‑–")
+JOINING = frozenset("-‐‑–+@#")
+"""Marks that make a longer name or another word of the name beside them."""
 WITHIN = frozenset((",", "&", "/", "(", ")", "[", "]", "%", "$", "+", "=", "#", "@", "'", "’"))
 """Marks behind which no sentence begins."""
 
@@ -82,17 +83,16 @@ def find_unlabelled(paths: list[Path], sizes: list[int], names: dict[int, numpy.
 
 
 def _is_telling(name: str) -> bool:
-    """Say whether a name is more than a number or an abbreviation of two letters, which mean many things."""
-    letters = sum(map(str.isalpha, name))
-    return letters > 2 or (letters > 0 and is_unspaced(name[0]))
+    """Say whether a name is more than a number, half a compound or an abbreviation of two letters."""
+    return sum(map(str.isalpha, name)) > (1 if is_unspaced(name[0]) else 2) and name[-1] not in JOINING
 
 
 def _has_reason(table: Shard, index: int, first: int, last: int) -> bool:
     """Say whether tokens `first` to `last` of a shard, in its document `index`, may well be no entity.
 
-    They touch an entity, a hyphen or a capitalised word, and so are part of a longer name; they are one word,
-    which has its capital from its place in the sentence; or single characters among others of a script without
-    spaces, where they may be part of any word.
+    They touch an entity, a hyphen, a number or a capitalised word, and so are part of a longer name; they are
+    one word, which has its capital from its place in the sentence; or single characters among others of a
+    script without spaces, where they may be part of any word.
     """
     start, end, iob = table.starts[index], table.ends[index], table.iob
     if (first > start and iob[first - 1] != OUTSIDE) or (last < end and iob[last] != OUTSIDE):
@@ -103,9 +103,10 @@ def _has_reason(table: Shard, index: int, first: int, last: int) -> bool:
         return True
     if len(texts[first]) == 1 and is_unspaced(texts[first]):
         return is_unspaced(before[-1:]) or is_unspaced(after[:1])
-    for word, token, glue in ((before, first - 1, first - 1), (after, last, last - 1)):
-        if word in HYPHENS and not table.spaces[glue]:
-            return True
+    beyond = texts[last + 1] if after in QUOTES and last + 1 < end else after  # a "Name" -compound, as in Finnish
+    if beyond[:1] in JOINING or after[:1].isdigit() or (before in JOINING and not table.spaces[first - 1]):
+        return True
+    for word, token in ((before, first - 1), (after, last)):
         if word[:1].isupper() and len(word) > 1 and not _begins_sentence(table, start, token):
             return True
     return False
