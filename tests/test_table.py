@@ -1,5 +1,7 @@
+import contextlib
 import csv
 import io
+import json
 import random
 
 import pytest
@@ -63,7 +65,13 @@ def test_tokens_in_rows_are_read_however_they_are_separated(write_text, delimite
 
 @pytest.mark.parametrize(
     "header",
-    ["sentence_id,words,labels", "SENTENCE_ID,TOKEN,NER", "sent_id,form,ner_tags", "Sentence Id,Word,BIO"],
+    [
+        "sentence_id,words,labels",
+        "SENTENCE_ID,TOKEN,NER",
+        "sent_id,form,ner_tags",
+        "Sentence Id,Word,BIO",
+        "sentence,text,Named Entity Tag",
+    ],
 )
 def test_headers_have_many_names(write_text, header):
     path = write_text("a.csv", f"{header}\n0,Ana,B-PER\n0,left,O\n1,Bo,B-PER\n")
@@ -372,3 +380,64 @@ def test_what_was_written_is_read_or_an_error(write_text, seed):
     assert [
         (record.words, one) for record, one in zip(read_records(path), found(path), strict=True)
     ] == wanted
+
+
+def test_columns_of_the_tokens_around_are_no_rivals(write_text):
+    path = write_text(
+        "a.csv", "sentence_idx,prev-word,word,pos,prev-iob,tag\n1,,Ana,NNP,,B-per\n1,Ana,left,VBD,B-per,O\n"
+    )
+    assert found(path) == [[("Ana", "per")]]
+
+
+def test_spans_may_stand_inside_an_object(write_text):
+    path = write_text("a.csv", "text,label\nAna left,\"{'entities': [(0, 3, 'PER')]}\"\n")
+    assert found(path) == [[("Ana", "PER")]]
+
+
+WRITERS = {"Python": repr, "JSON": json.dumps, "numpy": lambda items: f"[{' '.join(map(repr, items))}]"}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("seed", range(20))
+def test_lists_that_were_written_are_read(write_text, writer, seed):
+    draw = random.Random(seed)
+    rows = [[draw.choice(WORDS) for _ in range(draw.randint(1, 6))] for _ in range(draw.randint(1, 5))]
+    tags = [["B-PER", *(draw.choice(["O", "B-LOC"]) for _ in row[1:])] for row in rows]
+    written = [[WRITERS[writer](row), WRITERS[writer](tag)] for row, tag in zip(rows, tags, strict=True)]
+    path = write_text("a.csv", table([["tokens", "ner_tags"], *written], draw.choice(",;\t|")))
+    records = list(read_records(path))
+    assert [list(record.words) for record in records] == rows
+    wanted = [[tag[2:] for tag in one if tag != "O"] for one in tags]
+    assert [[span.label for span in record.spans] for record in records] == wanted
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_quotes_that_are_text_are_read_or_an_error(write_text, seed):
+    draw = random.Random(seed)
+    words = [word for word in WORDS if word not in (",", "\t")]
+    sentences = [
+        [(draw.choice(words), "O") for _ in range(draw.randint(1, 6))] for _ in range(draw.randint(1, 5))
+    ]
+    sentences[0][0] = ("Ana", "B-PER")
+    rows = [["Sentence #", "Word", "Tag"], *token_rows(sentences)]
+    delimiter = draw.choice(",\t")
+    path = write_text("a.csv", "".join(delimiter.join(row) + "\n" for row in rows))
+    with contextlib.suppress(AnnotationError):  # where \"\" is read as an empty cell
+        assert [record.words for record in read_records(path)] == [
+            tuple(word for word, _ in one) for one in sentences
+        ]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_damaged_table_is_read_or_an_annotation_error(tmp_path, seed):
+    draw = random.Random(seed)
+    rows = [["Sentence #", "Word", "Tag"], *token_rows(SENTENCES)]
+    lists = [["tokens", "ner_tags"], *([repr(part) for part in zip(*one, strict=True)] for one in SENTENCES)]
+    lists = [[cell.replace("(", "[").replace(")", "]") for cell in row] for row in lists]
+    data = bytearray(table(draw.choice([rows, lists]), draw.choice(",\t")).encode())
+    for _ in range(draw.randint(1, 4)):
+        data[draw.randrange(len(data))] = draw.choice(b"\",\n\r\t;[]{}\0\xff'aO-B")
+    path = tmp_path / "a.csv"
+    path.write_bytes(bytes(data))
+    with contextlib.suppress(AnnotationError):
+        list(read_records(path, "table"))

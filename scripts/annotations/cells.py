@@ -55,7 +55,8 @@ def read_rows(lines: Iterable[tuple[int, str]], dialect: Dialect, path: str) -> 
     reader = csv.reader(feed(), delimiter=dialect.delimiter, quoting=quoting, strict=True)
     try:
         for cells in reader:
-            yield Row(taken[0][0], "".join([line for _, line in taken]), cells)
+            number, line = taken[0]
+            yield Row(number, line if len(taken) == 1 else "".join([line for _, line in taken]), cells)
             taken.clear()
     except csv.Error as error:
         number, line = taken[0] if taken else (1, "")

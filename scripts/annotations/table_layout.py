@@ -21,7 +21,7 @@ from scripts.annotations.spans import find_spans, short
 from scripts.annotations.table_rows import TableLayout, as_row, is_blank, require_width, sentences, split_tags
 from scripts.annotations.tagged import find_tagged
 from scripts.annotations.tags import OUTSIDE, Scheme, Spelling, find_spelling, tag_parser
-from scripts.annotations.token_keys import TAG_NAMES, TOKEN_NAMES, plain_name
+from scripts.annotations.token_keys import TAG_NAMES, TOKEN_NAMES, name_parts, plain_name
 
 SENTENCES = frozenset(
     {"sentence#", "sentence", "sentenceid", "sentid", "sent", "sentenceno", "sentencenumber"}
@@ -30,6 +30,9 @@ SENTENCES |= {"sentenceidx", "sentidx", "sentno", "sentnum", "sid", "sent#"}
 DOCUMENTS = frozenset(
     {"document", "doc", "docid", "documentid", "docname", "documentname", "file", "filename", "fileid"}
 )
+TAG_PARTS = frozenset({"ner", "ne", "tag", "tags", "label", "labels", "bio", "iob", "iob2", "entity"})
+OTHER_PARTS = frozenset({"named", "entities", "gold", "word", "token", "name", "type", "class", "scheme"})
+"""Words of the names of columns of tags, one of the first at least."""
 QUOTES_OR_LISTS = re.compile(r'(?m)(?:^|\t)"?\[[^\t\[\]]{2,}\]|\t"(?:[^"\t\n]|"")*"\t')
 
 
@@ -64,7 +67,8 @@ def _is_token(name: str) -> bool:
 
 
 def _is_tag(name: str) -> bool:
-    return plain_name(name) in (*TAG_NAMES, "ne", "entity", "entitytag", "iob2", "biotag", "iobtag")
+    parts = name_parts(name)
+    return plain_name(name) in TAG_NAMES or bool(parts & TAG_PARTS and parts <= TAG_PARTS | OTHER_PARTS)
 
 
 def _is_text(name: str) -> bool:
@@ -185,6 +189,9 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, path: Pa
     names = layout.names
     tokens = [i for i, name in enumerate(names) if _is_token(name)]
     tags = [i for i, name in enumerate(names) if _is_tag(name)]
+    if not tokens:  # a text of one word each
+        texts = (i for i, name in enumerate(names) if _is_text(name) and not _is_sentence(name))
+        tokens = [i for i in texts if not any(" " in row.cells[i].strip() for row in rows)][:1]
     if not tokens or not tags:
         raise AnnotationError(
             f"{path}: the columns are called {', '.join(names)}; one must be the token and one its tag: "

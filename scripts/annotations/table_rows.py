@@ -67,7 +67,7 @@ def sentences(rows: Iterable[Row], layout: TableLayout, path: str) -> Iterator[l
     sample have one.
     """
     found: list[Row] = []
-    inside, now, columns = False, ["", ""], (layout.sentence, layout.document)
+    inside, sentence, document = False, "", ""
     for row in rows:
         cells = row.cells
         if is_blank(cells, layout):
@@ -75,20 +75,18 @@ def sentences(rows: Iterable[Row], layout: TableLayout, path: str) -> Iterator[l
             if found:
                 found.append(row)
             continue
-        numbers = ["" if i is None or i >= len(cells) else cells[i].strip(BLANK) for i in columns]
-        if layout.every and not numbers[0]:
+        number = cell_of(cells, layout.sentence)
+        name = cell_of(cells, layout.document)
+        if not number and layout.every:
             raise AnnotationError(
                 f"{path}:{row.line}: `{layout.names[layout.sentence]}` is empty, and not in the rows before; "
                 "write the sentence's number"
             )
-        if not inside or any(
-            number and number != before for number, before in zip(numbers, now, strict=True)
-        ):
+        if not inside or (number and number != sentence) or (name and name != document):
             if found:
                 yield found
             found = []
-        inside = True
-        now = [number or before for number, before in zip(numbers, now, strict=True)]
+        inside, sentence, document = True, number or sentence, name or document
         found.append(row)
         if len(found) > MOST_ROWS:
             raise AnnotationError(
@@ -97,6 +95,11 @@ def sentences(rows: Iterable[Row], layout: TableLayout, path: str) -> Iterator[l
             )
     if found:
         yield found
+
+
+def cell_of(cells: list[str], column: int | None) -> str:
+    """Return the content of a row's cell; empty where the row has no such column."""
+    return "" if column is None or column >= len(cells) else cells[column].strip(BLANK)
 
 
 def is_blank(cells: list[str], layout: TableLayout) -> bool:

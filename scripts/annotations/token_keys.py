@@ -25,7 +25,7 @@ TAG_NAMES = (
 )
 """Keys as `plain_name` writes them, the likeliest first."""
 NO_TAGS = re.compile(
-    r"pos|upos|xpos|chunks?|deps?|deprel|lemmas?|heads?|morph|feats?|senses?|ids?|masks?|offsets?|spaces?|srl"
+    r"pos|upos|xpos|chunks?|deps?|deprel|lemmas?|heads?|morph|feats?|senses?|ids?|masks?|offsets?|spaces?|srl|prev|next"
 )
 """Parts of the keys of lists that stand beside tokens, and are neither the words nor their entities."""
 
@@ -46,7 +46,7 @@ def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None
     known = [key for key in keys if plain_name(key) in TOKEN_NAMES]
     known.sort(key=lambda key: TOKEN_NAMES.index(plain_name(key)))
     if not known:
-        others = [key for key in keys if not _is_no_tag(key) and plain_name(key) not in TAG_NAMES]
+        others = [key for key in keys if not is_no_tag(key) and plain_name(key) not in TAG_NAMES]
         others = [key for key in others if not holds_tags(rows, key)]
         known = [
             key for key in others if any(pairs(row, key, tags) for row in rows for tags in row if tags != key)
@@ -80,9 +80,9 @@ def find_tags_keys(
     for key in found:
         lists = [(row.get(tokens), row.get(key)) for row in rows]
         fits = [len(one) == len(two) for one, two in lists if type(one) is list and type(two) is list]
-        if _is_no_tag(key):
+        if is_no_tag(key):
             continue
-        if plain_name(key) in TAG_NAMES or "ner" in _parts(key):
+        if plain_name(key) in TAG_NAMES or "ner" in name_parts(key):
             is_tags = any(fits) or not has_text
         else:
             is_tags = all(fits) and (
@@ -120,9 +120,11 @@ def _keys(rows: Sequence[dict], fits: Callable[[list], bool]) -> list[str]:
     return list(dict.fromkeys(key for key, value in lists if fits(value)))
 
 
-def _parts(key: str) -> set[str]:
+def name_parts(key: str) -> set[str]:
+    """Return the words of a key, in lower case."""
     return set(re.split(r"[\s_.:-]+", key.lower()))
 
 
-def _is_no_tag(key: str) -> bool:
-    return any(NO_TAGS.fullmatch(part) for part in _parts(key))
+def is_no_tag(key: str) -> bool:
+    """Tell whether a key's name says that it holds something other than entities, such as parts of speech."""
+    return any(NO_TAGS.fullmatch(part) for part in name_parts(key))

@@ -10,7 +10,7 @@ from scripts.annotations.record import AnnotationError, Fault, Record, Source, U
 from scripts.annotations.registry import Found, Item, ReadOptions, reads
 from scripts.annotations.spans import count_spans, find_spans, short
 from scripts.annotations.table_layout import find_layout, is_table
-from scripts.annotations.table_rows import TableLayout, as_row, is_blank, require_width, sentences
+from scripts.annotations.table_rows import TableLayout, as_row, cell_of, is_blank, require_width, sentences
 from scripts.annotations.tagged import count_tagged, describe_tagged, read_tagged
 from scripts.annotations.tags import NO_ENTITY, decode, tag_parser
 from scripts.annotations.tokens import check_words, count_entities, describe_tags, drop_white_space
@@ -35,7 +35,7 @@ def split_table(file: RawFile, layout: TableLayout, options: ReadOptions) -> Ite
     rows: list[str] = []
     first, count, size, document = 0, 0, 0, ""
     for sentence in sentences(_rows(file, layout), layout, path):
-        number = _cell(sentence[0].cells, layout.document) or document
+        number = cell_of(sentence[0].cells, layout.document) or document
         if rows and (count == limit or number != document):
             yield first, "".join(rows).encode("latin-1")
             rows, count, size = [], 0, 0
@@ -71,10 +71,6 @@ def _above(file: RawFile, number: int, raw: bytes, layout: TableLayout) -> bool:
     return number <= layout.header
 
 
-def _cell(cells: list[str], column: int | None) -> str:
-    return "" if column is None or column >= len(cells) else cells[column].strip()
-
-
 def _item_rows(item: Item) -> Iterator[Row]:
     """Yield an item's rows as text."""
     lines = enumerate(io.StringIO(item.text(), newline="\n"), start=item.source.line)
@@ -97,7 +93,7 @@ def count_table(item: Item) -> Found:
     for row in [*_item_rows(item), None]:
         cells = row.cells if row is not None else []
         blank = is_blank(cells, layout)
-        numbers = [_cell(cells, layout.sentence) or before[0], _cell(cells, layout.document) or before[1]]
+        numbers = [cell_of(cells, layout.sentence) or before[0], cell_of(cells, layout.document) or before[1]]
         if blank or numbers != before:
             found = Found(found.tokens + len(tags), found.entities + count_entities(tags, layout.spelling))
             tags = []
@@ -164,7 +160,7 @@ def _read_document(item: Item, layout: TableLayout) -> Record | list[Record]:
     values = as_row(row.cells, layout, str(item.source))
     if layout.tagged is None:
         return row_record(values, item.source, item.options)
-    group = item.file_group or _cell(row.cells, layout.group) or None
+    group = item.file_group or cell_of(row.cells, layout.group) or None
     id = values.get("id")
     return read_tagged(
         values, layout.tagged, item.source, item.options, id=id if isinstance(id, str) else None, group=group
@@ -200,10 +196,10 @@ def _read_tokens(item: Item, layout: TableLayout) -> Record:
         unread += dropped
         if words:
             found.append((words, None, entities))
-    number, document = _cell(first, layout.sentence), _cell(first, layout.document)
+    number, document = cell_of(first, layout.sentence), cell_of(first, layout.document)
     whole = layout.document is not None and not item.options.sentences_per_doc
     id = document if whole else f"{document} {number}".strip() if number else ""
-    group = item.file_group or _cell(first, layout.group) or None
+    group = item.file_group or cell_of(first, layout.group) or None
     record = words_record(
         item.source, found, lang=item.options.lang, id=id or None, group=group, faults=faults
     )
