@@ -394,6 +394,18 @@ def test_spans_may_stand_inside_an_object(write_text):
     assert found(path) == [[("Ana", "PER")]]
 
 
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("text,start,end,label\nAna left,0,3,PER\n", "write a row a text, with all its spans as JSON"),
+        ("text,label\nWhat a day,good\n", "one must be the token and one its tag"),
+        ("document,content,labels\na,What a day,good\n", "--columns=token,_,tag"),
+    ],
+)
+def test_a_table_of_something_else_is_an_error_with_a_remedy(write_text, text, remedy):
+    assert remedy in fails(write_text("a.csv", text))
+
+
 WRITERS = {"Python": repr, "JSON": json.dumps, "numpy": lambda items: f"[{' '.join(map(repr, items))}]"}
 
 

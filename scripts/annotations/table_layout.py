@@ -189,16 +189,17 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, path: Pa
     names = layout.names
     tokens = [i for i, name in enumerate(names) if _is_token(name)]
     tags = [i for i, name in enumerate(names) if _is_tag(name)]
-    if not tokens:  # a text of one word each
-        texts = (i for i, name in enumerate(names) if _is_text(name) and not _is_sentence(name))
-        tokens = [i for i in texts if not any(" " in row.cells[i].strip() for row in rows)][:1]
-    if not tokens or not tags:
-        raise AnnotationError(
-            f"{path}: the columns are called {', '.join(names)}; one must be the token and one its tag: "
-            f"name them with --columns={','.join(['token', *['_'] * (len(names) - 2), 'tag'])}"
-        )
     values = {i: {row.cells[i].strip() for row in rows} for i in tags}
     labelled = [i for i in tags if values[i] - {*OUTSIDE, ""} and _spelling(values[i]) is not None]
+    if not tokens and labelled:  # a text of one word each
+        texts = [
+            i
+            for i, name in enumerate(names)
+            if _is_text(name) and plain_name(name) not in SENTENCES | DOCUMENTS
+        ]
+        tokens = [i for i in texts if not any(" " in row.cells[i].strip() for row in rows)][:1]
+    if not tokens or not tags:
+        raise _no_columns(names, path)
     for found in (tokens, labelled):
         for other in found[1:]:
             if any(row.cells[other] != row.cells[found[0]] for row in rows):
@@ -219,6 +220,16 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, path: Pa
         empty="" in values[tag] and values[tag].isdisjoint(OUTSIDE),
     )
     return layout
+
+
+def _no_columns(names: Sequence[str], path: Path) -> AnnotationError:
+    """Return the error for a table whose tokens or tags cannot be told."""
+    if {"start", "end"} <= {plain_name(name) for name in names}:
+        remedy = 'write a row a text, with all its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
+    else:
+        remedy = f"name them with --columns={','.join(['token', *['_'] * (len(names) - 2), 'tag'])}"
+    called = f"the columns are called {', '.join(names)}"
+    return AnnotationError(f"{path}: {called}; one must be the token and one its tag: {remedy}")
 
 
 def _spelling(values: set[str]) -> Spelling | None:

@@ -157,20 +157,23 @@ def _name(tag: Any, names: Sequence[str]) -> str:
     return names[tag] if type(tag) is int and 0 <= tag < len(names) else f"{tag!r}"
 
 
+def _beside(row: dict, layout: TaggedLayout) -> dict[str, list]:
+    """Return the spans that stand beside a row's tags, by the path of their keys."""
+    return find_spans({key: value for key, value in row.items() if key not in (layout.tokens, layout.tags)})
+
+
 def _other_spans(row: dict, layout: TaggedLayout, source: Source) -> list[Unread]:
     """Return what spans stand beside a row's tags. Raises AnnotationError where these may not be left out."""
-    beside = find_spans({key: value for key, value in row.items() if key not in (layout.tokens, layout.tags)})
-    for key, spans in beside.items():
+    unread = []
+    for key, spans in _beside(row, layout).items():
         if not layout.skip_spans:
             raise AnnotationError(
                 f"{source}: both `{layout.tags}` and `{key}` hold entities: {short(row.get(layout.tags))} "
                 f"and {short(spans)}; choose --spans-field={layout.tags} or --spans-field={key}"
             )
-    return [
-        Unread("other-spans", f"`{key}`", labels=labels)
-        for key, spans in beside.items()
-        for *_, labels, _ in map(span_fields, spans)
-    ]
+        labels = [str(label) for span in spans for label in span_fields(span)[2]]
+        unread.append(Unread("other-spans", f"`{key}`", labels=tuple(labels)))
+    return unread
 
 
 def read_tagged(
@@ -238,7 +241,7 @@ def read_tagged(
 def count_tagged(row: dict, layout: TaggedLayout) -> Found:
     """Count a row's tokens, and the entities of its tags and of whatever spans stand beside them."""
     tags = row.get(layout.tags) or []
-    spans = sum(map(len, find_spans(row).values()))
+    spans = sum(len(span_fields(span)[2]) for found in _beside(row, layout).values() for span in found)
     return Found(
         len(row.get(layout.tokens) or []),
         count_entities([_name(tag, layout.names) for tag in tags], layout.spelling) + spans,
