@@ -13,7 +13,7 @@ SHINGLE = 3
 """Words of a run. Documents are near duplicates where four fifths of all three-word runs of both are in both (Jaccard)."""
 CELLS = 2**22
 """Counters of how rare runs are, at most: 16 MB."""
-AT_ONCE = 2**23
+AT_ONCE = 2**22
 """Runs of a corpus whose rarest are handled together: memory for a fifth of them at most, 12 bytes each."""
 COMPARED = 1000
 """A document is compared with so many others at most of those that share a certain one of its rarest runs."""
