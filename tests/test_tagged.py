@@ -1,4 +1,6 @@
+import contextlib
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -263,3 +265,57 @@ def test_a_forbidden_tag_is_a_fault_and_its_entity_counts():
 def test_what_the_rows_are_understood_as_is_said():
     said = describe_tagged(find_tagged([FINE], PATH, ReadOptions()))
     assert said == "tokens = `tokens`, tags = `ner_tags` (IOB2: LOC, PER)"
+
+
+PARTS = [
+    None,
+    True,
+    0,
+    1,
+    7,
+    -1,
+    1.5,
+    float("nan"),
+    "",
+    "O",
+    "B-PER",
+    "I-LOC",
+    "PER",
+    "Ana",
+    " ",
+    "\ud800",
+    "\0",
+    [],
+    {},
+    ["O"],
+]
+PARTS += [{"start": 0, "end": 3, "label": "PER"}, [0, 3, "PER"]]
+
+
+@pytest.mark.parametrize("seed", range(400))
+def test_rows_of_anything_are_read_or_an_annotation_error(seed):
+    draw = random.Random(seed)
+
+    def row() -> dict:
+        keys = draw.sample(
+            ["tokens", "words", "ner_tags", "tags", "pos_tags", "text", "spans", "x"], draw.randint(1, 4)
+        )
+        length = draw.randint(0, 3)
+        few = draw.sample(PARTS, draw.randint(1, 4))
+        lists = ([draw.choice(few) for _ in range(draw.choice([length, length, 2]))] for _ in keys)
+        return dict(zip(keys, [draw.choice([one, one, one, *PARTS]) for one in lists], strict=True))
+
+    with contextlib.suppress(AnnotationError):
+        rows = [row() for _ in range(draw.randint(1, 3))]
+        options = ReadOptions(
+            label_names=draw.choice([(), NAMES]), accept=draw.choice([(), ("other-spans",)])
+        )
+        layout = find_tagged([FINE, *rows] if draw.random() < 0.5 else rows, PATH, options)
+        for one in rows if layout else ():
+            with contextlib.suppress(AnnotationError):
+                record = read_tagged(one, layout, Source("a", 1), options)
+                found = count_tagged(one, layout)
+                assert found.tokens == len(record.words) + sum(unread.tokens for unread in record.unread)
+                assert found.entities == len(record.spans) + sum(
+                    len(unread.labels) for unread in record.unread
+                )

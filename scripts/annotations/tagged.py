@@ -142,10 +142,11 @@ def _agree(first: _Reading, second: _Reading) -> bool:
 
 
 def _two_readings(rows: Sequence[dict], path: Path, tokens: str, first: str, second: str) -> AnnotationError:
-    number, row = next((i, row) for i, row in enumerate(rows, start=1) if row.get(first) and row.get(second))
+    numbered = [(i, row) for i, row in enumerate(rows, start=1) if row.get(first) or row.get(second)]
+    number, row = next(((i, row) for i, row in numbered if row.get(first) != row.get(second)), numbered[0])
     return AnnotationError(
         f"{path}: both `{first}` and `{second}` could be the tags of `{tokens}`: row {number} has "
-        f"{short(row[tokens])} with {short(row[first])} and {short(row[second])}; "
+        f"{short(row.get(tokens))} with {short(row.get(first))} and {short(row.get(second))}; "
         f"choose --spans-field={first} or --spans-field={second}"
     )
 

@@ -102,12 +102,10 @@ def pairs(row: dict, tokens: str, key: str) -> bool:
 
 def holds_tags(rows: Sequence[dict], key: str) -> bool:
     """Tell whether all that stands under a key are tags with prefixes, and one at least is no `O`."""
-    values = {one for row in rows if type(row.get(key)) is list for one in row[key]}
-    return (
-        all(type(one) is str for one in values)
-        and not values <= {*OUTSIDE}
-        and find_spelling(values) is not None
-    )
+    values = [one for row in rows if type(row.get(key)) is list for one in row[key]]
+    if not all(type(one) is str for one in values):
+        return False
+    return not set(values) <= {*OUTSIDE} and find_spelling(values) is not None
 
 
 def _are_tokens(values: list) -> bool:
