@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.annotations.tags import Scheme, decode, from_brackets, parse_tag
+from scripts.annotations.tags import Scheme, Spelling, decode, find_spelling, from_brackets, parse_tag, tag_parser
 
 
 def tags(text: str):
@@ -117,3 +117,48 @@ def test_forbidden_brackets_are_faults(cells, token, words):
     _, faults = from_brackets(cells.split())
     assert faults[0][0] == token
     assert words in faults[0][2]
+
+
+@pytest.mark.parametrize(
+    ("values", "spelling"),
+    [
+        ("O B-PER I-PER", ("B-PER", "O")),
+        ("_ B-PER I-PER", ("B-PER", "_")),
+        ("0 B-PER", ("B-PER", "0")),
+        ("o b-per i-per", ("b-per", "o")),
+        ("O B_PER I_LOC", ("B_PER", "O")),
+        ("O PER-B LOC-I", ("PER-B", "O")),
+        ("O B-LOC M-LOC E-LOC S-PER", ("B-PER", "O")),
+        ("O B-PER LOC", None),
+        ("O B-PER b-loc", None),
+        ("PER LOC", None),
+        ("O B-", None),
+    ],
+)
+def test_the_spelling_of_tags_is_told_from_their_values(values, spelling):
+    assert find_spelling(values.split()) == spelling
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [("O PER LOC", True), ("_ PER", True), ("PER LOC", False), ("O NN VB", False), ("O X-PER", False), ("O B-PER LOC", False)],
+)
+def test_tags_without_prefixes_are_told_where_they_may_be(values, found):
+    spelling = find_spelling(values.split(), plain=True)
+    assert (spelling is not None and spelling.style == "PER") == found
+
+
+@pytest.mark.parametrize(
+    ("spelling", "text", "entities"),
+    [
+        (Spelling("PER", "O"), "PER PER O LOC PER", [(0, 2, "PER"), (3, 4, "LOC"), (4, 5, "PER")]),
+        (Spelling("b-per", "o"), "b-per i-per o", [(0, 2, "per")]),
+        (Spelling("PER-B", "_"), "PER-B PER-I _", [(0, 2, "PER")]),
+        (Spelling("B-PER", "0"), "B-LOC M-LOC E-LOC 0 W-X", [(0, 3, "LOC"), (4, 5, "X")]),
+    ],
+)
+def test_every_spelling_gives_entities(spelling, text, entities):
+    parsed = [tag_parser(spelling)(tag) for tag in text.split()]
+    scheme = Scheme()
+    scheme.watch(parsed)
+    assert decode(parsed, scheme.name) == (entities, [])

@@ -47,7 +47,8 @@ def fit(cells: list[str], width: int) -> list[str]:
 
 
 def is_row(line: str, separator: str, width: int, tag: int, accepts) -> bool:
-    """Tell whether a line that begins with # is a token's row: it has all cells, and its tag's is one that `accepts` knows.
+    """Tell whether a line that begins with # is a token's row: it has all cells, and its tag's is one that
+    `accepts` knows.
 
     What has all cells and only looks like a tag (X-PER) is a row too, so that it is an error and no comment.
     """
@@ -94,9 +95,21 @@ def first_lines(file: RawFile) -> Lines:
         if number > SAMPLE_LINES:
             break
     lines.separator = lines.separator or ("\t" if any("\t" in line for *_, line in doubtful) else " ")
-    width = next((len(row) for sentence in lines.rows for _, row in sentence), 0)
+    widths = [len(row) for sentence in lines.rows for _, row in sentence[:1]]
+    tagged = [
+        cells
+        for cells in (cells_of(line, lines.separator) for *_, line in doubtful)
+        if parse_tag(cells[-1].strip())
+    ]
+    width = next(iter(widths), len(tagged[0]) if tagged else 0)
     for sentence, at, number, line in reversed(doubtful):
-        if is_row(line, lines.separator, width, -1, parse_tag):
+        if is_row(
+            line,
+            lines.separator,
+            width,
+            -1,
+            lambda cell: parse_tag(cell) or (cell.isupper() and cell.isalpha()),
+        ):
             sentence.insert(at, (number, cells_of(line, lines.separator)))
     return lines
 
@@ -133,8 +146,10 @@ def take_sample(file: RawFile, lines: Lines, options: ReadOptions) -> tuple[Samp
             else f"{GLOBAL_COLUMNS} names"
         )
         raise AnnotationError(
-            f"{file.path}:{rows[0][0]}: {width} columns, but {what} {len(names)} ({', '.join(names)}): {' | '.join(rows[0][1])[:80]}; "
-            f"name each column, with _ for those that are not used, as in --columns={','.join(['token', *['_'] * (width - 2), 'tag'])}"
+            f"{file.path}:{rows[0][0]}: {width} columns, but {what} {len(names)} ({', '.join(names)}): "
+            f"{' | '.join(rows[0][1])[:80]}; "
+            "name each column, with _ for those that are not used, as in "
+            f"--columns={','.join(['token', *['_'] * (width - 2), 'tag'])}"
         )
     fitted = [[(number, fit(row, width)) for number, row in sentence] for sentence in lines.rows]
     kept = [[(number, row) for number, row in sentence if len(row) == width] for sentence in fitted]
@@ -148,8 +163,9 @@ def take_sample(file: RawFile, lines: Lines, options: ReadOptions) -> tuple[Samp
 class Layout:
     """How a column file is written.
 
-    separator: a tab, or a space for runs of them. roles: what the columns are. brackets: rows vary in width and tags are
-    brackets (CoNLL-2012). marked: documents are marked. header: the line with the columns' names, or 0.
+    separator: a tab, or a space for runs of them. roles: what the columns are. brackets: rows vary in width
+    and tags are brackets (CoNLL-2012). marked: documents are marked. header: the line with the columns'
+    names, or 0.
     """
 
     separator: str
@@ -167,8 +183,13 @@ class Layout:
         def is_tag(cell: str) -> bool:
             if roles.key is not None:
                 return True
-            if roles.spelling.style == PLAIN:
-                return cell == roles.spelling.outside or cell in roles.labels
+            if (
+                roles.spelling.style == PLAIN
+                and self.separator != "\t"
+                and cell not in roles.labels
+                and not cell.isupper()
+            ):
+                return cell == roles.spelling.outside
             return tag_parser(roles.spelling)(cell) is not None
 
         return not is_row(line, self.separator, roles.width, roles.tag, is_tag) and (
@@ -185,7 +206,8 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     if sample.width < 2:
         number, row = next(sample.numbered())
         raise AnnotationError(
-            f"{file.path}:{number}: 1 columns instead of at least 2 (a token and its tag): {row[0][:80]!r}; mend the row"
+            f"{file.path}:{number}: 1 columns instead of at least 2 (a token and its tag): {row[0][:80]!r}; "
+            "mend the row"
         )
     token, tag = (
         _by_name(sample.names, "token", CONLL_2012_TOKEN),
@@ -222,7 +244,7 @@ def looks_like_columns(head: bytes) -> bool:
     if any(line.startswith((*(mark.decode() for mark in MARKS), GLOBAL_COLUMNS)) for line in lines):
         return True
     rows_only = [line.rstrip("\t ") for line in lines if not line.startswith("#")]
-    separator = "\t" if any("\t" in line for line in rows_only) else " "
+    separator = "\t" if any("\t" in line for line in rows_only or lines) else " "
     rows = [cells_of(line, separator) for line in rows_only]
     rows += [
         cells_of(line, separator)

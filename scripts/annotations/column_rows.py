@@ -20,7 +20,8 @@ def read_sentence(
     faults: list[Fault],
     unread: list[Unread],
 ):
-    """Return a sentence's words, a flag a word for the space after it (or None), its entities and the words' lines.
+    """Return a sentence's words, a flag a word for the space after it (or None), its entities and the words'
+    lines.
 
     Adds what the scheme forbids to `faults`, and what is left out to `unread`.
     """
@@ -76,16 +77,18 @@ def _rows(path: str, numbers: Sequence[int], lines: list[str], layout: Layout) -
                 else ""
             )
             raise AnnotationError(
-                f"{path}:{numbers[i]}: {len(rows[i])} columns instead of {wanted}{tabs}: {line[:80]!r}; mend the row"
+                f"{path}:{numbers[i]}: {len(rows[i])} columns instead of {wanted}{tabs}: {line[:80]!r}; "
+                "mend the row"
             )
     return rows
 
 
 def _take_ranges(numbers: Sequence[int], rows: list[list[str]], roles: Roles, unread: list[Unread]):
-    """Take CoNLL-U's surface forms (`2-3`) and empty nodes (`2.1`) out of a sentence's rows, and their lines' numbers.
+    """Take CoNLL-U's surface forms (`2-3`) and empty nodes (`2.1`) out of a sentence's rows, and their
+    lines' numbers.
 
-    Returns the numbers and rows that are left, and whether a space follows each word that a surface form stands for:
-    inside it none does.
+    Returns the numbers and rows that are left, and whether a space follows each word that a surface form
+    stands for: inside it none does.
     """
     after: dict[int, bool] = {}
     words: list[list[str]] = []
@@ -128,18 +131,20 @@ def parsed_tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles:
         at = tags.index(None)
         examples = "O or PER" if roles.spelling.style == PLAIN else "O, B-PER, I-PER, L-PER or S-PER"
         raise AnnotationError(
-            f"{path}:{numbers[at]}: {cells[at]!r} is no tag such as {examples} (column {roles.tag + 1}): {' '.join(rows[at])[:80]!r}; "
+            f"{path}:{numbers[at]}: {cells[at]!r} is no tag such as {examples} (column {roles.tag + 1}): "
+            f"{' '.join(rows[at])[:80]!r}; "
             f"mend it, or name the tags' column, as in --columns={columns_option(roles.width, 0, -1)}"
         )
     return tags
 
 
 def _see_outside(path: str, numbers: Sequence[int], rows: list[list[str]], column: int) -> None:
-    """Raise AnnotationError where a column that is not read, because it held nothing but O, holds something else."""
+    """Raise AnnotationError where a column that is not read, as it held nothing but O, holds a tag."""
     for number, row in zip(numbers, rows, strict=True):
         if row[column].strip() not in OUTSIDE:
             raise AnnotationError(
-                f"{path}:{number}: column {column + 1} holds {row[column]!r}, but nothing except O in the first {SAMPLE_LINES:,} lines, "
+                f"{path}:{number}: column {column + 1} holds {row[column]!r}, but nothing except O in the "
+                f"first {SAMPLE_LINES:,} lines, "
                 "so that another column was taken for the tag; say which is right: --columns=token,tag,_"
             )
 
@@ -147,7 +152,7 @@ def _see_outside(path: str, numbers: Sequence[int], rows: list[list[str]], colum
 def _drop_white_space(
     path: str, numbers: Sequence[int], rows: list[list[str]], token: int, sentence, unread: list[Unread]
 ):
-    """Leave out tokens of white space: an entity that begins on one begins on the next, one of these alone is lost."""
+    """Leave out tokens of white space: an entity of such tokens alone is lost, others begin on the next."""
     words, spaces, entities = sentence
     for number, row, word in zip(numbers, rows, words, strict=True):
         if not row[token]:

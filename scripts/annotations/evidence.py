@@ -10,12 +10,13 @@ from scripts.annotations.tags import CHUNKS, OUTSIDE, POS, Spelling, find_spelli
 
 TOKEN_NAME = re.compile(r"tok|tokens?|words?|(?:word)?forms?|text|surface")
 TAG_NAME = re.compile(
-    r"(?:fine|coarse)?(?:ner|ne|entity|entities|namedentity|namedentities|bio|iob|bioes|iobes|bilou|iob2|mwe)?(?:tags?|labels?)"
-    r"|(?:ner|ne|entity|entities|namedentity|namedentities|bio|iob|bioes|iobes|bilou|iob2|mwe)|ne(?:coarse|fine|nested)\w*"
+    r"(?:fine|coarse)?(?:ner|ne|(?:named)?entit(?:y|ies)|bio|iob2?|bioes|iobes|bilou|mwe)?(?:tags?|labels?)"
+    r"|ner|ne|(?:named)?entit(?:y|ies)|bio|iob2?|bioes|iobes|bilou|mwe|ne(?:coarse|fine|nested)\w*"
 )
 SPACE_NAME = re.compile(r"misc|spaces?|spaceafter")
 OTHER_NAME = re.compile(
-    r"(?:u|x|cpos)?pos(?:tags?)?|cpostag|lemmas?|chunks?(?:tags?)?|feats?|head|deps?|deprel|id|index|idx|doc\w{0,8}|(?:sent|sentence)\w{0,5}|nel\w*"
+    r"[uxc]?pos(?:tags?)?|lemmas?|chunks?(?:tags?)?|feats?|head|deps?|deprel|id|index|idx"
+    r"|doc(?:ument)?(?:id|name|key)?|sent(?:ence)?(?:id|nr|no|num|number)?|nel\w*"
 )
 NO_SPACE = re.compile(r"(?:.*\|)?(?:SpaceAfter=No|NoSpaceAfter)(?:\|.*)?")
 FEATURES = re.compile(r"_?|[^=]+=.*")
@@ -28,8 +29,9 @@ DIGITS = re.compile(r"\d+")
 class Column:
     """A column's sampled values, and its kind.
 
-    kind: tags, chunks, outside (each O), doubtful (half of it is tags, or more), numbers, constant (one value in a
-    sentence), blank, spaces (SpaceAfter=No and the like), numbered (`s1.t2`), pos, features (key=value), words.
+    kind: tags, chunks, outside (each O), doubtful (half of it is tags, or more), numbers, constant (one
+    value in a sentence), blank, spaces (SpaceAfter=No and the like), numbered (`s1.t2`), pos, features
+    (key=value), words.
     """
 
     index: int
@@ -50,7 +52,7 @@ class Column:
 
 
 def role(name: str) -> str:
-    """Say what a column's name stands for: token, tag, space, other, or nothing known. `CONLL:NER` and `ner_tags` are tags."""
+    """Say what a column's name stands for: token, tag (`CONLL:NER`, `ner_tags`), space, other, or nothing."""
     name = re.sub(r"[\W_]+", "", name.rpartition(":")[2].lower())
     for known, pattern in (
         ("token", TOKEN_NAME),
@@ -66,8 +68,9 @@ def role(name: str) -> str:
 def is_header(cells: Sequence[str], below: Sequence[Sequence[str]], *, tag: int | None) -> bool:
     """Tell whether a file's first row holds the columns' names: no cell is a tag, and some are known names.
 
-    One must be the name of a token or tag and another one known, too. Where the user names the column of the tags (`tag`),
-    one known name is enough, or none where the tags below have prefixes, if no cell stands in its column again.
+    One must be the name of a token or tag and another one known, too. Where the user names the column of the
+    tags (`tag`), one known name is enough, or none where the tags below have prefixes, if no cell stands in
+    its column again.
     """
     cells = [cell.strip() for cell in cells]
     if any(
@@ -75,13 +78,13 @@ def is_header(cells: Sequence[str], below: Sequence[Sequence[str]], *, tag: int 
         for cell in cells
     ):
         return False
-    roles = list(filter(None, map(role, cells)))
-    if "token" in roles and len(roles) > 1:
+    roles = set(filter(None, map(role, cells)))
+    if {"token", "tag"} <= roles:
         return True
     if any(cell and i < len(row) and row[i].strip() == cell for row in below for i, cell in enumerate(cells)):
         return False
     if tag is None:
-        return "tag" in roles and len(roles) > 1
+        return bool(roles & {"token", "tag"}) and len(roles) > 1
     values = Counter(row[tag].strip() for row in below if tag < len(row))
     spelling = find_spelling(values)
     labels = Column(tag, values, "tags", spelling).labels if spelling else ()
@@ -139,7 +142,7 @@ def _is_constant(index: int, sentences: list[list[list[str]]]) -> bool:
 
 
 def plain_columns(columns: Sequence[Column], marks: str) -> list[Column]:
-    """Return the columns whose tags have no prefixes, where O is written as one of `marks`; those with many O first."""
+    """Return the columns of tags without prefixes in which O is one of `marks`, and as often as in others."""
     found = []
     for column in columns:
         if column.kind == "words" or (column.kind == "constant" and column.values.keys() & set(marks)):
@@ -151,7 +154,8 @@ def plain_columns(columns: Sequence[Column], marks: str) -> list[Column]:
 
 
 def keys_of_tags(column: Column) -> dict[str, Column]:
-    """Return the keys of a MISC column (`NER=B-PER|SpaceAfter=No`) whose values are tags; "" for values without a key.
+    """Return the keys of a MISC column (`NER=B-PER|SpaceAfter=No`) whose values are tags; "" for values
+    without a key.
 
     Keys with entities first, and alone, if there are any; else those whose name says that tags are theirs.
     """
@@ -175,14 +179,25 @@ def misc_items(cell: str) -> list[tuple[str, str]]:
 
 
 def is_word_numbers(values: Sequence[str]) -> bool:
-    """Tell whether a column numbers words as CoNLL-U does: 1, 2-3 for a surface form, 2.1 for an empty node."""
+    """Tell whether a column numbers words as CoNLL-U does: 1, 2-3 (surface form), 2.1 (empty node)."""
     return bool(values) and all(re.fullmatch(r"\d+(?:[-.]\d+)?", value.strip()) for value in values)
 
 
 def clearly_more(column: Column, than: Column) -> bool:
-    """Tell whether a column has clearly more different values than another, or the other has parts of speech alone."""
+    """Tell whether a column holds words rather than another does.
+
+    It has clearly more different values, or the other has parts of speech alone, or most of the same without
+    capitals.
+    """
     few, many = len(than.values), len(column.values)
-    return (many >= 1.5 * few and many - few >= 3) or than.kind == "pos"
+    if (many >= 1.5 * few and many - few >= 3) or few == 1 < many or than.kind == "pos":
+        return True
+    lower = {value.lower() for value in column.values}
+    return (
+        lower != column.values.keys()
+        and than.values.keys() == {value.lower() for value in than.values}
+        and (2 * len(lower & than.values.keys()) >= few)
+    )
 
 
 def flat(sentences: list[list[list[str]]]) -> list[list[str]]:

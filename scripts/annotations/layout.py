@@ -17,6 +17,8 @@ from scripts.annotations.roles import KINDS, Roles, why_unused
 from scripts.annotations.tags import Scheme, Spelling, tag_parser
 
 CONLLU_WIDTH = 10
+ONLY_WORDS = ("constant", "numbered", "features", "chunks", "outside")
+"""Kinds that are words where there is no other column beside the tags."""
 
 
 def find_roles(sample: Sample) -> Roles:
@@ -67,7 +69,7 @@ def find_roles(sample: Sample) -> Roles:
 
 
 def _see_sentences(sample: Sample) -> None:
-    """Raise AnnotationError where no blank line ends a sentence, but a column names the sentence of each token."""
+    """Raise AnnotationError where a column, and no blank line, tells the sentences apart."""
     if len(sample.sentences) != 1:
         return
     for i, name in enumerate(sample.names):
@@ -76,13 +78,14 @@ def _see_sentences(sample: Sample) -> None:
             and len({row[i].strip() for row in sample.sentences[0]} - {""}) > 1
         ):
             raise AnnotationError(
-                f"{sample.path}: no blank line ends a sentence, but column {i + 1} ({name}) says where each begins:"
+                f"{sample.path}: no blank line ends a sentence, but column {i + 1} ({name}) says where each "
+                "begins:"
                 f"{sample.shown()}\nread it as a table: --format=table"
             )
 
 
 def _word_numbers(sample: Sample) -> int | None:
-    """Return the column that numbers words as CoNLL-U does: named `id`, but not by a header, or the first of ten or more."""
+    """Return the column of CoNLL-U's word numbers: named `id`, but by no header; or the first of ten."""
     if sample.names:
         named = [name.strip().lower() for name in sample.names]
         return named.index("id") if "id" in named and not sample.header else None
@@ -139,13 +142,15 @@ def _tag_column(sample: Sample, columns: list[Column], roles: list[str]) -> int 
 
 
 def _no_tag(sample: Sample) -> None:
-    """Raise the error of a file none of whose columns holds tags; it names the first cell of the last column that is none."""
+    """Raise the error of a file without a column of tags; it names the last column's first that is none."""
     parse = tag_parser(Spelling())
     for number, row in sample.numbered():
         if parse(row[-1].strip()) is None:
             raise AnnotationError(
-                f"{sample.path}:{number}: {row[-1]!r} is no tag such as O, B-PER, I-PER, L-PER or S-PER, and no column holds tags "
-                f"alone:{sample.shown()}\nmend the tag, or name the columns: --columns={columns_option(sample.width, 0, -1)}"
+                f"{sample.path}:{number}: {row[-1]!r} is no tag such as O, B-PER, I-PER, L-PER or S-PER, "
+                "and no column holds tags "
+                f"alone:{sample.shown()}\nmend the tag, or name the columns: "
+                f"--columns={columns_option(sample.width, 0, -1)}"
             )
     raise AnnotationError(
         f"{sample.path}: no column holds tags such as O, B-PER or I-PER; name one: --columns=token,tag"
@@ -153,7 +158,7 @@ def _no_tag(sample: Sample) -> None:
 
 
 def _only(sample: Sample, found: list[Column]) -> int:
-    """Return the only column of those that could be the tags; columns that are alike in each row count as one."""
+    """Return the only column that could be the tags; those that are alike in each row count as one."""
     rows = flat(sample.sentences)
     first = found[0]
     if all([row[first.index] for row in rows] == [row[other.index] for row in rows] for other in found[1:]):
@@ -164,21 +169,23 @@ def _only(sample: Sample, found: list[Column]) -> int:
         rest = [i for i in range(sample.width) if i not in tags and look(i, sample.sentences).kind == "words"]
         token = rest[0] if rest else 0
     readings = [
-        f"column {column.index + 1} ({shown_labels(column.labels)}): --columns={columns_option(sample.width, token, column.index)}"
+        f"column {column.index + 1} ({shown_labels(column.labels)}): "
+        f"--columns={columns_option(sample.width, token, column.index)}"
         for column in found
     ]
     raise AnnotationError(ambiguous(sample, "tag", [column.index for column in found], readings))
 
 
 def _spelt(sample: Sample, column: Column) -> tuple[Column, str | None]:
-    """Return a tag column with its spelling and key: `--columns=token,tag=NER` names one, and tags may be without prefixes."""
+    """Return a tag column with its spelling, and its key where `--columns=token,tag=NER` names one."""
     key = sample.names[column.index].partition("=")[2] if sample.given else ""
     if key:
         known = keys_of_tags(column)
         if key not in known:
             raise AnnotationError(
                 f"{sample.path}: column {column.index + 1} has no key {key!r} whose values are tags, but "
-                f"{', '.join(filter(None, known)) or 'none at all'}; name one of these, as in --columns=token,tag=NER"
+                f"{', '.join(filter(None, known)) or 'none at all'}; name one of these, as in "
+                "--columns=token,tag=NER"
             )
         return known[key], key
     if column.spelling is None:
@@ -221,7 +228,8 @@ def _one_outside_mark(sample: Sample, column: Column, key: str | None) -> None:
         places.setdefault(cell if key is None else _value(cell, key), number)
     marks = " and ".join(f"{mark!r} (line {places.get(mark, '?')})" for mark in column.marks)
     raise AnnotationError(
-        f"{sample.path}: column {column.index + 1} has several marks for no entity: {marks}; write O for what is none, "
+        f"{sample.path}: column {column.index + 1} has several marks for no entity: {marks}; write O for "
+        "what is none, "
         "and delete the rows that nobody annotated"
     )
 
@@ -238,11 +246,7 @@ def _token_column(sample: Sample, columns: list[Column], roles: list[str], tag: 
         return 1
     others = [column for column in columns if column.index != tag.index]
     rest = [column for column in others if column.kind in ("words", "pos")]
-    if (
-        not rest
-        and len(others) == 1
-        and others[0].kind in ("constant", "numbered", "features", "chunks", "outside", "blank")
-    ):
+    if not rest and len(others) == 1 and (others[0].kind in ONLY_WORDS or others[0].values.keys() == {""}):
         rest = others
     if not rest:
         kinds = "; ".join(
@@ -255,7 +259,8 @@ def _token_column(sample: Sample, columns: list[Column], roles: list[str], tag: 
     for column in rest[1:]:
         if clearly_more(column, rest[0]):
             readings = [
-                f"column {one.index + 1} ({len(one.values)} different values): --columns={columns_option(sample.width, one.index, tag.index)}"
+                f"column {one.index + 1} ({len(one.values)} different values): "
+                f"--columns={columns_option(sample.width, one.index, tag.index)}"
                 for one in (rest[0], column)
             ]
             raise AnnotationError(ambiguous(sample, "token", [rest[0].index, column.index], readings))

@@ -12,7 +12,8 @@ SHOWN_ROWS, SHOWN_LABELS = 3, 12
 class Sample:
     """The first rows of a column file, by sentence, with the number of each one's line.
 
-    names: of the columns, where the user, a header or `# global.columns` gives them; header: whether it was a header.
+    names: of the columns, where the user, a header or `# global.columns` gives them; header: whether it was
+    a header.
     """
 
     path: Path

@@ -23,8 +23,9 @@ KINDS = {
 class Roles:
     """What the columns of a file of `width` columns are, counted from 0; None where there is no such column.
 
-    key: of the tags where they stand in a column of keys and values (`NER=B-PER`); "" for values without a key. space may
-    hold `SpaceAfter=No`. id numbers the words, and `2-3` there stands for a surface form whose words follow (CoNLL-U).
+    key: of the tags where they stand in a column of keys and values (`NER=B-PER`); "" for values without a
+    key. space may hold `SpaceAfter=No`. id numbers the words, and `2-3` there stands for a surface form
+    whose words follow (CoNLL-U).
     outside: columns that held nothing but O. unused: each other column with what it is.
     """
 
@@ -54,7 +55,8 @@ def describe_roles(roles: Roles) -> str:
     if roles.key is not None:
         tag += f", {roles.key}=…" if roles.key else ", the value without a key"
         scheme = f"no value: O; {scheme}"
-    text = f"token = column {roles.token + 1} of {roles.width}, tag = {tag} ({scheme}: {shown_labels(roles.labels)})"
+    labels = shown_labels(roles.labels)
+    text = f"token = column {roles.token + 1} of {roles.width}, tag = {tag} ({scheme}: {labels})"
     if roles.spelling.outside != "O":
         text += f"; no entity is written {roles.spelling.outside!r}"
     if roles.space is not None:

@@ -2,8 +2,8 @@
 
 IOB1    I-X inside, B-X only where an entity follows another of the same label at once
 IOB2    B-X first, I-X after (what most people call IOB or BIO)
-BILUO   B-X first, I-X inside, L-X last, U-X alone (IOBES spells them B, I, E, S; BMES and BMEWO B, M, E, S or W)
-CoNLL-2012 has brackets instead: (X* first, * inside or outside, *) last, (X) or (X*) alone
+BILUO   B-X first, I-X inside, L-X last, U-X alone (IOBES spells them B, I, E, S; BMES and BMEWO B, M, E, S
+or W) CoNLL-2012 has brackets instead: (X* first, * inside or outside, *) last, (X) or (X*) alone
 Without prefixes a run of tags X is one entity.
 """
 
@@ -31,11 +31,14 @@ OUTSIDE = ("O", "o", "0", "_", "-")
 MOST_PLAIN = 50
 """Tags without prefixes have at most so many labels."""
 _POS = """ADJ ADP ADV AUX CCONJ CONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB
-    CC CD DT EX FW IN JJ JJR JJS LS MD NN NNS NNP NNPS PDT POS PRP PRP$ RB RBR RBS RP TO UH VB VBD VBG VBN VBP VBZ WDT WP WP$ WRB
+    CC CD DT EX FW IN JJ JJR JJS LS MD NN NNS NNP NNPS PDT POS PRP PRP$ RB RBR RBS RP TO UH VB VBD VBG VBN
+    VBP VBZ WDT WP WP$ WRB
     NE VVFIN VAFIN VVPP VVINF APPR APPRART ART ADJA ADJD KON PPER PTKNEG $. $, $("""
 _CHUNKS = "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC PC VC AC PNP NX PX VX WHNP WHPP"
 POS = frozenset(_POS.split())
-"""Parts of speech: universal, of the Penn Treebank, and some of STTS. A column that has some of them holds no entities."""
+"""Parts of speech: universal, of the Penn Treebank, and some of STTS. A column that has some of them holds
+no entities.
+"""
 CHUNKS = frozenset(_CHUNKS.split())
 """Labels of chunks (CoNLL-2000, CoNLL-2003)."""
 BRACKET = re.compile(r"(?:\(([^()*\s]+))?\*?(\))?")
@@ -85,8 +88,8 @@ parse_tag = tag_parser(Spelling())
 def find_spelling(values: Iterable[str], *, plain: bool = False) -> Spelling | None:
     """Tell how tags are written from all the different values of a column; None where they are no tags.
 
-    Several ways to write O are no obstacle: `Spelling.outside` is the first that OUTSIDE names. plain: tags may be
-    without prefixes; then some must be O, and no part of speech may be among them.
+    Several ways to write O are no obstacle: `Spelling.outside` is the first that OUTSIDE names. plain: tags
+    may be without prefixes; then some must be O, and no part of speech may be among them.
     """
     values = set(values)
     outside = next((mark for mark in OUTSIDE if mark in values), "O")
@@ -126,7 +129,9 @@ class Scheme:
 
     @property
     def name(self) -> str:
-        """BILUO when a last or unit tag was seen; IOB2 when a B starts an entity that follows no other; else IOB1."""
+        """BILUO when a last or unit tag was seen; IOB2 when a B starts an entity that follows no other; else
+        IOB1.
+        """
         if self.has_last_or_unit:
             return "BILUO"
         return "IOB2" if self.has_begin_after_other else "IOB1"

@@ -18,19 +18,22 @@ from scripts.annotations.registry import Found, Item, ReadOptions, reads
 from scripts.annotations.roles import describe_roles
 from scripts.annotations.words import words_record
 
+CONLL_ENDINGS = (".conll", ".conllu", ".conllup", "_conll")
+
 
 def describe_layout(layout: Layout) -> str:
     """Say what the columns are, and what makes a document."""
     header = f"; header in line {layout.header}" if layout.header else ""
-    return f"{describe_roles(layout.roles)}{header}; {'documents are marked' if layout.marked else 'no document marks'}"
+    marks = "documents are marked" if layout.marked else "no document marks"
+    return f"{describe_roles(layout.roles)}{header}; {marks}"
 
 
 def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of each document, with its first line's number.
 
-    Any mark opens a document; in a file without marks each sentence is one. `options.sentences_per_doc` above 0 makes
-    documents of so many sentences instead, none of them across a mark. White space alone ends a sentence. A comment is
-    an empty line there, or COMMENT inside a sentence.
+    Any mark opens a document; in a file without marks each sentence is one. `options.sentences_per_doc`
+    above 0 makes documents of so many sentences instead, none of them across a mark. White space alone ends
+    a sentence. A comment is an empty line there, or COMMENT inside a sentence.
     """
     limit = options.sentences_per_doc or (None if layout.marked else 1)
     first, size, sentences, inside = 0, 0, 0, False
@@ -76,37 +79,26 @@ def count_rows(item: Item) -> Found:
 
 @reads(
     "columns",
-    title="columns (CoNLL-2002, -2003, -2012, -U, WNUT, OntoNotes, HIPE): a token a line; which column is what is told by looking, or by a "
-    "header or `vars.columns`; IOB1, IOB2, BILUO, IOBES, BMES, brackets and tags without prefixes are told apart",
+    title="columns (CoNLL-2002, -2003, -2012, -U, WNUT, OntoNotes, HIPE): a token a line; what a column is "
+    "is told by looking, by a header or by `--columns`; IOB1, IOB2, BILUO, IOBES, BMES, brackets and tags "
+    "without prefixes are told apart",
     example="Ana⇥B-PERSON⏎left⇥O⏎Cork⇥B-LOC⏎⏎",
-    endings=(
-        ".conll",
-        ".conllu",
-        ".conllup",
-        ".iob",
-        ".iob2",
-        ".bio",
-        ".bmes",
-        ".tsv",
-        ".txt",
-        ".ner",
-        "_conll",
-    ),
+    endings=(*CONLL_ENDINGS, ".iob", ".iob2", ".bio", ".bmes", ".tsv", ".txt", ".ner"),
     recognise=looks_like_columns,
     guesses=True,
     prepare=find_layout,
     split=split_columns,
     found=count_rows,
     describe=describe_layout,
-    not_read="a second column of tags, such as nested entities: name one with `--columns=_,token,_,tag`; lemmas, parts of speech, "
-    "relations; surface forms and empty nodes of CoNLL-U",
+    not_read="a second column of tags, such as nested entities: name one with `--columns=_,token,_,tag`; "
+    "lemmas, parts of speech, relations; surface forms and empty nodes of CoNLL-U",
 )
 def read_columns(item: Item) -> Record:
     """Read one document.
 
-    Raises AnnotationError, naming the line, on a row with another number of columns than the file's first, an empty
-    token or a tag that no scheme knows. Tags that the scheme forbids come as faults. Tokens of white space, surface forms
-    and empty nodes are left out (`Record.unread`).
+    Raises AnnotationError, naming the line, on a row with another number of columns than the file's first,
+    an empty token or a tag that no scheme knows. Tags that the scheme forbids come as faults. Tokens of
+    white space, surface forms and empty nodes are left out (`Record.unread`).
     """
     faults: list[Fault] = []
     unread: list[Unread] = []

@@ -22,7 +22,7 @@ WORD = re.compile(r"[^ \t\n\r\v\f]+")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file is written: what stands between a token and its tag, what its parts are, and whether documents are marked."""
+    """What stands between a token and its tag, what the parts are, and whether documents are marked."""
 
     separator: str
     roles: Roles
@@ -48,7 +48,7 @@ def _separator(words: list[str]) -> str | None:
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
-    """Tell the separator and the parts of a token from the first lines. Raises AnnotationError where they cannot be told."""
+    """Tell the separator and a token's parts from the first lines. Raises AnnotationError where it cannot."""
     marked, sentences, numbers = False, [], []
     for number, raw in file.lines():
         if is_mark(raw) or is_blank(raw):
@@ -75,9 +75,10 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
         )
     rows = [[word.rsplit(separator, width - 1) for word in sentence] for sentence in sentences]
     names = [name.strip() for name in options.columns.split(",")] if options.columns.strip() else []
-    if names and len(names) != width:
+    if words and names and len(names) != width:
         raise AnnotationError(
-            f"{file.path}: --columns names {len(names)} parts, but a token has {width}: {words[0]}; name each, or _"
+            f"{file.path}: --columns names {len(names)} parts, but a token has {width}: {words[0]}; name "
+            "each, or _"
         )
     lines = [[number] * len(row) for number, row in zip(numbers, rows, strict=True)]
     roles = find_roles(Sample(file.path, rows, lines, names, given=bool(names))) if rows else Roles()
@@ -85,7 +86,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
 
 
 def split_lines(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of each document: one sentence, all between two marks, or `options.sentences_per_doc`."""
+    """Yield each document's lines: one, all between two marks, or `options.sentences_per_doc`."""
     limit = options.sentences_per_doc or (None if layout.marked else 1)
     first, rows = 0, 0
     lines: list[bytes] = []
@@ -127,7 +128,7 @@ def describe_layout(layout: Layout) -> str:
     not_read="parts of speech between token and tag",
 )
 def read_pipes(item: Item) -> Record:
-    """Read one document. Raises AnnotationError, naming the line, on a word without a tag; tags that the scheme forbids come as faults."""
+    """Read one document. Raises AnnotationError on a word without a tag; forbidden tags come as faults."""
     layout, path = item.layout, item.source.path
     roles: Roles = layout.roles
     faults: list[Fault] = []
@@ -137,7 +138,8 @@ def read_pipes(item: Item) -> Record:
         for row in rows:
             if len(row) != roles.width or not row[roles.token]:
                 raise AnnotationError(
-                    f"{path}:{number}: {layout.separator.join(row)!r} has not the {roles.width} parts of the others (a token and its tag, "
+                    f"{path}:{number}: {layout.separator.join(row)!r} has not the {roles.width} parts of "
+                    "the others (a token and its tag, "
                     f"with {layout.separator!r} between); mend it"
                 )
         if not rows:

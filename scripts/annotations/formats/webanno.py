@@ -1,13 +1,13 @@
-"""WebAnno's and INCEpTION's TSV 3: a token a line with its offsets, and a column for each feature of each layer."""
+"""WebAnno's and INCEpTION's TSV 3: a token a line with its offsets, and a column for each layer's feature."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.annotations.column_lines import SAMPLE_LINES, fit, is_blank
+from scripts.annotations.column_lines import SAMPLE_LINES, is_blank
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError, Record, Span, Unread
 from scripts.annotations.registry import Found, Item, ReadOptions, reads
@@ -25,7 +25,7 @@ CONTROLS = {"t": "\t", "n": "\n", "r": "\r"}
 
 
 class Feature(NamedTuple):
-    """A column of a span layer: its number, the layer's name and the feature's (empty for a layer without features)."""
+    """A column of a span layer: its number, the layer's name and the feature's (which may be empty)."""
 
     column: int
     layer: str
@@ -46,8 +46,8 @@ class Feature(NamedTuple):
 class Layout:
     """What the columns are.
 
-    width: of a row. feature: whose values are the entities' labels. others: features that are not read. links: layers
-    of relations and chains.
+    width: of a row. feature: whose values are the entities' labels. others: features that are not read.
+    links: layers of relations and chains.
     """
 
     width: int
@@ -58,7 +58,7 @@ class Layout:
 
 
 class Row(NamedTuple):
-    """A token, or a part of one, with its line, offsets in UTF-16 units of the text, and cell of the feature."""
+    """A token, or a part of one: its line, offsets in UTF-16 units of the text, and cell of the feature."""
 
     line: int
     sentence: int
@@ -76,7 +76,7 @@ def looks_like_webanno(head: bytes) -> bool:
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
-    """Read the layers from the header, and tell by their names and values which feature holds the entities' labels."""
+    """Read the layers from the header, and tell which feature holds the entities' labels."""
     features: list[Feature] = []
     links: list[str] = []
     cells: dict[Feature, set[str]] = {}
@@ -98,18 +98,20 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
                 cells.setdefault(feature, set()).update(row[feature.column : feature.column + 1])
         if number > SAMPLE_LINES:
             break
-    labels = {feature: _labels(cells.get(feature, ())) for feature in features}
+    values = {
+        feature: [value for cell in cells.get(feature, ()) for value in _annotations(cell)]
+        for feature in features
+    }
+    labels = {
+        feature: tuple(sorted({label for label, _ in found if label})) for feature, found in values.items()
+    }
     feature = _chosen(file.path, features, labels, options.spans_field)
     others = tuple(other.short for other in features if other != feature)
     return Layout(width, feature, labels[feature], others, tuple(links))
 
 
-def _labels(cells: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({label for cell in cells for label, _ in _annotations(cell) if label}))
-
-
 def _annotations(cell: str) -> list[tuple[str, str | None]]:
-    """Return the values that a cell holds, one on the other, each with its number; a value that is not given is empty."""
+    """Return the values that a cell holds, each with its number; a value that is not given is empty."""
     matches = [VALUE.fullmatch(piece) for piece in STACKED.split(cell) if piece not in ("", "_")]
     return [("" if match[1] == "*" else _unescape(match[1]), match[2]) for match in matches]
 
@@ -131,19 +133,16 @@ def _chosen(
         named = [feature for feature in named if labels[feature]] or named
         values = {feature.layer for feature in named if feature.name == "value"}
         named = [feature for feature in named if feature.name != "identifier" or feature.layer not in values]
-        problem = (
-            "several features could be the entities' label" if named else "no layer seems to hold entities"
-        )
+        problem = "several features could be the label" if named else "no layer seems to hold entities"
     if len(named) == 1:
         return named[0]
     listed = [
-        f"\n  {feature.short} ({', '.join(labels[feature][:12]) or 'no values'}): --spans-field={feature.short}"
+        f"\n  {feature.short} ({', '.join(labels[feature][:12]) or 'no values'}): "
+        f"--spans-field={feature.short}"
         for feature in named or features
     ]
-    remedy = (
-        f"; say which is right:{''.join(listed)}" if listed else "; export a document with a layer of spans"
-    )
-    raise AnnotationError(f"{path}: {problem}{remedy}")
+    remedy = f"say which is right:{''.join(listed)}" if listed else "export a document with a layer of spans"
+    raise AnnotationError(f"{path}: {problem}; {remedy}")
 
 
 def describe_layout(layout: Layout) -> str:
@@ -182,9 +181,9 @@ def split_sentences(file: RawFile, layout: Layout, options: ReadOptions) -> Iter
 
 
 def count_rows(item: Item) -> Found:
-    """Count rows, and the values in the feature's column; those with one number in a sentence are one annotation."""
+    """Count rows, and the feature's values; those with one number in a sentence are one annotation."""
     tokens, entities = 0, set()
-    for number, line in enumerate(item.checked_data().splitlines()):
+    for number, line in enumerate(item.checked_data().split(b"\n")):
         if not line.strip():
             continue
         tokens += 1
@@ -201,20 +200,19 @@ def count_rows(item: Item) -> Found:
 @reads(
     "webanno",
     title="WebAnno and INCEpTION TSV 3: a token a line with offsets and layers",
-    example="#FORMAT=WebAnno TSV 3.3⏎#T_SP=….NamedEntity|value⏎⏎#Text=Ana left⏎1-1⇥0-3⇥Ana⇥PERSON⇥⏎1-2⇥4-8⇥left⇥_⇥⏎",
+    example="#FORMAT=WebAnno TSV 3.3⏎#T_SP=….NamedEntity|value⏎⏎#Text=Ana left⏎1-1⇥0-3⇥Ana⇥PERSON⇥⏎…",
     endings=(".tsv",),
     recognise=looks_like_webanno,
     prepare=find_layout,
     split=split_sentences,
     found=count_rows,
     describe=describe_layout,
-    not_read="relations, chains and slots; of several layers or features one, which `--spans-field=NamedEntity.value` names",
+    not_read="relations, chains, slots; of several features all but `--spans-field=NamedEntity.value`",
 )
 def read_webanno(item: Item) -> Record:
     """Read one document. Spans that overlap, or end inside a token, are kept as they are.
 
-    Raises AnnotationError, naming the line, on a row with another number of columns than the header says, or whose
-    offsets do not fit its token.
+    Raises AnnotationError on a row whose columns or offsets do not fit the header or its token.
     """
     rows = _rows(item)
     words = [row for row in rows if not row.part and row.text.strip()]
@@ -252,7 +250,7 @@ def _groups(rows: Sequence[Row], feature: Feature) -> dict[tuple, tuple[str, lis
     groups: dict[tuple, tuple[str, list[Row]]] = {}
     for row in rows:
         for i, (label, number) in enumerate(_annotations(row.cell)):
-            key = (row.line, i) if number is None else (row.sentence, "number", number)
+            key = (row.line, i) if number is None else (row.sentence, number, label)
             label = label or ("" if feature.name else feature.layer.rpartition(".")[2])
             groups.setdefault(key, (label, []))[1].append(row)
     return groups
@@ -270,16 +268,18 @@ def _rows(item: Item) -> list[Row]:
         place = f"{item.source.path}:{number}"
         if not line or line.isspace():
             continue
-        cells = fit(line.removesuffix("\r").split("\t"), layout.width)
+        cells = line.removesuffix("\r").removesuffix("\t").split("\t")
         if len(cells) != layout.width:
-            wanted = f"{layout.width} as the header's layers say"
             raise AnnotationError(
-                f"{place}: {len(cells)} columns instead of {wanted}: {line[:80]!r}; export the document again"
+                f"{place}: {len(cells)} columns instead of {layout.width} as the header's layers say: "
+                f"{line[:80]!r}; "
+                "export the document again"
             )
         unit, offsets = UNIT.fullmatch(cells[0]), OFFSETS.fullmatch(cells[1])
         if unit is None or offsets is None:
             raise AnnotationError(
-                f"{place}: {cells[0]!r}, {cells[1]!r} are no number and offsets (1-1, 0-3) of a token: {line[:80]!r}"
+                f"{place}: {cells[0]!r}, {cells[1]!r} are no number and offsets (1-1, 0-3) of a token: "
+                f"{line[:80]!r}"
             )
         start, end = map(int, offsets.groups())
         text = next(
@@ -291,16 +291,6 @@ def _rows(item: Item) -> list[Row]:
             raise AnnotationError(
                 f"{place}: the offsets {cells[1]} do not fit {cells[2][:40]!r}; export the document again"
             )
-        rows.append(
-            Row(
-                number,
-                int(unit[1]),
-                int(unit[2]),
-                bool(unit[3]),
-                start,
-                end,
-                text,
-                cells[layout.feature.column],
-            )
-        )
+        numbers = map(int, unit.group(1, 2))
+        rows.append(Row(number, *numbers, bool(unit[3]), start, end, text, cells[layout.feature.column]))
     return rows

@@ -1,0 +1,361 @@
+"""Which column is what: each layout gives the same entities, or is an error that names the option for each
+reading.
+"""
+
+import pytest
+
+from scripts.annotations.record import AnnotationError
+from scripts.annotations.registry import ReadOptions, items, open_file, read_records, records_of
+
+SENTENCES = [
+    [
+        ("Ana", "NNP", "B-PER"),
+        ("Pilar", "NNP", "I-PER"),
+        ("left", "VBD", "O"),
+        ("Cork", "NNP", "B-LOC"),
+        (".", ".", "O"),
+    ],
+    [
+        ("The", "DT", "O"),
+        ("Acme", "NNP", "B-ORG"),
+        ("shop", "NN", "O"),
+        ("in", "IN", "O"),
+        ("Leeds", "NNP", "B-LOC"),
+    ],
+    [("Bo", "NNP", "B-PER"), ("ran", "VBD", "O"), ("home", "RB", "O")],
+]
+ENTITIES = [("Ana Pilar", "PER"), ("Cork", "LOC"), ("Acme", "ORG"), ("Leeds", "LOC"), ("Bo", "PER")]
+CHUNKS = {"NNP": "B-NP", "VBD": "B-VP", ".": "O", "DT": "B-NP", "NN": "I-NP", "IN": "B-PP", "RB": "B-ADVP"}
+
+
+def table(cells, *, separator="\t", header="", before="", end="\n") -> str:
+    """Write SENTENCES; `cells` gives a row's cells from word, part of speech, tag, and the numbers of word,
+    sentence and row.
+    """
+    lines, row = [header] if header else [], 0
+    for number, sentence in enumerate(SENTENCES):
+        lines += [before.format(number)] if before else []
+        for i, (word, pos, tag) in enumerate(sentence):
+            lines.append(separator.join(cells(word, pos, tag, i, number, row)))
+            row += 1
+        lines.append("")
+    return end.join(lines) + end
+
+
+def read(path, **options):
+    return list(read_records(path, options=ReadOptions(**options)))
+
+
+def entities(records):
+    return [(record.text[start:end], label) for record in records for start, end, label in record.spans]
+
+
+def described(path, **options):
+    opened = open_file(path, "auto", ReadOptions(**options))
+    return opened.format.describe(opened.layout)
+
+
+def fails(path, **options) -> str:
+    with pytest.raises(AnnotationError) as error:
+        read(path, **options)
+    return str(error.value)
+
+
+LAYOUTS = {
+    "token first": lambda w, p, t, i, s, n: [w, t],
+    "tag first": lambda w, p, t, i, s, n: [t, w],
+    "number in the sentence": lambda w, p, t, i, s, n: [str(i), w, t],
+    "number in the sentence from 1": lambda w, p, t, i, s, n: [str(i + 1), w, t],
+    "number in the file": lambda w, p, t, i, s, n: [str(n), w, t],
+    "number last": lambda w, p, t, i, s, n: [w, t, str(n)],
+    "sentence's number": lambda w, p, t, i, s, n: [str(s), w, t],
+    "sentence's name": lambda w, p, t, i, s, n: [f"Sentence: {s + 1}", w, p, t],
+    "document's name": lambda w, p, t, i, s, n: ["wsj/front", w, t],
+    "names by sentence": lambda w, p, t, i, s, n: [["front", "sports", "arts"][s], w, t],
+    "numbered names": lambda w, p, t, i, s, n: [f"s{s}.t{i}", w, t],
+    "offsets": lambda w, p, t, i, s, n: [f"{9 * n}-{9 * n + len(w)}", w, t],
+    "offsets in two columns": lambda w, p, t, i, s, n: [w, str(9 * n), str(9 * n + len(w)), t],
+    "confidence": lambda w, p, t, i, s, n: [w, t, f"0.9{n % 7}"],
+    "lemma and part of speech": lambda w, p, t, i, s, n: [w, w.lower(), p, t],
+    "CoNLL-2003": lambda w, p, t, i, s, n: [w, p, CHUNKS[p], t],
+    "a column of O before": lambda w, p, t, i, s, n: [w, p, "O", t],
+    "empty columns": lambda w, p, t, i, s, n: [w, "_", "-", t],
+    "links": lambda w, p, t, i, s, n: [w, t, "_" if t == "O" else f"Q{n}"],
+    "lower-case prefixes": lambda w, p, t, i, s, n: [w, t[0].lower() + t[1:]],
+    "underscores": lambda w, p, t, i, s, n: [w, t.replace("-", "_")],
+    "prefix last": lambda w, p, t, i, s, n: [w, "-".join(reversed(t.split("-")))],
+    "O as 0": lambda w, p, t, i, s, n: [w, t.replace("O", "0") if t == "O" else t],
+    "O as _": lambda w, p, t, i, s, n: [w, "_" if t == "O" else t],
+    "O as -": lambda w, p, t, i, s, n: [w, "-" if t == "O" else t],
+    "no prefix": lambda w, p, t, i, s, n: [w, t[2:] or "O"],
+    "no prefix, beside other columns": lambda w, p, t, i, s, n: [w, p, CHUNKS[p], t[2:] or "O"],
+    "no prefix, O as _": lambda w, p, t, i, s, n: [w, t[2:] or "_"],
+    "trailing cells": lambda w, p, t, i, s, n: [w, t, ""],
+    "trailing cells in some rows": lambda w, p, t, i, s, n: [w, t, *[""] * (n % 3)],
+}
+
+
+@pytest.mark.parametrize("cells", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_columns_are_told_by_what_they_hold(write_text, cells, end):
+    assert entities(read(write_text("a.txt", table(cells, end=end)))) == ENTITIES
+
+
+@pytest.mark.parametrize("cells", list(LAYOUTS.values())[:4], ids=list(LAYOUTS)[:4])
+def test_runs_of_spaces_do_as_well_as_tabs(write_text, cells):
+    assert entities(read(write_text("a.txt", table(cells, separator="  ")))) == ENTITIES
+
+
+@pytest.mark.parametrize(
+    ("cells", "options"),
+    [
+        (lambda w, p, t, i, s, n: [w, t, "B-LOC" if t == "B-ORG" else "O"], ["token,tag,_", "token,_,tag"]),
+        (lambda w, p, t, i, s, n: [w, t, "O"], ["token,tag,_", "token,_,tag"]),
+        (
+            lambda w, p, t, i, s, n: [str(i + 1), w, t, "B-X" if n == 7 else "O"],
+            ["_,token,tag,_", "_,token,_,tag"],
+        ),
+        (lambda w, p, t, i, s, n: [p, w, t], ["token,_,tag", "_,token,tag"]),
+        (lambda w, p, t, i, s, n: [w.lower(), w, t], ["token,_,tag", "_,token,tag"]),
+    ],
+    ids=["nested", "nested without any", "GermEval", "part of speech first", "lemma first"],
+)
+def test_two_readings_are_an_error_that_names_the_option_for_each(write_text, cells, options):
+    path = write_text("a.txt", table(cells))
+    message = fails(path)
+    assert all(f"--columns={option}\n" in f"{message}\n" for option in options)
+    assert f"1: {' | '.join(cells(*SENTENCES[0][0], 0, 0, 0))}" in message
+    assert ENTITIES in [entities(read(path, columns=option)) for option in options]
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "cells"),
+    [
+        ("word\tpos\tner", "token,_,tag", lambda w, p, t, i, s, n: [w, p, t]),
+        ("ner\tword", "tag,token", lambda w, p, t, i, s, n: [t, w]),
+        ("Wort\tEtikett", "token,tag", lambda w, p, t, i, s, n: [w, t]),
+        ("", "tag,_,token", lambda w, p, t, i, s, n: [t, p, w]),
+        ("token\tpos\ttag", "", lambda w, p, t, i, s, n: [w, p, t]),
+        ("TOKEN\tNE-COARSE-LIT\tNE-COARSE-METO\tNEL-LIT", "", lambda w, p, t, i, s, n: [w, t, "O", "_"]),
+        ("# global.columns = ID FORM CONLL:NER", "", lambda w, p, t, i, s, n: [str(i + 1), w, t]),
+        ("\ttokens\tner_tags", "", lambda w, p, t, i, s, n: [str(n), w, t]),
+    ],
+)
+def test_names_of_columns_come_from_a_header_or_the_user(write_text, header, columns, cells):
+    assert entities(read(write_text("a.tsv", table(cells, header=header)), columns=columns)) == ENTITIES
+
+
+@pytest.mark.parametrize("row", ["Word\tB-ORG", "Text\tO", "Ana\tPER"])
+def test_a_first_row_that_is_tagged_is_no_header(write_text, row):
+    path = write_text("a.tsv", f"{row}\nBo\t{row.partition(chr(9))[2]}\nran\tO\n")
+    assert read(path, columns="token,tag")[0].words[0] == row.partition("\t")[0]
+
+
+@pytest.mark.parametrize("columns", ["token", "_,token,tag", "token,tag,_"])
+def test_names_for_more_or_fewer_columns_are_an_error_with_a_line(write_text, columns):
+    assert ":1: 2 columns, but --columns names" in fails(write_text("a.tsv", "Ana\tB-PER\n"), columns=columns)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        lambda w, p, t, i, s, n: [str(i), t],
+        lambda w, p, t, i, s, n: [f"{n}-{n + 1}", t],
+        lambda w, p, t, i, s, n: [t, "_"],
+    ],
+    ids=["numbers", "offsets", "empty"],
+)
+def test_no_column_of_words_is_an_error(write_text, cells):
+    assert "no column holds words" in fails(write_text("a.tsv", table(cells)))
+
+
+@pytest.mark.parametrize(("other", "line"), [("_", 3), ("0", 3), ("o", 3)])
+def test_several_marks_for_no_entity_are_an_error(write_text, other, line):
+    message = fails(write_text("a.tsv", f"Ana\tB-PER\nran\tO\noff\t{other}\n"))
+    assert "'O' (line 2)" in message
+    assert f"{other!r} (line {line})" in message
+
+
+@pytest.mark.parametrize("tag", ["LOC", "X-LOC", "B-", "b-LOC"])
+def test_a_tag_of_another_kind_is_an_error_with_its_line(write_text, tag):
+    message = fails(write_text("a.tsv", f"Ana\tB-PER\nran\tO\nto\tO\nCork\t{tag}\n"))
+    assert f":4: {tag!r} is no tag" in message
+
+
+def test_tags_in_a_column_that_held_none_are_an_error(write_text):
+    rows = "Ana\tO\tB-PER\nran\tO\tO\n\n" * 20_000 + "Bo\tB-PER\tO\n"
+    assert ":60001: column 2 holds 'B-PER'" in fails(write_text("a.tsv", rows))
+
+
+def conllu(misc) -> str:
+    return table(lambda w, p, t, i, s, n: [str(i + 1), w, w.lower(), p, p, "_", "0", "dep", "_", misc(t, n)])
+
+
+@pytest.mark.parametrize(
+    "misc",
+    [
+        lambda t, n: f"NER={t}",
+        lambda t, n: f"name={t}|start_char={n}",
+        lambda t, n: "_" if t == "O" else f"Tag={t}|Gloss=x",
+        lambda t, n: t,
+        lambda t, n: "_" if t == "O" else t,
+        lambda t, n: f"NER={t}|Copy={t}",
+        lambda t, n: f"ner={t[2:] or 'O'}",
+    ],
+    ids=["NER", "name", "absent", "bare", "bare or empty", "twice the same", "without prefix"],
+)
+def test_tags_of_conllu_stand_in_misc(write_text, misc):
+    assert entities(read(write_text("a.conllu", conllu(misc)))) == ENTITIES
+
+
+def test_two_keys_of_tags_are_an_error_with_an_option_for_each(write_text):
+    path = write_text("a.conllu", conllu(lambda t, n: f"NER={t}|Fine={'B-X' if n == 1 else 'O'}"))
+    named = "_,token,_,_,_,_,_,_,_,tag="
+    assert all(f"--columns={named}{key}" in fails(path) for key in ("NER", "Fine"))
+    assert entities(read(path, columns=named + "NER")) == ENTITIES
+    assert entities(read(path, columns=named + "Fine")) == [("Pilar", "X")]
+    assert "has no key 'None'" in fails(path, columns=named + "None")
+
+
+def test_surface_forms_and_empty_nodes_are_not_read_and_counted(write_text):
+    rows = ["1\tIl", "2-3\tau", "2\tà", "3\tle", "3.1\tva", "4\tCork"]
+    text = "".join(f"{row}\t_\tX\t_\t_\t_\t_\t_\t{'NER=B-LOC' if 'Cork' in row else '_'}\n" for row in rows)
+    (record,) = read(write_text("a.conllu", text))
+    assert record.words == ("Il", "à", "le", "Cork")
+    assert [(one.reason, one.tokens) for one in record.unread] == [("surface-form", 1), ("empty-node", 1)]
+
+
+@pytest.mark.parametrize("mark", ["SpaceAfter=No", "NoSpaceAfter", "Gloss=x|SpaceAfter=No"])
+def test_spaces_come_from_whichever_column_has_them(write_text, mark):
+    text = f"Ana\t_\tB-PER\nran\t{mark}\tO\n.\t_\tO\n(\t{mark}\tO\nBo\t_\tB-PER\n"
+    (record,) = read(write_text("a.tsv", text))
+    assert (record.text.rstrip(), record.spaces_given) == ("Ana ran. (Bo", True)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "-DOCSTART- O",
+        "-DOCSTART- -X- O O",
+        "-DOCSTART-\tO",
+        "-DOCSTART- (x)",
+        "#DOCSTART$",
+        "# newdoc",
+        "# hipe2022:document_id = d1",
+    ],
+)
+def test_every_mark_begins_a_document(write_text, mark):
+    path = write_text("a.tsv", f"{mark}\n\nAna\tB-PER\n\nran\tO\n\n{mark}\nBo\tB-PER\n")
+    assert [record.words for record in read(path)] == [("Ana", "ran"), ("Bo",)]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# sent_id = {}",
+        "#\thttp://example.org/{}\t[2010-07-01]",
+        "## sentence {}",
+        "#id {}",
+        "#",
+        "# text = x | y",
+    ],
+)
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_comments_before_a_sentence_are_no_rows(write_text, comment, separator):
+    text = table(lambda w, p, t, i, s, n: [w, t], separator=separator, before=comment)
+    assert entities(read(write_text("a.tsv", text))) == ENTITIES
+
+
+def test_comments_inside_a_sentence_do_not_end_it(write_text):
+    text = "TOKEN\tNE-COARSE-LIT\nAna\tB-PER\n# segment_iiif_link = _\nPilar\tI-PER\n# page = 2\nran\tO\n"
+    (record,) = read(write_text("a.tsv", text))
+    assert (record.words, entities([record]), record.lines) == (
+        ("Ana", "Pilar", "ran"),
+        [("Ana Pilar", "PER")],
+        (2,),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#\tO\n#sea\tB-X\n",
+        "#sea B-X\n# O\n",
+        "1\t#\tO\n2\t#sea\tB-X\n",
+        "ran\tO\n#\tO\n#sea\tB-X\n",
+        "a\tO\n\n#1\tO\n#sea\tB-X\n",
+    ],
+)
+def test_a_hash_or_hashtag_is_a_token(write_text, text):
+    records = read(write_text("a.tsv", text))
+    assert entities(records) == [("#sea", "X")]
+    assert sum(len(record.words) for record in records) == text.count("\n") - text.count("\n\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["Ana\tB-PER\n\n#sea\tX-PER\nran\tO\n", "Ana B-PER\n#sea X-PER\n", "Ana B-PER\n\n# B-\nran O\n"]
+)
+def test_a_hashtag_with_a_wrong_tag_is_an_error_and_no_comment(write_text, text):
+    assert "is no tag" in fails(write_text("a.tsv", text))
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u3000 "])
+def test_tokens_of_white_space_are_left_out_and_counted(write_text, space):
+    rows = [
+        f"{space}\tB-PER",
+        "Ana\tI-PER",
+        f"{space}\tO",
+        "saw\tO",
+        f"{space}\tB-LOC",
+        "Bo\tB-PER",
+        f"{space}\tI-PER",
+        "Tarn\tI-PER",
+    ]
+    (record,) = read(write_text("a.tsv", "\n".join(rows) + "\n"))
+    assert (record.text, entities([record])) == ("Ana saw Bo Tarn", [("Ana", "PER"), ("Bo Tarn", "PER")])
+    assert [(one.tokens, one.labels) for one in record.unread] == [
+        (1, ()),
+        (1, ()),
+        (1, ()),
+        (1, ()),
+        (0, ("LOC",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Ana\tB-PER\nran\tO", "Ana B-PER", "-DOCSTART- O\n\nAna O\n\nBo O\nran O", "Ana\tO\n\n\n \nBo\tO\t"],
+)
+def test_every_row_is_counted_and_read_without_a_newline_at_the_end(write_text, text):
+    opened = open_file(write_text("a.tsv", text), "columns", ReadOptions())
+    found = [(item, opened.format.found(item).tokens) for item, _ in items(opened, ReadOptions())]
+    rows = [line for line in text.split("\n") if line.strip() and not line.startswith("-DOC")]
+    assert sum(tokens for _, tokens in found) == len(rows)
+    assert sum(len(record.words) for item, _ in found for record in records_of(item, opened.format)) == len(
+        rows
+    )
+
+
+def test_a_file_of_sentences_that_only_a_column_tells_apart_is_refused(write_text):
+    path = write_text("a.tsv", "sentence_id\ttoken\ttag\n0\tAna\tB-PER\n1\tran\tO\n")
+    with pytest.raises(AnnotationError, match="no blank line ends a sentence"):
+        list(read_records(path, "columns"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (
+            lambda w, p, t, i, s, n: [str(i), w, p, t],
+            ["token = column 2 of 4", "tag = column 4 (IOB2: LOC, ORG, PER)", "column 1 (numbers)"],
+        ),
+        (
+            lambda w, p, t, i, s, n: [w, "O", CHUNKS[p], t[2:] or "O"],
+            ["(without prefixes: LOC, ORG, PER)", "column 2 (all O)", "(chunks)"],
+        ),
+        (lambda w, p, t, i, s, n: [w, t.replace("O", "0") if t == "O" else t], ["no entity is written '0'"]),
+    ],
+)
+def test_the_reading_is_described(write_text, cells, words):
+    description = described(write_text("a.tsv", table(cells)))
+    assert all(word in description for word in words)
