@@ -73,7 +73,7 @@ def fails(path, name: str = "auto") -> str:
 
 
 def test_the_formats_of_the_package_register_themselves():
-    assert list(formats()) == ["brat", "columns", "docbin", "json", "parquet", "table"]
+    assert list(formats()) == ["brat", "columns", "docbin", "json", "parquet", "pipes", "table", "webanno"]
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_unknown_content_is_an_error_that_lists_the_formats(tmp_path, data):
     path.write_bytes(data)
     message = fails(path)
     assert message.startswith(f"{path}: begins with {data[:60]!r}")
-    assert "brat, columns, docbin, json, parquet, table" in message
+    assert "brat, columns, docbin, json, parquet, pipes, table, webanno" in message
 
 
 def test_a_format_that_is_named_wrongly_is_an_error_that_lists_the_formats(write_text):
-    assert "no format is called 'conll'; choose auto or one of brat, columns, docbin, json, parquet, table" in fails(write_text("data", FINE), "conll")
+    assert "no format is called 'conll'; choose auto or one of brat, columns, docbin, json, parquet, pipes, table, webanno" in fails(write_text("data", FINE), "conll")
 
 
 def test_a_named_format_is_taken_without_looking(write_text):
