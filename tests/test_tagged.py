@@ -103,7 +103,7 @@ WANTED = [[("Ana Tarn", "PER"), ("Cork", "LOC")]]
 
 def test_numbers_without_names_are_an_error_that_asks_for_them():
     message = fails([NUMBERS])
-    assert "holds numbers, 4 different ones in the first 1 rows" in message
+    assert "holds 4 different numbers in the first 1 rows (0, 1, 2, 3)" in message
     assert "--label-names=O,B-PER,I-PER" in message
 
 

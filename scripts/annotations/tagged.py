@@ -71,10 +71,11 @@ def find_tagged(
         if key != chosen and not _agree(reading, readings[key]):
             raise _two_readings(rows, path, tokens, chosen, key)
     if reading.numbers:
+        some = ", ".join(map(str, reading.numbers[:5])) + (", …" if len(reading.numbers) > 5 else "")
         raise AnnotationError(
-            f"{path}: `{chosen}` holds numbers, {len(reading.numbers)} different ones in the first "
-            f"{len(rows)} rows ({', '.join(map(str, reading.numbers[:5]))}…), and nothing names them: name "
-            "all labels in the order of their numbers, as in --label-names=O,B-PER,I-PER"
+            f"{path}: `{chosen}` holds {len(reading.numbers)} different numbers in the first {len(rows)} rows "
+            f"({some}), and nothing names them: name all labels in the order of their numbers, as in "
+            "--label-names=O,B-PER,I-PER"
         )
     layout = _layout(rows, tokens, chosen, reading, options)
     for number, row in enumerate(rows, start=1):
