@@ -1,24 +1,24 @@
 """How a JSON file is understood, told from its first rows."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-
-import orjson
 
 from scripts.annotations import json_stream, label_studio
 from scripts.annotations.json_stream import TEXT_KEYS
 from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.annotations.record import AnnotationError, Source
 from scripts.annotations.registry import ReadOptions
-from scripts.annotations.spans import find_spans, short, span_fields
+from scripts.annotations.spans import SPAN_KEYS, find_spans, short, span_fields
 from scripts.annotations.tagged import TaggedLayout, describe_tagged, find_tagged
 
-SPAN_KEYS = ("spans", "entities", "label", "labels", "ents", "annotations", "annotation")
 SAMPLE_ROWS = 1000
 """How a file is understood is told from so many rows."""
 ANNOTATOR_KEYS = ("_annotator_id", "_session_id", "annotator")
+USER_KEYS = ("user", "annotator", "annotator_id", "completed_by", "created_by")
+"""How an annotation calls who made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     try:
         for _, data in islice(json_stream.rows(file, kind), SAMPLE_ROWS):
             if len(data) <= MAX_DOCUMENT_BYTES:
-                sample.append(orjson.loads(data))
-    except (orjson.JSONDecodeError, AnnotationError):  # is told when the row is read
+                sample.append(json_stream.load(data))
+    except (json.JSONDecodeError, AnnotationError):  # is told when the row is read
         pass
     whole = [row for row in map(unfold, sample) if isinstance(row, dict)]
     _require_one_annotator(whole, file, options)
@@ -94,14 +94,30 @@ def _require_one_annotator(rows: Sequence[dict], file: RawFile, options: ReadOpt
     for key in ANNOTATOR_KEYS:
         by_text: dict[str, set[str]] = defaultdict(set)
         for row in rows:
-            if type(row.get("text")) is str and isinstance(row.get(key), str | int):
-                by_text[row["text"]].add(str(row[key]))
+            text = next((row[name] for name in (options.text_field, *TEXT_KEYS, "data") if type(row.get(name)) is str), None)
+            if text is not None and isinstance(row.get(key), str | int):
+                by_text[text].add(str(row[key]))
         text, who = max(by_text.items(), key=lambda item: len(item[1]), default=("", ()))
         if len(who) > 1:
             raise AnnotationError(
                 f"{file.path}: several annotators ({', '.join(sorted(who))}) annotated the same text {short(text)}; choose one by "
                 f"--annotator={min(who)}, or take the rows of all by --annotator=all"
             )
+
+
+def require_one_user(value: object, source: Source, options: ReadOptions) -> None:
+    """Raise AnnotationError where objects below a key are by several annotators and nothing says that all count."""
+    users: set[str] = set()
+    waiting = [value] if isinstance(value, list) else []
+    while waiting:
+        for part in waiting.pop():
+            if isinstance(part, dict):
+                users.update(str(part[key]) for key in USER_KEYS if isinstance(part.get(key), str | int))
+                waiting += [inside for inside in part.values() if isinstance(inside, list)]
+    if len(users) > 1 and options.annotator != "all":
+        raise AnnotationError(
+            f"{source}: the spans are by several annotators ({', '.join(sorted(users))}); keep those of one, or take all by --annotator=all"
+        )
 
 
 def describe(layout: Layout) -> str:

@@ -3,12 +3,13 @@
 import codecs
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 
 from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.annotations.record import AnnotationError
-from scripts.annotations.spans import looks_like_span, short
+from scripts.annotations.spans import find_spans, looks_like_span, short
 
 CHUNK = 2**20
 LONGEST_LITERAL = 32
@@ -31,6 +32,16 @@ def is_row(value: object) -> bool:
     words = value.get("tokens", value.get("words"))
     nested = any(isinstance(value.get(key), kind) for key, kind in (("data", dict), ("row", dict), ("paragraphs", list)))
     return nested or (isinstance(words, list) and bool(words)) or any(type(value.get(key)) is str for key in (*TEXT_KEYS, "data"))
+
+
+def load(data: bytes) -> Any:
+    """Parse a row. Numbers may be NaN or Infinity, as Python and pandas write them. Raises json.JSONDecodeError."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in data and b"Infinity" not in data:
+            raise
+    return json.loads(data.decode("utf-8", "surrogateescape"))
 
 
 def tell_kind(file: RawFile) -> str:
@@ -64,6 +75,11 @@ def _holder(file: RawFile) -> str | None:
         return None
     if len(found) > 1:
         raise AnnotationError(f"{file.path}: the keys {', '.join(found)} each hold documents; write one of the lists to a file of its own")
+    others = find_spans({key: value for key, value in outer.items() if key != found[0]})
+    if others:
+        path, spans = next(iter(others.items()))
+        place = f"beside the documents under `{found[0]}` stand spans: `{path}`: {short(spans)}"
+        raise AnnotationError(f"{file.path}: {place}; write them into the documents")
     return found[0]
 
 

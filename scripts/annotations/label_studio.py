@@ -1,5 +1,6 @@
 """Label Studio's JSON export: tasks with texts, and annotations of them by one person or several."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,7 +10,10 @@ from scripts.annotations.spans import count_spans, find_spans, keys_of, looks_li
 
 SPAN_TYPES = ("labels", "hypertextlabels", "paragraphlabels")
 OTHER_PLACES = {"predictions": "prediction", "drafts": "draft"}
-"""Where a task holds spans that nobody has submitted, and what they are called in the ledger."""
+INNER_PLACES = {"prediction": "prediction", "draft": "draft"}
+"""Where a task, and an annotation of it, hold spans that nobody has submitted, and what they are called in the ledger."""
+REGIONS = re.compile("(rectangle|polygon|keypoint|ellipse|brush|video|timeseries|bitmask|vector)(labels)?|videorectangle")
+"""Kinds of results that are on an image, a film or numbers."""
 
 
 class Text(NamedTuple):
@@ -41,20 +45,19 @@ def read_task(row: dict, source: Source, options: ReadOptions, fields: tuple[str
     annotations = row.get("annotations", row.get("completions", [] if "predictions" in row else None))
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
         raise AnnotationError(f'{source}: a task needs "data": {{"text": …}} and a list of "annotations": {short(row)}')
-    unread = tuple(_unread(reason, place, row.get(place)) for place, reason in OTHER_PLACES.items() if find_spans(row.get(place)))
     done = [one for one in annotations if not one.get("was_cancelled")]
-    unread += tuple(_unread("cancelled", "annotations", one) for one in annotations if one.get("was_cancelled") and find_spans(one))
-    results: dict[str, list] = {}
-    if done:
-        chosen = _choose(done, source, options)
-        results = _results(chosen, source)
-        unread += tuple(_unread("other-annotation", "annotations", one) for one in done if one is not chosen and find_spans(one))
+    chosen = _choose(done, source, options) if done else {"result": []}
+    results = _results(chosen, source)
+    unread = _all_unread(row, annotations, chosen, [span for part in results.values() for span in part])
     if not texts:
         dialogue = next((key for key, value in row["data"].items() if isinstance(value, list)), None)
         if dialogue:
             raise AnnotationError(f"{source}: {dialogue!r} is a dialogue, whose offsets count within each turn; export each turn as a text")
         raise AnnotationError(f'{source}: a task needs "data": {{"text": …}} and a list of "annotations": {short(row)}')
     excluded = None if done else "cancelled" if annotations else "predictions only" if row.get("predictions") else "not annotated"
+    on_images = [result.get("type") for result in chosen["result"] if REGIONS.fullmatch(str(result.get("type")))]
+    if on_images and not results:
+        raise AnnotationError(f"{source}: its regions are on no text ({on_images[0]}): name a file of annotated texts")
     named = {name: _field(name, texts, spans, source, options) for name, spans in results.items()}
     used = [field for field in fields if field in texts and field not in named.values()] if len(fields) > 1 or not named else []
     if not named and not used:
@@ -66,6 +69,23 @@ def read_task(row: dict, source: Source, options: ReadOptions, fields: tuple[str
     return [found[0]._replace(unread=unread), *found[1:]]
 
 
+def _all_unread(row: dict, annotations: list[dict], chosen: dict, read: list) -> tuple[Unread, ...]:
+    """Return all spans of a task that are not the chosen annotation's result."""
+    found = [(reason, place, row.get(place)) for place, reason in OTHER_PLACES.items()]
+    found += [(reason, f"annotations.{place}", one.get(place)) for one in annotations for place, reason in INNER_PLACES.items()]
+    found += [
+        ("cancelled" if one.get("was_cancelled") else "other-annotation", "annotations", one.get("result"))
+        for one in annotations
+        if one is not chosen
+    ]
+    rest = {key: value for key, value in row.items() if key not in ("annotations", "completions", *OTHER_PLACES)}
+    rest_of = [{key: value for key, value in one.items() if key not in ("result", *INNER_PLACES)} for one in annotations]
+    found.append(("other-spans", "the task's other keys", [rest, *rest_of]))
+    taken = {id(span) for span in read}
+    found.append(("other-spans", "results of another kind", [one for one in chosen["result"] if id(one.get("value")) not in taken]))
+    return tuple(_unread(reason, place, value) for reason, place, value in found if find_spans(value))
+
+
 def _unread(reason: str, place: str, value: object) -> Unread:
     spans = [span for part in find_spans(value).values() for span in part]
     labels = tuple(str(label) for span in spans for label in span_fields(span)[2])
@@ -74,22 +94,24 @@ def _unread(reason: str, place: str, value: object) -> Unread:
 
 def _choose(done: list[dict], source: Source, options: ReadOptions) -> dict:
     """Return the annotation that counts: the ground truth, the chosen annotator's, or the one that all agree on."""
-    truth = next((one for one in done if one.get("ground_truth")), None)
-    if truth is not None:
-        return truth
+    done = [one for one in done if one.get("ground_truth")] or done
+    if len(done) == 1:
+        return done[0]
     if options.annotator in ("first", "last"):
         return done[0 if options.annotator == "first" else -1]
     if options.annotator:
         mine = [one for one in done if options.annotator in _names(one)]
         if mine:
             return mine[-1]
-    said = [keys_of(span for part in find_spans(one).values() for span in part) for one in done]
+    said = [keys_of(span for part in find_spans(one.get("result")).values() for span in part) for one in done]
     if all(one == said[0] for one in said):
         return done[0]
-    who = ", ".join(f"{_names(one)[0] if _names(one) else f'number {i}'} ({count_spans(find_spans(one))} spans)" for i, one in enumerate(done, 1))
+    counts = [count_spans(find_spans(one.get("result"))) for one in done]
+    names = [next(iter(_names(one)), f"number {number}") for number, one in enumerate(done, start=1)]
+    who = ", ".join(f"{name} ({count} spans)" for name, count in zip(names, counts, strict=True))
     raise AnnotationError(
         f"{source}: the task has {len(done)} annotations by several annotators, which differ: {who}; mark one as ground truth, or choose by "
-        "--annotator=first, last, or an annotator's id or e-mail"
+        "--annotator: first, last, or an annotator's id or e-mail"
     )
 
 
@@ -109,11 +131,13 @@ def _results(annotation: dict, source: Source) -> dict[str, list]:
     for result in results:
         value = result.get("value")
         kind = result.get("type")
-        if isinstance(value, dict) and ("globalOffsets" in value or str(value.get("start", "")).startswith("/")):
+        if isinstance(value, dict) and ("globalOffsets" in value or "startOffset" in value or str(value.get("start", "")).startswith("/")):
             raise AnnotationError(
                 f"{source}: its spans are on HTML (hypertext) or a dialogue: {short(value)}; their offsets do not count characters of the "
                 "text that is exported: annotate plain text, with the tags taken out first"
             )
+        if isinstance(kind, str) and REGIONS.fullmatch(kind):
+            continue
         if kind in SPAN_TYPES or (kind not in ("relation", "choices") and looks_like_span(value)):
             found.setdefault(str(result.get("to_name", "")), []).append(value)
     return found

@@ -2,7 +2,7 @@
 
 from scripts.annotations.record import AnnotationError, Fault, Record, Source, made_id
 from scripts.annotations.registry import ReadOptions
-from scripts.annotations.spans import short
+from scripts.annotations.spans import find_spans, short
 from scripts.annotations.tags import Scheme, Tag, decode, parse_tag
 from scripts.annotations.words import words_record
 
@@ -41,6 +41,11 @@ def _paragraph(paragraph: dict, source: Source, options: ReadOptions, id: str, g
         sentences = [[(token["orth"], token.get("ner", MISSING)) for token in part["tokens"]] for part in paragraph["sentences"]]
     except (TypeError, KeyError, AttributeError):
         raise AnnotationError(f'{source}: a paragraph needs "sentences" of "tokens" with "orth" and "ner": {short(paragraph)}') from None
+    beside = find_spans(paragraph)
+    if beside:
+        path, spans = next(iter(beside.items()))
+        remedy = 'write {"text": raw, "spans": these}'
+        raise AnnotationError(f"{source}: a paragraph has spans under `{path}` beside the tags of its tokens: {short(spans)}; {remedy}")
     if not all(isinstance(word, str) and word.strip() and isinstance(tag, str) for part in sentences for word, tag in part):
         raise AnnotationError(f"{source}: a token has no text, or a tag that is no string: {short(paragraph)}; mend or delete it")
     scheme, faults, read = Scheme(), [], []

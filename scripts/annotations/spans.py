@@ -1,33 +1,39 @@
 """Find what looks like a span in JSON, under any key and at any depth, and read it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from scripts.annotations.record import AnnotationError, Source
+from scripts.annotations.span_keys import keys_of_span
 
-OFFSETS = (
-    ("start", "end"),
-    ("start_offset", "end_offset"),
-    ("startOffset", "endOffset"),
-    ("begin", "end"),
-    ("begin_offset", "end_offset"),
-    ("beginOffset", "endOffset"),
-    ("BeginOffset", "EndOffset"),
-    ("start_char", "end_char"),
-    ("char_start", "char_end"),
-    ("start_pos", "end_pos"),
-    ("start_position", "end_position"),
-    ("start_index", "end_index"),
-    ("from", "to"),
-    ("token_start", "token_end"),
-)
-"""How tools call where a span starts, and the character after its last."""
-LABELS = ("label", "labels", "entity", "entity_type", "entity_group", "type", "tag", "category", "class", "Type")
-QUOTES = ("text", "word", "surface", "value", "Text")
+SPAN_KEYS = ("spans", "entities", "label", "labels", "ents", "annotations", "annotation")
+BY_LABEL = re.compile("spans|entit|^labels?$|ents$|annotation|^ner$|mentions")
+"""Keys under which an object may hold the places of each label."""
+SEGMENTS = re.compile("(?i)sent|tok|word|para|sect|segment|chunk|line|page|meta|turn|audio|offset|time|date")
+"""Keys under which stand stretches of text that are no entities, unless they have a label of one."""
+ENTITY_KEYS = ("label", "labels", "entity", "ner", "ner_tag", "ent_type", "entity_type", "entityLabel")
+NO_SPANS = ("head_span", "child_span")
+"""Keys of a relation's ends, which are spans that stand elsewhere."""
+NO_LABELS = {"choices", "rating", "taxonomy", "number", "datetime", "ranker"}
+"""What Label Studio has instead of labels where a stretch of text was judged, not named."""
+DIGITS = re.compile(r"\s*[+-]?\d+(\.0*)?\s*")
 
 RawSpan = tuple[int, int, str]
 """Start, end and label as they stand in the data, in whatever units it counts."""
+
+
+class Fields(NamedTuple):
+    """What stands in a span, unchecked: None where there is none. others: what could as well be the label, or the quoted text."""
+
+    start: Any = None
+    end: Any = None
+    labels: tuple = (None,)
+    quoted: Any = None
+    others: tuple = ()
+    known: bool = True
 
 
 def short(value: object) -> str:
@@ -40,50 +46,182 @@ def short(value: object) -> str:
 
 
 def looks_like_span(value: object) -> bool:
-    """Tell whether a value has a start, an end and a label: `{"start", "end", "label"}` in any spelling, or `[0, 3, "PER"]`."""
+    """Tell whether a value has a place and a label: `{"start", "end", "label"}` in any spelling, or `[0, 3, "PER"]`."""
     if type(value) is dict:
-        return ("label" in value or any(key in value for key in LABELS)) and any(start in value and end in value for start, end in OFFSETS)
-    return type(value) is list and 3 <= len(value) <= 4 and sum(type(part) is int for part in value) == 2 and any(type(part) is str for part in value)
+        keys = keys_of_span(tuple(value))
+        return keys is not None and bool(keys.labels) and not _is_nested(value[keys.labels[0]]) and _has_place(value)
+    if type(value) is not list or not 2 <= len(value) <= 5:
+        return False
+    parts = _flat(value)
+    strings = [part for part in parts if type(part) is str]
+    if sum(type(part) is int for part in parts) == 2:
+        return bool(strings)
+    return len(parts) == 3 and bool(strings) and sum(map(_is_number, parts)) == 2
+
+
+def _flat(value: list) -> list:
+    """Return what stands in a list, and in lists in it, at most two deep."""
+    for _ in range(2):
+        if not any(type(part) is list for part in value):
+            break
+        value = [inner for part in value for inner in (part if type(part) is list else [part])][:9]
+    return value
+
+
+def _is_nested(labels: object) -> bool:
+    """Tell whether what stands under a key for labels is no label, but holds spans."""
+    return type(labels) is list and any(type(part) in (list, dict) for part in labels)
+
+
+def _is_number(value: object) -> bool:
+    if type(value) is float:
+        return value.is_integer()
+    return type(value) is int or (type(value) is str and DIGITS.fullmatch(value) is not None)
+
+
+def _place(value: dict) -> tuple[Any, Any]:
+    """Return start and end of an object; None where it has none."""
+    keys = keys_of_span(tuple(value))
+    if keys is None:
+        return None, None
+    if keys.start:
+        start, end = value[keys.start], value[keys.end]
+        if keys.is_length:
+            return start, start + end if type(start) is int and type(end) is int else end
+        return start, end
+    for key in keys.places:
+        inside = value[key]
+        while type(inside) is list and len(inside) == 1:
+            inside = inside[0]
+        if type(inside) is dict and (place := _place(inside)) != (None, None):
+            return place
+        if type(inside) is list and len(inside) == 2 and all(map(_is_number, inside)):
+            return inside[0], inside[1]
+        if type(inside) is list and inside and all(type(part) is list and len(part) == 2 for part in inside):
+            return inside, None
+    return None, None
+
+
+def _has_place(value: dict) -> bool:
+    start, end = _place(value)
+    return _is_number(start) or _is_number(end) or type(start) is list
 
 
 def find_spans(value: object) -> dict[str, list]:
-    """Return all that looks like a span, by the path of keys that leads there (`annotation.entities`)."""
+    """Return all that looks like a span, by the path of keys that leads there (`annotation.entities`).
+
+    A list in which one element is a span has nothing but spans, and whatever else stands there is returned with them.
+    """
     found: dict[str, list] = {}
-    waiting = [("", value)]
+    waiting: list[tuple[str, str, Any]] = [("", "", value)]
     while waiting:
-        path, inside = waiting.pop()
-        if looks_like_span(inside):
-            found.setdefault(path, []).append(inside)
-        elif type(inside) is dict:
+        path, key, inside = waiting.pop()
+        if path or type(inside) is list:
+            spans = _spans_under(key, inside)
+            if spans:
+                found.setdefault(path, []).extend(spans)
+                continue
+        if type(inside) is dict:
             prefix = f"{path}." if path else ""
-            waiting += [(f"{prefix}{key}", part) for key, part in inside.items() if type(part) is dict or type(part) is list]
-        elif type(inside) is list:
-            waiting += [(path, part) for part in reversed(inside) if type(part) is dict or type(part) is list]
+            waiting += [(f"{prefix}{key}", key, part) for key, part in inside.items() if type(part) in (dict, list) and part and key not in NO_SPANS]
+        else:
+            waiting += [(path, key, part) for part in reversed(inside) if type(part) in (dict, list) and part] if type(inside) is list else ()
     return found
 
 
-def span_fields(value: dict | list) -> tuple[object, object, tuple, object]:
-    """Return start, end, labels and the quoted text of what looks like a span, unchecked; None where there is none."""
+def _spans_under(key: str, value: dict | list) -> list:
+    """Return the spans that a value under some key is or holds as its elements."""
+    if SEGMENTS.search(key):
+        parts = value if type(value) is list else [value]
+        named = [part for part in parts if type(part) is dict and any(part.get(name) not in (None, "", "O") for name in ENTITY_KEYS)]
+        return [part for part in named if looks_like_span(part)]
+    if looks_like_span(value):
+        return [value]
+    if type(value) is dict:
+        return (_by_label(value) or []) if BY_LABEL.search(key.lower()) else []
+    if any(map(looks_like_span, value)) or any(type(part) is dict and _is_unlabelled(part) for part in value):
+        return [part for part in value if part is not None]
+    if BY_LABEL.search(key.lower()) and all(type(part) is dict for part in value):
+        parts = [_by_label(part) for part in value]
+        return [span for part in parts for span in part] if all(parts) else []
+    return []
+
+
+def _is_unlabelled(value: dict) -> bool:
+    """Tell whether an object has a place and no label, and is no stretch that holds spans itself, nor has a choice or a comment on it."""
+    if not _has_place(value) or not NO_LABELS.isdisjoint(value) or type(value.get("text")) is list:
+        return False
+    return not any(type(part) in (dict, list) and find_spans({key: part}) for key, part in value.items())
+
+
+def _by_label(value: dict) -> list[dict] | None:
+    """Return the spans of `{"PER": [[0, 3]]}`, `{"PER": {"Ana": [[0, 3]]}}` or `{"PER": [{"start": 0, "end": 3}]}`; None if it is neither."""
+    spans = []
+    for label, inside in value.items():
+        places = [(None, inside)] if type(inside) is list else list(inside.items()) if type(inside) is dict else []
+        for quoted, listed in places:
+            if type(listed) is not list:
+                return None
+            for part in [listed] if len(listed) == 2 and all(type(one) is int for one in listed) else listed:
+                start, end = _place(part) if type(part) is dict else part if type(part) is list and len(part) == 2 else (None, None)
+                if not (_is_number(start) and _is_number(end)) or (type(part) is dict and looks_like_span(part)):
+                    return None
+                text = {} if quoted is None else {"text": quoted}
+                spans.append(text | (part if type(part) is dict else {}) | {"start": start, "end": end, "label": label})
+        if not places:
+            return None
+    return spans
+
+
+def span_fields(value: object) -> tuple[Any, Any, tuple, Any]:
+    """Return start, end, labels and the quoted text of what looks like a span, unchecked."""
+    return fields_of(value)[:4]
+
+
+def fields_of(value: object) -> Fields:
+    """Return what stands in what looks like a span, and what is in doubt of it."""
     if type(value) is list:
-        start, end, label, *_ = value
-        return start, end, (label,), None
-    start, end = next(((value[s], value[e]) for s, e in OFFSETS if s in value and e in value), (None, None))
-    label = next((value[key] for key in LABELS if key in value), None)
-    quoted = next((value[key] for key in QUOTES if type(value.get(key)) is str), None)
-    return start, end, tuple(label) if isinstance(label, list) and label else (label,), quoted
+        return _list_fields(value)
+    if type(value) is not dict:
+        return Fields(known=False)
+    keys = keys_of_span(tuple(value))
+    if keys is None:
+        labels = value.get("labels", value.get("label"))
+        return Fields(labels=tuple(labels) if type(labels) is list and labels else (labels,))
+    start, end = _place(value)
+    labels = [value[key] for key in keys.labels]
+    label = labels[0] if labels else None
+    quoted = next((value[key] for key in keys.quotes if type(value[key]) is str and key not in keys.labels), None)
+    sure = bool(keys.labels) and keys.labels[0].lower() in ("label", "labels")
+    others = () if sure or type(label) is list else tuple(other for other in labels[1:] if type(other) is str and other != label)
+    return Fields(start, end, tuple(label) if type(label) is list and label else (label,), quoted, others, keys.known)
+
+
+def _list_fields(value: list) -> Fields:
+    if len(value) == 3 and _is_number(value[0]) and _is_number(value[1]):
+        return Fields(value[0], value[1], (value[2],))
+    parts = _flat(value)
+    numbers = [part for part in parts if type(part) is int]
+    strings = [part for part in parts if type(part) is str]
+    if len(strings) == 2 and re.fullmatch(r"[TN]\d+", strings[0]):
+        strings = strings[1:]
+        parts = [*numbers, *strings]
+    if len(numbers) != 2 or not strings or len(numbers) + len(strings) != len(parts):
+        return Fields(known=False)
+    return Fields(*numbers, (strings[0],), None, tuple(strings[1:]))
 
 
 def count_spans(found: dict[str, list]) -> int:
     """Count spans, one for each label; those that stand under several keys alike count once."""
     if len(found) < 2:
-        return sum(len(span_fields(value)[2]) for values in found.values() for value in values)
+        return sum(len(fields_of(value).labels) for values in found.values() for value in values)
     return sum(union(found).values())
 
 
 def keys_of(values: Iterable) -> Counter[str]:
     """Return how often each start, end and label occurs among spans."""
-    fields = (span_fields(value) for value in values)
-    return Counter(repr((start, end, label)) for start, end, labels, _ in fields for label in labels)
+    fields = map(fields_of, values)
+    return Counter(repr((one.start, one.end, label)) for one in fields for label in one.labels)
 
 
 def union(found: dict[str, list]) -> Counter[str]:
@@ -94,18 +232,51 @@ def union(found: dict[str, list]) -> Counter[str]:
     return together
 
 
-def read_spans(values: Iterable, source: Source) -> list[tuple[RawSpan, str | None]]:
-    """Return the spans that values stand for, each with the text that is quoted for it.
+def read_spans(values: Iterable, source: Source, text: str) -> list[tuple[RawSpan, str | None]]:
+    """Return the spans on a text that values stand for, each with the text that is quoted for it.
 
-    Raises AnnotationError where a value is no span, or its offsets or label are of a wrong type.
+    Raises AnnotationError where a value is no span, its offsets or label are of a wrong type, or it is not clear which is its label.
     """
     spans = []
+    surfaces = 0
     for value in values:
-        if not (type(value) is dict or (type(value) is list and len(value) == 3)):
-            raise AnnotationError(f'{source}: a span must be {{"start", "end", "label"}} or [start, end, label], not {short(value)}')
-        start, end, labels, quoted = span_fields(value)
+        start, end, labels, quoted, others, known = fields_of(value)
+        if not known:
+            raise AnnotationError(
+                f'{source}: a span must be {{"start", "end", "label"}} or [start, end, label], not {short(value)}; write it so, in characters of '
+                "the text"
+            )
         for label in labels:
-            if type(start) is not int or type(end) is not int or type(label) is not str:
-                raise AnnotationError(f"{source}: a span needs whole numbers for start and end and a string for label, not {short(value)}")
+            wrong = _wrong(start, end, label)
+            if wrong:
+                raise AnnotationError(f"{source}: a span needs whole numbers for start and end and a string for label, not {short(value)}; {wrong}")
+            if others:
+                label, quoted = _tell_label([label, *others], text[max(start, 0) : max(end, 0)], text, quoted, value, source)
+            is_text = label == text[max(start, 0) : max(end, 0)] and (label != label.upper() or not label.isascii())
+            surfaces += is_text and not (type(value) is dict and "label" in value)
             spans.append(((start, end, label), quoted if type(quoted) is str else None))
+    if surfaces == len(spans) > 0:
+        raise AnnotationError(f"{source}: the label of each span is just its text: {short(spans[0][0])}; write the entity's kind as its label")
     return spans
+
+
+def _wrong(start: object, end: object, label: object) -> str:
+    """Say what is to be done where offsets or label are of a wrong type."""
+    if type(start) is list:
+        return "it has several pieces: annotate one piece"
+    if type(start) is not int or type(end) is not int:
+        return "write offsets as numbers, 3 not '3' or 3.0" if _is_number(start) and _is_number(end) else "write both offsets"
+    if type(label) is int:
+        return "write the label's name for its number"
+    return "" if type(label) is str else "write the label's name" if label else "name its label, or take it out"
+
+
+def _tell_label(strings: list[str], marked: str, text: str, quoted: str | None, value: object, source: Source) -> tuple[str, str | None]:
+    """Return which of several strings is a span's label, and what is quoted: the one that is the marked text, or else stands in the text."""
+    for is_text in (lambda string: string in (marked, quoted), lambda string: string in text):
+        quotes = [string for string in strings if is_text(string)]
+        labels = [string for string in strings if not is_text(string)]
+        if quotes and len(labels) == 1:
+            return labels[0], quotes[0]
+    names = " or ".join(map(repr, strings))
+    raise AnnotationError(f"{source}: which is the label, {names}? {short(value)}; write one string, as `label`")

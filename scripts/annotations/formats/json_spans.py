@@ -1,20 +1,17 @@
 """JSON with character offsets or tagged tokens: JSONL or one document, in the spellings of many tools and our own."""
 
-from collections import Counter
+import json
 from collections.abc import Iterator
-
-import orjson
 
 from scripts.annotations import json_stream, label_studio
 from scripts.annotations.foreign import recognise_foreign_row
-from scripts.annotations.json_layout import ANNOTATOR_KEYS, SPAN_KEYS, Layout, describe, find_layout, unfold
-from scripts.annotations.json_stream import TEXT_KEYS
-from scripts.annotations.offsets import fits
+from scripts.annotations.json_choice import choose_spans, choose_text, require_once
+from scripts.annotations.json_layout import ANNOTATOR_KEYS, Layout, describe, find_layout, unfold
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError, Fault, Record, Source, Span, Unread, made_id
 from scripts.annotations.registry import Found, Item, ReadOptions, reads
 from scripts.annotations.spacy_json import count_tokens, read_paragraphs
-from scripts.annotations.spans import count_spans, find_spans, read_spans, short, span_fields, union
+from scripts.annotations.spans import count_spans, find_spans, read_spans, short, span_fields
 from scripts.annotations.tagged import count_tagged, read_tagged
 
 
@@ -34,7 +31,7 @@ def split_json(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[
 
 def count_json(item: Item) -> Found:
     """Count the tokens and all that looks like a span in a row."""
-    row = unfold(orjson.loads(item.data))
+    row = unfold(json_stream.load(item.data))
     if not isinstance(row, dict):
         return Found(entities=0)
     if isinstance(row.get("paragraphs"), list):
@@ -65,15 +62,17 @@ def read_json(item: Item) -> Record | list[Record]:
     Raises AnnotationError, naming the line, on broken JSON, a missing key, a wrong type, or where two readings are possible.
     """
     try:
-        row = unfold(orjson.loads(item.checked_data()))
-    except orjson.JSONDecodeError as error:
+        row = unfold(json_stream.load(item.checked_data()))
+    except json.JSONDecodeError as error:
         line = item.text().strip()  # raises where this is the reason
         place = f"{error.msg} at column {error.colno}"
         raise AnnotationError(f"{item.source}: not JSON: {place}: {short(line)}; write one JSON object a line") from None
     if row is None and item.layout.pairs:
         return Record(made_id(item.source), "", (), item.source, excluded="null")
     if not isinstance(row, dict):
-        raise AnnotationError(f"{item.source}: a line must hold a JSON object, not {type(row).__name__}: {short(row)}")
+        remedy = 'write {"text": "…", "spans": []}'
+        raise AnnotationError(f"{item.source}: a line must hold a JSON object, not {type(row).__name__}: {short(row)}; {remedy}")
+    require_once(item.data, row, item.source)
     return row_record(row, item.source, item.options, item.layout)
 
 
@@ -106,8 +105,8 @@ def row_record(row: dict, source: Source, options: ReadOptions, layout: Layout |
             raise AnnotationError(f"{source}: the row holds tags and spans ({', '.join(find_spans(row))}); take one of them out: {short(row)}")
         return read_tagged(row, layout.tagged, source, options, id=id, group=group)
     excluded = _excluded(row, source, options)
-    spans, unread = _choose_spans(row, source, options, layout, excluded)
-    text = _choose_text(row, spans, source, options)
+    spans, unread = choose_spans(row, source, options, excluded)
+    text = choose_text(row, spans, source, options)
     return _record(text, spans, source, made_id(source) if id is None else id, group, excluded, unread, row.get("tokens"))
 
 
@@ -119,7 +118,7 @@ def _record(text: str, spans: list, source: Source, id: str, group: str | None, 
     if found is None:
         spans, rejected = _answered(_with_offsets(spans, tokens), source)
         unread = (*unread, *rejected)
-        read = read_spans(spans, source)
+        read = read_spans(spans, source, text)
         for (_, _, label), _ in read:
             if not label.isascii():
                 check_text(label, source)
@@ -130,98 +129,19 @@ def _record(text: str, spans: list, source: Source, id: str, group: str | None, 
 
 def _excluded(row: dict, source: Source, options: ReadOptions) -> str | None:
     """Say why the data asks to leave a row out. Raises AnnotationError on binary answers, unless they are accepted."""
-    if row.get("_is_binary") is True and "binary" not in options.accept:
+    if row.get("_is_binary", row.get("_view_id") == "ner") is True and "binary" not in options.accept:
         raise AnnotationError(
-            f"{source}: a binary answer (_is_binary) tells of its one span alone, and nothing of the rest of the text; make complete annotation "
-            "of them (ner.silver-to-gold), or take what was not asked for no entity by --accept=binary"
+            f"{source}: a binary answer (_is_binary, or _view_id: ner) tells of its one span alone, and nothing of the rest of the text; make "
+            "complete annotation of them (ner.silver-to-gold), or take what was not asked for no entity by --accept=binary"
         )
     if options.annotator not in ("", "all"):
         who = next((str(row[key]) for key in ANNOTATOR_KEYS if isinstance(row.get(key), str | int)), options.annotator)
         if who != options.annotator:
             return "other annotator"
+    if row.get("was_cancelled") is True:
+        return "cancelled"
     answer = scalar(source, "answer", row.get("answer", "accept"))
     return None if answer == "accept" else f"answer={answer}"
-
-
-def _choose_spans(row: dict, source: Source, options: ReadOptions, layout: Layout, excluded: str | None) -> tuple[list, tuple[Unread, ...]]:
-    """Return a row's spans, and what else looks like spans and is not read.
-
-    Raises AnnotationError where several keys hold different spans and nothing says which count.
-    """
-    found = find_spans(row)
-    if excluded is not None:
-        labels = tuple(str(label) for spans in _distinct(found) for label in span_fields(spans)[2])
-        return [], (Unread("excluded", f"spans of a row that is left out ({excluded})", labels=labels),) if labels else ()
-    wanted = options.spans_field
-    keys = (wanted,) if wanted else (*(key for key in SPAN_KEYS if found.get(key)), *sorted(found.keys() - {*SPAN_KEYS}))
-    if not found or (wanted and wanted not in found):
-        known = [row[key] for key in ((wanted,) if wanted else (*SPAN_KEYS, *layout.spans)) if key in row]
-        if not known and ("answer" in row or "annotator" in row or wanted or (layout.spans and not found)):
-            known = [[]]
-        if not known:
-            remedy = '"spans": [] where there are none'
-            raise AnnotationError(f"{source}: none of the keys {', '.join(SPAN_KEYS[:4])} among {sorted(row)}; add {remedy}")
-        spans = max(known, key=lambda value: bool(value))
-        if not isinstance(spans, list):
-            raise AnnotationError(f"{source}: the spans must be a list, not {type(spans).__name__}: {short(spans)}")
-        return spans, _others(found, [])
-    chosen = found[keys[0]]
-    whole = row.get(keys[0])
-    others = _others(found, chosen)
-    if others and not wanted and "other-spans" not in options.accept:
-        shown = "; ".join(f"`{path}`: {short(found[path])}" for path in keys[:3])
-        raise AnnotationError(
-            f"{source}: spans stand under several keys and differ: {shown}; choose one by --spans-field={keys[0]} (the others are then left "
-            "out, and counted)"
-        )
-    return whole if isinstance(whole, list) and len(whole) >= len(chosen) else chosen, others
-
-
-def _distinct(found: dict[str, list]) -> Iterator:
-    """Yield the spans of all keys, those that stand under several once."""
-    seen: Counter[str] = Counter()
-    for spans in found.values():
-        for span in spans:
-            key = repr(span_fields(span)[:3])
-            if len(found) == 1 or not seen[key]:
-                yield span
-            seen[key] += 1
-
-
-def _others(found: dict[str, list], chosen: list) -> tuple[Unread, ...]:
-    """Return what stands under other keys than the chosen spans."""
-    if len(found) < 2 and chosen:
-        return ()
-    left = union(found) - union({"": chosen})
-    if not left:
-        return ()
-    labels = tuple(key.rsplit(", ", 1)[1].strip("')\"") for key in left.elements())
-    return (Unread("other-spans", f"under {', '.join(found)}", labels=labels),)
-
-
-def _choose_text(row: dict, spans: list, source: Source, options: ReadOptions) -> str:
-    """Return a row's text. Raises AnnotationError where none or several of its fields may be it."""
-    known = [options.text_field] if options.text_field else [key for key in (*TEXT_KEYS, "data") if key in row]
-    if not known or known[0] not in row:
-        strings = [key for key, value in row.items() if type(value) is str and key != "id"]
-        remedy = f"set --text-field={strings[0]}" if strings else 'add "text": "…"'
-        raise AnnotationError(f"{source}: none of the keys {', '.join((*TEXT_KEYS[:1], 'data', *TEXT_KEYS[1:]))} among {sorted(row)}; {remedy}")
-    strings = [key for key in known if type(row[key]) is str]
-    if len(strings) > 1:
-        read = [span_fields(span) for span in spans if isinstance(span, dict | list) and len(span) > 2]
-        fitting = [key for key in strings if all(_in_text(row[key], *fields) for fields in read)]
-        if (fitting and fitting[0] != strings[0]) or (strings[0] != "text" and len(fitting) != 1):
-            shown = "; ".join(f"{key}: {short(row[key])}" for key in strings)
-            raise AnnotationError(f"{source}: which text are the spans on? {shown}; set --text-field={(fitting or strings)[0]}")
-    text = row[strings[0] if strings else known[0]]
-    if not isinstance(text, str):
-        raise AnnotationError(f"{source}: the text must be a string, not {type(text).__name__}: {short(text)}")
-    return text
-
-
-def _in_text(text: str, start: object, end: object, labels: tuple, quoted: object) -> bool:
-    plain = type(start) is int and type(end) is int
-    return not plain or fits(text, start, end, quoted if type(quoted) is str else None)
 
 
 def check_text(text: str, source: Source) -> None:
@@ -272,7 +192,7 @@ def _with_offsets(spans: list, tokens: object) -> list:
                 first, last = tokens[span["token_start"]], tokens[span["token_end"]]
                 span = span | {"start": first["start"], "end": last["end"]}
             except (LookupError, TypeError):
-                pass  # is told as a span without whole numbers
+                pass  # is told as no span
         given.append(span)
     return given
 
