@@ -73,8 +73,8 @@ def find_tagged(
     if reading.numbers:
         some = ", ".join(map(str, reading.numbers[:5])) + (", …" if len(reading.numbers) > 5 else "")
         raise AnnotationError(
-            f"{path}: `{chosen}` holds {len(reading.numbers)} different numbers in the first {len(rows)} rows "
-            f"({some}), and nothing names them: name all labels in the order of their numbers, as in "
+            f"{path}: `{chosen}` holds {len(reading.numbers)} different numbers in the first {len(rows)} "
+            f"rows ({some}), and nothing names them: name all labels in the order of their numbers, as in "
             "--label-names=O,B-PER,I-PER"
         )
     layout = _layout(rows, tokens, chosen, reading, options)
@@ -193,21 +193,7 @@ def read_tagged(
     no string, and where a tag has no name or is none.
     """
     words, tags = row.get(layout.tokens), row.get(layout.tags)
-    if (
-        not isinstance(words, list)
-        or not isinstance(tags, list)
-        or len(words) != len(tags)
-        or not all(type(word) is str for word in words)
-    ):
-        raise AnnotationError(
-            f"{source}: {layout.tokens} and {layout.tags} must be lists of one length, strings the first, "
-            f"not {_sized(words)} and {_sized(tags)}; write a tag for each token"
-        )
-    if "" in words:
-        raise AnnotationError(
-            f"{source}: token {words.index('') + 1} is an empty token: {short(words)}; delete it with its tag"
-        )
-    check_words(words, source)
+    _check_lists(words, tags, layout, source)
     parse = tag_parser(layout.spelling)
     parsed = [parse(_name(tag, layout.names)) for tag in tags]
     if None in parsed:
@@ -238,6 +224,25 @@ def read_tagged(
         sentences_known=False,
     )
     return record._replace(unread=(*unread, *_other_spans(row, layout, source)))
+
+
+def _check_lists(words: Any, tags: Any, layout: TaggedLayout, source: Source) -> None:
+    """Raise AnnotationError where tokens and tags are no lists of one length, or a token is none."""
+    if (
+        not isinstance(words, list)
+        or not isinstance(tags, list)
+        or len(words) != len(tags)
+        or not all(type(word) is str for word in words)
+    ):
+        raise AnnotationError(
+            f"{source}: {layout.tokens} and {layout.tags} must be lists of one length, strings the first, "
+            f"not {_sized(words)} and {_sized(tags)}; write a tag for each token"
+        )
+    if "" in words:
+        raise AnnotationError(
+            f"{source}: token {words.index('') + 1} is an empty token: {short(words)}; delete it with its tag"
+        )
+    check_words(words, source)
 
 
 def count_tagged(row: dict, layout: TaggedLayout) -> Found:
