@@ -18,7 +18,9 @@ from scripts.command import UserError
 from scripts.training.configs import write_quickstarts
 from tests.make import broken_docbin, make_corpus
 
-WHOLE = frozenset(["label-not-held-out", "seen-entities", "rare-label", "empty-split", "no-negatives", "few-documents", "larger-than-train", "no-score", "no-ner"])
+WHOLE = frozenset(
+    ["label-not-held-out", "seen-entities", "rare-label", "empty-split", "no-negatives", "few-documents", "larger-than-train", "no-score", "no-ner"]
+)
 """Checks that speak of a split or a config, and so have no document to name."""
 
 

@@ -198,7 +198,7 @@ def _beside(path: Path, format: Format) -> Iterator[tuple[Path, str, str]]:
 def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Format:
     """Return the named format, or for `auto` the one that recognises the file's first bytes.
 
-    What only guesses could recognise is columns where `options.columns` names some.
+    What only guesses could recognise is columns where `options.columns` names some, or a table if it ends in `.csv`.
     Raises AnnotationError where no format has the name or recognises the file, and where the file is empty.
     """
     known = formats()
@@ -216,7 +216,7 @@ def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = 
         raise AnnotationError(f"{path}: is empty; write one document at least, or leave the variable empty")
     for format in sorted(known.values(), key=lambda format: format.guesses):
         if format.guesses and options.columns:
-            return known["columns"]
+            return known["table" if any(stems(path, (".csv",))) else "columns"]
         if format.guesses and (foreign := recognise_foreign(head, path)):
             raise AnnotationError(f"{path}: {foreign}")
         if format.recognise(head):

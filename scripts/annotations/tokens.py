@@ -41,9 +41,8 @@ def count_entities(tags: Sequence[str], spelling: Spelling) -> int:
         if tag == spelling.outside:
             before = ("", "")
             continue
-        if spelling.style == PLAIN:
-            now = ("I", tag)
-        else:
+        now = ("I", tag)
+        if spelling.style != PLAIN:
             now = (tag[-1:], tag[:-2]) if spelling.style.endswith("B") else (tag[:1].upper(), tag[2:])
         found += now[0] in "BSUW" or before[1] != now[1] or before[0] in ("", *"LESUW")
         before = now

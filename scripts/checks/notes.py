@@ -7,8 +7,8 @@ from pathlib import Path
 from scripts.checks.catalogue import BY_SLUG, Finding, Severity, excerpt, finding
 from scripts.corpus.build import MENDS, REJECTS
 from scripts.corpus.ledger import Ledger
-from scripts.corpus.settings import OnError, Overlaps, Settings
 from scripts.corpus.parts import EXCERPT
+from scripts.corpus.settings import OnError, Overlaps, Settings
 
 ACCEPTED = frozenset(
     {"unreadable", "i-without-b", "illegal-sequence", "misaligned", "overlap", "nested", "whitespace-edge", "bad-offsets", "empty-label"}

@@ -158,8 +158,8 @@ def _fill_empty(drawn: bytearray, splits: tuple[str, ...], firsts: numpy.ndarray
     for index in range(1, len(splits)):
         if not (where[members > 0] == index).any():
             in_train = numpy.flatnonzero((members > 0) & (where == 0))
-            smallest = in_train[numpy.argmin(members[in_train])]
-            where[firsts == smallest] = index
+            if len(in_train):
+                where[firsts == in_train[numpy.argmin(members[in_train])]] = index
 
 
 def _require_groups(members: numpy.ndarray, splits: tuple[str, ...], name: str) -> None:

@@ -47,10 +47,10 @@ def count_entities(item: Item) -> Found:
     path, written, number = item.data
     try:
         doc = _docs(path, written)[number - 1]
-        begun, before = 0, (0, 0)
+        begun, before = 0, ("O", 0)
         for token in doc:
-            tag = (token.ent_iob, token.ent_type) if token.ent_type else (0, 0)
-            begun += tag[0] == 3 or (tag[0] == 1 and (before[0] not in (1, 3) or before[1] != tag[1]))
+            tag = ("IIOB"[token.ent_iob], token.ent_type) if token.ent_type else ("O", 0)
+            begun += tag[0] == "B" or (tag[0] == "I" and (before[0] == "O" or before[1] != tag[1]))
             before = tag
         others = {(span.start, span.end, span.label_) for group in doc.spans.values() for span in group}
         others -= {tuple(entity) for entity in _entities(doc)[0]}
