@@ -79,9 +79,9 @@ def count_rows(item: Item) -> Found:
 
 @reads(
     "columns",
-    title="columns (CoNLL-2002, -2003, -2012, -U, WNUT, OntoNotes, HIPE): a token a line; what a column is "
-    "is told by looking, by a header or by `--columns`; IOB1, IOB2, BILUO, IOBES, BMES, brackets and tags "
-    "without prefixes are told apart",
+    title="columns (CoNLL-2002, -2003, -2012, -U, WNUT, OntoNotes, HIPE): a token a line; which column is "
+    "its tag is told by looking, by a header or by `--columns`; IOB1, IOB2, BILUO, IOBES, BMES, brackets "
+    "and tags without prefixes are told apart",
     example="Ana⇥B-PERSON⏎left⇥O⏎Cork⇥B-LOC⏎⏎",
     endings=(*CONLL_ENDINGS, ".iob", ".iob2", ".bio", ".bmes", ".tsv", ".txt", ".ner"),
     recognise=looks_like_columns,
