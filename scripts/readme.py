@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from weasel.cli.document import project_document
 
+from scripts.annotations.foreign import JSONL, foreign_formats
 from scripts.annotations.registry import formats
 from scripts.checks.registry import CHECKS as ALL_CHECKS
 from scripts.checks.registry import as_markdown as as_markdown_page
@@ -38,7 +39,7 @@ def main(
     readme = root / "README.md"
     write_text(root / picture, bar_chart(list(summary["variants"]), measures(summary["variants"])))
     text = insert(readme.read_text(encoding="utf-8"), "comparison", section(summary))
-    write_text(readme, insert(text, "formats", formats_table()))
+    write_text(readme, insert(insert(text, "formats", formats_table()), "foreign", foreign_list()))
     write_text(root / CHECKS, insert((root / CHECKS).read_text(encoding="utf-8"), "checks", checks_pages()))
     for name, benchmarks in MEASURED.items():
         for benchmark in benchmarks:
@@ -65,11 +66,17 @@ def checks_pages() -> str:
 
 def formats_table() -> str:
     """Return the formats of raw annotations as a Markdown table."""
-    lines = ["| `format` | what | looks like | taken from folders |", "| --- | --- | --- | --- |"]
+    lines = ["| `format` | what | looks like | not read, and the way out | taken from folders |", "| --- | --- | --- | --- | --- |"]
     for format in formats().values():
         endings = ", ".join(f"`{ending}`" for ending in format.endings)
-        lines.append(f"| `{format.name}` | {format.title} | `{format.example}` | {endings} |")
+        cells = (f"`{format.name}`", format.title, f"`{format.example}`", format.not_read, endings)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def foreign_list() -> str:
+    """Return what is recognised and not read, with the way out, as a Markdown list."""
+    return "".join(f"- {', '.join(names)}: {remedy.replace(JSONL, 'write JSONL as above')}\n" for remedy, names in foreign_formats().items())
 
 
 def section(summary: dict) -> str:

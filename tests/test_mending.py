@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.annotations.formats.json_spans import row_record
+from scripts.annotations.offsets import Offsets, settle
 from scripts.annotations.record import Fault, Source, Span
 from scripts.annotations.registry import ReadOptions
 from scripts.annotations.words import words_record
@@ -143,7 +144,8 @@ def test_a_fault_that_quotes_nothing_is_told_again_as_other_text():
 
 def test_a_long_quote_stays_another_text_though_it_is_not_told_whole():
     def read(quote):
-        return row_record({"text": "a" * 61, "spans": [{"start": 0, "end": 60, "label": "X", "text": quote}]}, Source("a.jsonl", 1), ReadOptions())
+        row = {"text": "a" * 61, "spans": [{"start": 0, "end": 60, "label": "X", "text": quote}]}
+        return settle(row_record(row, Source("a.jsonl", 1), ReadOptions()), Offsets.auto)
 
     ((_, meant),) = mended(read("a" * 70)).doubtful
     assert mended(read(meant)).doubtful == [((0, 60, "X"), meant)]

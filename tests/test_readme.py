@@ -84,6 +84,7 @@ def test_what_is_generated_stands_between_its_marks():
 
 def test_the_table_of_formats_is_the_registrys():
     assert readme.insert(TEXT, "formats", readme.formats_table()) == TEXT
+    assert readme.insert(TEXT, "foreign", readme.foreign_list()) == TEXT
 
 
 def test_the_pages_of_the_checks_are_the_registrys():

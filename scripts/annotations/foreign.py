@@ -39,6 +39,15 @@ MAGIC: tuple[tuple[bytes, str, str], ...] = (
 )
 """What a binary format begins with, its name and the way out."""
 
+ZIPPED: tuple[tuple[bytes, str, str], ...] = (
+    (b"xl/", "an Excel workbook", "save its sheet as CSV (UTF-8)"),
+    (b"word/", "a Word document", TEXT),
+    (b"opendocument.spreadsheet", "an OpenDocument spreadsheet", "save its sheet as CSV (UTF-8)"),
+    (b"opendocument.text", "an OpenDocument text", TEXT),
+    (b"[Content_Types].xml", "an Office document", TEXT),
+)
+"""What a zip archive's first members are called."""
+
 MUC = (r"<(?:ENAMEX|TIMEX|NUMEX) TYPE=", "MUC's inline SGML", "turn each element into a span: " + JSONL)
 MARKUP: tuple[tuple[str, str, str], ...] = (
     (r"<GateDocument\b", "GATE's XML", "export it from GATE as JSON with offsets, and " + JSONL),
@@ -137,15 +146,19 @@ def recognise_foreign(head: bytes, path: Path) -> str | None:
     return None
 
 
+def foreign_formats() -> dict[str, list[str]]:
+    """Return the names of all that is recognised and not read, by the way out, in alphabetical order."""
+    tables = ((name, remedy) for table in (MAGIC, ZIPPED, MARKUP, LINES, ENDINGS) for _, name, remedy in table)
+    rows = ((name, remedy) for kinds in ROWS.values() for name, _, remedy in kinds)
+    found: dict[str, set[str]] = {}
+    for name, remedy in (*tables, *rows):
+        found.setdefault(remedy, set()).add(name)
+    return {remedy: sorted(names, key=str.casefold) for remedy, names in sorted(found.items())}
+
+
 def _zipped(head: bytes) -> tuple[str, str]:
     """Say what a zip archive holds by the names of its first members."""
-    for mark, name, remedy in (
-        (b"xl/", "an Excel workbook", "save its sheet as CSV (UTF-8)"),
-        (b"word/", "a Word document", TEXT),
-        (b"opendocument.spreadsheet", "an OpenDocument spreadsheet", "save its sheet as CSV (UTF-8)"),
-        (b"opendocument.text", "an OpenDocument text", TEXT),
-        (b"[Content_Types].xml", "an Office document", TEXT),
-    ):
+    for mark, name, remedy in ZIPPED:
         if mark in head:
             return name, remedy
     return "a zip archive", "unpack it, and name the folder"
