@@ -31,10 +31,10 @@ def require_once(data: bytes, row: dict, source: Source) -> None:
     json.loads(data, object_pairs_hook=require_once)
 
 
-def choose_spans(row: dict, source: Source, options: ReadOptions, excluded: str | None) -> tuple[list, tuple[Unread, ...]]:
+def choose_spans(row: dict, source: Source, options: ReadOptions, paths: tuple[str, ...], excluded: str | None) -> tuple[list, tuple[Unread, ...]]:
     """Return a row's spans, and what else looks like spans and is not read.
 
-    Raises AnnotationError where several keys hold different spans and nothing says which count.
+    paths: where the file's first rows have spans. Raises AnnotationError where several keys hold different spans and nothing says which count.
     """
     found = find_spans(row)
     if excluded is not None:
@@ -43,7 +43,7 @@ def choose_spans(row: dict, source: Source, options: ReadOptions, excluded: str 
     wanted = options.spans_field
     keys = (wanted,) if wanted else (*(key for key in SPAN_KEYS if found.get(key)), *sorted(found.keys() - {*SPAN_KEYS}))
     if not found or (wanted and wanted not in found):
-        return _no_spans(row, source, wanted), _others(found, [])
+        return _no_spans(row, paths, source, wanted), _others(found, [])
     others = _others(found, found[keys[0]])
     if others and not wanted and "other-spans" not in options.accept:
         shown = "; ".join(f"`{path}`: {short(found[path])}" for path in keys[:3])
@@ -56,15 +56,20 @@ def choose_spans(row: dict, source: Source, options: ReadOptions, excluded: str 
     return found[keys[0]], others
 
 
-def _no_spans(row: dict, source: Source, wanted: str) -> list:
+def _no_spans(row: dict, paths: tuple[str, ...], source: Source, wanted: str) -> list:
     """Return the empty list where a row says that it has no spans, or what stands where they should.
 
-    Raises AnnotationError where it does not say so: it may not be annotated at all.
+    paths: where other rows have them. Raises AnnotationError where the row does not say so: it may not be annotated at all.
     """
     known = [row[key] for key in ((wanted,) if wanted else SPAN_KEYS) if key in row]
+    leaves = [value for path in paths for value in _at(row, path)]
     if isinstance(row.get("accept"), list) and isinstance(row.get("options"), list) and not known:
         raise AnnotationError(f"{source}: holds a choice (`accept`), and no spans; annotate spans (Prodigy: ner.manual)")
-    if not known and not wanted and not any(key in row for key in ("answer", *ANNOTATOR_KEYS)):
+    if leaves and not any(leaves) and None not in leaves:
+        return []
+    if any(key in row for key in ("answer", *ANNOTATOR_KEYS)):
+        known = [value for value in known if value is not None] or [[]]
+    if not known and not wanted:
         raise AnnotationError(f'{source}: none of the keys {", ".join(SPAN_KEYS[:4])} among {sorted(row)}; add "spans": [] where there are none')
     spans = max(known, key=bool, default=[])
     if isinstance(spans, dict) and spans and not any(spans.values()):
@@ -72,6 +77,18 @@ def _no_spans(row: dict, source: Source, wanted: str) -> list:
     if not isinstance(spans, list):
         raise AnnotationError(f"{source}: the spans must be a list, not {type(spans).__name__}: {short(spans)}; write them as a list, [] for none")
     return spans
+
+
+def _at(row: dict, path: str) -> list:
+    """Return what stands at a path of keys; a list that is empty on the way is what stands there."""
+    values: list = [row]
+    for key in path.split("."):
+        inside = [part for value in values if isinstance(value, dict) and key in value for part in _listed(value[key])]
+        empty = any(isinstance(value, dict) and value.get(key) == [] for value in values)
+        values = inside or ([[]] if empty else [])
+        if empty and not inside:
+            break
+    return values
 
 
 def _require_one_text(row: dict, path: str, source: Source) -> None:

@@ -17,7 +17,7 @@ from scripts.annotations.tagged import TaggedLayout, describe_tagged, find_tagge
 SAMPLE_ROWS = 1000
 """How a file is understood is told from so many rows."""
 ANNOTATOR_KEYS = ("_annotator_id", "_session_id", "annotator")
-USER_KEYS = ("user", "annotator", "annotator_id", "completed_by", "created_by")
+USER_KEYS = {"user", "annotator", "annotator_id", "completed_by", "created_by"}
 """How an annotation calls who made it."""
 
 
@@ -79,7 +79,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
 
 def unfold(row: object) -> object:
     """Return a training tuple `[text, {"entities": …}]` as a row, and what the datasets server wraps in `row`."""
-    if json_stream.is_row(row) and isinstance(row, list):
+    if isinstance(row, list) and json_stream.is_row(row):
         text, rest = row
         return {"text": text} | (rest if isinstance(rest, dict) else {"spans": rest})
     if isinstance(row, dict) and isinstance(row.get("row"), dict) and "text" not in row:
@@ -112,7 +112,8 @@ def require_one_user(value: object, source: Source, options: ReadOptions) -> Non
     while waiting:
         for part in waiting.pop():
             if isinstance(part, dict):
-                users.update(str(part[key]) for key in USER_KEYS if isinstance(part.get(key), str | int))
+                if not USER_KEYS.isdisjoint(part):
+                    users.update(str(part[key]) for key in USER_KEYS if isinstance(part.get(key), str | int))
                 waiting += [inside for inside in part.values() if isinstance(inside, list)]
     if len(users) > 1 and options.annotator != "all":
         raise AnnotationError(

@@ -9,7 +9,7 @@ import orjson
 
 from scripts.annotations.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.annotations.record import AnnotationError
-from scripts.annotations.spans import find_spans, looks_like_span, short
+from scripts.annotations.spans import SPAN_KEYS, find_spans, looks_like_span, short
 
 CHUNK = 2**20
 LONGEST_LITERAL = 32
@@ -27,7 +27,9 @@ def is_row(value: object) -> bool:
     """Tell whether a value looks like a document: a text with a dict or list, or an object with a text, data, paragraphs or tokens."""
     if type(value) is list:
         return len(value) == 2 and type(value[0]) is str and isinstance(value[1], dict | list)
-    if type(value) is not dict or looks_like_span(value) or {"start", "end"} <= value.keys():
+    if type(value) is not dict or looks_like_span(value):
+        return False
+    if {"start", "end"} <= value.keys() and not any(isinstance(value.get(key), list) for key in (*SPAN_KEYS, "tokens")):
         return False
     words = value.get("tokens", value.get("words"))
     nested = any(isinstance(value.get(key), kind) for key, kind in (("data", dict), ("row", dict), ("paragraphs", list)))

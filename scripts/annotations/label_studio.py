@@ -80,7 +80,7 @@ def _all_unread(row: dict, annotations: list[dict], chosen: dict, read: list) ->
     ]
     rest = {key: value for key, value in row.items() if key not in ("annotations", "completions", *OTHER_PLACES)}
     rest_of = [{key: value for key, value in one.items() if key not in ("result", *INNER_PLACES)} for one in annotations]
-    found.append(("other-spans", "the task's other keys", [rest, *rest_of]))
+    found += [("other-spans", "other keys", value) for value in (rest, *rest_of)]
     taken = {id(span) for span in read}
     found.append(("other-spans", "results of another kind", [one for one in chosen["result"] if id(one.get("value")) not in taken]))
     return tuple(_unread(reason, place, value) for reason, place, value in found if find_spans(value))

@@ -19,6 +19,10 @@ NO_SPANS = ("head_span", "child_span")
 """Keys of a relation's ends, which are spans that stand elsewhere."""
 NO_LABELS = {"choices", "rating", "taxonomy", "number", "datetime", "ranker"}
 """What Label Studio has instead of labels where a stretch of text was judged, not named."""
+STRONG_LABELS = ("label", "entity", "tag", "class", "category", "Label", "entity_group", "entity_type")
+"""Keys that make two numbers beside them offsets, whatever these are called."""
+NUMBERS = re.compile("(?i)id$|user|rank|count|version|index|num|page|line|time|hash|width|height|head|child")
+"""Keys of numbers that are no offsets."""
 DIGITS = re.compile(r"\s*[+-]?\d+(\.0*)?\s*")
 
 RawSpan = tuple[int, int, str]
@@ -48,15 +52,19 @@ def short(value: object) -> str:
 def looks_like_span(value: object) -> bool:
     """Tell whether a value has a place and a label: `{"start", "end", "label"}` in any spelling, or `[0, 3, "PER"]`."""
     if type(value) is dict:
+        if type(value.get("label")) is str and type(value.get("start")) is type(value.get("end")) is int:
+            return True  # the usual one, in a third of the time
         keys = keys_of_span(tuple(value))
+        if (keys is None or not keys.start) and any(type(value.get(key)) is str for key in STRONG_LABELS):
+            numbers = [key for key, part in value.items() if type(part) is int and not NUMBERS.search(key)]
+            return len(numbers) == 2 or (keys is not None and _has_place(value))
         return keys is not None and bool(keys.labels) and not _is_nested(value[keys.labels[0]]) and _has_place(value)
     if type(value) is not list or not 2 <= len(value) <= 5:
         return False
     parts = _flat(value)
-    strings = [part for part in parts if type(part) is str]
-    if sum(type(part) is int for part in parts) == 2:
-        return bool(strings)
-    return len(parts) == 3 and bool(strings) and sum(map(_is_number, parts)) == 2
+    if not any(type(part) is str for part in parts):
+        return False
+    return sum(type(part) is int for part in parts) == 2 or (len(parts) == 3 and sum(map(_is_number, parts)) == 2)
 
 
 def _flat(value: list) -> list:
@@ -138,39 +146,48 @@ def _spans_under(key: str, value: dict | list) -> list:
     if looks_like_span(value):
         return [value]
     if type(value) is dict:
-        return (_by_label(value) or []) if BY_LABEL.search(key.lower()) else []
+        known = BY_LABEL.search(key.lower()) or all(type(part) is list and part and type(part[0]) is list for part in value.values())
+        return (_by_label(value, surfaces=not key.startswith("annotation")) or []) if known else []
     if any(map(looks_like_span, value)) or any(type(part) is dict and _is_unlabelled(part) for part in value):
         return [part for part in value if part is not None]
     if BY_LABEL.search(key.lower()) and all(type(part) is dict for part in value):
-        parts = [_by_label(part) for part in value]
+        parts = [_by_label(part, surfaces=False) for part in value]
         return [span for part in parts for span in part] if all(parts) else []
     return []
 
 
 def _is_unlabelled(value: dict) -> bool:
-    """Tell whether an object has a place and no label, and is no stretch that holds spans itself, nor has a choice or a comment on it."""
+    """Tell whether an object has a place and no label, and neither holds spans itself nor has a choice or a comment on it."""
     if not _has_place(value) or not NO_LABELS.isdisjoint(value) or type(value.get("text")) is list:
         return False
     return not any(type(part) in (dict, list) and find_spans({key: part}) for key, part in value.items())
 
 
-def _by_label(value: dict) -> list[dict] | None:
+def _by_label(value: dict, *, surfaces: bool) -> list[dict] | None:
     """Return the spans of `{"PER": [[0, 3]]}`, `{"PER": {"Ana": [[0, 3]]}}` or `{"PER": [{"start": 0, "end": 3}]}`; None if it is neither."""
-    spans = []
+    spans: list[dict] = []
+    if any(BY_LABEL.search(str(label).lower()) for label in value):
+        return None
     for label, inside in value.items():
-        places = [(None, inside)] if type(inside) is list else list(inside.items()) if type(inside) is dict else []
+        places = [(None, inside)] if type(inside) is list else list(inside.items()) if type(inside) is dict and surfaces else []
         for quoted, listed in places:
             if type(listed) is not list:
                 return None
             for part in [listed] if len(listed) == 2 and all(type(one) is int for one in listed) else listed:
                 start, end = _place(part) if type(part) is dict else part if type(part) is list and len(part) == 2 else (None, None)
-                if not (_is_number(start) and _is_number(end)) or (type(part) is dict and looks_like_span(part)):
+                if not (_is_number(start) and _is_number(end)) or (type(part) is dict and _is_labelled(part)):
                     return None
                 text = {} if quoted is None else {"text": quoted}
                 spans.append(text | (part if type(part) is dict else {}) | {"start": start, "end": end, "label": label})
         if not places:
             return None
     return spans
+
+
+def _is_labelled(value: dict) -> bool:
+    """Tell whether an object with a place has a label, or a string that may be it."""
+    quotes = keys_of_span(tuple(value)).quotes
+    return looks_like_span(value) or ("indices" not in value and any(type(part) is str and key not in quotes for key, part in value.items()))
 
 
 def span_fields(value: object) -> tuple[Any, Any, tuple, Any]:
@@ -184,6 +201,8 @@ def fields_of(value: object) -> Fields:
         return _list_fields(value)
     if type(value) is not dict:
         return Fields(known=False)
+    if len(value) == 3 and "start" in value and "end" in value and "label" in value and type(value["label"]) is str:
+        return Fields(value["start"], value["end"], (value["label"],))
     keys = keys_of_span(tuple(value))
     if keys is None:
         labels = value.get("labels", value.get("label"))
@@ -198,17 +217,17 @@ def fields_of(value: object) -> Fields:
 
 
 def _list_fields(value: list) -> Fields:
-    if len(value) == 3 and _is_number(value[0]) and _is_number(value[1]):
-        return Fields(value[0], value[1], (value[2],))
     parts = _flat(value)
-    numbers = [part for part in parts if type(part) is int]
-    strings = [part for part in parts if type(part) is str]
-    if len(strings) == 2 and re.fullmatch(r"[TN]\d+", strings[0]):
-        strings = strings[1:]
-        parts = [*numbers, *strings]
+    numbers, strings = ([part for part in parts if type(part) is kind] for kind in (int, str))
+    in_order = len(value) == 3 and _is_number(value[0]) and _is_number(value[1])
+    if in_order and not (len(numbers) == 2 and strings == value[:1]):
+        return Fields(value[0], value[1], (value[2],))
     if len(numbers) != 2 or not strings or len(numbers) + len(strings) != len(parts):
         return Fields(known=False)
-    return Fields(*numbers, (strings[0],), None, tuple(strings[1:]))
+    if len(strings) == 2 and re.fullmatch(r"T\d+", strings[0]):
+        strings = strings[1:]
+    quoted = strings[0] if strings[1:] == strings[:1] else None
+    return Fields(*numbers, (strings[0],), quoted, () if quoted else tuple(strings[1:]))
 
 
 def count_spans(found: dict[str, list]) -> int:

@@ -21,7 +21,7 @@ def looks_like_json(head: bytes) -> bool:
     inner = start[1:].lstrip()[:1]
     if start[:1] == b"{":
         return start[1:2] not in (b"\t", b" ") or inner in (b'"', b"}", b"")
-    return start[:1] == b"[" and (inner in (b"{", b"]", b"", b"[") or start[1:2] == b'"' or start.startswith(b"[null"))
+    return start[:1] == b"[" and (inner in (b"{", b"]", b"", b"[") or (inner == b'"' and start[1:2] in b'"\r\n') or start.startswith(b"[null"))
 
 
 def split_json(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
@@ -105,7 +105,7 @@ def row_record(row: dict, source: Source, options: ReadOptions, layout: Layout |
             raise AnnotationError(f"{source}: the row holds tags and spans ({', '.join(find_spans(row))}); take one of them out: {short(row)}")
         return read_tagged(row, layout.tagged, source, options, id=id, group=group)
     excluded = _excluded(row, source, options)
-    spans, unread = choose_spans(row, source, options, excluded)
+    spans, unread = choose_spans(row, source, options, layout.spans, excluded)
     text = choose_text(row, spans, source, options)
     return _record(text, spans, source, made_id(source) if id is None else id, group, excluded, unread, row.get("tokens"))
 
