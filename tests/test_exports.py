@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import spacy
+from spacy.tokens import DocBin, Span
 
 from scripts.annotations.record import AnnotationError
 from scripts.annotations.registry import ReadOptions, read_records
@@ -214,3 +215,54 @@ def test_json_is_read_exactly_or_is_an_error(tmp_path, tool):
         path.write_bytes(written(draw, rows))
         errors += differs(corpus, path) is not None
     assert errors < EXAMPLES * (0.5 if tool is own else 0.1)
+
+
+def test_brat_is_read_exactly_or_is_an_error(tmp_path):
+    errors = 0
+    for seed in range(EXAMPLES):
+        draw = random.Random(f"brat {seed}")
+        text, spans = a_corpus(draw)[0]
+        spans = [(start, end, label.replace(" ", "_")) for start, end, label in spans]
+        lines = []
+        for number, (start, end, label) in enumerate(spans, start=1):
+            quoted = draw.choice(["\t" + " ".join(text[start:end].split("\n"))] * 9 + [""])
+            lines.append(f"T{number}\t{label} {start} {end}{quoted}")
+        others = ["R1\tIn Arg1:T1 Arg2:T2", "#1\tAnnotatorNotes T1\tThe note T2", "A1\tOld T1", "*\tEquiv T1 T2", "", "E1\tMeet:T1 Who:T2"]
+        lines += draw.sample(others, draw.randint(0, 4))
+        if draw.random() < 0.5:
+            draw.shuffle(lines)
+        if draw.random() < 0.1 and lines:
+            at = draw.randrange(len(lines))
+            lines[at] = draw.choice([" " + lines[at], lines[at].replace("\t", " "), lines[at].replace(" ", "\t"), "X" + lines[at], lines[at].lower()])
+        end = draw.choice(["\n", "\r\n"])
+        mark = draw.choice(["", "", "\ufeff"])
+        (tmp_path / "a.txt").write_bytes((draw.choice(["", "", "\ufeff"]) + text).encode())
+        (tmp_path / "a.ann").write_bytes((mark + end.join(lines) + draw.choice(["", end])).encode())
+        errors += differs([(text, spans)], tmp_path / "a.ann") is not None
+    assert errors < EXAMPLES * 0.2
+
+
+def test_a_docbin_is_read_exactly_or_is_an_error(tmp_path):
+    nlp = spacy.blank("xx")
+    errors = 0
+    for seed in range(EXAMPLES):
+        draw = random.Random(f"docbin {seed}")
+        corpus, docs = [], []
+        kind = draw.choice(["ents", "ents", "also as a group", "a group alone", "another group", "twice in a group"])
+        for text, places in a_corpus(draw):
+            doc = nlp.make_doc(text)
+            spans = [doc.char_span(start, end, label) for start, end, label in places]
+            spans = [span for span in spans if span is not None]
+            doc.ents = [] if kind == "a group alone" else spans
+            if kind != "ents":
+                doc.spans["sc"] = spans * (2 if kind == "twice in a group" else 1)
+            if kind == "another group" and len(doc):
+                doc.spans["other"] = [Span(doc, 0, 1, "OTHER")]
+            docs.append(doc)
+            corpus.append((text, [(span.start_char, span.end_char, span.label_) for span in spans]))
+        DocBin(docs=docs, store_user_data=draw.random() < 0.5).to_disk(tmp_path / "a.spacy")
+        errors += differs(corpus, tmp_path / "a.spacy") is not None
+        if kind == "a group alone" and any(spans for _, spans in corpus):
+            records = read_records(tmp_path / "a.spacy", options=ReadOptions(spans_field="sc"))
+            assert [(record.text, sorted(record.spans)) for record in records] == [(text, sorted(spans)) for text, spans in corpus]
+    assert errors < EXAMPLES * 0.5

@@ -4,13 +4,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from scripts.annotations.record import AnnotationError, Source
-from scripts.annotations.span_keys import keys_of_span
+from scripts.annotations.span_keys import fields_of, has_place, has_two_numbers, is_number, keys_of_span, looks_like_span, place_of, span_fields
 
 SPAN_KEYS = ("spans", "entities", "label", "labels", "ents", "annotations", "annotation")
-BY_LABEL = re.compile("spans|entit|^labels?$|ents$|annotation|^ner$|mentions")
+BY_LABEL = re.compile("spans|entit|^labels?$|^ents$|annotation|^ner$|mentions")
 """Keys under which an object may hold the places of each label."""
 SEGMENTS = re.compile("(?i)sent|tok|word|para|sect|segment|chunk|line|page|meta|turn|audio|offset|time|date")
 """Keys under which stand stretches of text that are no entities, unless they have a label of one."""
@@ -19,25 +19,9 @@ NO_SPANS = ("head_span", "child_span")
 """Keys of a relation's ends, which are spans that stand elsewhere."""
 NO_LABELS = {"choices", "rating", "taxonomy", "number", "datetime", "ranker"}
 """What Label Studio has instead of labels where a stretch of text was judged, not named."""
-STRONG_LABELS = ("label", "entity", "tag", "class", "category", "Label", "entity_group", "entity_type")
-"""Keys that make two numbers beside them offsets, whatever these are called."""
-NUMBERS = re.compile("(?i)id$|user|rank|count|version|index|num|page|line|time|hash|width|height|head|child")
-"""Keys of numbers that are no offsets."""
-DIGITS = re.compile(r"\s*[+-]?\d+(\.0*)?\s*")
 
 RawSpan = tuple[int, int, str]
 """Start, end and label as they stand in the data, in whatever units it counts."""
-
-
-class Fields(NamedTuple):
-    """What stands in a span, unchecked: None where there is none. others: what could as well be the label, or the quoted text."""
-
-    start: Any = None
-    end: Any = None
-    labels: tuple = (None,)
-    quoted: Any = None
-    others: tuple = ()
-    known: bool = True
 
 
 def short(value: object) -> str:
@@ -47,72 +31,6 @@ def short(value: object) -> str:
     except RecursionError:
         text = f"a {type(value).__name__} of too many levels"
     return repr(text if len(text) <= 80 else text[:80] + "…")
-
-
-def looks_like_span(value: object) -> bool:
-    """Tell whether a value has a place and a label: `{"start", "end", "label"}` in any spelling, or `[0, 3, "PER"]`."""
-    if type(value) is dict:
-        if type(value.get("label")) is str and type(value.get("start")) is type(value.get("end")) is int:
-            return True  # the usual one, in a third of the time
-        keys = keys_of_span(tuple(value))
-        if (keys is None or not keys.start) and any(type(value.get(key)) is str for key in STRONG_LABELS):
-            numbers = [key for key, part in value.items() if type(part) is int and not NUMBERS.search(key)]
-            return len(numbers) == 2 or (keys is not None and _has_place(value))
-        return keys is not None and bool(keys.labels) and not _is_nested(value[keys.labels[0]]) and _has_place(value)
-    if type(value) is not list or not 2 <= len(value) <= 5:
-        return False
-    parts = _flat(value)
-    if not any(type(part) is str for part in parts):
-        return False
-    return sum(type(part) is int for part in parts) == 2 or (len(parts) == 3 and sum(map(_is_number, parts)) == 2)
-
-
-def _flat(value: list) -> list:
-    """Return what stands in a list, and in lists in it, at most two deep."""
-    for _ in range(2):
-        if not any(type(part) is list for part in value):
-            break
-        value = [inner for part in value for inner in (part if type(part) is list else [part])][:9]
-    return value
-
-
-def _is_nested(labels: object) -> bool:
-    """Tell whether what stands under a key for labels is no label, but holds spans."""
-    return type(labels) is list and any(type(part) in (list, dict) for part in labels)
-
-
-def _is_number(value: object) -> bool:
-    if type(value) is float:
-        return value.is_integer()
-    return type(value) is int or (type(value) is str and DIGITS.fullmatch(value) is not None)
-
-
-def _place(value: dict) -> tuple[Any, Any]:
-    """Return start and end of an object; None where it has none."""
-    keys = keys_of_span(tuple(value))
-    if keys is None:
-        return None, None
-    if keys.start:
-        start, end = value[keys.start], value[keys.end]
-        if keys.is_length:
-            return start, start + end if type(start) is int and type(end) is int else end
-        return start, end
-    for key in keys.places:
-        inside = value[key]
-        while type(inside) is list and len(inside) == 1:
-            inside = inside[0]
-        if type(inside) is dict and (place := _place(inside)) != (None, None):
-            return place
-        if type(inside) is list and len(inside) == 2 and all(map(_is_number, inside)):
-            return inside[0], inside[1]
-        if type(inside) is list and inside and all(type(part) is list and len(part) == 2 for part in inside):
-            return inside, None
-    return None, None
-
-
-def _has_place(value: dict) -> bool:
-    start, end = _place(value)
-    return _is_number(start) or _is_number(end) or type(start) is list
 
 
 def find_spans(value: object) -> dict[str, list]:
@@ -148,7 +66,7 @@ def _spans_under(key: str, value: dict | list) -> list:
     if type(value) is dict:
         known = BY_LABEL.search(key.lower()) or all(type(part) is list and part and type(part[0]) is list for part in value.values())
         return (_by_label(value, surfaces=not key.startswith("annotation")) or []) if known else []
-    if any(map(looks_like_span, value)) or any(type(part) is dict and _is_unlabelled(part) for part in value):
+    if any(map(looks_like_span, value)) or any(type(part) is dict and _is_unlabelled(key, part) for part in value):
         return [part for part in value if part is not None]
     if BY_LABEL.search(key.lower()) and all(type(part) is dict for part in value):
         parts = [_by_label(part, surfaces=False) for part in value]
@@ -156,9 +74,10 @@ def _spans_under(key: str, value: dict | list) -> list:
     return []
 
 
-def _is_unlabelled(value: dict) -> bool:
+def _is_unlabelled(key: str, value: dict) -> bool:
     """Tell whether an object has a place and no label, and neither holds spans itself nor has a choice or a comment on it."""
-    if not _has_place(value) or not NO_LABELS.isdisjoint(value) or type(value.get("text")) is list:
+    numbers = BY_LABEL.search(key.lower()) and has_two_numbers(value) and any(type(part) is str for part in value.values())
+    if not (has_place(value) or numbers) or not NO_LABELS.isdisjoint(value) or type(value.get("text")) is list:
         return False
     return not any(type(part) in (dict, list) and find_spans({key: part}) for key, part in value.items())
 
@@ -174,8 +93,8 @@ def _by_label(value: dict, *, surfaces: bool) -> list[dict] | None:
             if type(listed) is not list:
                 return None
             for part in [listed] if len(listed) == 2 and all(type(one) is int for one in listed) else listed:
-                start, end = _place(part) if type(part) is dict else part if type(part) is list and len(part) == 2 else (None, None)
-                if not (_is_number(start) and _is_number(end)) or (type(part) is dict and _is_labelled(part)):
+                start, end = place_of(part) if type(part) is dict else part if type(part) is list and len(part) == 2 else (None, None)
+                if not (is_number(start) and is_number(end)) or (type(part) is dict and _is_labelled(part)):
                     return None
                 text = {} if quoted is None else {"text": quoted}
                 spans.append(text | (part if type(part) is dict else {}) | {"start": start, "end": end, "label": label})
@@ -190,50 +109,10 @@ def _is_labelled(value: dict) -> bool:
     return looks_like_span(value) or ("indices" not in value and any(type(part) is str and key not in quotes for key, part in value.items()))
 
 
-def span_fields(value: object) -> tuple[Any, Any, tuple, Any]:
-    """Return start, end, labels and the quoted text of what looks like a span, unchecked."""
-    return fields_of(value)[:4]
-
-
-def fields_of(value: object) -> Fields:
-    """Return what stands in what looks like a span, and what is in doubt of it."""
-    if type(value) is list:
-        return _list_fields(value)
-    if type(value) is not dict:
-        return Fields(known=False)
-    if len(value) == 3 and "start" in value and "end" in value and "label" in value and type(value["label"]) is str:
-        return Fields(value["start"], value["end"], (value["label"],))
-    keys = keys_of_span(tuple(value))
-    if keys is None:
-        labels = value.get("labels", value.get("label"))
-        return Fields(labels=tuple(labels) if type(labels) is list and labels else (labels,))
-    start, end = _place(value)
-    labels = [value[key] for key in keys.labels]
-    label = labels[0] if labels else None
-    quoted = next((value[key] for key in keys.quotes if type(value[key]) is str and key not in keys.labels), None)
-    sure = bool(keys.labels) and keys.labels[0].lower() in ("label", "labels")
-    others = () if sure or type(label) is list else tuple(other for other in labels[1:] if type(other) is str and other != label)
-    return Fields(start, end, tuple(label) if type(label) is list and label else (label,), quoted, others, keys.known)
-
-
-def _list_fields(value: list) -> Fields:
-    parts = _flat(value)
-    numbers, strings = ([part for part in parts if type(part) is kind] for kind in (int, str))
-    in_order = len(value) == 3 and _is_number(value[0]) and _is_number(value[1])
-    if in_order and not (len(numbers) == 2 and strings == value[:1]):
-        return Fields(value[0], value[1], (value[2],))
-    if len(numbers) != 2 or not strings or len(numbers) + len(strings) != len(parts):
-        return Fields(known=False)
-    if len(strings) == 2 and re.fullmatch(r"T\d+", strings[0]):
-        strings = strings[1:]
-    quoted = strings[0] if strings[1:] == strings[:1] else None
-    return Fields(*numbers, (strings[0],), quoted, () if quoted else tuple(strings[1:]))
-
-
 def count_spans(found: dict[str, list]) -> int:
     """Count spans, one for each label; those that stand under several keys alike count once."""
     if len(found) < 2:
-        return sum(len(fields_of(value).labels) for values in found.values() for value in values)
+        return sum(len(span_fields(value)[2]) for values in found.values() for value in values)
     return sum(union(found).values())
 
 
@@ -284,7 +163,7 @@ def _wrong(start: object, end: object, label: object) -> str:
     if type(start) is list:
         return "it has several pieces: annotate one piece"
     if type(start) is not int or type(end) is not int:
-        return "write offsets as numbers, 3 not '3' or 3.0" if _is_number(start) and _is_number(end) else "write both offsets"
+        return "write offsets as numbers, 3 not '3' or 3.0" if is_number(start) and is_number(end) else "write both offsets"
     if type(label) is int:
         return "write the label's name for its number"
     return "" if type(label) is str else "write the label's name" if label else "name its label, or take it out"

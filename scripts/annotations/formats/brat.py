@@ -11,6 +11,7 @@ from scripts.annotations.registry import Found, Item, ReadOptions, reads
 
 OTHER = re.compile(r"E\d+\t\S+:T\d|[AMN]\d+\t\S+ [TERA]\d|R\d+\t\S+ \S+:[TE]\d|#\d*\t\S+ [A-Z]\d|\*\t\S+ [TE]\d")
 """Events, attributes, notes and relations: each speaks of another annotation."""
+OTHER_KINDS = "ERAMN#*"
 ENTITY = re.compile(r"T\S+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
 
 
@@ -62,9 +63,11 @@ def read_brat(item: Item) -> Record:
     lines: list[int] = []
     faults: list[Fault] = []
     for number, line in enumerate(annotations.split("\n"), start=1):
-        if not line.startswith("T"):
-            continue
         source = Source(item.source.path, number)
+        if not line.startswith("T"):
+            if line.strip() and line[0] not in OTHER_KINDS:
+                raise AnnotationError(f"{source}: {line[:80]!r} is no annotation; write T1⇥LABEL START END⇥TEXT, or take it out")
+            continue
         match = ENTITY.fullmatch(line.removesuffix("\r"))
         if match is None:
             raise AnnotationError(f"{source}: {line[:80]!r} is no entity; write T1⇥LABEL START END⇥TEXT")

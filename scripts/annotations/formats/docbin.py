@@ -114,7 +114,7 @@ def _choose(item: Item, doc: "Doc", entities: list[tuple[int, int, str]]) -> tup
 
     Raises AnnotationError where other spans are there and nothing says what counts.
     """
-    groups = {key: [(span.start, span.end, span.label_) for span in group] for key, group in doc.spans.items() if len(group)}
+    groups = {key: list(dict.fromkeys((span.start, span.end, span.label_) for span in group)) for key, group in doc.spans.items() if len(group)}
     wanted = item.options.spans_field
     if wanted and wanted not in doc.spans and groups:
         raise AnnotationError(f"{item.source}: doc.spans has no group {wanted!r}, but {', '.join(groups)}; set --spans-field to one of them")
