@@ -52,6 +52,9 @@ UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u34
 """Scripts that write no space between words: a name may begin and end anywhere."""
 MARKS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
 """What joins emoji, or changes the one before it."""
+ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+CLEAR = frozenset(["", *" \n.,;:()"])
+"""What may stand beside a word that begins or ends there beyond doubt."""
 BLANKS = re.compile(r"\s|\\[nrt]")
 
 
@@ -73,7 +76,7 @@ def to_characters(text: str, start: int, end: int, unit: Offsets) -> tuple[int, 
 def changed_by(text: str, unit: Offsets) -> bool:
     """Say whether a unit counts a text otherwise than characters do."""
     if unit is Offsets.utf16:
-        return not text.isascii() and any(char > "\uffff" for char in text)
+        return not text.isascii() and ASTRAL.search(text) is not None
     if unit is Offsets.bytes:
         return not text.isascii()
     if unit is Offsets.crlf_as_one:
@@ -92,6 +95,8 @@ def fits(text: str, start: int, end: int, quoted: str | None) -> bool:
         return quoted == marked or (marked == marked.strip() and same_text(quoted, marked))
     if text[start].isspace() or text[end - 1].isspace():
         return False
+    if text[start - 1 : start] in CLEAR and text[end : end + 1] in CLEAR and text[start] < "\u0300":
+        return True
     return _is_edge(text, start) and _is_edge(text, end)
 
 
@@ -124,6 +129,8 @@ def weigh(record: Record, evidence: Counter[str]) -> None:
     quotes = record.quotes or (None,) * len(record.spans)
     misfits = [not fits(text, span.start, span.end, quoted) for span, quoted in zip(record.spans, quotes, strict=True)]
     evidence["spans"] += len(misfits)
+    if not any(misfits) and not changed_by(text, Offsets.utf16):
+        return
     evidence["misfits"] += sum(misfits)
     evidence["quoted"] += sum(misfit and quoted is not None for misfit, quoted in zip(misfits, quotes, strict=True))
     units = [unit for unit in NAMES if (unit is Offsets.utf16 or any(misfits)) and changed_by(text, unit)]
