@@ -35,13 +35,14 @@ class Tokens:
     ents: entities in order, none on another's tokens.
     """
 
-    __slots__ = ("_doc", "_offsets", "ents", "orths", "sent_starts", "spaces", "strings")
+    __slots__ = ("_doc", "_found_starts", "_offsets", "ents", "orths", "sent_starts", "spaces", "strings")
 
     def __init__(self, made_from: Doc | Record, strings: StringStore) -> None:
         """Take the tokens of a Doc that the tokeniser made, or a token-level record's own."""
         self.strings = strings
         self.ents: list[Entity] = []
         self.sent_starts: numpy.ndarray | None = None
+        self._found_starts: numpy.ndarray | None = None
         self._doc: Doc | None = None
         self._offsets: tuple[list[int], list[int]] | None = None
         if isinstance(made_from, Doc):
@@ -192,7 +193,7 @@ def cut(tokens: Tokens, max_tokens: int, tokenizer: Tokeniser) -> list[tuple[int
     inside = numpy.zeros(total + 1, dtype=bool)
     for start, end, _ in tokens.ents:
         inside[start + 1 : end] = True
-    sent_starts = sentence_starts(tokens, tokenizer) if tokens.sent_starts is None else tokens.sent_starts
+    sent_starts = sentence_starts(tokens, tokenizer)
     anywhere = numpy.flatnonzero(~inside)
     sentences = anywhere[:-1][sent_starts[anywhere[:-1]]]
     pieces = []
@@ -210,11 +211,15 @@ def cut(tokens: Tokens, max_tokens: int, tokenizer: Tokeniser) -> list[tuple[int
 
 def cuts_inside(tokens: Tokens, pieces: list[tuple[int, int]], tokenizer: Tokeniser) -> list[int]:
     """Return the tokens at which a document was cut though no sentence starts there."""
-    starts = sentence_starts(tokens, tokenizer) if tokens.sent_starts is None else tokens.sent_starts
+    starts = sentence_starts(tokens, tokenizer)
     return [start for start, _ in pieces[1:] if not starts[start]]
 
 
 def sentence_starts(tokens: Tokens, tokenizer: Tokeniser) -> numpy.ndarray:
-    """Find sentences by their punctuation, as spaCy's `sentencizer` does."""
-    doc = Doc(tokenizer.vocab, words=tokens.words(0, len(tokens)), spaces=tokens.spaces.astype(bool).tolist())
-    return numpy.array([token.is_sent_start is True for token in Sentencizer()(doc)], dtype=bool)
+    """Return which tokens start a sentence: as the data says, or by the punctuation, as spaCy's `sentencizer` finds them."""
+    if tokens.sent_starts is not None:
+        return tokens.sent_starts
+    if tokens._found_starts is None:
+        doc = Doc(tokenizer.vocab, words=tokens.words(0, len(tokens)), spaces=tokens.spaces.astype(bool).tolist())
+        tokens._found_starts = numpy.array([token.is_sent_start is True for token in Sentencizer()(doc)], dtype=bool)
+    return tokens._found_starts
