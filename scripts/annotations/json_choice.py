@@ -28,7 +28,10 @@ def require_once(data: bytes, row: dict, source: Source) -> None:
             raise AnnotationError(f"{source}: an object has the key {twice!r} twice; write all its spans under one")
         return dict(pairs)
 
-    json.loads(data, object_pairs_hook=require_once)
+    try:
+        json.loads(data, object_pairs_hook=require_once)
+    except RecursionError:
+        raise AnnotationError(f"{source}: an object of too many levels has a key of spans more than once; write the spans in one list") from None
 
 
 def choose_spans(row: dict, source: Source, options: ReadOptions, paths: tuple[str, ...], excluded: str | None) -> tuple[list, tuple[Unread, ...]]:
