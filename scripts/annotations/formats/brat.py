@@ -24,11 +24,12 @@ def looks_like_brat(head: bytes) -> bool:
 def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, tuple[str, bytes, bytes]]]:
     """Yield one document: the path of its text, the text, and the annotations."""
     name = file.path.name.removesuffix(".gz")
-    base = file.path.with_name(name.removesuffix(Path(name).suffix) + ".txt")
-    text = next((path for path in (base, base.with_name(base.name + ".gz")) if path.is_file()), None)
+    base = name.removesuffix(Path(name).suffix)
+    beside = (file.path.with_name(base + ending + packed) for ending in (".txt", ".TXT", ".Txt") for packed in ("", ".gz"))
+    text = next((path for path in beside if path.is_file()), None)
     if text is None:
-        raise AnnotationError(f"{base}: no such file; the annotations in {file.path} want their text beside them")
-    with RawFile(text) as other:
+        raise AnnotationError(f"{file.path.with_name(base + '.txt')}: no such file; the annotations in {file.path} want their text beside them")
+    with RawFile(text, encoding=options.encoding) as other:
         yield 1, (text.as_posix(), other.read(MAX_DOCUMENT_BYTES + 1), file.read(MAX_DOCUMENT_BYTES + 1))
 
 
