@@ -4,6 +4,7 @@ import pytest
 
 from scripts.annotations.record import AnnotationError, Span
 from scripts.annotations.registry import ReadOptions, read_records
+from scripts.checks.shard import Shard
 from tests.make import build, read_rejects, read_split
 
 TEXT = "Ana left Cork.\nBo ran."
@@ -183,3 +184,12 @@ def test_an_error_in_the_text_names_the_text_whatever_the_annotations_ending(wri
     path = write_pair("T1\tPER 0 3\tAna\n", b"Ana \xff")
     path.rename(path.with_suffix(".standoff"))
     assert fails(path.with_suffix(".standoff")).startswith(f"{(tmp_path / 'a.txt').as_posix()}:1: ")
+
+
+def test_findings_name_the_line_of_the_annotation(write_pair, tmp_path):
+    text = "Ana left Cork, then Ana met Bo."
+    paths = [write_pair("T1\tPER 0 3\tAna\nR1\tx Arg1:T1 Arg2:T2\nT2\tLOC 9 14\tCork,\n", text, name=split) for split in ("train", "dev", "test")]
+    build(tmp_path / "corpus", *paths)
+    (shard,) = (tmp_path / "corpus" / "train").glob("*.spacy")
+    view = Shard(shard).view(0)
+    assert [(view.place(start, end)["source"].rsplit(":", 1)[1]) for start, end, _ in view.ents] == ["1", "3"]

@@ -208,7 +208,8 @@ def _add_spot(report: Report, corpus: Corpus, slug: str, spot: Spot, tell: Tell,
     place = {"source": path} if path and spot.document is None else {}
     if spot.document is not None:
         view = corpus.find(spot.split, spot.document)
-        place = view.place() | view.marked(*(spot.tokens or (0, 0)))
+        tokens = spot.tokens or (0, 0)
+        place = view.place(*tokens) | view.marked(*tokens)
     detail = spot.detail
     if spot.other is not None:
         other = corpus.find(*spot.other).place()

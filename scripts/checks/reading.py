@@ -107,7 +107,7 @@ class Reading:
                 seen.append(([token.text for token in doc], [bool(token.whitespace_) for token in doc], sentences))
         unread = [one for document in seen for one in self._look(document, number)]
         return [
-            finding(slug, self.split, detail, **view.place(), **view.marked(start, end), variant=name)
+            finding(slug, self.split, detail, **view.place(start, end), **view.marked(start, end), variant=name)
             for name, slug, start, end, detail in [*((self.name, *one) for one in found), *unread]
             if slug in self._checks
         ]

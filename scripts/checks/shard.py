@@ -262,8 +262,11 @@ class View:
         tokens = (start, end) if start < end else None
         return {"tokens": tokens, "excerpt": self.shard.excerpt(self.index, tokens)}
 
-    def place(self) -> dict[str, str]:
-        """Return where the document is: shard, source and id."""
+    def place(self, start: int = 0, end: int = 0) -> dict[str, str]:
+        """Return where the document is: shard, source and id. The source is the line of the entity at some tokens, where that is known."""
         known = self.shard.places
         source, id = (str(known["sources"][self.index]), str(known["ids"][self.index])) if known else ("", "")
+        lines = known["lines"][self.index] if known and "lines" in known else ()
+        line = next((line for line, (first, last, _) in zip(lines, self.ents, strict=False) if first < end and start < last), None)
+        source = source if line is None else f"{source.rpartition(':')[0]}:{line}"
         return {"shard": f"{self.shard.path.as_posix()}#{self.index}", "source": source, "document": id}

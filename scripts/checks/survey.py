@@ -80,7 +80,7 @@ def survey(task: Task) -> Survey:
             run = wanted["text"] + (wanted["entities"] if view.ents else []) + (wanted["tags"] if not view.is_plain else [])
             for check in run:
                 for start, end, detail in check.function(view):
-                    findings.append(finding(check.slug, task.split, detail, **view.place(), **view.marked(start, end)))
+                    findings.append(finding(check.slug, task.split, detail, **view.place(start, end), **view.marked(start, end)))
             for reading in readings.values():
                 findings += reading.take(view, len(lengths))
             text = " ".join("".join(pieces[view.start : view.end]).split())

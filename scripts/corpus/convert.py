@@ -33,14 +33,16 @@ class Tokens:
     orths: hashes of the token texts, which `strings` can look up. spaces: 1 where a space follows, 0 where none does.
     sent_starts: whether a sentence starts, or None where that is not known.
     ents: entities in order, none on another's tokens.
+    lines: for each of them the line that it stands on, where text and annotations are in files of their own; else None.
     """
 
-    __slots__ = ("_doc", "_found_starts", "_offsets", "ents", "orths", "sent_starts", "spaces", "strings")
+    __slots__ = ("_doc", "_found_starts", "_offsets", "ents", "lines", "orths", "sent_starts", "spaces", "strings")
 
     def __init__(self, made_from: Doc | Record, strings: StringStore) -> None:
         """Take the tokens of a Doc that the tokeniser made, or a token-level record's own."""
         self.strings = strings
         self.ents: list[Entity] = []
+        self.lines: list[int] | None = None
         self.sent_starts: numpy.ndarray | None = None
         self._found_starts: numpy.ndarray | None = None
         self._doc: Doc | None = None
@@ -151,6 +153,9 @@ def align(record: Record, tokens: Tokens, settings: Settings) -> tuple[list[Note
     if any(one[1] > two[0] for one, two in pairwise(found)):
         found = _without_overlaps(record, found, settings.overlaps, losses)
     tokens.ents = [(start, end, span.label) for start, end, span in found]
+    if record.lines and record.words is None:
+        line_of = dict(zip(map(id, record.spans), record.lines, strict=True))
+        tokens.lines = [line_of[id(span)] for _, _, span in found]
     return losses, mends
 
 

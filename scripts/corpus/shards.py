@@ -30,7 +30,7 @@ COMPRESSION = 1
 
 
 PLACES = "ner_template.places"
-"""Where a shard keeps where its documents come from. DocBin ignores it, and so reads 100 documents in 6 ms: with its own
+"""Where a shard keeps where its documents come from, and (of brat) the line of each entity. DocBin ignores it, and so reads 100 documents in 6 ms: with its own
 `user_data` it takes 105, because it asks spaCy's registry for unpackers anew for each document."""
 
 
@@ -125,6 +125,7 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
         inside = numpy.repeat(numpy.array(first) - numpy.cumsum(sizes) + sizes, sizes) + numpy.arange(sizes.sum())
         iob[inside], types[inside] = INSIDE, numpy.repeat(numpy.array(label, dtype=numpy.uint64), sizes)
         iob[first] = BEGIN
+    lines = [[line for line, (i, j, _) in zip(d.tokens.lines or (), d.tokens.ents, strict=False) if d.start <= i and j <= d.end] for d in documents]
     kept = [d.tokens.spaces[d.start : d.end].astype(bool).tobytes() if d.keep_tokens else None for d in documents]
     message = {
         "version": "0.1",
@@ -136,7 +137,8 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
         "cats": [{}] * len(documents),
         "flags": [{"has_unknown_spaces": document.keep_tokens} for document in documents],
         "span_groups": [b""] * len(documents),
-        PLACES: {"ids": [d.id for d in documents], "sources": [d.source for d in documents], "spaces": kept},
+        PLACES: {"ids": [d.id for d in documents], "sources": [d.source for d in documents], "spaces": kept}
+        | ({"lines": lines} if any(lines) else {}),
     }
     begun, counts = numpy.unique(types[iob == BEGIN], return_counts=True)
     counted = Counter({strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)})
