@@ -30,8 +30,8 @@ COMPRESSION = 1
 
 
 PLACES = "ner_template.places"
-"""Where a shard keeps where its documents come from, and (of brat) the line of each entity. DocBin ignores it, and so reads 100 documents in 6 ms: with its own
-`user_data` it takes 105, because it asks spaCy's registry for unpackers anew for each document."""
+"""Where a shard keeps where its documents come from, and (of brat) the line of each entity. DocBin ignores it, and so reads 100 documents
+in 6 ms: with its own `user_data` it takes 105, because it asks spaCy's registry for unpackers anew for each document."""
 
 
 class ShardError(UserError):
