@@ -13,7 +13,8 @@ from scripts.annotations.roles import Roles
 from scripts.annotations.tags import BRACKET, PLAIN, parse_tag, tag_parser
 
 BEGIN = b"#begin document"
-MARKS = (b"-DOCSTART-", b"#DOCSTART", b"# DOCSTART", BEGIN, b"# newdoc", b"# hipe2022:document_id")
+DOCSTART = "-DOCSTART-"
+MARKS = (DOCSTART.encode(), b"#DOCSTART", b"# DOCSTART", BEGIN, b"# newdoc", b"# hipe2022:document_id")
 END_MARK = b"#end document"
 GLOBAL_COLUMNS = "# global.columns"
 COMMENT = b"#\n"
@@ -70,14 +71,18 @@ class Lines:
     names: list[str] = field(default_factory=list)
     marked: bool = False
     begins: bool = False
+    separated: bool = False
 
 
 def first_lines(file: RawFile) -> Lines:
     """Take apart what stands in the first SAMPLE_LINES lines."""
     lines = Lines()
     doubtful: list[tuple[list, int, int, str]] = []
+    blank = False
     for number, raw in file.lines():
-        if is_mark(raw) or is_blank(raw):
+        before, blank = blank, is_blank(raw)
+        lines.separated |= before and not blank
+        if blank or is_mark(raw):
             lines.marked |= raw.startswith(MARKS)
             lines.begins |= raw.startswith(BEGIN)
             lines.rows.append([])
@@ -164,15 +169,32 @@ class Layout:
     """How a column file is written.
 
     separator: a tab, or a space for runs of them. roles: what the columns are. brackets: rows vary in width
-    and tags are brackets (CoNLL-2012). marked: documents are marked. header: the line with the columns'
-    names, or 0.
+    and tags are brackets (CoNLL-2012). marked: documents are marked. separated: blank lines stand between
+    sentences. header: the line with the columns' names, or 0.
     """
 
     separator: str
     roles: Roles
     brackets: bool
     marked: bool
+    separated: bool
     header: int
+
+    def see_mark(self, line: str, inside: bool, place: str) -> None:
+        """Raise AnnotationError where a line that begins with -DOCSTART- may be a token: inside a sentence,
+        or an entity.
+        """
+        if not line.startswith(DOCSTART):
+            return
+        cells = cells_of(line, self.separator)
+        tag = (
+            tag_parser(self.roles.spelling)(cells[self.roles.tag]) if len(cells) == self.roles.width else None
+        )
+        if (inside and self.separated) or (tag and tag.label):
+            raise AnnotationError(
+                f"{place}: {line[:60]!r} begins a document, but stands inside a sentence or is an entity; put a "
+                "blank line before it and O as its tag, or write the token in another way"
+            )
 
     def is_comment(self, line: str, inside: bool) -> bool:
         """Tell whether a line that begins with # is a comment, and not the row of a hash or a hashtag."""
@@ -183,12 +205,7 @@ class Layout:
         def is_tag(cell: str) -> bool:
             if roles.key is not None:
                 return True
-            if (
-                roles.spelling.style == PLAIN
-                and self.separator != "\t"
-                and cell not in roles.labels
-                and not cell.isupper()
-            ):
+            if roles.spelling.style == PLAIN and cell not in roles.labels and not cell.isupper():
                 return cell == roles.spelling.outside
             return tag_parser(roles.spelling)(cell) is not None
 
@@ -202,12 +219,11 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     lines = first_lines(file)
     sample, header = take_sample(file, lines, options)
     if not sample.sentences:
-        return Layout(lines.separator, Roles(), False, lines.marked, header)
+        return Layout(lines.separator, Roles(), False, lines.marked, lines.separated, header)
     if sample.width < 2:
         number, row = next(sample.numbered())
         raise AnnotationError(
-            f"{file.path}:{number}: 1 columns instead of at least 2 (a token and its tag): {row[0][:80]!r}; "
-            "mend the row"
+            f"{file.path}:{number}: 1 columns instead of at least 2 (a token and its tag): {row[0][:80]!r}; mend the row"
         )
     token, tag = (
         _by_name(sample.names, "token", CONLL_2012_TOKEN),
@@ -217,8 +233,8 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     if sample.width > max(CONLL_2012_TAG, tag, token) and _are_brackets(cells, lines):
         labels = {match[1] for match in map(BRACKET.fullmatch, cells) if match and match[1]}
         roles = Roles(sample.width, token, tag, scheme="brackets", labels=tuple(sorted(labels)))
-        return Layout(lines.separator, roles, True, lines.marked, header)
-    return Layout(lines.separator, find_roles(sample), False, lines.marked, header)
+        return Layout(lines.separator, roles, True, lines.marked, lines.separated, header)
+    return Layout(lines.separator, find_roles(sample), False, lines.marked, lines.separated, header)
 
 
 def _by_name(names: Sequence[str], wanted: str, default: int) -> int:

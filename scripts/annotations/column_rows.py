@@ -1,5 +1,6 @@
 """The rows of a sentence in a column file: words, spaces and entities."""
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -30,7 +31,7 @@ def read_sentence(
     after: dict[int, bool] = {}
     if roles.id is not None:
         numbers, rows, after = _take_ranges(numbers, rows, roles, unread)
-    words = [row[roles.token].strip() for row in rows]
+    words = words_of(path, numbers, rows, roles)
     if layout.brackets:
         entities, wrong = from_brackets([row[roles.tag] for row in rows])
     else:
@@ -77,10 +78,23 @@ def _rows(path: str, numbers: Sequence[int], lines: list[str], layout: Layout) -
                 else ""
             )
             raise AnnotationError(
-                f"{path}:{numbers[i]}: {len(rows[i])} columns instead of {wanted}{tabs}: {line[:80]!r}; "
-                "mend the row"
+                f"{path}:{numbers[i]}: {len(rows[i])} columns instead of {wanted}{tabs}: {line[:80]!r}; mend the row"
             )
     return rows
+
+
+def words_of(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[str]:
+    """Return the token of each row. Raises AnnotationError where one lacks what the others have around it."""
+    words = [row[roles.token].strip() for row in rows]
+    if not roles.affix:
+        return words
+    matches = [re.fullmatch(roles.affix, word) for word in words]
+    if None in matches:
+        at = matches.index(None)
+        raise AnnotationError(
+            f"{path}:{numbers[at]}: the token {words[at]!r} is not like the others, {roles.affix}; mend it"
+        )
+    return [match[1] for match in matches]
 
 
 def _take_ranges(numbers: Sequence[int], rows: list[list[str]], roles: Roles, unread: list[Unread]):

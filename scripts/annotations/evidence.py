@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from scripts.annotations.tags import CHUNKS, OUTSIDE, POS, Spelling, find_spelling, parse_tag, tag_parser
+from scripts.annotations.tags import (
+    CHUNKS,
+    OUTSIDE,
+    PLAIN,
+    POS,
+    Spelling,
+    find_spelling,
+    parse_tag,
+    tag_parser,
+)
 
 TOKEN_NAME = re.compile(r"tok|tokens?|words?|(?:word)?forms?|text|surface")
 TAG_NAME = re.compile(
@@ -88,7 +97,9 @@ def is_header(cells: Sequence[str], below: Sequence[Sequence[str]], *, tag: int 
     values = Counter(row[tag].strip() for row in below if tag < len(row))
     spelling = find_spelling(values)
     labels = Column(tag, values, "tags", spelling).labels if spelling else ()
-    return bool(roles) or (bool(labels) and tag < len(cells) and cells[tag] not in labels)
+    if tag >= len(cells) or (spelling and spelling.style != PLAIN and tag_parser(spelling)(cells[tag])):
+        return False
+    return bool(roles) or (bool(labels) and cells[tag] not in labels)
 
 
 def look(index: int, sentences: list[list[list[str]]]) -> Column:
@@ -111,7 +122,7 @@ def _kind(values: Counter, spelling: Spelling | None) -> str:
         return "chunks" if labels <= CHUNKS else "tags"
     if spelling and filled <= {"O", "o"}:
         return "outside"
-    if any(NO_SPACE.fullmatch(value) for value in filled):
+    if _are_spaces(values):
         return "spaces"
     if all(NUMBER.fullmatch(value) for value in filled):
         return "numbers"
@@ -123,6 +134,13 @@ def _kind(values: Counter, spelling: Spelling | None) -> str:
     if filled <= POS | {value for value in filled if not any(map(str.isalpha, value))} and filled & POS:
         return "pos"
     return "features" if all(FEATURES.fullmatch(value) for value in values) else "words"
+
+
+def _are_spaces(values: Counter) -> bool:
+    """Tell whether some values are SpaceAfter=No, and the others are empty or keys and values by and large."""
+    some = any(NO_SPACE.fullmatch(value) for value in values)
+    like = sum(values[value] for value in values if NO_SPACE.fullmatch(value) or FEATURES.fullmatch(value))
+    return some and 2 * like > values.total()
 
 
 def _one_shape(values: set[str]) -> bool:
@@ -160,11 +178,14 @@ def keys_of_tags(column: Column) -> dict[str, Column]:
     Keys with entities first, and alone, if there are any; else those whose name says that tags are theirs.
     """
     by_key: dict[str, Counter] = {}
+    features = sum(number for cell, number in column.values.items() if FEATURES.fullmatch(cell))
     for cell, number in column.values.items():
         for key, value in misc_items(cell):
             by_key.setdefault(key, Counter())[value] += number
     found = {}
     for key, values in by_key.items():
+        if key and 2 * features < column.values.total():
+            continue
         spelling = find_spelling(values, plain=role(key) == "tag")
         if spelling and (values.keys() - set(OUTSIDE) or role(key) == "tag"):
             found[key] = Column(column.index, values, "tags", spelling)
@@ -183,21 +204,12 @@ def is_word_numbers(values: Sequence[str]) -> bool:
     return bool(values) and all(re.fullmatch(r"\d+(?:[-.]\d+)?", value.strip()) for value in values)
 
 
-def clearly_more(column: Column, than: Column) -> bool:
-    """Tell whether a column holds words rather than another does.
-
-    It has clearly more different values, or the other has parts of speech alone, or most of the same without
-    capitals.
+def richness(column: Column) -> tuple[int, int, int]:
+    """Return how many values a column has, with capitals, and characters: words have more than their lemmas
+    and parts of speech.
     """
-    few, many = len(than.values), len(column.values)
-    if (many >= 1.5 * few and many - few >= 3) or few == 1 < many or than.kind == "pos":
-        return True
-    lower = {value.lower() for value in column.values}
-    return (
-        lower != column.values.keys()
-        and than.values.keys() == {value.lower() for value in than.values}
-        and (2 * len(lower & than.values.keys()) >= few)
-    )
+    values = column.values.keys()
+    return len(values), sum(value != value.lower() for value in values), sum(map(len, values))
 
 
 def flat(sentences: list[list[list[str]]]) -> list[list[str]]:

@@ -1,14 +1,16 @@
 """Decide which column of a column file holds the tokens, which the tags, and what the others are."""
 
+import re
+
 from scripts.annotations.evidence import (
     Column,
-    clearly_more,
     flat,
     is_word_numbers,
     keys_of_tags,
     look,
     misc_items,
     plain_columns,
+    richness,
     role,
 )
 from scripts.annotations.readings import Sample, ambiguous, columns_option, names_error, shown_labels
@@ -17,6 +19,8 @@ from scripts.annotations.roles import KINDS, Roles, why_unused
 from scripts.annotations.tags import Scheme, Spelling, tag_parser
 
 CONLLU_WIDTH = 10
+LANGUAGE = r"[a-z]{2,3}(?:-[a-z]+)*:"
+WITH_PLACE = r"(.)\d"
 ONLY_WORDS = ("constant", "numbered", "features", "chunks", "outside")
 """Kinds that are words where there is no other column beside the tags."""
 
@@ -61,6 +65,7 @@ def find_roles(sample: Sample) -> Roles:
         spelling=spelling,
         scheme=_scheme(sample, tag, key, spelling),
         labels=column.labels,
+        affix=_affix(sample, token),
         outside=()
         if names
         else tuple(c.index for c in columns if c.kind == "outside" and c.index not in used),
@@ -131,8 +136,12 @@ def _tag_column(sample: Sample, columns: list[Column], roles: list[str]) -> int 
     ):
         return None
     if outside:
-        return outside[-1].index
-    found = plain_columns(columns, "_-") or [column for column in columns if column.kind == "chunks"]
+        return _only(sample, [outside[-1], *plain_columns(columns, "_-")])
+    chunks = [column for column in columns if column.kind == "chunks"]
+    blank = [
+        column for column in columns if chunks and column.kind == "blank" and column.index > chunks[0].index
+    ]
+    found = plain_columns(columns, "_-") or chunks + blank
     if found:
         return _only(sample, found)
     if sample.names and not {"token", "tag"} <= set(roles):
@@ -169,8 +178,7 @@ def _only(sample: Sample, found: list[Column]) -> int:
         rest = [i for i in range(sample.width) if i not in tags and look(i, sample.sentences).kind == "words"]
         token = rest[0] if rest else 0
     readings = [
-        f"column {column.index + 1} ({shown_labels(column.labels)}): "
-        f"--columns={columns_option(sample.width, token, column.index)}"
+        f"column {column.index + 1} ({shown_labels(column.labels)}): --columns={columns_option(sample.width, token, column.index)}"
         for column in found
     ]
     raise AnnotationError(ambiguous(sample, "tag", [column.index for column in found], readings))
@@ -245,7 +253,8 @@ def _token_column(sample: Sample, columns: list[Column], roles: list[str], tag: 
     ):
         return 1
     others = [column for column in columns if column.index != tag.index]
-    rest = [column for column in others if column.kind in ("words", "pos")]
+    rest = [column for column in others if column.kind == "words"]
+    rest = rest or [column for column in others if column.kind == "pos"]
     if not rest and len(others) == 1 and (others[0].kind in ONLY_WORDS or others[0].values.keys() == {""}):
         rest = others
     if not rest:
@@ -257,14 +266,27 @@ def _token_column(sample: Sample, columns: list[Column], roles: list[str], tag: 
             f"{sample.path}: no column holds words ({kinds}):{sample.shown()}\nname it: --columns={option}"
         )
     for column in rest[1:]:
-        if clearly_more(column, rest[0]):
+        if len(column.values) > 1 and richness(column) > richness(rest[0]):
             readings = [
-                f"column {one.index + 1} ({len(one.values)} different values): "
-                f"--columns={columns_option(sample.width, one.index, tag.index)}"
+                f"column {one.index + 1} ({len(one.values)} different values): --columns={columns_option(sample.width, one.index, tag.index)}"
                 for one in (rest[0], column)
             ]
             raise AnnotationError(ambiguous(sample, "token", [rest[0].index, column.index], readings))
     return rest[0].index
+
+
+def _affix(sample: Sample, token: int) -> str:
+    """Return the pattern of tokens nearly all of which begin with one language's code (`en:Ana`, WikiANN), or
+    are a character with its place in the word (`科0`, Weibo); else nothing.
+    """
+    words = [row[token].strip() for row in flat(sample.sentences)]
+    code = re.match(LANGUAGE, words[0])
+    for pattern in (f"{code[0]}(.+)" if code else "", WITH_PLACE):
+        if pattern and sum(re.fullmatch(pattern, word) is not None for word in words) > max(
+            2, 0.9 * len(words)
+        ):
+            return pattern
+    return ""
 
 
 def _scheme(sample: Sample, tag: int, key: str | None, spelling: Spelling) -> str:

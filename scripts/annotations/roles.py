@@ -26,6 +26,7 @@ class Roles:
     key: of the tags where they stand in a column of keys and values (`NER=B-PER`); "" for values without a
     key. space may hold `SpaceAfter=No`. id numbers the words, and `2-3` there stands for a surface form
     whose words follow (CoNLL-U).
+    affix: a pattern of tokens that begin or end with what is no part of them, whose group is the token.
     outside: columns that held nothing but O. unused: each other column with what it is.
     """
 
@@ -38,6 +39,7 @@ class Roles:
     spelling: Spelling = field(default_factory=Spelling)
     scheme: str = "IOB1"
     labels: tuple[str, ...] = ()
+    affix: str = ""
     outside: tuple[int, ...] = ()
     unused: tuple[tuple[int, str], ...] = ()
 
@@ -59,6 +61,8 @@ def describe_roles(roles: Roles) -> str:
     text = f"token = column {roles.token + 1} of {roles.width}, tag = {tag} ({scheme}: {labels})"
     if roles.spelling.outside != "O":
         text += f"; no entity is written {roles.spelling.outside!r}"
+    if roles.affix:
+        text += f"; of each token what is in the brackets: {roles.affix}"
     if roles.space is not None:
         text += f"; spaces by column {roles.space + 1}"
     if roles.unused:

@@ -44,6 +44,10 @@ def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterat
         if mark or raw.isspace() or (not 32 < raw[0] < 127 and is_blank(raw)):
             marks += mark
             blanks += not mark
+            if mark:
+                layout.see_mark(
+                    raw.decode("utf-8", "replace").rstrip("\r\n"), inside, f"{file.path}:{number}"
+                )
             sentences += inside
             inside = False
             if lines and (mark or sentences == limit):

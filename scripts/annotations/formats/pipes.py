@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scripts.annotations.column_lines import END_MARK, MARKS, SAMPLE_LINES, is_blank, is_mark
-from scripts.annotations.column_rows import parsed_tags
+from scripts.annotations.column_rows import parsed_tags, words_of
 from scripts.annotations.layout import find_roles
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.readings import Sample
@@ -77,8 +77,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     names = [name.strip() for name in options.columns.split(",")] if options.columns.strip() else []
     if words and names and len(names) != width:
         raise AnnotationError(
-            f"{file.path}: --columns names {len(names)} parts, but a token has {width}: {words[0]}; name "
-            "each, or _"
+            f"{file.path}: --columns names {len(names)} parts, but a token has {width}: {words[0]}; name each, or _"
         )
     lines = [[number] * len(row) for number, row in zip(numbers, rows, strict=True)]
     roles = find_roles(Sample(file.path, rows, lines, names, given=bool(names))) if rows else Roles()
@@ -144,7 +143,7 @@ def read_pipes(item: Item) -> Record:
                 )
         if not rows:
             continue
-        words = [row[roles.token] for row in rows]
+        words = words_of(path, [number] * len(rows), rows, roles)
         entities, wrong = decode(parsed_tags(path, [number] * len(rows), rows, roles), roles.scheme)
         faults += [
             Fault(code, Source(path, number), f"{words[token]!r}: {detail} ({roles.scheme})")
