@@ -193,3 +193,18 @@ def test_findings_name_the_line_of_the_annotation(write_pair, tmp_path):
     (shard,) = (tmp_path / "corpus" / "train").glob("*.spacy")
     view = Shard(shard).view(0)
     assert [(view.place(start, end)["source"].rsplit(":", 1)[1]) for start, end, _ in view.ents] == ["1", "3"]
+
+
+@pytest.mark.parametrize("line", [" T1\tPER 0 3\tAna", "t1\tPER 0 3\tAna", "PER 0 3 Ana", "1\tPER 0 3\tAna"])
+def test_a_line_that_is_no_annotation_is_an_error(tmp_path, line):
+    (tmp_path / "a.txt").write_text("Ana ran", encoding="utf-8")
+    (tmp_path / "a.ann").write_text(f"T2\tX 4 7\tran\n{line}\n", encoding="utf-8")
+    with pytest.raises(AnnotationError, match=r"a\.ann:2: .* is no annotation"):
+        list(read_records(tmp_path / "a.ann"))
+
+
+def test_a_damaged_first_line_does_not_make_columns_of_annotations(tmp_path):
+    (tmp_path / "a.txt").write_text("Ana ran", encoding="utf-8")
+    (tmp_path / "a.ann").write_text("T1\tB-52\t0\t3\n", encoding="utf-8")
+    with pytest.raises(AnnotationError, match="is no entity"):
+        list(read_records(tmp_path / "a.ann"))

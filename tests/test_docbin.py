@@ -169,3 +169,11 @@ def test_a_broken_document_is_an_error(write_docs):
     message = srsly.msgpack_loads(zlib.decompress(path.read_bytes()))
     path.write_bytes(zlib.compress(srsly.msgpack_dumps(message | {"strings": [string for string in message["strings"] if string != "Cork"]})))
     assert fails(path).startswith(f"{path}: cannot be read as a DocBin")
+
+
+def test_a_span_that_a_group_holds_twice_is_one(tmp_path):
+    doc = spacy.blank("en").make_doc("Ana ran")
+    doc.spans["sc"] = [spacy.tokens.Span(doc, 0, 1, "PER")] * 2
+    DocBin(docs=[doc]).to_disk(tmp_path / "a.spacy")
+    (record,) = read_records(tmp_path / "a.spacy", options=ReadOptions(spans_field="sc"))
+    assert record.spans == ((0, 3, "PER"),)

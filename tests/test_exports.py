@@ -46,6 +46,8 @@ def shuffled(draw: random.Random, row: dict) -> dict:
 NAMES = [("start", "end"), ("start_offset", "end_offset"), ("begin", "end"), ("startOffset", "endOffset"), ("from", "to"), ("start_char", "end_char")]
 NAMES += [("Start", "End"), ("start_idx", "end_idx"), ("anfang", "ende"), ("a", "b"), ("first", "last"), ("s", "e"), ("x1", "x2"), ("begin", "stop")]
 LABEL_NAMES = ["label", "label", "type", "entity", "tag", "category", "labels", "class", "entity_group", "kind", "ner_type", "Label", "name"]
+UNHEARD = [("a", "b"), ("first", "last"), ("s", "e"), ("x1", "x2")]
+"""Beside a label of a name just as unheard of, and an empty list of spans, nobody could tell that these are offsets."""
 SPAN_FIELDS = ["id", "score", "text", "rank", "user", "note", "token_start", "answer", "created_at", "word", "kb_id"]
 
 
@@ -59,7 +61,8 @@ def a_span(draw: random.Random, names: tuple[str, str], label_name: str, extra: 
 
 def own(draw: random.Random) -> Callable[[str, list], dict]:
     """Spans as objects or lists under some key, at some depth."""
-    names, label_name = draw.choice(NAMES[:6] if draw.random() < 0.6 else NAMES), draw.choice(LABEL_NAMES)
+    names = draw.choice(NAMES[:6] if draw.random() < 0.6 else NAMES)
+    label_name = draw.choice(LABEL_NAMES[:-5] if names in UNHEARD else LABEL_NAMES)
     extra = draw.sample(SPAN_FIELDS, draw.choice([0, 0, 1, 3]))
     field = draw.choice(["spans", "entities", "label", "labels", "ents", "annotations", "ner", "mentions", "marks", "ergebnis"])
     text_field = draw.choice(["text", "text", "text", "content", "sentence", "data", "body"])
@@ -214,7 +217,7 @@ def test_json_is_read_exactly_or_is_an_error(tmp_path, tool):
         path = tmp_path / draw.choice(["a.json", "a.jsonl"])
         path.write_bytes(written(draw, rows))
         errors += differs(corpus, path) is not None
-    assert errors < EXAMPLES * (0.5 if tool is own else 0.1)
+    assert errors < EXAMPLES * {own: 0.3, pairs: 0.2}.get(tool, 0.02)
 
 
 def test_brat_is_read_exactly_or_is_an_error(tmp_path):

@@ -195,6 +195,14 @@ def _beside(path: Path, format: Format) -> Iterator[tuple[Path, str, str]]:
         yield from ((path.parent, stem, other) for other in format.beside)
 
 
+def _owner(path: Path) -> Format | None:
+    """Return the format to which a file belongs by its ending and by a file beside it, whatever it begins with."""
+    for format in formats().values():
+        if any((folder / f"{stem}{ending}").is_file() for folder, stem, ending in _beside(path, format)):
+            return format
+    return None
+
+
 def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Format:
     """Return the named format, or for `auto` the one that recognises the file's first bytes.
 
@@ -217,6 +225,8 @@ def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = 
     for format in sorted(known.values(), key=lambda format: format.guesses):
         if format.guesses and options.columns:
             return known["table" if any(stems(path, (".csv",))) else "columns"]
+        if format.guesses and (owner := _owner(path)):
+            return owner
         if format.guesses and (foreign := recognise_foreign(head, path)):
             raise AnnotationError(f"{path}: {foreign}")
         if format.recognise(head):
