@@ -210,3 +210,10 @@ def test_an_object_that_has_its_spans_twice_is_an_error(write_text):
 def test_rows_that_are_null_among_tuples_are_left_out(write_text):
     path = write_text("a.json", json.dumps({"classes": ["PER"], "annotations": [None, [TEXT, {"entities": [[0, 3, "PER"]]}]]}))
     assert [(record.spans, record.excluded) for record in read(path)] == [((), "null"), ((ANA,), None)]
+
+
+@pytest.mark.parametrize(("option", "key"), [("spans_field", "ents"), ("text_field", "body")])
+def test_a_key_that_is_named_and_not_there_is_an_error_with_what_is(write_jsonl, option, key):
+    path = write_jsonl("a.jsonl", [{"text": "Ana ran", "spans": [[0, 3, "PER"]]}])
+    with pytest.raises(AnnotationError, match=rf"a\.jsonl:1: no .* under '{key}'.*--{option.replace('_', '-')}=(spans|text)"):
+        list(read_records(path, options=ReadOptions(**{option: key})))

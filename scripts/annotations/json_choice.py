@@ -45,6 +45,9 @@ def choose_spans(row: dict, source: Source, options: ReadOptions, paths: tuple[s
         return [], (Unread("excluded", f"spans of a row that is left out ({excluded})", labels=labels),) if labels else ()
     wanted = options.spans_field
     keys = (wanted,) if wanted else (*(key for key in SPAN_KEYS if found.get(key)), *sorted(found.keys() - {*SPAN_KEYS}))
+    if wanted and found and wanted not in (*found, *row):
+        where = ", ".join(f"`{path}`" for path in found)
+        raise AnnotationError(f"{source}: no spans stand under {wanted!r}, but under {where}; set --spans-field={next(iter(found))}")
     if not found or (wanted and wanted not in found):
         return _no_spans(row, paths, source, wanted), _others(found, [])
     others = _others(found, found[keys[0]])
@@ -136,6 +139,8 @@ def choose_text(row: dict, spans: list, source: Source, options: ReadOptions) ->
     if not known or known[0] not in row:
         strings = [key for key, value in row.items() if type(value) is str and key != "id"]
         remedy = f"set --text-field={strings[0]}" if strings else 'write a row for each document, with its text as "text"'
+        if options.text_field:
+            raise AnnotationError(f"{source}: no text stands under {options.text_field!r} among {sorted(row)}; {remedy}")
         raise AnnotationError(f"{source}: none of the keys {', '.join((*TEXT_KEYS[:1], 'data', *TEXT_KEYS[1:]))} among {sorted(row)}; {remedy}")
     strings = [key for key in known if type(row[key]) is str]
     if strings and not options.text_field and spans:
