@@ -16,11 +16,11 @@ from scripts.annotations.evidence import (
 from scripts.annotations.readings import Sample, ambiguous, columns_option, names_error, shown_labels
 from scripts.annotations.record import AnnotationError
 from scripts.annotations.roles import KINDS, Roles, why_unused
-from scripts.annotations.tags import Scheme, Spelling, tag_parser
+from scripts.annotations.tags import PREFIXES, Scheme, Spelling, tag_parser
 
 CONLLU_WIDTH = 10
 LANGUAGE = r"[a-z]{2,3}(?:-[a-z]+)*:"
-WITH_PLACE = r"(.)\d"
+WITH_PLACE = r"([^\x00-\x7f])\d"
 ONLY_WORDS = ("constant", "numbered", "features", "chunks", "outside")
 """Kinds that are words where there is no other column beside the tags."""
 
@@ -155,11 +155,12 @@ def _no_tag(sample: Sample) -> None:
     parse = tag_parser(Spelling())
     for number, row in sample.numbered():
         if parse(row[-1].strip()) is None:
+            names = f"mend the tag, or name the columns: --columns={columns_option(sample.width, 0, -1)}"
+            bare = f"write a label behind each, as in {row[-1]}-PER"
             raise AnnotationError(
                 f"{sample.path}:{number}: {row[-1]!r} is no tag such as O, B-PER, I-PER, L-PER or S-PER, "
                 "and no column holds tags "
-                f"alone:{sample.shown()}\nmend the tag, or name the columns: "
-                f"--columns={columns_option(sample.width, 0, -1)}"
+                f"alone:{sample.shown()}\n{bare if row[-1].strip() in [*PREFIXES] else names}"
             )
     raise AnnotationError(
         f"{sample.path}: no column holds tags such as O, B-PER or I-PER; name one: --columns=token,tag"
