@@ -1,7 +1,11 @@
 """Corpora drawn at random whose content is known: sentences of frequent words and names, and odd tokens on request."""
 
 import random
+from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple
+
+from scripts.annotations.record import Record
 
 WORDS = """the/DT/the of/IN/of and/CC/and to/TO/to a/DT/a in/IN/in ,/,/, ././. is/VBZ/be was/VBD/be for/IN/for that/IN/that on/IN/on
 with/IN/with he/PRP/he by/IN/by it/PRP/it as/IN/as at/IN/at from/IN/from his/PRP$/his said/VBD/say has/VBZ/have be/VB/be an/DT/an
@@ -55,7 +59,11 @@ def draw_corpus(rng: random.Random, *, hostile: bool = False, characters: bool =
     labels = rng.choice(LABELS)
     labels = labels[: rng.randint(1, len(labels))] if rng.random() < 0.3 else labels
     density, odd = rng.choice((0.03, 0.1, 0.2)), rng.choice((0.03, 0.2)) if hostile else 0
-    lexicon = [tuple(entry.rsplit("/", 2)) for entry in WORDS.split()] if not characters else [(c, "NN", c) for c in ZH]
+    lexicon = (
+        [tuple(entry.rsplit("/", 2)) for entry in WORDS.split()]
+        if not characters
+        else [(c, "NN", c) for c in ZH]
+    )
     weights = [1 / (i + 1) ** 0.9 for i in range(len(lexicon))]
     names = list(ZH[::-1]) if characters else NAMES.split()
     count = min(60, int(3 * 20 ** rng.random()))
@@ -69,7 +77,9 @@ def draw_corpus(rng: random.Random, *, hostile: bool = False, characters: bool =
                 rows += [(name, "NNP", name) for name in rng.choices(names, k=rng.choice((1, 1, 1, 2, 2, 3)))]
                 entities.append((start, len(rows), rng.choice(labels)))
             elif rng.random() < odd:
-                token = rng.choice(HOSTILE.split(" ") if rng.random() < 0.9 else ["\u00a0", "\u3000", "\ufeff", "\u2028"]).strip("\n")
+                token = rng.choice(
+                    HOSTILE.split(" ") if rng.random() < 0.9 else ["\u00a0", "\u3000", "\ufeff", "\u2028"]
+                ).strip("\n")
                 token = rng.choice(token.split("\n")) if rows or token != "-DOCSTART-" else "#"
                 token = token[:1] if characters else token
                 rows.append((token, "SYM", token))
@@ -88,7 +98,18 @@ def draw_corpus(rng: random.Random, *, hostile: bool = False, characters: bool =
 
 def chunk(pos: str) -> str:
     """A chunk tag for a part of speech."""
-    kinds = {"N": "B-NP", "D": "B-NP", "J": "I-NP", "V": "B-VP", "I": "B-PP", "R": "B-ADVP", "P": "B-NP", "C": "I-NP", "M": "B-VP", "T": "I-VP"}
+    kinds = {
+        "N": "B-NP",
+        "D": "B-NP",
+        "J": "I-NP",
+        "V": "B-VP",
+        "I": "B-PP",
+        "R": "B-ADVP",
+        "P": "B-NP",
+        "C": "I-NP",
+        "M": "B-VP",
+        "T": "I-VP",
+    }
     return kinds.get(pos[0], "O")
 
 
@@ -101,7 +122,9 @@ def tags(sentence: Sentence, scheme: str = "IOB2", style: str = "B-PER", outside
         if scheme == "IOB1" and before != (start, label):
             prefixes[0] = "I"
         elif scheme != "IOB1" and scheme != "IOB2":
-            first, inside, last, alone = {"BILUO": "BILU", "IOBES": "BIES", "BMES": "BMES", "BMEWO": "BMEW"}[scheme]
+            first, inside, last, alone = {"BILUO": "BILU", "IOBES": "BIES", "BMES": "BMES", "BMEWO": "BMEW"}[
+                scheme
+            ]
             prefixes = [alone] if end - start == 1 else [first, *[inside] * (end - start - 2), last]
         for i, prefix in enumerate(prefixes, start=start):
             found[i] = spell(prefix, label, style)
@@ -111,7 +134,13 @@ def tags(sentence: Sentence, scheme: str = "IOB2", style: str = "B-PER", outside
 
 def spell(prefix: str, label: str, style: str) -> str:
     """Write one tag."""
-    return {"B-PER": f"{prefix}-{label}", "b-per": f"{prefix.lower()}-{label}", "B_PER": f"{prefix}_{label}", "PER-B": f"{label}-{prefix}", "PER": label}[style]
+    return {
+        "B-PER": f"{prefix}-{label}",
+        "b-per": f"{prefix.lower()}-{label}",
+        "B_PER": f"{prefix}_{label}",
+        "PER-B": f"{label}-{prefix}",
+        "PER": label,
+    }[style]
 
 
 def merged(sentence: Sentence) -> Sentence:
@@ -127,5 +156,40 @@ def merged(sentence: Sentence) -> Sentence:
 def without_white_space(sentence: Sentence) -> tuple[list[str], list[tuple[int, int, str]]]:
     """Words and entities of a sentence without its tokens of white space."""
     kept = [i for i, word in enumerate(sentence.words) if not word.isspace()]
-    moved = [(sum(i < start for i in kept), sum(i < end for i in kept), label) for start, end, label in sentence.entities]
+    moved = [
+        (sum(i < start for i in kept), sum(i < end for i in kept), label)
+        for start, end, label in sentence.entities
+    ]
     return [sentence.words[i] for i in kept], [entity for entity in moved if entity[0] < entity[1]]
+
+
+def wanted(corpus: Corpus) -> list[tuple[list[str], list[tuple[int, int, str]], list[int]]]:
+    """What must be read of each document: words, entities as token ranges, and where sentences start."""
+    found = []
+    for document in corpus:
+        words, entities, starts = [], [], []
+        for sentence in document:
+            kept, moved = without_white_space(sentence)
+            starts += [len(words)] if kept else []
+            entities += [(start + len(words), end + len(words), label) for start, end, label in moved]
+            words += kept
+        found += [(words, entities, starts)] if words else []
+    return found
+
+
+def found(records: Iterable[Record]) -> list[tuple[list[str], list[tuple[int, int, str]], list[int]]]:
+    """What was read of each document. Where sentences are not known the first word starts the only one."""
+    read = []
+    for record in records:
+        words = list(record.words or ())
+        at = [
+            0,
+            *accumulate(len(word) + space for word, space in zip(words, record.spaces or (), strict=True)),
+        ]
+        first = {start: i for i, start in enumerate(at[:-1])}
+        last = {start + len(word): i for i, (start, word) in enumerate(zip(at, words, strict=False), start=1)}
+        entities = [(first[start], last[end], label) for start, end, label in record.spans]
+        starts = [i for i, start in enumerate(record.sent_starts or [True]) if start]
+        read += [(words, entities, starts)] if words else []
+        assert not record.faults
+    return read

@@ -66,11 +66,19 @@ def rows(corpus: Corpus, shape: Columns):
     n = s = 0
     for d, document in enumerate(corpus):
         for sentence in document:
-            written = shape.make(sentence) if shape.make else tags(sentence, shape.scheme, shape.style, shape.outside)
+            written = (
+                shape.make(sentence)
+                if shape.make
+                else tags(sentence, shape.scheme, shape.style, shape.outside)
+            )
             found, at = [], 0
-            for i, (word, pos, lemma, tag) in enumerate(zip(sentence.words, sentence.pos, sentence.lemmas, written, strict=True)):
+            for i, (word, pos, lemma, tag) in enumerate(
+                zip(sentence.words, sentence.pos, sentence.lemmas, written, strict=True)
+            ):
                 end = at + len(word)
-                found.append(Row(word, pos, lemma, chunk(pos), tag, i, s, d, n, at, end, i == len(sentence.words) - 1))
+                found.append(
+                    Row(word, pos, lemma, chunk(pos), tag, i, s, d, n, at, end, i == len(sentence.words) - 1)
+                )
                 at, n = end + 1, n + 1
             yield d, s, sentence, found
             s += 1
@@ -127,8 +135,10 @@ def cols(*names: str) -> Callable[[Row], list[str]]:
         "head": lambda r: str((r.i + 2) % 5),
         "upos": lambda r: {"N": "NOUN", "V": "VERB", "D": "DET", "I": "ADP", "J": "ADJ"}.get(r.pos[0], "X"),
     }
+
     def cells(row: Row) -> list[str]:
         return [made[name](row) if name in made else str(getattr(row, name, name)) for name in names]
+
     return cells
 
 
@@ -149,24 +159,47 @@ NAMED = {
     "CoNLL-2002 Dutch": C(cols("word", "pos", "tag"), " ", mark="-DOCSTART- -DOCSTART- O"),
     "CoNLL-2003": C(cols("word", "pos", "chunk", "tag"), " ", "IOB1", mark="-DOCSTART- -X- O O\n"),
     "CoNLL-2003 IOB2": C(cols("word", "pos", "chunk", "tag"), " ", mark="-DOCSTART- -X- -X- O\n"),
-    "CoNLL-2003 German": C(cols("word", "lemma", "pos", "chunk", "tag"), " ", "IOB1", mark="-DOCSTART- -X- -X- -X- O\n"),
+    "CoNLL-2003 German": C(
+        cols("word", "lemma", "pos", "chunk", "tag"), " ", "IOB1", mark="-DOCSTART- -X- -X- -X- O\n"
+    ),
     "CoNLL-2012": C(
         cols("docid", "0", "i", "word", "pos", "*", "-", "-", "-", "-", "tag", "*", "-"),
-        "   ", mark="#begin document (docid{}); part 000", mark_after="#end document", make=brackets, ending=".gold_conll",
+        "   ",
+        mark="#begin document (docid{}); part 000",
+        mark_after="#end document",
+        make=brackets,
+        ending=".gold_conll",
     ),
     "WNUT": C(cols("word", "tag"), between="\t\n"),
     "WNUT, plain": C(cols("word", "tag"), ending=".txt"),
-    "GermEval, columns given": C(cols("i1", "word", "tag", "O"), comments=("#\thttp://de.wikipedia.org/wiki/{s}\t[2010-01-17]",), columns="_,token,tag,_", ending=".tsv"),
+    "GermEval, columns given": C(
+        cols("i1", "word", "tag", "O"),
+        comments=("#\thttp://de.wikipedia.org/wiki/{s}\t[2010-01-17]",),
+        columns="_,token,tag,_",
+        ending=".tsv",
+    ),
     "FiNER": C(cols("word", "tag", "O", "", ""), ending=".csv", columns="token,tag,_,_,_"),
     "WikiNEuRal": C(cols("i", "word", "tag")),
     "MultiNERD": C(cols("i", "word", "tag"), ending=".tsv"),
     "MultiCoNER": C(cols("word", "_", "_", "tag"), " ", comments=("# id 1f7e8ccd-{s}\tdomain=en",)),
     "HIPE": C(
-        cols("word", "tag", "_", "_", "_", "_", "_", "_"), mark="# hipe2022:document_id = d{}", comments=("# page = {s}",),
-        header="TOKEN\tNE-COARSE-LIT\tNE-COARSE-METO\tNE-FINE-LIT\tNE-FINE-COMP\tNE-NESTED\tNEL-LIT\tMISC", ending=".tsv",
+        cols("word", "tag", "_", "_", "_", "_", "_", "_"),
+        mark="# hipe2022:document_id = d{}",
+        comments=("# page = {s}",),
+        header="TOKEN\tNE-COARSE-LIT\tNE-COARSE-METO\tNE-FINE-LIT\tNE-FINE-COMP\tNE-NESTED\tNEL-LIT\tMISC",
+        ending=".tsv",
     ),
-    "UNER": C(cols("i1", "word", "tag", "-", "jmayhew"), comments=("# sent_id = w-{s}", "# text = {text}"), ending=".iob2"),
-    "UNER, documents": C(cols("i1", "word", "tag", "-", "-"), mark="# newdoc id = n{}", comments=("# sent_id = w-{s}", "# text = {text}"), ending=".iob2"),
+    "UNER": C(
+        cols("i1", "word", "tag", "-", "jmayhew"),
+        comments=("# sent_id = w-{s}", "# text = {text}"),
+        ending=".iob2",
+    ),
+    "UNER, documents": C(
+        cols("i1", "word", "tag", "-", "-"),
+        mark="# newdoc id = n{}",
+        comments=("# sent_id = w-{s}", "# text = {text}"),
+        ending=".iob2",
+    ),
     "Few-NERD": C(cols("word", "tag"), style="PER", ending=".txt"),
     "OntoNotes BIO": C(cols("word", "pos", "tag")),
     "OntoNotes, offsets": C(cols("word", "start", "end", "tag")),
@@ -175,15 +208,31 @@ NAMED = {
     "standoff2conll": C(cols("tag", "start", "end", "word")),
     "MSRA": C(cols("word", "tag"), characters=True, ending=".txt", options={"lang": "zh"}),
     "Weibo": C(lambda r: [f"{r.word}{r.i % 4}", r.tag], ending=".train", characters=True),
-    "Resume, BMES": C(cols("word", "tag"), " ", "BMES", characters=True, ending=".bmes", options={"lang": "zh"}),
+    "Resume, BMES": C(
+        cols("word", "tag"), " ", "BMES", characters=True, ending=".bmes", options={"lang": "zh"}
+    ),
     "BMEWO": C(cols("word", "tag"), " ", "BMEWO", ending=".bmes"),
-    "Kaggle as TSV": C(cols("sent", "word", "pos", "tag"), header="Sentence #\tWord\tPOS\tTag", ending=".tsv"),
+    "Kaggle as TSV": C(
+        cols("sent", "word", "pos", "tag"), header="Sentence #\tWord\tPOS\tTag", ending=".tsv"
+    ),
     "WikiANN": C(lambda r: [f"en:{r.word}", r.tag], ending=".tsv"),
     "I-CAB": C(cols("word", "pos", "adige", "tag"), " ", ending=".iob2"),
     "MasakhaNER": C(cols("word", "tag"), " ", ending=".txt"),
-    "DaNE": C(cols("i1", "word", "lemma", "upos", "_", "_", "head", "dep", "_", "misc"), comments=("# sent_id = d-{s}", "# text = {text}"), ending=".conllu"),
-    "CoNLL-U, NER": C(cols("i1", "word", "lemma", "upos", "pos", "Number=Sing", "head", "dep", "_", "ner"), comments=("# text = {text}",), ending=".conllu"),
-    "CoNLL-U Plus": C(cols("i1", "word", "upos", "tag"), header="# global.columns = ID FORM UPOS CUPT:NER", ending=".conllup"),
+    "DaNE": C(
+        cols("i1", "word", "lemma", "upos", "_", "_", "head", "dep", "_", "misc"),
+        comments=("# sent_id = d-{s}", "# text = {text}"),
+        ending=".conllu",
+    ),
+    "CoNLL-U, NER": C(
+        cols("i1", "word", "lemma", "upos", "pos", "Number=Sing", "head", "dep", "_", "ner"),
+        comments=("# text = {text}",),
+        ending=".conllu",
+    ),
+    "CoNLL-U Plus": C(
+        cols("i1", "word", "upos", "tag"),
+        header="# global.columns = ID FORM UPOS CUPT:NER",
+        ending=".conllup",
+    ),
     "Polyglot": C(cols("word", "tag"), style="PER"),
     "Stanford": C(cols("word", "tag"), style="PER", ending=".tsv"),
     "Stanford, spaces": C(cols("word", "tag"), " ", style="PER", ending=".txt"),
@@ -202,7 +251,9 @@ NAMED = {
     "O as _": C(cols("word", "pos", "tag"), outside="_"),
     "tag first": C(cols("tag", "word")),
     "tag in the middle": C(cols("word", "tag", "pos")),
-    "sentence's number, header": C(cols("s", "word", "tag"), header="sentence_id\twords\tlabels", ending=".tsv"),
+    "sentence's number, header": C(
+        cols("s", "word", "tag"), header="sentence_id\twords\tlabels", ending=".tsv"
+    ),
     "header": C(cols("word", "pos", "tag"), header="token\tpos\tner_tag", ending=".tsv"),
     "header, two": C(cols("word", "tag"), header="Token\tTag", ending=".tsv"),
     "running number": C(cols("n", "word", "tag"), ending=".tsv"),
@@ -220,7 +271,20 @@ NAMED = {
 def drawn_shape(rng: random.Random) -> Columns:
     """Draw a layout of any columns that tools write."""
     before = rng.choice(((), (), ("i",), ("i1",), ("n",), ("sent",), ("docid",), ("span",), ("start", "end")))
-    after = rng.choice(((), (), ("pos",), ("pos", "chunk"), ("lemma", "pos"), ("_",), ("-X-", "_"), ("score",), ("O",), ("lower",)))
+    after = rng.choice(
+        (
+            (),
+            (),
+            ("pos",),
+            ("pos", "chunk"),
+            ("lemma", "pos"),
+            ("_",),
+            ("-X-", "_"),
+            ("score",),
+            ("O",),
+            ("lower",),
+        )
+    )
     order = rng.choice(("after", "after", "before", "first", "last"))
     names = {
         "after": (*before, "word", *after, "tag"),
@@ -231,12 +295,18 @@ def drawn_shape(rng: random.Random) -> Columns:
     style = rng.choice(("B-PER", "B-PER", "B-PER", "B_PER", "b-per", "PER-B", "PER"))
     scheme = rng.choice(("IOB2", "IOB2", "IOB1", "BILUO", "IOBES", "BMES")) if style != "PER" else "IOB2"
     separator = rng.choice(("\t", "\t", " ", "  ")) if before != ("sent",) else "\t"
-    mark = rng.choice(("", "", "-DOCSTART-" + separator.strip(" ") + " O", "#begin document d{}", "# newdoc id = {}"))
-    shape = Columns(cols(*names), separator, scheme, style, mark=mark, ending=rng.choice((".conll", ".txt", ".tsv")))
+    mark = rng.choice(
+        ("", "", "-DOCSTART-" + separator.strip(" ") + " O", "#begin document d{}", "# newdoc id = {}")
+    )
+    shape = Columns(
+        cols(*names), separator, scheme, style, mark=mark, ending=rng.choice((".conll", ".txt", ".tsv"))
+    )
     if style in ("B-PER", "PER"):
         shape = replace(shape, outside=rng.choice(("O", "O", "O", "_" if "_" not in after else "O")))
     if rng.random() < 0.2:
-        shape = replace(shape, comments=(rng.choice(("# sent_id = {s}", "#\turl{s}", "# text = {text}", "## {s}", "#")),))
+        shape = replace(
+            shape, comments=(rng.choice(("# sent_id = {s}", "#\turl{s}", "# text = {text}", "## {s}", "#")),)
+        )
     if rng.random() < 0.3:
         given = ["token" if name == "word" else name if name == "tag" else "_" for name in names]
         shape = replace(shape, columns=",".join(given))

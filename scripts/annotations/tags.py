@@ -16,16 +16,20 @@ from typing import NamedTuple
 PREFIXES = "BILUESMW"
 SAME = {"E": "L", "S": "U", "M": "I", "W": "U"}
 """Prefixes that other schemes have for L, U and I."""
+ONE = rf"(?!.*\s(?i:O|[{PREFIXES}][-_]\S+)(?:\s|$))"
+"""Looks ahead that no other tag follows behind a blank: `B-PER O O` are the tags of a whole sentence."""
 STYLES = {
-    "B-PER": re.compile(rf"(?P<prefix>[{PREFIXES}])-(?P<label>\S.*)"),
-    "B_PER": re.compile(rf"(?P<prefix>[{PREFIXES}])_(?P<label>\S.*)"),
-    "b-per": re.compile(rf"(?P<prefix>[{PREFIXES.lower()}])-(?P<label>\S.*)"),
-    "PER-B": re.compile(rf"(?P<label>\S.*)[-_](?P<prefix>[{PREFIXES}])"),
+    "B-PER": re.compile(rf"{ONE}(?P<prefix>[{PREFIXES}])-(?P<label>\S.*)"),
+    "B_PER": re.compile(rf"{ONE}(?P<prefix>[{PREFIXES}])_(?P<label>\S.*)"),
+    "b-per": re.compile(rf"{ONE}(?P<prefix>[{PREFIXES.lower()}])-(?P<label>\S.*)"),
+    "PER-B": re.compile(rf"{ONE}(?P<label>\S.*)[-_](?P<prefix>[{PREFIXES}])"),
 }
 PLAIN = "PER"
 """The style of tags without prefixes."""
-LABEL = re.compile(r"(?![A-Za-z]?[-_])[^\W\d_][\w.&/+ -]+")
-"""A tag without a prefix: a name of two letters or more that begins with no single letter and a hyphen."""
+LABEL = re.compile(r"(?![A-Za-z]?[-_]|[A-Za-z] )[^\W\d_][\w.&/+ -]+")
+"""A tag without a prefix: a name of two letters or more that begins with no single letter before a hyphen or
+a blank.
+"""
 OUTSIDE = ("O", "o", "0", "_", "-")
 """How files write that a token is outside all entities."""
 MOST_PLAIN = 50

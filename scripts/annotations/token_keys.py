@@ -22,10 +22,11 @@ TAG_NAMES = (
     "wordlabels",
     "bio",
     "iob",
+    "entities",
 )
 """Keys as `plain_name` writes them, the likeliest first."""
 NO_TAGS = re.compile(
-    r"pos|upos|xpos|chunks?|deps?|deprel|lemmas?|heads?|morph|feats?|senses?|ids?|masks?|offsets?|spaces?|srl|prev|next"
+    r"pos|upos|xpos|chunks?|deps?|deprel|lemmas?|heads?|morph|feats?|senses?|ids?|masks?|offsets?|spaces?|srl|prev|next|langs?|languages?"
 )
 """Parts of the keys of lists that stand beside tokens, and are neither the words nor their entities."""
 

@@ -73,6 +73,12 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
         raise AnnotationError(
             f"{file.path}:{number}: {word!r} has no tag behind {separator!r}; write {word}{separator}O"
         )
+    if len(sentences) > 1 and set(map(len, sentences)) == {1}:
+        raise AnnotationError(
+            f"{file.path}:{numbers[0]}: each line holds one token, but a sentence a line is read so: "
+            f"{words[0]!r}, {words[1]!r}; write a tab in the place of {separator!r}, a blank line after each "
+            "sentence"
+        )
     rows = [[word.rsplit(separator, width - 1) for word in sentence] for sentence in sentences]
     names = [name.strip() for name in options.columns.split(",")] if options.columns.strip() else []
     if words and names and len(names) != width:
