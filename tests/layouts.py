@@ -56,8 +56,8 @@ class Columns:
     columns: str = ""
     ending: str = ".conll"
     characters: bool = False
-    strip: bool = False
     make: Callable[[Sentence], list[str]] | None = None
+    surfaces: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -93,7 +93,9 @@ def write_columns(corpus: Corpus, shape: Columns, rng: random.Random) -> Written
             lines += shape.mark.format(d).split("\n")
         before = d
         lines += [comment.format(s=s, d=d, text=" ".join(sentence.words)) for comment in shape.comments]
-        lines += [shape.separator.join(shape.cells(row)) for row in found]
+        for row in found:
+            lines += surface_forms(row, rng) if shape.surfaces else []
+            lines.append(shape.separator.join(shape.cells(row)))
         lines += shape.between[:-1].split("\n") if shape.between else []
     lines += [shape.mark_after] if shape.mark_after else []
     known = merged if shape.style == "PER" or (shape.scheme == "chunks") else (lambda sentence: sentence)
@@ -103,6 +105,15 @@ def write_columns(corpus: Corpus, shape: Columns, rng: random.Random) -> Written
     text = "\n".join(lines) + "\n"
     options = {"columns": shape.columns} if shape.columns else {}
     return encoded(text, "a" + shape.ending, options | shape.options, documents, rng)
+
+
+def surface_forms(row: Row, rng: random.Random) -> list[str]:
+    """CoNLL-U's rows of several words, or of none, that may stand before a word."""
+    empty = "\t_" * 6
+    kind = rng.random()
+    if kind < 0.1 and not row.last:
+        return [f"{row.i + 1}-{row.i + 2}\tdu{empty}\t_\t{rng.choice(('_', 'SpaceAfter=No'))}"]
+    return [f"{row.i}.1\tsaid\tsay\tVERB{empty}"] if kind > 0.95 else []
 
 
 def encoded(text: str, name: str, options: dict, documents: Corpus, rng: random.Random) -> Written:
@@ -130,7 +141,7 @@ def cols(*names: str) -> Callable[[Row], list[str]]:
         "score": lambda r: f"0.{(7 * r.n) % 90 + 10}",
         "misc": lambda r: f"name={r.tag}" + ("|SpaceAfter=No" if r.n % 5 == 0 else ""),
         "ner": lambda r: f"NER={r.tag}" if r.tag != "O" else "_",
-        "bare": lambda r: r.tag,
+        "always": lambda r: f"NER={r.tag}",
         "lower": lambda r: r.word.lower(),
         "head": lambda r: str((r.i + 2) % 5),
         "upos": lambda r: {"N": "NOUN", "V": "VERB", "D": "DET", "I": "ADP", "J": "ADJ"}.get(r.pos[0], "X"),
@@ -171,7 +182,6 @@ NAMED = {
         ending=".gold_conll",
     ),
     "WNUT": C(cols("word", "tag"), between="\t\n"),
-    "WNUT, plain": C(cols("word", "tag"), ending=".txt"),
     "GermEval, columns given": C(
         cols("i1", "word", "tag", "O"),
         comments=("#\thttp://de.wikipedia.org/wiki/{s}\t[2010-01-17]",),
@@ -180,7 +190,6 @@ NAMED = {
     ),
     "FiNER": C(cols("word", "tag", "O", "", ""), ending=".csv", columns="token,tag,_,_,_"),
     "WikiNEuRal": C(cols("i", "word", "tag")),
-    "MultiNERD": C(cols("i", "word", "tag"), ending=".tsv"),
     "MultiCoNER": C(cols("word", "_", "_", "tag"), " ", comments=("# id 1f7e8ccd-{s}\tdomain=en",)),
     "HIPE": C(
         cols("word", "tag", "_", "_", "_", "_", "_", "_"),
@@ -201,10 +210,8 @@ NAMED = {
         ending=".iob2",
     ),
     "Few-NERD": C(cols("word", "tag"), style="PER", ending=".txt"),
-    "OntoNotes BIO": C(cols("word", "pos", "tag")),
     "OntoNotes, offsets": C(cols("word", "start", "end", "tag")),
     "JNLPBA": C(cols("word", "tag"), comments=("###MEDLINE:9536{s}", ""), ending=".iob2"),
-    "NCBI-disease": C(cols("word", "tag"), ending=".tsv"),
     "standoff2conll": C(cols("tag", "start", "end", "word")),
     "MSRA": C(cols("word", "tag"), characters=True, ending=".txt", options={"lang": "zh"}),
     "Weibo": C(lambda r: [f"{r.word}{r.i % 4}", r.tag], ending=".train", characters=True),
@@ -228,17 +235,20 @@ NAMED = {
         comments=("# text = {text}",),
         ending=".conllu",
     ),
+    "CoNLL-U, ranges": C(cols("i1", "word", "lemma", "upos", "_", "_", "head", "dep", "_", "misc"), comments=("# text = {text}",), ending=".conllu", surfaces=True),
+    "hr500k": C(cols("i1", "word", "lemma", "upos", "pos", "_", "head", "dep", "_", "always"), mark="# newdoc id = d{}", ending=".conllu"),
+    "CoreNLP": C(cols("i1", "word", "lemma", "pos", "tag", "head", "dep"), style="PER", ending=".conll"),
     "CoNLL-U Plus": C(
         cols("i1", "word", "upos", "tag"),
         header="# global.columns = ID FORM UPOS CUPT:NER",
         ending=".conllup",
     ),
     "Polyglot": C(cols("word", "tag"), style="PER"),
-    "Stanford": C(cols("word", "tag"), style="PER", ending=".tsv"),
     "Stanford, spaces": C(cols("word", "tag"), " ", style="PER", ending=".txt"),
     "BTC": C(cols("word", "tag")),
-    "Ritter": C(cols("word", "tag"), ending=".txt"),
     "Label Studio": C(cols("word", "-X-", "_", "tag"), " ", mark="-DOCSTART- -X- O"),
+    "WikiGold": C(cols("word", "tag"), " ", "IOB1", mark="-DOCSTART- O\n", ending=".txt"),
+    "SEC filings": C(cols("word", "-X-", "-X-", "tag"), " ", "IOB1", mark="-DOCSTART- -X- -X- O\n", ending=".txt"),
     "UBIAI": C(cols("word", "-X-", "_", "tag"), " ", mark="-DOCSTART- -X- O O\n"),
     "doccano": C(cols("word", "_", "_", "tag"), " "),
     "Flair, BIOES": C(cols("word", "tag"), " ", "IOBES", ending=".txt"),

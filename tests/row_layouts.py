@@ -130,13 +130,18 @@ def write_table(corpus: Corpus, rng: random.Random) -> Written:
                 cells += [] if number == "blank" else ["" if number == "first" and i else mark]
                 rows.append([*cells, word, *([s.pos[i]] if pos else []), written[i]])
             rows += [[""] * len(names)] if number == "blank" else []
+    options = {}
+    if number != "first" and delimiter in ",;|" and rng.random() < 0.3:
+        known = {"sentence_id": "sentence", "Sentence #": "sentence", "doc_id": "document", header[0]: "token", header[1]: "tag"}
+        options = {"columns": ",".join(known.get(name, "_") for name in names)}
+        rows = rows[rng.choice((0, 1)) :]
     documents = (
         [[merged(s) if plain else s for s in document] for document in corpus]
         if docs
         else alone(corpus, plain=plain)
     )
     text = table_text(rows, rng, delimiter)
-    return encoded(text, "a" + (".tsv" if delimiter == "\t" else ".csv"), {}, documents, rng)
+    return encoded(text, "a" + (".tsv" if delimiter == "\t" else ".csv"), options, documents, rng)
 
 
 def numpy_list(words: list[str]) -> str:

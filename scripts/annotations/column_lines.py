@@ -192,8 +192,8 @@ class Layout:
         )
         if (inside and self.separated) or (tag and tag.label):
             raise AnnotationError(
-                f"{place}: {line[:60]!r} begins a document, but stands inside a sentence or is an entity; put a "
-                "blank line before it and O as its tag, or write the token in another way"
+                f"{place}: {line[:60]!r} begins a document, but stands inside a sentence or is an entity; "
+                "put a blank line before it and O as its tag, or write the token in another way"
             )
 
     def is_comment(self, line: str, inside: bool) -> bool:
@@ -223,7 +223,8 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     if sample.width < 2:
         number, row = next(sample.numbered())
         raise AnnotationError(
-            f"{file.path}:{number}: 1 columns instead of at least 2 (a token and its tag): {row[0][:80]!r}; mend the row"
+            f"{file.path}:{number}: 1 columns instead of at least 2 (a token and its tag): {row[0][:80]!r}; "
+            "mend the row"
         )
     token, tag = (
         _by_name(sample.names, "token", CONLL_2012_TOKEN),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from scripts.annotations.column_lines import SAMPLE_LINES, Layout, cells_of, fit
-from scripts.annotations.evidence import misc_items
+from scripts.annotations.evidence import value_of
 from scripts.annotations.layout import is_surface_form
 from scripts.annotations.readings import columns_option
 from scripts.annotations.record import AnnotationError, Fault, Source, Unread
@@ -78,7 +78,8 @@ def _rows(path: str, numbers: Sequence[int], lines: list[str], layout: Layout) -
                 else ""
             )
             raise AnnotationError(
-                f"{path}:{numbers[i]}: {len(rows[i])} columns instead of {wanted}{tabs}: {line[:80]!r}; mend the row"
+                f"{path}:{numbers[i]}: {len(rows[i])} columns instead of {wanted}{tabs}: {line[:80]!r}; "
+                "mend the row"
             )
     return rows
 
@@ -136,10 +137,7 @@ def parsed_tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles:
     parse = tag_parser(roles.spelling)
     cells = [row[roles.tag].strip() for row in rows]
     if roles.key is not None:
-        cells = [
-            next((value for key, value in misc_items(cell) if key == roles.key), roles.spelling.outside)
-            for cell in cells
-        ]
+        cells = [value_of(cell, roles.key, roles.spelling.outside) for cell in cells]
     tags = list(map(parse, cells))
     if not all(tags):
         at = tags.index(None)

@@ -137,7 +137,7 @@ def _kind(values: Counter, spelling: Spelling | None) -> str:
 
 
 def _are_spaces(values: Counter) -> bool:
-    """Tell whether some values are SpaceAfter=No, and the others are empty or keys and values by and large."""
+    """Tell whether some values are SpaceAfter=No, and the others by and large empty or keys and values."""
     some = any(NO_SPACE.fullmatch(value) for value in values)
     like = sum(values[value] for value in values if NO_SPACE.fullmatch(value) or FEATURES.fullmatch(value))
     return some and 2 * like > values.total()
@@ -197,6 +197,13 @@ def misc_items(cell: str) -> list[tuple[str, str]]:
     """Take `NER=B-PER|SpaceAfter=No` apart; a value without a key has the key ""."""
     parts = [part.partition("=") for part in cell.strip().split("|") if part not in ("", "_")]
     return [(key, value) if equals else ("", key) for key, equals, value in parts]
+
+
+def value_of(cell: str, key: str | None, outside: str = "O") -> str:
+    """Return the tag in a cell: all of it, or what stands under a key, `outside` where it has none."""
+    if key is None:
+        return cell.strip()
+    return next((value for found, value in misc_items(cell) if found == key), outside)
 
 
 def is_word_numbers(values: Sequence[str]) -> bool:

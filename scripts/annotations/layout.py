@@ -12,6 +12,7 @@ from scripts.annotations.evidence import (
     plain_columns,
     richness,
     role,
+    value_of,
 )
 from scripts.annotations.readings import Sample, ambiguous, columns_option, names_error, shown_labels
 from scripts.annotations.record import AnnotationError
@@ -20,7 +21,7 @@ from scripts.annotations.tags import PREFIXES, Scheme, Spelling, tag_parser
 
 CONLLU_WIDTH = 10
 LANGUAGE = r"[a-z]{2,3}(?:-[a-z]+)*:"
-WITH_PLACE = r"([^\x00-\x7f])\d"
+WITH_PLACE = r"(.)\d"
 ONLY_WORDS = ("constant", "numbered", "features", "chunks", "outside")
 """Kinds that are words where there is no other column beside the tags."""
 
@@ -179,7 +180,8 @@ def _only(sample: Sample, found: list[Column]) -> int:
         rest = [i for i in range(sample.width) if i not in tags and look(i, sample.sentences).kind == "words"]
         token = rest[0] if rest else 0
     readings = [
-        f"column {column.index + 1} ({shown_labels(column.labels)}): --columns={columns_option(sample.width, token, column.index)}"
+        f"column {column.index + 1} ({shown_labels(column.labels)}): "
+        f"--columns={columns_option(sample.width, token, column.index)}"
         for column in found
     ]
     raise AnnotationError(ambiguous(sample, "tag", [column.index for column in found], readings))
@@ -211,7 +213,7 @@ def _misc_key(sample: Sample, columns: list[Column], roles: list[str]) -> tuple[
     first_key, first = found[0]
     for key, other in found[1:]:
         if other.index != first.index or any(
-            _value(cell, key) != _value(cell, first_key) for cell in columns[first.index].values
+            value_of(cell, key) != value_of(cell, first_key) for cell in columns[first.index].values
         ):
             token = _token_column(sample, columns, roles, first)
             readings = [
@@ -223,18 +225,13 @@ def _misc_key(sample: Sample, columns: list[Column], roles: list[str]) -> tuple[
     return first, first_key
 
 
-def _value(cell: str, key: str) -> str:
-    return next((value for found, value in misc_items(cell) if found == key), "O")
-
-
 def _one_outside_mark(sample: Sample, column: Column, key: str | None) -> None:
     """Raise AnnotationError where tags that are O are written in several ways."""
     if column.spelling is None or len(column.marks) < 2:
         return
     places = {}
     for number, row in sample.numbered():
-        cell = row[column.index].strip()
-        places.setdefault(cell if key is None else _value(cell, key), number)
+        places.setdefault(value_of(row[column.index], key), number)
     marks = " and ".join(f"{mark!r} (line {places.get(mark, '?')})" for mark in column.marks)
     raise AnnotationError(
         f"{sample.path}: column {column.index + 1} has several marks for no entity: {marks}; write O for "
@@ -269,7 +266,8 @@ def _token_column(sample: Sample, columns: list[Column], roles: list[str], tag: 
     for column in rest[1:]:
         if len(column.values) > 1 and richness(column) > richness(rest[0]):
             readings = [
-                f"column {one.index + 1} ({len(one.values)} different values): --columns={columns_option(sample.width, one.index, tag.index)}"
+                f"column {one.index + 1} ({len(one.values)} different values): "
+                f"--columns={columns_option(sample.width, one.index, tag.index)}"
                 for one in (rest[0], column)
             ]
             raise AnnotationError(ambiguous(sample, "token", [rest[0].index, column.index], readings))
@@ -281,23 +279,17 @@ def _affix(sample: Sample, token: int) -> str:
     are a character with its place in the word (`科0`, Weibo); else nothing.
     """
     words = [row[token].strip() for row in flat(sample.sentences)]
+    most = max(2, 0.9 * len(words))
     code = re.match(LANGUAGE, words[0])
-    for pattern in (f"{code[0]}(.+)" if code else "", WITH_PLACE):
-        if pattern and sum(re.fullmatch(pattern, word) is not None for word in words) > max(
-            2, 0.9 * len(words)
-        ):
-            return pattern
-    return ""
+    if code and sum(word.startswith(code[0]) for word in words) > most:
+        return f"{code[0]}(.+)"
+    placed = [word for word in words if re.fullmatch(WITH_PLACE, word)]
+    return WITH_PLACE if len(placed) > most and 2 * sum(not word.isascii() for word in placed) > most else ""
 
 
 def _scheme(sample: Sample, tag: int, key: str | None, spelling: Spelling) -> str:
     scheme, parse = Scheme(), tag_parser(spelling)
     for sentence in sample.sentences:
-        cells = [row[tag].strip() for row in sentence]
-        if key is not None:
-            cells = [
-                next((value for found, value in misc_items(cell) if found == key), spelling.outside)
-                for cell in cells
-            ]
+        cells = [value_of(row[tag], key, spelling.outside) for row in sentence]
         scheme.watch(filter(None, map(parse, cells)))
     return scheme.name

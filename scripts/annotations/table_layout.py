@@ -20,7 +20,7 @@ from scripts.annotations.registry import ReadOptions
 from scripts.annotations.spans import find_spans, short
 from scripts.annotations.table_rows import TableLayout, as_row, is_blank, require_width, sentences, split_tags
 from scripts.annotations.tagged import find_tagged
-from scripts.annotations.tags import OUTSIDE, Scheme, Spelling, find_spelling, tag_parser
+from scripts.annotations.tags import OUTSIDE, PLAIN, Scheme, Spelling, find_spelling, tag_parser
 from scripts.annotations.token_keys import TAG_NAMES, TOKEN_NAMES, name_parts, plain_name
 
 SENTENCES = frozenset(
@@ -146,9 +146,26 @@ def _names(rows: list[Row], options: ReadOptions, path: str) -> tuple[list[str],
             f"{path}:{first.line}: has {len(names)} columns ({short(names)}), but --columns names "
             f"{len(wanted)}: {options.columns}; name each, `_` where it is not used"
         )
-    tag = next((names[i] for i, name in enumerate(wanted) if _is_tag(name)), "")
-    is_data = tag in OUTSIDE or is_list(tag) or find_spelling([tag]) is not None
-    return wanted, 0 if is_data else end
+    tag = next((i for i, name in enumerate(wanted) if _is_tag(name)), None)
+    return wanted, 0 if tag is not None and _is_data(rows, tag, path) else end
+
+
+def _is_data(rows: list[Row], tag: int, path: str) -> bool:
+    """Tell whether the first row has a tag, and no name, in the tags' column.
+
+    Raises AnnotationError where it may be either: nothing known, in a column of tags without prefixes.
+    """
+    cell = rows[0].cells[tag].strip()
+    below = {row.cells[tag].strip() for row in rows[1:] if tag < len(row.cells)}
+    if cell in {"", *OUTSIDE, *below} or is_list(cell) or find_spelling([cell]) is not None:
+        return True
+    spelling = _spelling(below)
+    if spelling is None or spelling.style != PLAIN or _is_tag(cell):
+        return False
+    raise AnnotationError(
+        f"{path}:{rows[0].line}: may be a header or a row of the tag {cell!r}: {short(rows[0].text.rstrip())}; "
+        "write the columns' names into the first line instead of --columns"
+    )
 
 
 def _all_lists(rows: list[Row], column: int) -> bool:

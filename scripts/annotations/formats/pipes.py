@@ -83,7 +83,8 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     names = [name.strip() for name in options.columns.split(",")] if options.columns.strip() else []
     if words and names and len(names) != width:
         raise AnnotationError(
-            f"{file.path}: --columns names {len(names)} parts, but a token has {width}: {words[0]}; name each, or _"
+            f"{file.path}: --columns names {len(names)} parts, but a token has {width}: {words[0]}; name "
+            "each, or _"
         )
     lines = [[number] * len(row) for number, row in zip(numbers, rows, strict=True)]
     roles = find_roles(Sample(file.path, rows, lines, names, given=bool(names))) if rows else Roles()
