@@ -1,4 +1,4 @@
-"""Corpora drawn at random whose content is known: sentences of frequent words and names, and odd tokens on request."""
+"""Corpora drawn at random whose content is known: frequent words and names, and odd tokens on request."""
 
 import random
 from collections.abc import Iterable
@@ -7,24 +7,34 @@ from typing import NamedTuple
 
 from scripts.annotations.record import Record
 
-WORDS = """the/DT/the of/IN/of and/CC/and to/TO/to a/DT/a in/IN/in ,/,/, ././. is/VBZ/be was/VBD/be for/IN/for that/IN/that on/IN/on
-with/IN/with he/PRP/he by/IN/by it/PRP/it as/IN/as at/IN/at from/IN/from his/PRP$/his said/VBD/say has/VBZ/have be/VB/be an/DT/an
-are/VBP/be were/VBD/be not/RB/not 's/POS/'s have/VBP/have "/''/" this/DT/this they/PRP/they who/WP/who will/MD/will year/NN/year
-(/(/( )/)/) but/CC/but its/PRP$/its which/WDT/which had/VBD/have two/CD/two more/JJR/more people/NNS/people after/IN/after The/DT/the
-new/JJ/new their/PRP$/their or/CC/or I/PRP/I first/JJ/first one/CD/one percent/NN/percent years/NNS/year do/VBP/do government/NN/government
-In/IN/in 1/CD/1 officials/NNS/official been/VBN/be would/MD/would time/NN/time last/JJ/last out/RP/out up/RP/up -/:/- 's/VBZ/be n't/RB/not
-minister/NN/minister killed/VBD/kill say/VBP/say ?/./? over/IN/over about/IN/about we/PRP/we company/NN/company 2004/CD/2004 when/WRB/when
-city/NN/city three/CD/three during/IN/during against/IN/against into/IN/into war/NN/war He/PRP/he trade/NN/trade told/VBD/tell --/:/--
-shares/NNS/share rose/VBD/rise 3.5/CD/3.5 $/$/$ 10/CD/10 %/NN/% market/NN/market lol/UH/lol u/PRP/you love/VBP/love so/RB/so
-played/VBD/play goal/NN/goal match/NN/match :/:/: ;/:/; !/./! old/JJ/old small/JJ/small ran/VBD/run home/RB/home left/VBD/leave
-reported/VBD/report talks/NNS/talk 1996-08-22/CD/1996-08-22 &/CC/& ``/``/`` won/VBD/win early/RB/early A/DT/a If/IN/if O/NNP/O
-protein/NN/protein patients/NNS/patient cells/NNS/cell mutation/NN/mutation chronic/JJ/chronic Grüße/NN/Gruß für/APPR/für naïve/JJ/naïve"""
-NAMES = """Ana Bo Cork Leeds Acme Smith London Paris Obama Barack France U.S. Germany European Union Bank of America Reuters Müller Zürich
-O'Neill Jean-Luc AT&T New York Times United Nations Manchester City al-Qaida EU Apple 3M Q1 Mary Jane X Łódź Ærø cancer BRCA1 Windows 10"""
-ZH = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民"
-HOSTILE = """O B-PER I-LOC B I # ## #1 #yolo #2020 " "" ' '' , ;, | a|b / and/or \\ _ - -- * (A) [SEP] <b> <s> &amp; 0 1 12 1.5 2-3 2.1 1/2 10:30 NER=B-PER
-SpaceAfter=No PER LOC -DOCSTART- 😀 👍🏽 https://x.org/a?b=c,d @ana http://t.co/#1 B_PER PER-B s1.t2 Sentence: O, o null NaN nan None N/A true [ ] { } {} [] ...
-1-1 0-3 *[1] PER[1] #Text=x % é ́ ﷽ 北京 Ω\u200d \u200b a\u00a0b \u00ad"""
+WORDS = """the/DT/the of/IN/of and/CC/and to/TO/to a/DT/a in/IN/in ,/,/, ././. is/VBZ/be was/VBD/be
+for/IN/for that/IN/that on/IN/on with/IN/with he/PRP/he by/IN/by it/PRP/it as/IN/as at/IN/at from/IN/from
+his/PRP$/his said/VBD/say has/VBZ/have be/VB/be an/DT/an are/VBP/be were/VBD/be not/RB/not 's/POS/'s
+have/VBP/have "/''/" this/DT/this they/PRP/they who/WP/who will/MD/will year/NN/year (/(/( )/)/) but/CC/but
+its/PRP$/its which/WDT/which had/VBD/have two/CD/two more/JJR/more people/NNS/people after/IN/after
+The/DT/the new/JJ/new their/PRP$/their or/CC/or I/PRP/I first/JJ/first one/CD/one percent/NN/percent
+years/NNS/year do/VBP/do government/NN/government In/IN/in 1/CD/1 officials/NNS/official been/VBN/be
+would/MD/would time/NN/time last/JJ/last out/RP/out up/RP/up -/:/- 's/VBZ/be n't/RB/not minister/NN/minister
+killed/VBD/kill say/VBP/say ?/./? over/IN/over about/IN/about we/PRP/we company/NN/company 2004/CD/2004
+when/WRB/when city/NN/city three/CD/three during/IN/during against/IN/against into/IN/into war/NN/war
+He/PRP/he trade/NN/trade told/VBD/tell --/:/-- shares/NNS/share rose/VBD/rise 3.5/CD/3.5 $/$/$ 10/CD/10
+%/NN/% market/NN/market lol/UH/lol u/PRP/you love/VBP/love so/RB/so played/VBD/play goal/NN/goal
+match/NN/match :/:/: ;/:/; !/./! old/JJ/old small/JJ/small ran/VBD/run home/RB/home left/VBD/leave
+reported/VBD/report talks/NNS/talk 1996-08-22/CD/1996-08-22 &/CC/& ``/``/`` won/VBD/win early/RB/early
+A/DT/a If/IN/if O/NNP/O protein/NN/protein patients/NNS/patient cells/NNS/cell mutation/NN/mutation
+chronic/JJ/chronic Grüße/NN/Gruß für/APPR/für naïve/JJ/naïve"""
+NAMES = """Ana Bo Cork Leeds Acme Smith London Paris Obama Barack France U.S. Germany European Union Bank of
+America Reuters Müller Zürich O'Neill Jean-Luc AT&T New York Times United Nations Manchester City al-Qaida
+EU Apple 3M Q1 Mary Jane X Łódź Ærø cancer BRCA1 Windows 10"""
+ZH = (
+    "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说"
+    "产种面而方后多定行学法所民"
+)
+HOSTILE = """O B-PER I-LOC B I # ## #1 #yolo #2020 " "" ' '' , ;, | a|b / and/or \\ _ - -- * (A) [SEP] <b>
+<s> &amp; 0 1 12 1.5 2-3 2.1 1/2 10:30 NER=B-PER SpaceAfter=No PER LOC -DOCSTART- 😀 👍🏽 https://x.org/a?b=c,d
+@ana http://t.co/#1 B_PER PER-B s1.t2 Sentence: O, o null NaN nan None N/A true [ ] { } {} [] ... 1-1 0-3
+*[1] PER[1] #Text=x % é ́ ﷽ 北京 Ω\u200d \u200b a\u00a0b \u00ad""".replace("\n", " ").split(" ")
+WHITE_SPACE = ("\u00a0", "\u3000", "\u2028", "\ufeff")
 LABELS = (
     ("PER", "LOC", "ORG", "MISC"),
     ("PERSON", "GPE", "ORG", "DATE", "WORK_OF_ART", "CARDINAL", "NORP"),
@@ -77,10 +87,8 @@ def draw_corpus(rng: random.Random, *, hostile: bool = False, characters: bool =
                 rows += [(name, "NNP", name) for name in rng.choices(names, k=rng.choice((1, 1, 1, 2, 2, 3)))]
                 entities.append((start, len(rows), rng.choice(labels)))
             elif rng.random() < odd:
-                token = rng.choice(
-                    HOSTILE.split(" ") if rng.random() < 0.9 else ["\u00a0", "\u3000", "\ufeff", "\u2028"]
-                ).strip("\n")
-                token = rng.choice(token.split("\n")) if rows or token != "-DOCSTART-" else "#"
+                token = rng.choice(HOSTILE if rng.random() < 0.9 else WHITE_SPACE)
+                token = "#" if token == "-DOCSTART-" and not rows else token
                 token = token[:1] if characters else token
                 rows.append((token, "SYM", token))
                 if rng.random() < 0.1:

@@ -1,4 +1,4 @@
-"""Pipes, WebAnno TSV, tables, Parquet and JSON rows of tokens as tools write them, each with what must come out."""
+"""Pipes, WebAnno TSV, tables, Parquet and JSON rows of tokens as tools write them."""
 
 import csv
 import io
@@ -52,7 +52,8 @@ def write_webanno(corpus: Corpus, rng: random.Random) -> Written:
     with_pos, identifier, version = rng.random() < 0.3, rng.random() < 0.6, rng.choice(("3.1", "3.2", "3.3"))
     lines = [f"#FORMAT=WebAnno TSV {version}"]
     pos_line = "#T_SP=de.tudarmstadt.ukp.dkpro.core.api.lexmorph.type.pos.POS|coarseValue|PosValue"
-    entity_line = f"#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|{'identifier|' if identifier else ''}value"
+    features = "identifier|value" if identifier else "value"
+    entity_line = f"#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|{features}"
     lines += [pos_line, entity_line, "", ""] if with_pos else [entity_line, "", ""]
     at = number = 0
     for n, s in enumerate(sentences_of(corpus), start=1):
@@ -132,7 +133,13 @@ def write_table(corpus: Corpus, rng: random.Random) -> Written:
             rows += [[""] * len(names)] if number == "blank" else []
     options = {}
     if number != "first" and delimiter in ",;|" and rng.random() < 0.3:
-        known = {"sentence_id": "sentence", "Sentence #": "sentence", "doc_id": "document", header[0]: "token", header[1]: "tag"}
+        known = {
+            "sentence_id": "sentence",
+            "Sentence #": "sentence",
+            "doc_id": "document",
+            header[0]: "token",
+            header[1]: "tag",
+        }
         options = {"columns": ",".join(known.get(name, "_") for name in names)}
         rows = rows[rng.choice((0, 1)) :]
     documents = (
@@ -178,7 +185,7 @@ def write_split_table(corpus: Corpus, rng: random.Random) -> Written:
 
 
 def token_rows(corpus: Corpus, rng: random.Random) -> tuple[list[dict], tuple[str, ...]]:
-    """Rows of tokens and tags under the keys of some corpus, and the names of the tags' numbers where tags are numbers."""
+    """Rows of tokens and tags under a corpus's keys; the key of the tags, and the names of their numbers."""
     keys = rng.choice(
         (
             ("tokens", "ner_tags"),

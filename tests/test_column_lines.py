@@ -115,3 +115,13 @@ def test_every_row_is_counted_and_read_without_a_newline_at_the_end(write_text, 
     assert sum(len(record.words) for item, _ in found for record in records_of(item, opened.format)) == len(
         rows
     )
+
+
+@pytest.mark.parametrize("text", ["Bo\tO\n-DOCSTART-\tO\n\n", "\n-DOCSTART-\tB-PER\nran\tO\n"])
+def test_a_mark_that_may_be_a_token_is_an_error(write_text, text):
+    assert "-DOCSTART-" in fails(write_text("a.conll", "Ana\tB-PER\n\n" + text))
+
+
+def test_marks_without_blank_lines_begin_documents(write_text):
+    path = write_text("a.conll", "-DOCSTART- O\nAna B-PER\n-DOCSTART- O\nran O\n")
+    assert [record.words for record in read(path)] == [("Ana",), ("ran",)]

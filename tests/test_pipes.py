@@ -62,6 +62,7 @@ def test_a_forbidden_tag_is_a_fault_with_its_line(write_text):
         ("Ana|B-PER left\n", ":1: 'left' has no tag behind '|'"),
         ("Ana|B-PER left|O\nBo|X-PER\n", ":2: 'X-PER' is no tag"),
         ("Ana|B-PER |O\n", ":1: '|O' has not the 2 parts"),
+        ("Ana|B-PER\nleft|O\n\nBo|O\n", ":1: each line holds one token"),
     ],
 )
 def test_a_bad_word_is_an_error_with_its_line(write_text, text, words):

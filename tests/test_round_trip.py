@@ -1,4 +1,4 @@
-"""What a corpus holds comes out of every layout that tools write it in, or an error does: never something else."""
+"""What a corpus holds comes out of each layout that tools write, or an error does: never something else."""
 
 import random
 
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scripts.annotations.record import AnnotationError
 from scripts.annotations.registry import ReadOptions, read_records
 from tests import row_layouts
+from tests.column_layouts import NAMED, drawn_shape
 from tests.content import draw_corpus, found, wanted
-from tests.layouts import NAMED, drawn_shape, write_columns
+from tests.layouts import write_columns
 
 READERS = {
     "columns": lambda corpus, rng: write_columns(corpus, rng.choice(WORDS), rng),

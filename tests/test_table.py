@@ -225,6 +225,20 @@ def test_columns_can_be_named(write_text, header):
     assert [len(record.words) for record in read_records(path, "table", options)] == [2, 1]
 
 
+@pytest.mark.parametrize(
+    ("tag", "other", "first"), [("PER", "O", "Ana"), ("", "", "Ana"), ("Etikett", "B-PER", "ran")]
+)
+def test_a_first_row_is_data_if_it_has_a_tag(write_text, tag, other, first):
+    path = write_text("a.csv", f"Ana,x,{tag}\nran,x,{other}\nBo,x,{'B-PER' if tag == 'Etikett' else 'PER'}\n")
+    record = next(read_records(path, options=ReadOptions(columns="token,_,tag")))
+    assert record.words[0] == first
+
+
+def test_a_first_row_that_may_be_a_header_or_data_is_an_error(write_text):
+    path = write_text("a.csv", "Ana,x,LOC\nran,x,O\nBo,x,PER\n")
+    assert ":1: may be a header or a row" in fails(path, columns="token,_,tag")
+
+
 def test_another_number_of_names_than_columns_is_an_error(write_text):
     path = write_text("a.csv", LEFT_AND_RAN)
     with pytest.raises(AnnotationError, match=r"has 3 columns .* but --columns names 2"):

@@ -1,6 +1,14 @@
 import pytest
 
-from scripts.annotations.tags import Scheme, Spelling, decode, find_spelling, from_brackets, parse_tag, tag_parser
+from scripts.annotations.tags import (
+    Scheme,
+    Spelling,
+    decode,
+    find_spelling,
+    from_brackets,
+    parse_tag,
+    tag_parser,
+)
 
 
 def tags(text: str):
@@ -73,7 +81,10 @@ def test_labels_may_hold_anything_inside(label):
     assert parse_tag(f"B-{label}").label == label
 
 
-@pytest.mark.parametrize(("text", "prefix"), [("B-X", "B"), ("I-X", "I"), ("L-X", "L"), ("E-X", "L"), ("U-X", "U"), ("S-X", "U"), ("O", "O")])
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [("B-X", "B"), ("I-X", "I"), ("L-X", "L"), ("E-X", "L"), ("U-X", "U"), ("S-X", "U"), ("O", "O")],
+)
 def test_both_spellings_of_last_and_unit_are_read(text, prefix):
     assert parse_tag(text).prefix == prefix
 
@@ -141,7 +152,14 @@ def test_the_spelling_of_tags_is_told_from_their_values(values, spelling):
 
 @pytest.mark.parametrize(
     ("values", "found"),
-    [("O PER LOC", True), ("_ PER", True), ("PER LOC", False), ("O NN VB", False), ("O X-PER", False), ("O B-PER LOC", False)],
+    [
+        ("O PER LOC", True),
+        ("_ PER", True),
+        ("PER LOC", False),
+        ("O NN VB", False),
+        ("O X-PER", False),
+        ("O B-PER LOC", False),
+    ],
 )
 def test_tags_without_prefixes_are_told_where_they_may_be(values, found):
     spelling = find_spelling(values.split(), plain=True)
@@ -162,3 +180,8 @@ def test_every_spelling_gives_entities(spelling, text, entities):
     scheme = Scheme()
     scheme.watch(parsed)
     assert decode(parsed, scheme.name) == (entities, [])
+
+
+@pytest.mark.parametrize("tag", ["B PER", "B-PER O O", "b-per o i-per", "B-PER I-PER"])
+def test_tags_behind_blanks_are_no_label(tag):
+    assert find_spelling(["O", tag], plain=True) is None

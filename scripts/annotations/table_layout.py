@@ -163,8 +163,8 @@ def _is_data(rows: list[Row], tag: int, path: str) -> bool:
     if spelling is None or spelling.style != PLAIN or _is_tag(cell):
         return False
     raise AnnotationError(
-        f"{path}:{rows[0].line}: may be a header or a row of the tag {cell!r}: {short(rows[0].text.rstrip())}; "
-        "write the columns' names into the first line instead of --columns"
+        f"{path}:{rows[0].line}: may be a header or a row of the tag {cell!r}: "
+        f"{short(rows[0].text.rstrip())}; write the columns' names into the first line instead of --columns"
     )
 
 
