@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from scripts.annotations.evidence import LIKE_A_TAG, is_header, keys_of_tags, look, plain_columns, role
 from scripts.annotations.layout import find_roles
 from scripts.annotations.raw_file import RawFile
-from scripts.annotations.readings import Sample
 from scripts.annotations.record import AnnotationError
 from scripts.annotations.registry import HEAD_BYTES, ReadOptions
-from scripts.annotations.roles import Roles
+from scripts.annotations.roles import Roles, Sample
 from scripts.annotations.tags import BRACKET, PLAIN, parse_tag, tag_parser
 
 BEGIN = b"#begin document"

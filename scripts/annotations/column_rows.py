@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from scripts.annotations.column_lines import SAMPLE_LINES, Layout, cells_of, fit
-from scripts.annotations.evidence import value_of
-from scripts.annotations.layout import is_surface_form
-from scripts.annotations.readings import columns_option
+from scripts.annotations.evidence import is_surface_form, value_of
 from scripts.annotations.record import AnnotationError, Fault, Source, Unread
-from scripts.annotations.roles import Roles
+from scripts.annotations.roles import Roles, columns_option
 from scripts.annotations.tags import OUTSIDE, PLAIN, Tag, decode, from_brackets, tag_parser
 
 

@@ -211,6 +211,12 @@ def is_word_numbers(values: Sequence[str]) -> bool:
     return bool(values) and all(re.fullmatch(r"\d+(?:[-.]\d+)?", value.strip()) for value in values)
 
 
+def is_surface_form(number: str) -> bool:
+    """Tell whether a word's number stands for several words (`2-3`) or none of the text's (`2.1`)."""
+    _, dash, last = number.partition("-")
+    return bool(dash and last.isdecimal()) or "." in number
+
+
 def richness(column: Column) -> tuple[int, int, int]:
     """Return how many values a column has, with capitals, and characters: words have more than their lemmas
     and parts of speech.

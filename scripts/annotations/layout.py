@@ -5,6 +5,7 @@ import re
 from scripts.annotations.evidence import (
     Column,
     flat,
+    is_surface_form,
     is_word_numbers,
     keys_of_tags,
     look,
@@ -14,9 +15,17 @@ from scripts.annotations.evidence import (
     role,
     value_of,
 )
-from scripts.annotations.readings import Sample, ambiguous, columns_option, names_error, shown_labels
 from scripts.annotations.record import AnnotationError
-from scripts.annotations.roles import KINDS, Roles, why_unused
+from scripts.annotations.roles import (
+    KINDS,
+    Roles,
+    Sample,
+    ambiguous,
+    columns_option,
+    names_error,
+    shown_labels,
+    why_unused,
+)
 from scripts.annotations.tags import PREFIXES, Scheme, Spelling, tag_parser
 
 CONLLU_WIDTH = 10
@@ -97,12 +106,6 @@ def _word_numbers(sample: Sample) -> int | None:
         return named.index("id") if "id" in named and not sample.header else None
     rows = flat(sample.sentences)
     return 0 if sample.width >= CONLLU_WIDTH and is_word_numbers([row[0] for row in rows]) else None
-
-
-def is_surface_form(number: str) -> bool:
-    """Tell whether a word's number stands for several words (`2-3`) or none of the text's (`2.1`)."""
-    _, dash, last = number.partition("-")
-    return bool(dash and last.isdecimal()) or "." in number
 
 
 def _without_surface_forms(sample: Sample, id: int) -> Sample:
@@ -282,7 +285,7 @@ def _affix(sample: Sample, token: int) -> str:
     most = max(2, 0.9 * len(words))
     code = re.match(LANGUAGE, words[0])
     if code and sum(word.startswith(code[0]) for word in words) > most:
-        return f"{code[0]}(.+)"
+        return f"{code[0]}(.*)"
     placed = [word for word in words if re.fullmatch(WITH_PLACE, word)]
     return WITH_PLACE if len(placed) > most and 2 * sum(not word.isascii() for word in placed) > most else ""
 

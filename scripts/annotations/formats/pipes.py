@@ -8,10 +8,9 @@ from scripts.annotations.column_lines import END_MARK, MARKS, SAMPLE_LINES, is_b
 from scripts.annotations.column_rows import parsed_tags, words_of
 from scripts.annotations.layout import find_roles
 from scripts.annotations.raw_file import RawFile
-from scripts.annotations.readings import Sample
 from scripts.annotations.record import AnnotationError, Fault, Record, Source
 from scripts.annotations.registry import HEAD_BYTES, Found, Item, ReadOptions, reads
-from scripts.annotations.roles import Roles, describe_roles
+from scripts.annotations.roles import Roles, Sample, describe_roles
 from scripts.annotations.tags import decode, parse_tag
 from scripts.annotations.words import words_record
 
