@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate
 
 from scripts.annotations.column_lines import SAMPLE_LINES, Layout, cells_of, fit
 from scripts.annotations.evidence import is_surface_form, value_of
 from scripts.annotations.record import AnnotationError, Fault, Source, Unread
 from scripts.annotations.roles import Roles, columns_option
 from scripts.annotations.tags import OUTSIDE, PLAIN, Tag, decode, from_brackets, tag_parser
+from scripts.annotations.tokens import drop_white_space
 
 
 def read_sentence(
@@ -44,9 +44,11 @@ def read_sentence(
             Fault(code, Source(path, numbers[token]), f"{words[token]!r}: {detail} ({roles.scheme})")
         )
     if not all(words):
-        words, spaces, entities, numbers = _drop_white_space(
-            path, numbers, rows, roles.token, (words, spaces, entities), unread
-        )
+        kept = [i for i, word in enumerate(words) if word]
+        _see_empty(path, numbers, rows, roles.token)
+        words, entities, dropped = drop_white_space(words, entities, lambda i, at=numbers: f"line {at[i]}")
+        unread += dropped
+        spaces, numbers = spaces and [spaces[i] for i in kept], [numbers[i] for i in kept]
     return words, spaces, entities, numbers
 
 
@@ -159,31 +161,11 @@ def _see_outside(path: str, numbers: Sequence[int], rows: list[list[str]], colum
             )
 
 
-def _drop_white_space(
-    path: str, numbers: Sequence[int], rows: list[list[str]], token: int, sentence, unread: list[Unread]
-):
-    """Leave out tokens of white space: an entity of such tokens alone is lost, others begin on the next."""
-    words, spaces, entities = sentence
-    for number, row, word in zip(numbers, rows, words, strict=True):
+def _see_empty(path: str, numbers: Sequence[int], rows: list[list[str]], token: int) -> None:
+    """Raise AnnotationError where a token is nothing, not even white space."""
+    for number, row in zip(numbers, rows, strict=True):
         if not row[token]:
             line = "\t".join(row)
             raise AnnotationError(
                 f"{path}:{number}: an empty token: {line[:80]!r}; delete the row or write its token"
             )
-        if not word:
-            unread.append(Unread("white-space-token", f"line {number}", tokens=1))
-    before = list(accumulate(map(bool, words), initial=0))
-    for start, end, label in entities:
-        if before[start] == before[end]:
-            unread.append(Unread("white-space-token", f"line {numbers[start]}", labels=(label,)))
-    kept = [i for i, word in enumerate(words) if word]
-    return (
-        [words[i] for i in kept],
-        None if spaces is None else [spaces[i] for i in kept],
-        [
-            (before[start], before[end], label)
-            for start, end, label in entities
-            if before[start] < before[end]
-        ],
-        [numbers[i] for i in kept],
-    )

@@ -12,11 +12,11 @@ Ranges = list[tuple[int, int, str]]
 def drop_white_space(
     words: Sequence[str], entities: Ranges, place: Callable[[int], str]
 ) -> tuple[Sequence[str], Ranges, list[Unread]]:
-    """Take tokens that are white space out of a sentence, and entities that have no other token.
+    """Take tokens that are white space, or nothing, out of a sentence, and entities that have no other token.
 
     entities: `(start, end, label)` token ranges, end exclusive. place: says where a token stands.
     """
-    kept = [not word.isspace() for word in words]
+    kept = [bool(word.strip()) for word in words]
     if all(kept):
         return words, entities, []
     at = [0, *accumulate(kept)]
