@@ -29,7 +29,10 @@ def main(
         str, typer.Option(help="Column files: names of the columns with commas between, one of them token, one tag; empty: found out.")
     ] = "",
     encoding: Annotated[str, typer.Option(help="Encoding of the raw files; UTF-16 with a byte order mark is told by itself.")] = "utf-8",
-    offsets: Annotated[Offsets, typer.Option(help="What the offsets of spans count; auto: characters, unless they show otherwise.")] = Offsets.auto,
+    offsets: Annotated[
+        Offsets,
+        typer.Option(metavar="UNIT", help=f"What the offsets of spans count: {', '.join(Offsets)}. auto: characters, unless they show otherwise."),
+    ] = Offsets.auto,
     text_field: Annotated[str, typer.Option(help="JSON, Parquet, tables: the key of the text; empty: found out.")] = "",
     spans_field: Annotated[str, typer.Option(help="The key of the spans or tags, or DocBin's group of spans; empty: found out.")] = "",
     label_names: Annotated[str, typer.Option(help="Names of tags that are numbers, from 0 on, with commas between.")] = "",

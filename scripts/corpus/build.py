@@ -17,7 +17,7 @@ from scripts.annotations.find import FoundFiles
 from scripts.annotations.record import AnnotationError
 from scripts.annotations.registry import Opened, find_raw_files
 from scripts.command import UserError
-from scripts.corpus.files import digests, read_json, replace_folder, sha256, write_json
+from scripts.corpus.files import digests, read_json, replace_folder, require_folder, sha256, write_json
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.look import Understood, doubts, open_all, require_characters, require_readable, understood
 from scripts.corpus.pool import ordered_map
@@ -104,6 +104,7 @@ def build_corpus(
     dies. The old corpus stays whole.
     """
     staging = folder / STAGING
+    require_folder(folder)
     progress("looking at the raw files", 0)
     opened = open_all(raw.files, settings)
     files = understood(opened)

@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from scripts.command import UserError
+
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write to a temporary name in the same folder, flush to disk (unless not `durable`), then rename."""
@@ -64,3 +66,12 @@ def replace_folder(new: Path, target: Path) -> None:
     new.rename(target)
     if old.exists():
         shutil.rmtree(old)
+
+
+def require_folder(folder: Path) -> None:
+    """Raise UserError, before any work is done, where a folder cannot be made or written to."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise UserError(f"{there}: a file stands where the folder would be; name another by --output")
+    if not os.access(there, os.W_OK):
+        raise UserError(f"{there}: may not be written to; allow it, or name another folder by --output")
