@@ -217,3 +217,13 @@ def test_a_key_that_is_named_and_not_there_is_an_error_with_what_is(write_jsonl,
     path = write_jsonl("a.jsonl", [{"text": "Ana ran", "spans": [[0, 3, "PER"]]}])
     with pytest.raises(AnnotationError, match=rf"a\.jsonl:1: no .* under '{key}'.*--{option.replace('_', '-')}=(spans|text)"):
         list(read_records(path, options=ReadOptions(**{option: key})))
+
+
+@pytest.mark.parametrize(
+    "row", [{"tokens": [["Ana"]], "ner_tags": [["B-PER"]]}, {"sentence": "Ana ran", "tags": "B-PER O"}, {"text": "Ana", "mentions": "Ana"}]
+)
+def test_no_empty_list_of_spans_is_advised_where_annotation_may_stand_under_another_key(write_jsonl, row):
+    with pytest.raises(AnnotationError) as error:
+        list(read_records(write_jsonl("a.jsonl", [row])))
+    assert "is not understood" in str(error.value)
+    assert '"spans": []' not in str(error.value)

@@ -14,6 +14,8 @@ from scripts.annotations.spans import SPAN_KEYS, find_spans, short, span_fields,
 
 TEXT_LIKE = re.compile("(?i)text|title|body|sentence|content")
 """Keys that may hold another text than the one that is taken."""
+ANNOTATION_LIKE = re.compile("(?i)tags?$|ner|label|ents?$|entit|span|annot|mention|highlight")
+"""Keys that may hold annotation in some way that is not understood."""
 
 
 def require_once(data: bytes, row: dict, source: Source) -> None:
@@ -76,7 +78,11 @@ def _no_spans(row: dict, paths: tuple[str, ...], source: Source, wanted: str) ->
     if any(key in row for key in ("answer", *ANNOTATOR_KEYS)):
         known = [value for value in known if value is not None] or [[]]
     if not known and not wanted:
-        raise AnnotationError(f'{source}: none of the keys {", ".join(SPAN_KEYS[:4])} among {sorted(row)}; add "spans": [] where there are none')
+        likely = [key for key, value in row.items() if ANNOTATION_LIKE.search(key) and value]
+        remedy = 'add "spans": [] where there are none'
+        if likely:
+            remedy = f'what stands under {likely[0]!r} is not understood: {short(row[likely[0]])}; write "spans": [{{"start", "end", "label"}}]'
+        raise AnnotationError(f"{source}: none of the keys {', '.join(SPAN_KEYS[:4])} among {sorted(row)}; {remedy}")
     spans = max(known, key=bool, default=[])
     if isinstance(spans, dict) and spans and not any(spans.values()):
         return []
