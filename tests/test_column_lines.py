@@ -125,3 +125,8 @@ def test_a_mark_that_may_be_a_token_is_an_error(write_text, text):
 def test_marks_without_blank_lines_begin_documents(write_text):
     path = write_text("a.conll", "-DOCSTART- O\nAna B-PER\n-DOCSTART- O\nran O\n")
     assert [record.words for record in read(path)] == [("Ana",), ("ran",)]
+
+
+def test_a_hashtag_may_be_the_only_entity_of_its_label(write_text):
+    path = write_text("a.tsv", "#\turl\nran\tO\nAna\tperson\n\n#yolo\tevent\nran\tO\n")
+    assert entities(read(path)) == [("Ana", "person"), ("#yolo", "event")]

@@ -204,7 +204,8 @@ class Layout:
         def is_tag(cell: str) -> bool:
             if roles.key is not None:
                 return True
-            if roles.spelling.style == PLAIN and cell not in roles.labels and not cell.isupper():
+            is_prose = self.separator != "\t" or line.startswith(("#\t", "# "))
+            if roles.spelling.style == PLAIN and is_prose and cell not in roles.labels and not cell.isupper():
                 return cell == roles.spelling.outside
             return tag_parser(roles.spelling)(cell) is not None
 
