@@ -126,6 +126,19 @@ def weigh(record: Record, evidence: Counter[str]) -> None:
     either way).
     """
     text = record.text
+    if not record.quotes and not changed_by(text, Offsets.utf16):
+        length = len(text)
+        clear = [
+            0 <= start < end <= length
+            and text[start - 1 : start] in CLEAR
+            and text[end : end + 1] in CLEAR
+            and " " < text[start] < "\x7f"
+            and text[end - 1] > " "
+            for start, end, _ in record.spans
+        ]
+        if all(clear):
+            evidence["spans"] += len(clear)
+            return
     quotes = record.quotes or (None,) * len(record.spans)
     misfits = [not fits(text, span.start, span.end, quoted) for span, quoted in zip(record.spans, quotes, strict=True)]
     evidence["spans"] += len(misfits)

@@ -274,15 +274,17 @@ def records_of(item: Item, format: Format) -> list[Record]:
     read = format.read(item)
     records = read if isinstance(read, list) else [read]
     found = format.found(item)
-    for what, number in zip(found._fields, found, strict=True):
-        if number is None:
-            continue
-        if what == "tokens":
-            taken = sum(len(record.words or ()) + sum(unread.tokens for unread in record.unread) for record in records)
-        else:
-            taken = sum(len(record.spans) + sum(len(unread.labels) for unread in record.unread) for record in records)
-            taken += sum(fault.span is not None for record in records for fault in record.faults)
-        if taken != number:
+    tokens = entities = 0
+    for record in records:
+        tokens += len(record.words or ())
+        entities += len(record.spans)
+        for unread in record.unread:
+            tokens += unread.tokens
+            entities += len(unread.labels)
+        for fault in record.faults:
+            entities += fault.span is not None
+    for what, number, taken in (("tokens", found.tokens, tokens), ("entities", found.entities, entities)):
+        if number is not None and taken != number:
             raise AnnotationError(
                 f"{item.source}: {number} {what} stand in the document, but {taken} were read as {format.name}: "
                 "a fault of this reader; please report it with the document, and set --format if the file is something else"

@@ -12,8 +12,8 @@ from scripts.annotations.registry import Opened, open_file
 from scripts.corpus.settings import OnError, Settings
 from scripts.corpus.units import cannot_be_read, cut_into_units
 
-LOOKED_AT = 1
-"""Units of each file that are read before anything is converted."""
+LOOKED_AT = 300
+"""Documents of each file that are read before anything is converted."""
 FILES_READ = 200
 """So many files of a split are read a little; of the others only the first bytes, which tell their format and layout."""
 
@@ -51,8 +51,9 @@ def require_readable(opened: dict[str, list[Opened]], settings: Settings) -> Non
     for split, files in opened.items():
         evidence: dict[str, Counter[str]] = {}
         for file in files[:FILES_READ]:
-            for unit in islice(cut_into_units({split: [file]}, settings), LOOKED_AT):
-                errors = [str(record) for _, record in unit.records(settings, evidence) if isinstance(record, AnnotationError)]
+            for unit in islice(cut_into_units({split: [file]}, settings), 1):
+                records = islice(unit.records(settings, evidence), LOOKED_AT)
+                errors = [str(record) for _, record in records if isinstance(record, AnnotationError)]
                 if errors and settings.on_error is OnError.stop:
                     raise cannot_be_read(errors[0], len(errors) - 1)
         require_characters(evidence)

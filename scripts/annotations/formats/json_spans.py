@@ -78,6 +78,9 @@ def read_json(item: Item) -> Record | list[Record]:
     if not isinstance(row, dict):
         remedy = 'write {"text": "…", "spans": []}'
         raise AnnotationError(f"{item.source}: a line must hold a JSON object, not {type(row).__name__}: {short(row)}; {remedy}")
+    plain = _plain_record(row, item.source, item.options)
+    if plain is not None and item.data.count(b'"spans"') == 1:
+        return plain
     require_once(item.data, row, item.source)
     return row_record(row, item.source, item.options, item.layout)
 
@@ -92,13 +95,6 @@ def row_record(row: dict, source: Source, options: ReadOptions, layout: Layout |
     spaCy          {"text": "…", "ents": […]}, or of version 2 {"paragraphs": [{"sentences": [{"tokens": […]}]}]}
     tokens         {"tokens": ["…"], "ner_tags": ["B-ORG"]}
     """
-    if row.keys() <= PLAIN and not (options.text_field or options.spans_field) and type(row.get("text")) is str:
-        spans = row.get("spans")
-        found = _plain_spans(spans) if type(spans) is list else None
-        if found is not None:
-            check_text(row["text"], source)
-            id, group = scalar(source, "id", row.get("id")), _group(row, source, options.group_by)
-            return Record(made_id(source) if id is None else id, row["text"], found, source, group=group)
     layout = layout or Layout()
     foreign = recognise_foreign_row(row)
     if foreign is not None:
@@ -121,6 +117,19 @@ def row_record(row: dict, source: Source, options: ReadOptions, layout: Layout |
     spans, unread = choose_spans(row, source, options, layout.spans, excluded)
     text = choose_text(row, spans, source, options)
     return _record(text, spans, source, made_id(source) if id is None else id, group, excluded, unread, row.get("tokens"))
+
+
+def _plain_record(row: dict, source: Source, options: ReadOptions) -> Record | None:
+    """Make a record of a row that can be read in one way alone; None where it is another."""
+    text, spans = row.get("text"), row.get("spans")
+    if type(text) is not str or type(spans) is not list or not row.keys() <= PLAIN or options.text_field or options.spans_field:
+        return None
+    found = _plain_spans(spans)
+    if found is None:
+        return None
+    check_text(text, source)
+    id = scalar(source, "id", row.get("id"))
+    return Record(made_id(source) if id is None else id, text, found, source, group=_group(row, source, options.group_by))
 
 
 def _record(text: str, spans: list, source: Source, id: str, group: str | None, excluded: str | None, unread=(), tokens=None) -> Record:
