@@ -36,10 +36,20 @@ def is_row(value: object) -> bool:
     return nested or (isinstance(words, list) and bool(words)) or any(type(value.get(key)) is str for key in (*TEXT_KEYS, "data"))
 
 
+_last: tuple[bytes, Any] = (b"null", None)
+
+
 def load(data: bytes) -> Any:
-    """Parse a row. Numbers may be NaN or Infinity, as Python and pandas write them. Raises json.JSONDecodeError."""
+    """Parse a row. Numbers may be NaN or Infinity, as Python and pandas write them. Raises json.JSONDecodeError.
+
+    The last row is kept, since it is read and counted one after the other; whoever asks for it may not change it.
+    """
+    global _last
+    if data is _last[0]:
+        return _last[1]
     try:
-        return orjson.loads(data)
+        _last = data, orjson.loads(data)
+        return _last[1]
     except orjson.JSONDecodeError:
         if b"NaN" not in data and b"Infinity" not in data:
             raise

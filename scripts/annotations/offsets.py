@@ -1,11 +1,13 @@
 """In which units a file's offsets count: characters, as they should, or what other tools count; and what they quote."""
 
 import re
+import string
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
+from functools import lru_cache
 from itertools import accumulate
 from math import comb
 
@@ -53,7 +55,7 @@ UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u34
 MARKS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
 """What joins emoji, or changes the one before it."""
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
-CLEAR = frozenset(["", *" \n.,;:()"])
+CLEAR = frozenset(["", *string.punctuation, *" \n\t“”‘’„«»–—…"])
 """What may stand beside a word that begins or ends there beyond doubt."""
 BLANKS = re.compile(r"\s|\\[nrt]")
 
@@ -65,12 +67,18 @@ def to_characters(text: str, start: int, end: int, unit: Offsets) -> tuple[int, 
         return start + before, end + after
     if unit not in WIDTHS:
         return start, end
-    edges = list(accumulate(WIDTHS[unit](text), initial=0))
+    edges = _edges(text, unit)
     found = []
     for offset in (start, end):
         at = bisect_left(edges, offset)
         found.append(at if at < len(edges) and edges[at] == offset else -1)
     return found[0], found[1]
+
+
+@lru_cache(maxsize=16)
+def _edges(text: str, unit: Offsets) -> list[int]:
+    """Return how many units stand before each character of a text, and in all of it."""
+    return list(accumulate(WIDTHS[unit](text), initial=0))
 
 
 def changed_by(text: str, unit: Offsets) -> bool:
@@ -132,8 +140,8 @@ def weigh(record: Record, evidence: Counter[str]) -> None:
             0 <= start < end <= length
             and text[start - 1 : start] in CLEAR
             and text[end : end + 1] in CLEAR
-            and " " < text[start] < "\x7f"
-            and text[end - 1] > " "
+            and text[start].isalnum()
+            and not text[end - 1].isspace()
             for start, end, _ in record.spans
         ]
         if all(clear):

@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # imported where they are used: the process that leads a buil
 UNIT_DOCUMENTS = 2000
 UNIT_BYTES = 4 * 2**20
 """A unit ends with the document that reaches one of these: small enough to hold in memory, large enough to be worth sending."""
+WEIGHED = 200
+"""So many documents of a unit tell whether offsets count from 1 or to an inclusive end; where characters, bytes and line ends may count
+otherwise, every document is asked."""
 NOTES = ("rejects", "mends")
 """Beside a unit's JSON file, and in the end corpus/*.jsonl: a row for each record or entity that was left out, and for each that was mended."""
 
@@ -52,6 +55,7 @@ class Unit:
         evidence: takes what the spans say of the units that they are counted in, by file (`offsets.weigh`).
         """
         options = settings.read_options
+        weighed = 0 if evidence is not None and settings.offsets is Offsets.auto else None
         for piece in self.pieces:
             format = formats()[piece.format]
             together = Path(piece.path).parent.as_posix() if format.beside else piece.path
@@ -63,8 +67,10 @@ class Unit:
                     yield item, error
                     continue
                 for record in records:
-                    if evidence is not None and record.spans and record.words is None and settings.offsets is Offsets.auto:
-                        weigh(record, evidence.setdefault(together, Counter()))
+                    if weighed is not None and record.spans and record.words is None:
+                        if weighed < WEIGHED or not record.text.isascii() or "\r" in record.text:
+                            weigh(record, evidence.setdefault(together, Counter()))
+                        weighed += 1
                     yield item, settle(record, settings.offsets)
 
 
