@@ -3,7 +3,6 @@ import json
 import pickle
 import sqlite3
 import tarfile
-import zipfile
 from pathlib import Path
 
 import pyarrow
@@ -13,14 +12,6 @@ import pytest
 from scripts.annotations.foreign import recognise_foreign, recognise_foreign_row
 
 CONLL = "Ana\tB-PER\nleft\tO\n\n"
-
-
-def zipped(*names: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in names:
-            archive.writestr(name, "x")
-    return buffer.getvalue()
 
 
 def tarred() -> bytes:
@@ -54,9 +45,6 @@ def sqlite(path: Path) -> bytes:
 
 
 BINARY = {
-    "Excel": zipped("[Content_Types].xml", "xl/workbook.xml"),
-    "Word document": zipped("[Content_Types].xml", "word/document.xml"),
-    "zip": zipped("a.jsonl", "b.jsonl"),
     "PDF": b"%PDF-1.7\n%\xe2\xe3",
     "RTF": b"{\\rtf1\\ansi Ana left.}",
     "tar": tarred(),

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scripts.annotations.raw_file import OFFICE, OFFICE_REMEDY
+
 JSONL = 'write {"text": "…", "spans": [{"start": 0, "end": 3, "label": "PER"}]} a line, `end` exclusive'
 COLUMNS = "write a token and its tag a line, with a blank line after each sentence"
 SPLIT_FILES = "write each: dataset['train'].to_parquet('train.parquet')"
@@ -38,15 +40,6 @@ MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xd8\xff", "an image", "name the file of annotations instead"),
 )
 """What a binary format begins with, its name and the way out."""
-
-ZIPPED: tuple[tuple[bytes, str, str], ...] = (
-    (b"xl/", "an Excel workbook", "save its sheet as CSV (UTF-8)"),
-    (b"word/", "a Word document", TEXT),
-    (b"opendocument.spreadsheet", "an OpenDocument spreadsheet", "save its sheet as CSV (UTF-8)"),
-    (b"opendocument.text", "an OpenDocument text", TEXT),
-    (b"[Content_Types].xml", "an Office document", TEXT),
-)
-"""What a zip archive's first members are called."""
 
 MUC = (r"<(?:ENAMEX|TIMEX|NUMEX) TYPE=", "MUC's inline SGML", "turn each element into a span: " + JSONL)
 MARKUP: tuple[tuple[str, str, str], ...] = (
@@ -125,16 +118,10 @@ def recognise_foreign(head: bytes, path: Path) -> str | None:
     for magic, name, remedy in MAGIC:
         if head.startswith(magic):
             return _text(name, remedy)
-    if head.startswith(b"PK\x03\x04"):
-        return _text(*_zipped(head))
     if re.match(rb"\x80[\x02-\x05][\x95})\](cX]", head):
         return _text("a pickle", "write it as JSONL or Parquet")
     if head[257:262] == b"ustar":
         return _text("a tar archive", "unpack it, and name the folder")
-    name = path.name.lower().removesuffix(".gz")
-    for ending, what, remedy in ENDINGS:
-        if name.endswith(ending):
-            return _text(what, remedy)
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").replace("\r\n", "\n")
     if text.lstrip().startswith("<") and not COLUMNS_ROW.match(text):
         for pattern, what, remedy in MARKUP:
@@ -143,25 +130,22 @@ def recognise_foreign(head: bytes, path: Path) -> str | None:
     for pattern, what, remedy in LINES:
         if re.search(pattern, text, re.MULTILINE):
             return _text(what, remedy)
+    name = path.name.lower().removesuffix(".gz")
+    for ending, what, remedy in ENDINGS:
+        if name.endswith(ending):
+            return _text(what, remedy)
     return None
 
 
 def foreign_formats() -> dict[str, list[str]]:
     """Return the names of all that is recognised and not read, by the way out, in alphabetical order."""
-    tables = ((name, remedy) for table in (MAGIC, ZIPPED, MARKUP, LINES, ENDINGS) for _, name, remedy in table)
+    tables = ((name, remedy) for table in (MAGIC, MARKUP, LINES, ENDINGS) for _, name, remedy in table)
+    office = ((what, OFFICE_REMEDY) for what in OFFICE.values())
     rows = ((name, remedy) for kinds in ROWS.values() for name, _, remedy in kinds)
     found: dict[str, set[str]] = {}
-    for name, remedy in (*tables, *rows):
+    for name, remedy in (*tables, *office, *rows):
         found.setdefault(remedy, set()).add(name)
     return {remedy: sorted(names, key=str.casefold) for remedy, names in sorted(found.items())}
-
-
-def _zipped(head: bytes) -> tuple[str, str]:
-    """Say what a zip archive holds by the names of its first members."""
-    for mark, name, remedy in ZIPPED:
-        if mark in head:
-            return name, remedy
-    return "a zip archive", "unpack it, and name the folder"
 
 
 def _text(name: str, remedy: str) -> str:

@@ -22,7 +22,9 @@ MAX_GZIP_RATIO, GZIP_CHECKED_FROM = 200, 64 * 2**20
 HEAD_BYTES = 64 * 1024
 """How much of a file tells its encoding and line ends."""
 GZIP, ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
-OFFICE = {"xl": "a spreadsheet", "word": "a Word document", "ppt": "a presentation"}
+OFFICE = {"xl": "a spreadsheet (Excel)", "word": "a Word document", "ppt": "a presentation", "": "an OpenDocument file"}
+"""What the zip file of an office program is, by a folder in it."""
+OFFICE_REMEDY = "export it as CSV or plain text"
 ENCRYPTED = 1
 MEMBERS_SHOWN = 5
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
@@ -158,7 +160,7 @@ class RawFile:
             raise AnnotationError(f"{self.path}: a damaged zip file ({error}); get it again") from None
         members = {member.filename: member for member in self._zip.infolist() if not member.is_dir()}
         if what := _office(set(members)):
-            raise AnnotationError(f"{self.path}: is {what}; export it as CSV or plain text")
+            raise AnnotationError(f"{self.path}: is {what}; {OFFICE_REMEDY}")
         paths = [PurePosixPath(name) for name in members]
         files = [str(path) for path in paths if path.parts[0] != "__MACOSX" and not path.name.startswith(".")]
         if len(files) != 1:
@@ -196,4 +198,4 @@ def _office(names: set[str]) -> str | None:
     if "[Content_Types].xml" in names:
         folders = {name.split("/", 1)[0] for name in names}
         return next((what for folder, what in OFFICE.items() if folder in folders), "an office document")
-    return "an OpenDocument file" if {"mimetype", "content.xml"} <= names else None
+    return OFFICE[""] if {"mimetype", "content.xml"} <= names else None
