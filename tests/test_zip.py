@@ -62,7 +62,7 @@ def test_a_zip_without_a_file_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("names", "what"),
     [
-        (["[Content_Types].xml", "xl/workbook.xml"], "a spreadsheet"),
+        (["[Content_Types].xml", "xl/workbook.xml"], "a spreadsheet (Excel)"),
         (["[Content_Types].xml", "word/document.xml"], "a Word document"),
         (["[Content_Types].xml", "other"], "an office document"),
         (["mimetype", "content.xml", "styles.xml"], "an OpenDocument file"),
