@@ -140,6 +140,7 @@ NAMED = "The/O Open/B-MISC began/O *4\nHe/O saw/O New/B-LOC York/I-LOC *4\nAt/O 
         "In/O New/O York/O 2140/O it/O rains/O",
         "In/O 2010/O they/O left/O",
         "Call/O IT/O please/O",
+        "see/O //O r/O //O New/O York/O",
     ],
 )
 def test_places_where_a_name_may_be_none_are_left_alone(line, details):

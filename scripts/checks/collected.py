@@ -23,6 +23,8 @@ VALUES = frozenset(["DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "
 """Labels of what is no name, and is annotated by its context: May, second, one."""
 JOINING = frozenset("-‐‑–+@#")
 """Marks that make a longer name or another word of the name beside them."""
+PATH = frozenset("/\\")
+"""Marks behind which a name is a part of an address, a forum's name or a choice."""
 WITHIN = frozenset((",", "&", "/", "(", ")", "[", "]", "%", "$", "+", "=", "#", "@", "'", "’"))
 """Marks behind which no sentence begins."""
 
@@ -90,7 +92,7 @@ def _is_telling(name: str) -> bool:
 def _has_reason(table: Shard, index: int, first: int, last: int) -> bool:
     """Say whether tokens `first` to `last` of a shard, in its document `index`, may well be no entity.
 
-    They touch an entity, a hyphen, a number or a capitalised word, and so are part of a longer name; they are
+    They touch an entity, a hyphen, a slash, a number or a capitalised word, and so are part of a longer name; they are
     one word, which has its capital from its place in the sentence; or single characters among others of a
     script without spaces, where they may be part of any word.
     """
@@ -104,7 +106,8 @@ def _has_reason(table: Shard, index: int, first: int, last: int) -> bool:
     if len(texts[first]) == 1 and is_unspaced(texts[first]):
         return is_unspaced(before[-1:]) or is_unspaced(after[:1])
     beyond = texts[last + 1] if after in QUOTES and last + 1 < end else after  # a "Name" -compound, as in Finnish
-    if beyond[:1] in JOINING or after[:1].isdigit() or (before in JOINING and not table.spaces[first - 1]):
+    joined = before in PATH or (before in JOINING and not table.spaces[first - 1])
+    if joined or beyond[:1] in JOINING or after[:1].isdigit():
         return True
     for word, token in ((before, first - 1), (after, last)):
         if word[:1].isupper() and len(word) > 1 and not _begins_sentence(table, start, token):
