@@ -526,3 +526,10 @@ def test_workers_are_as_many_as_the_data_is_worth(tmp_path, megabytes, cores, wo
         file.truncate(megabytes * 2**20)
     assert WORTH_A_WORKER == 4 * 2**20
     assert choose_workers(RawCorpus.find(str(path), "", ""), cores) == workers
+
+
+def test_a_doubt_on_offsets_belongs_to_the_split_of_its_file(tmp_path, write_jsonl):
+    doubtful = [{"text": "🚢🚢 I A B C D met", "spans": [[7, 8, "PER"], [9, 10, "PER"]]}]
+    paths = write_jsonl("a.jsonl", rows(3)), write_jsonl("a", doubtful), write_jsonl("test.jsonl", rows(3, offset=9))
+    ledgers = build(tmp_path / "c", *paths)
+    assert [split for split, ledger in ledgers.items() if ("aligned", "offset-units") in ledger.mends] == ["dev"]

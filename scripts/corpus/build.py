@@ -226,7 +226,7 @@ def _finish(raw: RawCorpus, files: list[Understood], staging: Path, units: int, 
     ledgers = {split: Ledger() for split in SPLITS}
     shards: dict[str, list[dict]] = {split: [] for split in SPLITS}
     spaces: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
-    evidence: dict[str, Counter[str]] = {}
+    evidence: dict[str, dict[str, Counter[str]]] = {split: {} for split in SPLITS}
     with (staging / REJECTS).open("wb") as rejects, (staging / MENDS).open("wb") as mends:
         for index in range(units):
             path = unit_file(staging, index)
@@ -238,13 +238,13 @@ def _finish(raw: RawCorpus, files: list[Understood], staging: Path, units: int, 
                 shards[split] += unit["shards"][split]
                 spaces[split] = {kind: spaces[split].get(kind, 0) + count for kind, count in unit["spaces"][split].items()}
             for name, counts in unit["offsets"].items():
-                evidence.setdefault(name, Counter()).update(counts)
-        require_characters(evidence)
-        for name, why in doubts(evidence):
-            split = next((split for split in SPLITS if any(path.as_posix().startswith(name) for path in raw.files[split])), "train")
-            ledgers[split].note("mends", "aligned", "offset-units", f"{name}: {why}")
-            row = {"split": split, "source": name, "reason": "offset-units", "detail": why}
-            mends.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+                evidence[unit["split"]].setdefault(name, Counter()).update(counts)
+        for split, by_file in evidence.items():
+            require_characters(by_file)
+            for name, why in doubts(by_file):
+                ledgers[split].note("mends", "aligned", "offset-units", f"{name}: {why}")
+                row = {"split": split, "source": name, "reason": "offset-units", "detail": why}
+                mends.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
     if settings.on_error is OnError.reject:
         _require_few_rejects(ledgers.values(), staging / REJECTS, settings)
     for split, ledger in ledgers.items():
@@ -254,9 +254,8 @@ def _finish(raw: RawCorpus, files: list[Understood], staging: Path, units: int, 
             raise AnnotationError(f"the {split} split has no document; {_remedy(raw, split)}")
         own = {"split": split, "sources": identity["sources"][split] or identity["sources"]["train"], "drawn_from_train": split in raw.drawn}
         counts = {"documents": count.documents, "tokens": count.tokens, "entities": dict(sorted(count.labels.items()))}
-        read_as = [asdict(file) for file in files if file.split in (split, *(("train",) if split in raw.drawn else ()))]
-        counts["understood"] = read_as
-        parts = {"shards": shards[split], "spaces": spaces[split], "ledger": ledger.as_json()}
+        read_as = [asdict(file) for file in files if file.split == ("train" if split in raw.drawn else split)]
+        parts = {"understood": read_as, "shards": shards[split], "spaces": spaces[split], "ledger": ledger.as_json()}
         if split == "train":
             write_json(staging / split / LABELS, label_data(counts["entities"]))
         write_json(staging / split / MANIFEST, own | counts | {name: identity[name] for name in ("settings", "versions")} | parts)

@@ -62,7 +62,7 @@ def require_readable(opened: dict[str, list[Opened]], settings: Settings) -> Non
 def require_characters(evidence: dict[str, Counter[str]]) -> None:
     """Raise AnnotationError where the spans of a file show that they do not count characters."""
     for path, counts in evidence.items():
-        found = verdict(Counter(counts))
+        found = verdict(counts)
         if found is not None:
             unit, why = found
             raise AnnotationError(f"{path}: {why}; set --offsets={unit}, or --offsets=characters if they are right as they are")
@@ -71,7 +71,7 @@ def require_characters(evidence: dict[str, Counter[str]]) -> None:
 def doubts(evidence: dict[str, Counter[str]]) -> Iterator[tuple[str, str]]:
     """Yield the files in which nothing tells in what units offsets count, and why."""
     for path, counts in evidence.items():
-        why = undecided(Counter(counts))
+        why = undecided(counts)
         if why is not None:
             yield path, why
 

@@ -167,6 +167,7 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
     write_json(
         path,
         {
+            "split": unit.split,
             "shards": {split: part.writer.shards for split, part in parts.items()},
             "ledgers": {split: part.ledger.as_json() for split, part in parts.items()},
             "spaces": {split: part.spaces for split, part in parts.items()},

@@ -8,7 +8,7 @@ from scripts.annotations.foreign import recognise_foreign_row
 from scripts.annotations.json_choice import choose_spans, choose_text, require_once
 from scripts.annotations.json_layout import ANNOTATOR_KEYS, Layout, describe, find_layout, unfold
 from scripts.annotations.raw_file import RawFile
-from scripts.annotations.record import AnnotationError, Fault, Record, Source, Span, Unread, made_id
+from scripts.annotations.record import AnnotationError, Record, Source, Span, Unread, made_id
 from scripts.annotations.registry import Found, Item, ReadOptions, reads
 from scripts.annotations.spacy_json import count_tokens, read_paragraphs
 from scripts.annotations.spans import count_spans, find_spans, read_spans, short, span_fields
@@ -134,7 +134,6 @@ def _plain_record(row: dict, source: Source, options: ReadOptions) -> Record | N
 
 def _record(text: str, spans: list, source: Source, id: str, group: str | None, excluded: str | None, unread=(), tokens=None) -> Record:
     check_text(text, source)
-    faults: list[Fault] = []
     found = _plain_spans(spans)
     quotes: tuple[str | None, ...] = ()
     if found is None:
@@ -146,7 +145,7 @@ def _record(text: str, spans: list, source: Source, id: str, group: str | None, 
                 check_text(label, source)
         found = tuple(Span(*span) for span, _ in read)
         quotes = tuple(quoted for _, quoted in read) if any(quoted is not None for _, quoted in read) else ()
-    return Record(id, text, found, source, group=group, faults=tuple(faults), excluded=excluded, quotes=quotes, unread=tuple(unread))
+    return Record(id, text, found, source, group=group, excluded=excluded, quotes=quotes, unread=tuple(unread))
 
 
 def _excluded(row: dict, source: Source, options: ReadOptions) -> str | None:
