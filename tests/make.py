@@ -6,13 +6,15 @@ import shutil
 from functools import cache
 from pathlib import Path
 
+import pytest
 import spacy
 from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from scripts.annotations.record import Record, Source
+from scripts.annotations.record import AnnotationError, Record, Source
 from scripts.annotations.record import Span as CharSpan
+from scripts.annotations.registry import ReadOptions, read_records
 from scripts.corpus.build import REJECTS, RawCorpus, build_corpus
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import Settings
@@ -109,3 +111,16 @@ def broken_docbin(path: Path) -> None:
     whole = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], docs=[doc])
     whole.tokens[0][2, whole.attrs.index(ENT_IOB)] = 1
     path.write_bytes(whole.to_bytes())
+
+
+def read(path: Path, **options) -> list[Record]:
+    """The records of a raw file."""
+    return list(read_records(path, options=ReadOptions(**options)))
+
+
+def fails(path: Path, **options) -> str:
+    """What is said of a raw file that is refused, for a reason that lies in the file."""
+    with pytest.raises(AnnotationError) as error:
+        read(path, **options)
+    assert "a fault of this reader" not in str(error.value)
+    return str(error.value)

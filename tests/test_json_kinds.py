@@ -6,6 +6,7 @@ import pytest
 
 from scripts.annotations.record import AnnotationError
 from scripts.annotations.registry import ReadOptions, read_records
+from tests.make import fails, read
 
 TEXT = "Ana left Cork"
 ANA, CORK = (0, 3, "PER"), (9, 13, "LOC")
@@ -22,17 +23,6 @@ TAGGED_TOKENS = [
     {"id": 1, "start": 4, "end": 8, "tag": "VBD", "pos": "VERB", "morph": "", "lemma": "leave", "dep": "ROOT", "head": 1},
 ]
 ENDS = {"head": 0, "child": 2, "head_span": SPAN, "child_span": CORK_SPAN, "color": "#fff", "label": "IN"}
-
-
-def read(path, **options):
-    return list(read_records(path, options=ReadOptions(**options)))
-
-
-def fails(path, **options) -> str:
-    with pytest.raises(AnnotationError) as error:
-        read(path, **options)
-    assert "a fault of this reader" not in str(error.value)
-    return str(error.value)
 
 
 ONE_SPAN = {

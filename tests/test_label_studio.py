@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, read_records
+from tests.make import fails, read
 
 TEXT = "Ana left Cork"
 ANA, CORK = (0, 3, "PER"), (9, 13, "LOC")
@@ -30,17 +29,6 @@ def annotation(*results, **further):
 def task(*annotations, data=None, **further):
     made = {"id": 1, "annotations": list(annotations), "file_upload": "x.txt", "drafts": [], "predictions": []}
     return made | {"data": data or {"text": TEXT}, "meta": {}, "inner_id": 1, "cancelled_annotations": 0} | further
-
-
-def read(path, **options):
-    return list(read_records(path, options=ReadOptions(**options)))
-
-
-def fails(path, **options) -> str:
-    with pytest.raises(AnnotationError) as error:
-        read(path, **options)
-    assert "a fault of this reader" not in str(error.value)
-    return str(error.value)
 
 
 PER = result(0, 3, "PER")

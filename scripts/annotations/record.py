@@ -93,6 +93,11 @@ class Record(NamedTuple):
     unread: tuple[Unread, ...] = ()
 
     @property
+    def line_of(self) -> dict[int, int]:
+        """The line of each span, by the span's identity (two may be equal); empty where that is the record's own."""
+        return dict(zip(map(id, self.spans), self.lines, strict=True)) if self.lines else {}
+
+    @property
     def key(self) -> str:
         """What decides the record's split: its group, its own id, or its text where the data gave neither."""
         if self.group is not None:

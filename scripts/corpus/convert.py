@@ -154,7 +154,7 @@ def align(record: Record, tokens: Tokens, settings: Settings) -> tuple[list[Note
         found = _without_overlaps(record, found, settings.overlaps, losses)
     tokens.ents = [(start, end, span.label) for start, end, span in found]
     if record.lines and record.words is None:
-        line_of = dict(zip(map(id, record.spans), record.lines, strict=True))
+        line_of = record.line_of
         tokens.lines = [line_of[id(span)] for _, _, span in found]
     return losses, mends
 

@@ -101,7 +101,7 @@ class Part:
 
     def _note(self, record: Record, losses: "list[Note]", mends: "list[Note]") -> None:
         where = {"split": self.split, "source": str(record.source), "id": record.id}
-        lines = dict(zip(map(id, record.spans), record.lines, strict=True)) if record.lines else {}
+        lines = record.line_of
         for fault in record.faults:
             if fault.span is None:
                 self.ledger.note("mends", "aligned", fault.code, f"{fault.source} ({record.id}): {fault.detail}")
