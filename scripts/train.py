@@ -34,7 +34,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="The variant's folder, which holds config.cfg; the pipelines go there.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
-    workers: Annotated[str, typer.Option(help="Processes that train together: a number, or auto for as many as pay.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that train together; another number gives other weights.")] = 1,
     exact: Annotated[bool, typer.Option("--exact", help="Compute as `spacy train` does, to the same numbers bit by bit; slower on a CPU.")] = False,
     precision: Annotated[str, typer.Option(help="Of a transformer: bf16, fp16, fp32, or auto for what the device is made for.")] = "auto",
     gpu_memory: Annotated[str, typer.Option(help="GPU memory to use: auto for all that is free, or as much as 6GB.")] = "auto",
@@ -53,9 +53,7 @@ def main(
     config_path = folder / "config.cfg"
     if not config_path.exists():
         raise UserError(f"{config_path}: no such file; run: python -m scripts.configure {folder.name}")
-    if workers != "auto" and not (workers.isdecimal() and int(workers)):
-        raise UserError(f"--workers {workers}: write auto or a number from 1 on")
-    if exact and workers not in ("auto", "1"):
+    if exact and workers > 1:
         raise UserError("--exact is for one process; leave --workers out")
     reaches = require_validated(corpus, folder)
     is_first = os.environ.get("RANK", "0") == "0"
@@ -92,8 +90,6 @@ def main(
         if restart and is_first:
             discard(folder)
         goes_on = resumable(folder, identity, force=force) or {}
-        if goes_on and workers == "auto":
-            workers = str(goes_on["workers"])
         tracker = (
             start_tracker(
                 wandb_mode,
@@ -111,13 +107,12 @@ def main(
         started = time.perf_counter()
         metrics: dict = {}
         try:
-            count = None if workers == "auto" else int(workers)
             metrics = train(
                 config,
                 folder,
                 gpu_id=chosen.gpu_id,
                 tracker=tracker,
-                workers=count,
+                workers=workers,
                 exact=exact,
                 precision=precision,
                 gpu_memory=as_bytes(gpu_memory),
