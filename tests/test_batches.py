@@ -10,6 +10,7 @@ from spacy.training import Corpus, Example
 from spacy.training.loop import create_train_batches
 from spacy.util import registry
 
+from scripts.command import UserError
 from scripts.training.batches import Batches, Counted
 from scripts.training.stream import stream_shards
 from scripts.training.update import Prepared
@@ -128,7 +129,7 @@ def test_a_position_is_where_it_was_asked_for():
 
 
 def test_an_empty_corpus_is_an_error():
-    with pytest.raises(ValueError, match="E986"):
+    with pytest.raises(UserError, match="the training corpus is empty"):
         Batches(NLP, lambda nlp: iter(()), batcher("words"), max_epochs=0, shuffle=random, prepare=True)
 
 

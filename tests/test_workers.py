@@ -11,19 +11,16 @@ from pathlib import Path
 import numpy
 import pytest
 import spacy
-from thinc.api import get_current_ops
 
 from scripts.command import UserError
-from scripts.training import scaling, workers
-from scripts.training.checkpoint import random_states, read_checkpoint, unseen_classes
+from scripts.training import workers
+from scripts.training.checkpoint import read_checkpoint, unseen_classes
 from scripts.training.engine import SIGNALS, Engine
-from scripts.training.parameters import walk_parameters, weights_hash
 from scripts.training.pipeline import make_pipeline
-from scripts.training.stream import stream_shards
 from scripts.training.workers import World, split_evenly
 from tests.closure import ROOT
 from tests.make import make_corpus
-from tests.runs import ENV, alive, command, family, fast_ops, models, small_pipeline
+from tests.runs import ENV, alive, command, family, models, small_pipeline
 from tests.test_resume import PATIENCE, await_checkpoint, finish, ready  # noqa: F401  (a fixture)
 from tests.test_training import config_for
 
@@ -164,37 +161,6 @@ def test_gradients_that_do_not_lie_flat_are_added_up_where_they_are(tmp_path, wr
             numpy.testing.assert_array_equal(parameter.node.get_grad(parameter.key[1]), 2 * before[parameter.key])
         else:
             assert not parameter.node.has_grad(parameter.key[1])
-
-
-def test_measuring_changes_nothing_that_training_begins_with(tmp_path, write_jsonl, monkeypatch):
-    shards = make_corpus(tmp_path, write_jsonl) / "train"
-    monkeypatch.setattr(scaling, "physical_cores", lambda: 4)
-    with fast_ops():
-        nlp, ops, corpus = small_pipeline(), get_current_ops(), stream_shards(shards)
-        nlp.get_pipe("ner").model.attrs["unseen_classes"] = {1, 2, 3}
-        before = weights_hash(walk_parameters(nlp)), random_states(ops), unseen_classes(nlp)
-        training = {"max_steps": 10, "dropout": 0.1, "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 4}}
-        choice = scaling.choose_workers(nlp, corpus, training, ops)
-        assert choice.workers in (1, 2, 4)
-        assert "ms with 4" in choice.why
-        assert scaling.choose_workers(nlp, corpus, training, ops, workers=2).workers == 2
-        assert (weights_hash(walk_parameters(nlp)), random_states(ops), unseen_classes(nlp)) == before
-
-
-def test_a_machine_with_one_core_gets_one_worker(tmp_path, write_jsonl, monkeypatch):
-    monkeypatch.setattr(scaling, "physical_cores", lambda: 1)
-    training = {"max_steps": 10, "dropout": 0.1, "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 4}}
-    with fast_ops():
-        corpus = stream_shards(make_corpus(tmp_path, write_jsonl) / "train")
-        choice = scaling.choose_workers(small_pipeline(), corpus, training, get_current_ops())
-    assert (choice.workers, choice.why) == (1, "there is one core")
-
-
-def test_how_long_a_run_takes_is_told_from_steps_and_evaluations():
-    choice = scaling.Choice(workers=2, seconds=0.5, words=100, why="")
-    training = {"max_steps": 600, "eval_frequency": 200}
-    assert scaling.estimate(choice, training, done=0, dev_words=1_000) == "About 5 min here: 600 steps of about 0.50 s, 4 evaluations of about 2 s"
-    assert scaling.estimate(choice, training, done=580, dev_words=1_000) == "About 10 s here: 20 steps of about 0.50 s, 1 evaluation of about 2 s"
 
 
 def test_memory_is_reserved_before_it_is_written_to(tmp_path, monkeypatch):

@@ -1,15 +1,16 @@
 """The batches of a corpus, epoch after epoch, from any position in it."""
 
 import functools
+import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator
 from types import GeneratorType
 from typing import Any
 
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.training import Example
 
+from scripts.command import UserError
 from scripts.corpus.stream import ShardStream
 from scripts.training.update import Prepared
 
@@ -22,15 +23,15 @@ class Batches:
     """
 
     def __init__(self, nlp: Language, corpus: Callable, batcher: Callable, *, max_epochs: int, shuffle: Any, prepare: bool) -> None:
-        """Read the corpus, unless it is streamed (max_epochs = -1). Raises ValueError where it is empty, as spaCy does."""
+        """Read the corpus, unless it is streamed (max_epochs = -1). Raises UserError where it is empty."""
         self.nlp, self.corpus, self.max_epochs, self.prepare = nlp, corpus, max_epochs, prepare
         self.batcher, self._schedules = _counted(batcher)
         self._shuffle = shuffle
         self._examples: list[Example] | None = None
         if max_epochs >= 0:
-            self._examples = [Prepared(example) for example in corpus(nlp)] if prepare else list(corpus(nlp))
+            self._examples = self._prepared(corpus(nlp))
             if not self._examples:
-                raise ValueError(Errors.E986)
+                raise UserError("the training corpus is empty; name its data by --paths.train, or in the config's reader")
         self._order = list(range(len(self._examples or ())))
         self._draws = [0] * len(self._schedules)
         self.epoch = 0
@@ -51,7 +52,28 @@ class Batches:
         if self._examples is not None:
             return list(items)
         examples = self.corpus.load(items, self.nlp) if isinstance(self.corpus, ShardStream) else items
-        return [Prepared(example) for example in examples] if self.prepare else list(examples)
+        return self._prepared(examples)
+
+    def _prepared(self, examples: Iterable[Example]) -> list[Example]:
+        if not self.prepare:
+            return list(examples)
+        return [example if isinstance(example, Prepared) else Prepared(example) for example in examples]
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all examples are; else they are read anew in each epoch."""
+        return self._examples is not None
+
+    def are_all(self, something: Callable[[list[Example]], bool]) -> bool:
+        """Say whether something is so of all examples; no, where they are not in memory."""
+        return self._examples is not None and something(self._examples)
+
+    def digest(self) -> str:
+        """Return a hash of the texts and entities of all examples, as far as they are in memory."""
+        digest = hashlib.sha256()
+        for example in self._examples or ():
+            digest.update(repr((example.x.text, [(ent.start, ent.end, ent.label_) for ent in example.y.ents])).encode())
+        return digest.hexdigest()
 
     @property
     def forgets(self) -> bool:

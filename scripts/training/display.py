@@ -16,6 +16,8 @@ SMOOTH = 0.05
 """Weight of the latest step in the mean time a step takes."""
 REFRESH = 0.5
 """Seconds between two looks at the memory."""
+AFTER, LONG = 10.0, 60.0
+"""Seconds after which it is told, where there is no bar, how long a run will take, and from which on that is worth a line."""
 
 
 class Display:
@@ -35,7 +37,7 @@ class Display:
         )
         self.task = self.bar.add_task("training", total=max_steps or None, epoch=0, speed="", loss="", best="", memory="", score="", end="")
         self.pace = 0.0
-        self._last = self._looked = time.perf_counter()
+        self._last = self._looked = self._told_at = time.perf_counter()
         self._words = 0
 
     def __enter__(self) -> Self:
@@ -51,6 +53,8 @@ class Display:
         now = time.perf_counter()
         taken, self._last = now - self._last, now
         self.pace += (SMOOTH if self.pace else 1.0) * (taken - self.pace)
+        if self.bar.disable:
+            self._tell_time_left(progress, now)
         if self.bar.disable or now - self._looked < REFRESH:
             return
         speed = (progress.words - self._words) / (now - self._looked)
@@ -67,6 +71,14 @@ class Display:
             score=_clock(-progress.step % self.eval_frequency * self.pace),
             end=_clock(left) if left is not None else "at most when no score gets better",
         )
+
+    def _tell_time_left(self, progress: "Training", now: float) -> None:
+        """Say once how long the rest of a budget of steps will take, by the steps so far."""
+        if self._told_at and now - self._told_at > AFTER and self.max_steps:
+            self._told_at = 0.0
+            left = (self.max_steps - progress.step) * progress.seconds / progress.step
+            if left > LONG:
+                console.print(f"{progress.step:,} of {self.max_steps:,} steps taken; about {left / 60:.0f} min left, if steps stay as large")
 
     def row(self, row: dict, *, is_best: bool) -> None:
         """Print an evaluation's row."""

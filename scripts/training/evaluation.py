@@ -11,6 +11,7 @@ from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback
 from spacy.util import minibatch
 
+from scripts.command import UserError
 from scripts.training.workers import World
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ class Evaluation:
             scores = {key: value for key, value in self.scorer.score(scored).items() if value is not None}
             scores["speed"] = sum(map(len, scored)) / (time.perf_counter() - started)
         scores = self.world.gather(scores)[0]
-        return sum(scores.get(name, 0.0) * weight for name, weight in self.weights.items()), scores
+        weights = {name: weight for name, weight in self.weights.items() if name in scores}
+        for name in weights:
+            if not isinstance(scores[name], (int, float)):
+                raise UserError(f"[training.score_weights] {name} is no number but {type(scores[name]).__name__}; give it the weight null")
+        return sum(scores[name] * weight for name, weight in weights.items()), scores
 
     def _together(self, parts: list[list[list[tuple[int, int, str]]]]) -> list:
         """Return documents with the entities that all processes found."""

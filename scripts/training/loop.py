@@ -1,7 +1,7 @@
 """Train a pipeline: steps, evaluations, the best state kept, and checkpoints from which a killed run goes on."""
 
 import contextlib
-import os
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -11,20 +11,18 @@ from pathlib import Path
 import torch
 from confection import Config
 from spacy.training.loop import create_before_to_disk_callback, update_meta
-from thinc.api import get_current_ops
 
 from scripts.command import Stopped, UserError, console
 from scripts.corpus.files import replace_folder
 from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from scripts.training.display import Display
-from scripts.training.engine import Engine
+from scripts.training.engine import Engine, reads_only
 from scripts.training.evaluation import evaluation
-from scripts.training.kernels import FastOps
+from scripts.training.loggers import start_logger
 from scripts.training.memory import peak_memory_mb
 from scripts.training.parameters import check_equal, has_torch
-from scripts.training.pipeline import make_encoder, make_pipeline
+from scripts.training.pipeline import make_encoder, make_pipeline, why_alone
 from scripts.training.progress import Progress
-from scripts.training.scaling import choose_workers, estimate
 from scripts.training.stopping import Asked
 from scripts.training.tracking import Tracker
 from scripts.training.watch import Watch
@@ -43,7 +41,7 @@ def train(
     *,
     gpu_id: int,
     tracker: Tracker,
-    workers: int | None = 1,
+    workers: int = 1,
     exact: bool = False,
     precision: str = "auto",
     gpu_memory: int | None = None,
@@ -55,37 +53,34 @@ def train(
     The pipelines are written to `output/unfinished` and take the place of `output/model-best` and `output/model-last` at
     the end, so a run that stops early leaves the models of the run before. Where there is a checkpoint, the run goes on
     from it; `identity` is written into checkpoints. A checkpoint is written each `minutes` and after evaluations.
-    workers: processes that train together; None: as many as pay, by a short measurement. precision: of a transformer, see choose_precision.
+    workers: processes that train together, each on its part of every batch. precision: of a transformer, see choose_precision.
     gpu_memory: bytes of GPU memory to use; None: what is free.
     Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be written.
     """
-    nlp, T, train_corpus, dev_corpus = make_pipeline(config, gpu_id)
-    encoder = None if exact or T["annotating_components"] else make_encoder(nlp, T["frozen_components"], precision)
-    ops = get_current_ops()
-    training, choice = nlp.config.interpolate()["training"], None
+    nlp, T, train_corpus, dev_corpus = make_pipeline(config, gpu_id, exact=exact)
+    encoder = None if exact or not reads_only(nlp, T) else make_encoder(nlp, T["frozen_components"], precision)
     if encoder is not None and gpu_id >= 0:
         from scripts.training.fit import fit_to_gpu
 
         path = None if (output / CHECKPOINT).exists() else output / "fit.json"  # a run that goes on knows it
-        fit_to_gpu(nlp, encoder, training, train_corpus, dev_corpus, gpu_memory, path)
-    if (workers is None or encoder is not None) and not exact and isinstance(ops, FastOps) and "RANK" not in os.environ:
-        choice = choose_workers(nlp, train_corpus, training, ops, workers=workers, encoder=encoder)
-        workers = choice.workers
-        console.print(f"{workers} worker{'s' if workers > 1 else ''}: {choice.why}", highlight=False)
-    with meet(workers or 1) as world, _threads(lambda before: max(1, before // world.size) if has_torch(nlp) else 1):
+        fit_to_gpu(nlp, encoder, nlp.config.interpolate()["training"], train_corpus, dev_corpus, gpu_memory, path)
+    if workers > 1 and (why := why_alone(T, train_corpus)):
+        console.print(f"One process trains instead of {workers}: {why}", style="yellow", highlight=False)
+        workers = 1
+    with meet(workers) as world, _threads(lambda before: max(1, before // world.size) if has_torch(nlp) else 1):
         console.quiet = world.rank > 0
         engine = Engine(nlp, T, train_corpus, world, exact=exact, encoder=encoder)
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
         evaluate = run.timed(evaluation)(nlp, dev_corpus, T["score_weights"], world, exact=exact, encoder=encoder)
         run.resume(tracker)
-        if choice is not None and T["max_steps"] > run.progress.step:
-            console.print(estimate(choice, training, done=run.progress.step, dev_words=evaluate.words), highlight=False)
         try:
             with run.asked, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:
                 why = run.loop(run.timed(evaluate), tracker, display)
             return run.finish(why)
         except OSError as error:
             raise UserError(f"{error.filename or output}: cannot be written ({error.strerror or error}); {GO_ON}") from error
+        finally:
+            run.end_logger()
 
 
 @contextlib.contextmanager
@@ -109,6 +104,7 @@ class _Run:
         self.progress = Progress()
         self.watch = Watch(self.nlp, self.T)
         self._minutes = minutes
+        self.log_step, self.end_logger = (lambda info: None), (lambda: None)
         self._before_to_disk = create_before_to_disk_callback(self.T["before_to_disk"])
         self.asked = Asked()
         self._clock = self._saved = time.perf_counter()
@@ -126,6 +122,8 @@ class _Run:
             console.print(f"Goes on from step {self.progress.step:,}: {self.checkpoint}", highlight=False, markup=False, soft_wrap=True)
         elif self.world.rank == 0:
             shutil.rmtree(self.unfinished, ignore_errors=True)
+        if self.world.rank == 0:
+            self.log_step, self.end_logger = start_logger(self.nlp, self.T)
         self.unfinished.mkdir(parents=True, exist_ok=True)
         self.progress.run_id = tracker.run_id or self.progress.run_id
         self._saved = time.perf_counter()
@@ -142,14 +140,13 @@ class _Run:
             if told is None:
                 why = "the epochs are used up"
                 break
-            if scores is not None:
-                self._evaluated(*scores, tracker, display)
+            self.log_step(self._evaluated(*scores, tracker, display) if scores is not None else None)
             display.step(progress)
             if any(told):
                 self._write_checkpoint()
             if told[0]:
                 where = f"Stopped after step {progress.step - 1:,}, as asked; all of it is in {self.checkpoint}"
-                raise Stopped(self.asked.code, f"{where}. Run the same command to go on.")
+                raise Stopped(self.asked.code, f"{where}{self._best_so_far()}. Run the same command to go on.")
             why = progress.why_stop(patience=self.T["patience"], max_steps=self.T["max_steps"])
         return why
 
@@ -179,15 +176,16 @@ class _Run:
         self.progress.losses.clear()
         return {name: sum(part.get(name, 0.0) for part in parts) for name in dict.fromkeys(name for part in parts for name in part)}
 
-    def _evaluated(self, score: float, others: dict, losses: dict[str, float], tracker: Tracker, display: Display) -> None:
-        """Keep, log and show what an evaluation found."""
+    def _evaluated(self, score: float, others: dict, losses: dict[str, float], tracker: Tracker, display: Display) -> dict:
+        """Keep, log and show what an evaluation found; return what spaCy's loggers want to know of it."""
         progress = self.progress
         check_equal(self.engine.parameters, self.world)
         row = progress.row(score, others, losses, self._objectives(losses))
         progress.history.append(row)
-        update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
+        with self.nlp.select_pipes(disable=self.engine.exclude):
+            update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
         progress.performance = self.nlp.meta["performance"]
-        is_best = row["score"] > progress.best.get("score", -1.0)
+        is_best = row["score"] >= progress.best.get("score", -math.inf)  # of equals the last one, as with spaCy
         if is_best:
             progress.best = row
             if self.world.rank == 0:
@@ -196,6 +194,9 @@ class _Run:
         display.row(row, is_best=is_best)
         for warning in self.watch.look(row):
             console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        figures = {"epoch": row["epoch"], "step": row["step"], "score": score, "other_scores": others, "losses": losses}
+        known = {"checkpoints": progress.results, "seconds": int(progress.seconds), "words": progress.words}
+        return figures | known | {"output_path": str(self.unfinished / BEST)}
 
     def _objectives(self, losses: dict) -> list[str]:
         """Return the components with a loss of their own; tok2vec and transformer report the gradient that reaches them instead."""
@@ -205,6 +206,13 @@ class _Run:
         with self.nlp.use_params(self.engine.optimizer.averages or {}):
             self._before_to_disk(self.nlp).to_disk(self.unfinished / f"{name}.new")
         replace_folder(self.unfinished / f"{name}.new", self.unfinished / name)
+
+    def _best_so_far(self) -> str:
+        """Say where the best pipeline is until the run is over."""
+        best = self.progress.best
+        if not best:
+            return ""
+        return f"; the best pipeline so far (score {100 * best['score']:.2f} at step {best['step']:,}) is {self.unfinished / BEST}"
 
     def _is_due(self, evaluates: bool) -> bool:
         """Say whether this process, the first, wants a checkpoint after this step."""

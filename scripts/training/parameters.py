@@ -77,7 +77,7 @@ def finish_update(nlp: Language, exclude: Iterable[str], optimizer: Optimizer, p
     """Let thinc's optimizer update all components, each parameter at its own rate."""
     rated = Rated(optimizer, parameters)
     for component in trainable(nlp, exclude):
-        component.finish_update(rated)
+        component.finish_update(rated if rated.rates else optimizer)
 
 
 def weights_hash(parameters: list[Parameter]) -> str:

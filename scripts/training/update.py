@@ -1,5 +1,6 @@
 """One training step's forward and backward pass, faster than `nlp.update` and equal to it but for the last digits."""
 
+import os
 import random
 from collections.abc import Iterable
 from functools import cached_property
@@ -11,10 +12,14 @@ from spacy.language import Language
 from spacy.ml.parser_model import ParserStepModel
 from spacy.ml.tb_framework import forward as transition_model
 from spacy.pipeline import EntityRecognizer
-from spacy.pipeline.tok2vec import Tok2Vec
+from spacy.pipeline._parser_internals.ner import BiluoPushDown
+from spacy.pipeline.tok2vec import Tok2Vec, Tok2VecListener
+from spacy.pipeline.transition_parser import Parser
 from spacy.tokens import Span
 from spacy.training import Example
 from thinc.api import Model, NumpyOps, set_dropout_rate
+
+from scripts.training.parameters import trainable
 
 if TYPE_CHECKING:
     from scripts.training.encoder import Encoder
@@ -32,7 +37,7 @@ class Prepared(Example):
     def __init__(self, example: Example) -> None:
         super().__init__(example.x, example.y)
         self._tags: tuple | None = None
-        self._gold: tuple | None = None
+        self._gold: dict[str, Any] = {}  # by recogniser
 
     @cached_property
     def is_aligned(self) -> bool:
@@ -59,10 +64,10 @@ class Prepared(Example):
 
     def gold(self, ner: EntityRecognizer, state: Any) -> Any:
         """Return the gold actions, or None where nothing is annotated."""
-        if self._gold is None:
+        if ner.name not in self._gold:
             annotated = self.y.to_array(ENT_IOB).any() if self.is_aligned else ner.moves.has_gold(self)
-            self._gold = (ner.moves.init_gold(state, self) if annotated else None,)
-        return self._gold[0]
+            self._gold[ner.name] = ner.moves.init_gold(state, self) if annotated else None
+        return self._gold[ner.name]
 
 
 OUTSIDE = {2: "O"}
@@ -97,14 +102,37 @@ def update(
 
 def is_greedy(ner: EntityRecognizer) -> bool:
     """Say whether `update_ner` does what the recogniser's own update would do."""
-    settings = ner.cfg
-    plain = settings["beam_width"] == 1 and not settings["multitasks"] and settings["incorrect_spans_key"] is None
-    return plain and ner.model._func is transition_model and ner.model.layers[1].get_dim("nP") > 1 and isinstance(ner.model.ops, NumpyOps)
+    known, model = {"beam_width": 1, "multitasks": [], "incorrect_spans_key": None}, ner.model
+    if any(ner.cfg.get(name, usual) != usual for name, usual in known.items()) or type(ner.moves) is not BiluoPushDown:
+        return False
+    is_plain = isinstance(model, Model) and model._func is transition_model and isinstance(model.ops, NumpyOps)
+    return is_plain and model.layers[1].get_dim("nP") > 1
 
 
-def batch_id(docs: list) -> int:
-    """Tell batches apart by their documents' identity; spaCy adds up the words of all documents, twice a step."""
-    return hash(tuple(map(id, docs)))
+def knows_labels(nlp: Language, examples: Iterable[Example], exclude: Iterable[str] = ()) -> bool:
+    """Say whether `add_labels` would find nothing new."""
+    docs = [doc for example in examples for doc in (example.x, example.y)]
+    parsers = [component for component in trainable(nlp, exclude) if isinstance(component, Parser)]
+    return all(set().union(*map(parser.moves.get_doc_labels, docs)) <= {*parser.labels} for parser in parsers)
+
+
+def add_labels(nlp: Language, examples: Iterable[Example], exclude: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Let each transition-based component know all labels of a batch, as `Parser.update` does; return what is new to which.
+
+    A sourced component meets labels that it has not learned. spaCy adds them in the order of a set, which is another in
+    each process unless PYTHONHASHSEED is set; here it is then that of the alphabet.
+    """
+    examples, added = list(examples), []
+    is_random = os.environ.get("PYTHONHASHSEED", "random") == "random"
+    for component in trainable(nlp, exclude):
+        if isinstance(component, Parser):
+            labels: set[str] = set()
+            for doc in [example.x for example in examples] + [example.y for example in examples]:
+                labels.update(component.moves.get_doc_labels(doc))
+            for label in sorted(labels) if is_random else labels:
+                if component.add_label(label):
+                    added.append((component.name, label))
+    return added
 
 
 def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict[str, float]) -> None:
@@ -125,10 +153,10 @@ def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, l
         accumulate(gradients)
         return backprop_vectors(total)
 
-    name = batch_id(docs)
-    for listener in tok2vec.listeners:
-        listener.get_batch_id = batch_id
-        listener.receive(name, vectors, backprop if listener is tok2vec.listeners[-1] else accumulate)
+    listeners = tok2vec.listeners
+    batch = Tok2VecListener.get_batch_id(docs)
+    for listener in listeners:
+        listener.receive(batch, vectors, backprop if listener is listeners[-1] else accumulate)
 
 
 def update_ner(ner: EntityRecognizer, examples: list[Prepared], *, drop: float, losses: dict[str, float]) -> None:

@@ -21,13 +21,13 @@ import torch
 import torch.distributed as dist
 
 from scripts.command import UserError, console
+from scripts.training import ranks
+from scripts.training.ranks import STORE
 
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others: an evaluation that one of them does alone may take a while."""
 POLL = 0.02
 """Seconds between two looks at who is ready."""
-STORE = "NER_TEMPLATE_STORE"
-"""The variable that names the file in which the processes of one machine find each other."""
 
 
 class World:
@@ -160,9 +160,10 @@ def world(workers: int) -> Iterator[World]:
 
     Raises UserError where one of those started here dies.
     """
-    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+    own = ranks.rank()
+    if own is not None:
         size, folder = int(os.environ["WORLD_SIZE"]), os.environ.get(STORE)
-        member = Workers(int(os.environ["RANK"]), size, Path(folder) if folder else None) if size > 1 else World()
+        member = Workers(own, size, Path(folder) if folder else None) if size > 1 else World()
         try:
             yield member
         except RuntimeError:

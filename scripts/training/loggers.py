@@ -1,0 +1,42 @@
+"""The logger that a config names, beside the rows that training shows and the tracker that the command line names."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from spacy.language import Language
+from spacy.util import registry
+
+from scripts.command import UserError, console
+
+LogStep = Callable[[dict[str, Any] | None], None]
+
+
+def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[], None]]:
+    """Start the config's [training.logger] as `spacy train` does; return what takes each step, and what ends it.
+
+    Of spaCy's console loggers only the file is wanted: training shows what they print. Raises UserError where it cannot start.
+    """
+    block = nlp.config.interpolate()["training"]["logger"]
+    setup = T["logger"]
+    if block["@loggers"].startswith("spacy.ConsoleLogger"):
+        if not block.get("output_file"):
+            return (lambda info: None), (lambda: None)
+        setup = registry.resolve({"it": block | {"console_output": False, "progress_bar": None}})["it"]
+    try:
+        with nlp.select_pipes(disable=T["frozen_components"]):
+            log_step, finish = setup(nlp, sys.stdout, sys.stderr)
+    except Exception as error:  # of whatever service it logs to
+        raise UserError(f"[training.logger] {block['@loggers']} did not start ({type(error).__name__}: {error}); name another") from error
+    going = [True]
+
+    def try_to(action: Callable, *arguments: Any) -> None:
+        if going[0]:
+            try:
+                action(*arguments)
+            except Exception as error:  # whatever a service does, training goes on
+                going[0] = False
+                console.print(f"[training.logger] is off from here on: {type(error).__name__}: {error}", style="yellow", markup=False)
+
+    return partial(try_to, log_step), partial(try_to, finish)
