@@ -131,7 +131,7 @@ def test_the_environment_says_the_mode_where_nobody_else_does(monkeypatch, asked
 
 def test_an_unknown_mode_of_the_environment_is_one_clear_error(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "quark")
-    with pytest.raises(UserError, match="WANDB_MODE=quark in the environment: write online, offline or disabled"):
+    with pytest.raises(UserError, match="^WANDB_MODE=quark in the environment: write online, offline or disabled$"):
         choose_mode()
 
 
@@ -178,14 +178,15 @@ from pathlib import Path
 from scripts.training import tracking
 
 tracking.TIMEOUTS["init_timeout"] = 2.0
-tracker = tracking.start_tracker(sys.argv[1] or None, folder=Path(sys.argv[2]), project="ner", entity="", group="", name="n", config={})
+names = {"project": "ner", "entity": "", "group": "", "name": "n"}
+tracker = tracking.start_tracker(sys.argv[1] or None, folder=Path(sys.argv[2]), config={}, **names)
 tracker.log(0, {"score": 0.5})
 tracker.finish({})
 """
 
 
 def log_by_itself(mode: str, folder, url: str) -> str:
-    """Log a run in a process of its own, as W&B keeps what it once found in the environment; return what it said."""
+    """Log a run in a process of its own, as W&B keeps what it once found in the environment; return what it says."""
     environment = os.environ | {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": url}
     command = [sys.executable, "-c", PROGRAM, mode, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=True)

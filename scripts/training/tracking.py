@@ -17,7 +17,7 @@ MODES = {
 }
 """What may be asked for, by W&B's own names, two of them old ones, and what that means."""
 TIMEOUTS = {"init_timeout": 20.0, "finish_timeout": 60.0}
-"""Seconds after which a run is offline, and after which it ends though not all of it is sent: W&B tries on for days."""
+"""Seconds after which a run is offline, and after which it ends with a part unsent: W&B tries on for days."""
 
 
 class Tracker(Protocol):
@@ -57,9 +57,10 @@ class WandbTracker:
         self._try(lambda: self.run.log(metrics, step=step))
 
     def finish(self, summary: dict, *, failed: bool = False) -> None:
-        """Write the summary and close the run, within a minute; what could not be sent until then is on the disk."""
+        """Write the summary and close the run, within a minute; what could not be sent is on the disk."""
         self._try(lambda: self.run.summary.update(summary))
-        self._try(lambda: self.run.finish(exit_code=int(failed)), f"W&B: `wandb sync {self._folder}` sends what was not sent")
+        trouble = f"W&B: `wandb sync {self._folder}` sends what was not sent"
+        self._try(lambda: self.run.finish(exit_code=int(failed)), trouble)
 
     def _try(self, action: Callable[[], None], trouble: str = "W&B failed and is off from here on") -> None:
         if self.run is None:
@@ -72,7 +73,7 @@ class WandbTracker:
 
 
 def choose_mode(asked: str | None = None) -> str:
-    """Return online, shared, offline or disabled: what was asked for, else what WANDB_MODE says, else offline.
+    """Return online, shared, offline or disabled, as asked for; else as WANDB_MODE says; else offline.
 
     Raises UserError where it is none that W&B knows.
     """
@@ -95,17 +96,19 @@ def start_tracker(
     config: dict,
     run_id: str | None = None,
 ) -> Tracker:
-    """Start a run, or go on with the one called `run_id`. mode: see choose_mode; offline writes files to `folder/wandb` and needs no account.
+    """Start a run, or go on with the one called `run_id`.
 
-    Online becomes offline where there is no API key, or none that is taken, and where nobody answers. Any failure to
-    start is told, and nothing is logged. Sent are the config, scores and losses, and what W&B notes of the machine;
-    never texts, code or weights. Raises UserError where the mode is none.
+    mode: see choose_mode; offline writes files to `folder/wandb` and needs no account.
+    Online becomes offline where there is no API key, or none that is taken, and where nobody answers. Any failure
+    to start is told, and nothing is logged. Sent are the config, scores and losses, and what W&B notes of the
+    machine; never texts, code or weights. Raises UserError where the mode is none.
     """
     mode = choose_mode(mode)
     if mode == "disabled":
         return NullTracker()
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else W&B tells its makers that it was started, offline too
-    run = {"project": project, "entity": entity or None, "group": group or None, "name": name, "config": config, "id": run_id}
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else it tells its makers of each start
+    run = {"project": project, "entity": entity or None, "group": group or None, "name": name}
+    run |= {"config": config, "id": run_id, "resume": "allow" if run_id else None}
     try:
         import wandb
 
@@ -124,8 +127,9 @@ def start_tracker(
 
 
 def _init(wandb: Any, mode: str, folder: Path, run: dict) -> Any:
-    settings = wandb.Settings(silent=True, save_code=False, disable_git=True, console="off", finish_timeout_raises=True, **TIMEOUTS)
-    return wandb.init(mode=mode, dir=folder, resume="allow" if run["id"] else None, settings=settings, **run)
+    quiet = {"silent": True, "console": "off", "save_code": False, "disable_git": True}
+    settings = wandb.Settings(finish_timeout_raises=True, **quiet, **TIMEOUTS)
+    return wandb.init(mode=mode, dir=folder, settings=settings, **run)
 
 
 def _has_key(wandb: Any) -> bool:
