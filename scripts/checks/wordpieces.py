@@ -10,6 +10,7 @@ import numpy
 from scripts.checks.catalogue import BY_SLUG, Severity, declare
 from scripts.checks.unknown import Unknown
 from scripts.command import UserError
+from scripts.hub import require_model
 
 declare(
     "NER406",
@@ -53,9 +54,10 @@ class Windows:
     def __init__(self, block: dict[str, Any], config: Path) -> None:
         """Load them, from a config's [components.transformer.model] block. Raises UserError where the tokeniser cannot be had."""
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that there is no torch is meant
+        name, self._getter = block["name"], block["get_spans"]
+        require_model(name)
         from transformers import AutoConfig, AutoTokenizer
 
-        name, self._getter = block["name"], block["get_spans"]
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(name, **block.get("tokenizer_config", {}))
             positions = getattr(AutoConfig.from_pretrained(name), "max_position_embeddings", None)
