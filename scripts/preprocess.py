@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from scripts.annotations.doc_annotation import describe_counts
 from scripts.annotations.offsets import Offsets
 from scripts.annotations.registry import ACCEPTABLE
 from scripts.command import console, progress_bar, run
@@ -88,6 +89,9 @@ def main(
     write_json_if_changed(output / "shards.json", digests(output, "*.spacy"))
     rows = ledger_rows({split: {"ledger": ledger.as_json()} for split, ledger in ledgers.items()})
     console.print(as_rich("Ledger", LEDGER_COLUMNS, rows))
+    for split, ledger in ledgers.items():
+        if ledger.stages["sharded"].other:
+            console.print(f"{split} also holds {describe_counts(ledger.stages['sharded'].other)}", markup=False, soft_wrap=True)
     if (output / REJECTS).stat().st_size:
         console.print(f"What was left out, and why: {output / REJECTS}")
 

@@ -1,9 +1,12 @@
 """What every reader yields: a text, its entity spans, and the place it came from."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.command import UserError
+
+if TYPE_CHECKING:  # it needs numpy
+    from scripts.annotations.doc_annotation import DocAnnotation
 
 
 class AnnotationError(UserError):
@@ -75,6 +78,7 @@ class Record(NamedTuple):
     quotes: for each span the text that the data quotes for it, or None; empty where it quotes none at all.
     lines: for each span the line of the file that it stands on; empty where that is the record's own.
     unread: what stands in the data beside that, with the reason why it is not read.
+    annotation: what a DocBin says for other components than the ner; where it does, its tokens are kept, with `words` or without.
     """
 
     id: str
@@ -91,6 +95,7 @@ class Record(NamedTuple):
     quotes: tuple[str | None, ...] = ()
     lines: tuple[int, ...] = ()
     unread: tuple[Unread, ...] = ()
+    annotation: "DocAnnotation | None" = None
 
     @property
     def line_of(self) -> dict[int, int]:

@@ -254,6 +254,8 @@ def _finish(raw: RawCorpus, files: list[Understood], staging: Path, units: int, 
             raise AnnotationError(f"the {split} split has no document; {_remedy(raw, split)}")
         own = {"split": split, "sources": identity["sources"][split] or identity["sources"]["train"], "drawn_from_train": split in raw.drawn}
         counts = {"documents": count.documents, "tokens": count.tokens, "entities": dict(sorted(count.labels.items()))}
+        if count.other:
+            counts["other_annotation"] = dict(sorted(count.other.items()))
         read_as = [asdict(file) for file in files if file.split == ("train" if split in raw.drawn else split)]
         parts = {"understood": read_as, "shards": shards[split], "spaces": spaces[split], "ledger": ledger.as_json()}
         if split == "train":

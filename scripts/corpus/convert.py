@@ -10,6 +10,7 @@ from spacy.pipeline import Sentencizer
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 
+from scripts.annotations.doc_annotation import DocAnnotation
 from scripts.annotations.record import Record, Span
 from scripts.corpus.settings import Alignment, Overlaps, Settings
 from scripts.corpus.tokenizer import Tokeniser
@@ -34,15 +35,17 @@ class Tokens:
     sent_starts: whether a sentence starts, or None where that is not known.
     ents: entities in order, none on another's tokens.
     lines: for each of them the line that it stands on, where text and annotations are in files of their own; else None.
+    annotation: what else a DocBin says of these very tokens, or None.
     """
 
-    __slots__ = ("_doc", "_found_starts", "_offsets", "ents", "lines", "orths", "sent_starts", "spaces", "strings")
+    __slots__ = ("_doc", "_found_starts", "_offsets", "annotation", "ents", "lines", "orths", "sent_starts", "spaces", "strings")
 
     def __init__(self, made_from: Doc | Record, strings: StringStore) -> None:
-        """Take the tokens of a Doc that the tokeniser made, or a token-level record's own."""
+        """Take the tokens of a Doc whose strings these are, or a token-level record's own."""
         self.strings = strings
         self.ents: list[Entity] = []
         self.lines: list[int] | None = None
+        self.annotation: DocAnnotation | None = None
         self.sent_starts: numpy.ndarray | None = None
         self._found_starts: numpy.ndarray | None = None
         self._doc: Doc | None = None
@@ -109,8 +112,18 @@ class Tokens:
 
 
 def tokenise(record: Record, tokenizer: Tokeniser) -> Tokens:
-    """Make a record's tokens: its own, or the tokeniser's where it has none."""
-    return Tokens(tokenizer(record.text) if record.words is None else record, tokenizer.vocab.strings)
+    """Make a record's tokens: its own, or the tokeniser's where it has none; those of a document with other annotation are its own."""
+    strings = tokenizer.vocab.strings
+    if record.annotation is None:
+        return Tokens(tokenizer(record.text) if record.words is None else record, strings)
+    doc = record.annotation.doc
+    for token in doc:
+        strings.add(token.text)
+    tokens = Tokens(doc if record.words is None else record, strings)
+    tokens.annotation = record.annotation
+    if doc.has_annotation("SENT_START"):
+        tokens.sent_starts = numpy.array([i == 0 or token.is_sent_start is True for i, token in enumerate(doc)], dtype=bool)
+    return tokens
 
 
 def align(record: Record, tokens: Tokens, settings: Settings) -> tuple[list[Note], list[Note]]:

@@ -1,7 +1,7 @@
 """The ledger: what was counted at each stage, and a named reason for every difference."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -19,38 +19,46 @@ class LedgerError(RuntimeError):
 
 @dataclass(slots=True)
 class Count:
-    """Documents, tokens and entities. `tokens` is None where raw text has none yet."""
+    """Documents, tokens and entities. `tokens` is None where raw text has none yet.
+
+    other: annotation for other components than the ner, by kind: tokens with a TAG, documents with cats, spans.
+    """
 
     documents: int = 0
     tokens: int | None = 0
     labels: Counter[str] = field(default_factory=Counter)
+    other: Counter[str] = field(default_factory=Counter)
 
     @property
     def entities(self) -> int:
         """Entities of all labels."""
         return self.labels.total()
 
-    def add(self, *, tokens: int | None, labels: Iterable[str] = (), documents: int = 1) -> None:
-        """Count one document with its tokens and its entities' labels."""
+    def add(self, *, tokens: int | None, labels: Iterable[str] = (), documents: int = 1, other: Mapping[str, int] | None = None) -> None:
+        """Count one document with its tokens, its entities' labels and its other annotation."""
         self.documents += documents
         self.tokens = None if tokens is None or self.tokens is None else self.tokens + tokens
         if labels:
             self.labels.update(labels)
+        if other:
+            self.other.update(other)
 
     def plus(self, other: "Count", sign: int = 1) -> "Count":
         """Return the sum of two counts (or, with sign −1, the difference)."""
         tokens = None if self.tokens is None or other.tokens is None else self.tokens + sign * other.tokens
-        labels = Counter({label: self.labels[label] + sign * other.labels[label] for label in self.labels | other.labels})
-        return Count(self.documents + sign * other.documents, tokens, Counter({label: n for label, n in labels.items() if n}))
+        both = ((self.labels, other.labels), (self.other, other.other))
+        labels, kinds = (Counter({name: n for name in {**a, **b} if (n := a[name] + sign * b[name])}) for a, b in both)
+        return Count(self.documents + sign * other.documents, tokens, labels, kinds)
 
     def as_json(self) -> dict:
-        """Return the count as plain data."""
-        return {"documents": self.documents, "tokens": self.tokens, "entities": self.entities, "labels": dict(sorted(self.labels.items()))}
+        """Return the count as plain data; `other` only where there is any."""
+        counts = {"documents": self.documents, "tokens": self.tokens, "entities": self.entities, "labels": dict(sorted(self.labels.items()))}
+        return counts | ({"other": dict(sorted(self.other.items()))} if self.other else {})
 
     @classmethod
     def from_json(cls, data: dict) -> "Count":
         """Read what `as_json` made."""
-        return cls(data["documents"], data["tokens"], Counter(data["labels"]))
+        return cls(data["documents"], data["tokens"], Counter(data["labels"]), Counter(data.get("other", {})))
 
 
 def count_docs(docs: Iterable) -> Count:
@@ -81,10 +89,21 @@ class Ledger:
     additions: dict[tuple[str, str], Change] = field(default_factory=dict)
     mends: dict[tuple[str, str], Change] = field(default_factory=dict)
 
-    def note(self, kind: str, stage: str, reason: str, place: str, *, documents: int = 0, tokens: int | None = 0, labels: Iterable[str] = ()) -> None:
+    def note(
+        self,
+        kind: str,
+        stage: str,
+        reason: str,
+        place: str,
+        *,
+        documents: int = 0,
+        tokens: int | None = 0,
+        labels: Iterable[str] = (),
+        other: Mapping[str, int] | None = None,
+    ) -> None:
         """Note under `losses`, `additions` or `mends` what happened on the way to a stage, why and where."""
         change = getattr(self, kind).setdefault((stage, reason), Change())
-        change.count.add(documents=documents, tokens=tokens, labels=labels)
+        change.count.add(documents=documents, tokens=tokens, labels=labels, other=other)
         if len(change.places) < PLACES:
             change.places.append(place)
 
@@ -110,7 +129,8 @@ class Ledger:
                     expected = expected.plus(change.count, sign) if stage == after else expected
             found = self.stages[after]
             same_tokens = expected.tokens is None or expected.tokens == found.tokens
-            if expected.documents != found.documents or expected.labels != +found.labels or not same_tokens:
+            same_other = +expected.other == +found.other
+            if expected.documents != found.documents or expected.labels != +found.labels or not same_tokens or not same_other:
                 raise LedgerError(
                     f"the ledger does not balance: {before} with its changes should leave {expected.as_json()}, "
                     f"but {after} has {found.as_json()}; please report this with the data that shows it"

@@ -1,8 +1,10 @@
 """What one unit gives to one split: documents for its shards, the ledger of them, and rows of what was left out or mended."""
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from scripts.annotations.doc_annotation import SPANS, USER_DATA, describe_counts
 from scripts.annotations.record import Record, Source, Span
 from scripts.annotations.registry import Item
 from scripts.corpus.ledger import Ledger
@@ -16,6 +18,12 @@ if TYPE_CHECKING:  # imported where they are used: the process that leads a buil
 EXCERPT = 100
 """Characters on each side of a span, in rejects.jsonl."""
 LARGEST_EXCERPT = 10_000
+LOST_BY_CUTS = {
+    "DEP": ("head-cut", "the head stands in another piece of the document"),
+    SPANS: ("span-cut", "the span reaches into another piece of the document"),
+    USER_DATA: ("user-data-cut", "it may point to characters, and the document was cut in pieces"),
+}
+"""What a cut between two sentences or, where none starts in time, two tokens can take away: reason and explanation."""
 
 
 class Part:
@@ -53,12 +61,15 @@ class Part:
         self._read.documents += 1
         self._read.tokens = None if known_tokens is None or self._read.tokens is None else self._read.tokens + known_tokens
         self._labels_read += labels
+        other = None if record.annotation is None else +record.annotation.whole.counts
+        if other:
+            self._read.other.update(other)
         if record.unread:
             self._note_unread(record)
         if tokens is None or not record.text:
             reason = record.excluded or "empty text"
             place = f"{record.source} ({record.id})"
-            self.ledger.note("losses", "aligned", reason, place, documents=1, tokens=known_tokens, labels=labels)
+            self.ledger.note("losses", "aligned", reason, place, documents=1, tokens=known_tokens, labels=labels, other=other)
             self.rejects.append({"split": self.split, "source": str(record.source), "id": record.id, "reason": reason, "text": record.text})
             return
         losses, mends = self._align(record, tokens, self._settings)
@@ -67,13 +78,16 @@ class Part:
         self._aligned.documents += 1
         self._aligned.tokens += len(tokens)
         self._labels_aligned += [label for _, _, label in tokens.ents]
+        if other:
+            self._aligned.other.update(other)
         self.spaces["original" if record.words is None else "given" if record.spaces_given else "rebuilt"] += 1
         if len(tokens) <= self._max_tokens:
             self.writer.add(Document(tokens, 0, len(tokens), record.id, str(record.source), record.words is not None))
             return
         pieces = self._cut(tokens, self._settings.max_tokens, self._tokenizer)
         detail = f"{record.source} ({record.id}): {len(tokens):,} tokens in {len(pieces)} pieces"
-        self.ledger.note("additions", "sharded", "cut", detail, documents=len(pieces) - 1)
+        more = self._note_lost_by_cuts(record, pieces) if tokens.annotation is not None else None
+        self.ledger.note("additions", "sharded", "cut", detail, documents=len(pieces) - 1, other=more)
         for token in self._cuts_inside(tokens, pieces, self._tokenizer):
             words = f"between {' '.join(tokens.words(token - 3, token))!r} and {' '.join(tokens.words(token, token + 3))!r}"
             why = f"{words}: no sentence starts within {self._settings.max_tokens:,} tokens"
@@ -89,6 +103,18 @@ class Part:
         self._aligned.labels.update(self._labels_aligned)
         self.ledger.stages["sharded"] = self.writer.count
         self.ledger.check()
+
+    def _note_lost_by_cuts(self, record: Record, pieces: list[tuple[int, int]]) -> Counter[str]:
+        """Put what cuts take away of other annotation into ledger and rejects; return what there is more of: each piece has the categories."""
+        whole = record.annotation.whole.counts
+        left = sum((record.annotation.of(*piece).counts for piece in pieces), Counter())
+        for kind, number in (whole - left).items():
+            reason, detail = LOST_BY_CUTS[kind]
+            lost = describe_counts({kind: number})
+            self.ledger.note("losses", "sharded", reason, f"{record.source} ({record.id}): {lost}", other={kind: number})
+            row = {"split": self.split, "source": str(record.source), "id": record.id, "reason": reason}
+            self.rejects.append(row | {"detail": f"{lost}: {detail}"})
+        return left - whole
 
     def _note_unread(self, record: Record) -> None:
         """Put what stands in the data and was not read into the ledger, and annotations among it into the rejects."""

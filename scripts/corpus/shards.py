@@ -12,6 +12,7 @@ from scripts.corpus.files import read_json, sha256, write_bytes
 from scripts.corpus.ledger import Count
 
 if TYPE_CHECKING:  # imported where they are used: the process that leads a build does without spaCy
+    import numpy
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
@@ -23,8 +24,8 @@ LABELS = "labels.json"
 """In train's folder: what its ner can predict, as `spacy init labels` writes it."""
 VALIDATED = "validated.json"
 """Beside the manifest, and beside a variant's config: how many errors validation found, and the hashes of what it saw."""
-INSIDE, OUTSIDE, BEGIN = 1, 2, 3
-"""spaCy's ENT_IOB codes; 0 is missing."""
+MISSING, INSIDE, OUTSIDE, BEGIN = 0, 1, 2, 3
+"""spaCy's ENT_IOB codes."""
 COMPRESSION = 1
 """zlib's level: a third of the time of the usual 6, and a tenth more bytes."""
 
@@ -92,20 +93,62 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
 
     What `DocBin.add` and `to_bytes` do, without a Doc: 35 µs a document of 57 tokens where these take 215
     (spacy/tokens/_serialize.py). Documents that keep their tokens are stored with unknown spaces, so that spaCy trains
-    on these tokens; their spaces stay beside id and line.
+    on these tokens; their spaces stay beside id and line. What else a DocBin said of a document is copied.
     """
     import numpy
     import srsly
-    from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH, SENT_START
+    from spacy.attrs import ENT_IOB, ENT_TYPE, IDS, ORTH, SENT_START
 
+    annotated = [d.tokens.annotation and d.tokens.annotation.of(d.start, d.end) for d in documents]
+    others = [other for other in annotated if other]
     sentences_known = any(document.tokens.sent_starts is not None for document in documents)
-    attrs = [ORTH, *sorted((ENT_IOB, ENT_TYPE, SENT_START) if sentences_known else (ENT_IOB, ENT_TYPE))]
+    further = {IDS[name] for other in others for name in other.columns} | ({SENT_START} if sentences_known else set())
+    attrs = [ORTH, *sorted({ENT_IOB, ENT_TYPE} | further)]
     lengths = [document.end - document.start for document in documents]
     table = numpy.zeros((sum(lengths), len(attrs)), dtype=numpy.uint64)
     table[:, 0] = numpy.concatenate([d.tokens.orths[d.start : d.end] for d in documents])
     spaces = numpy.concatenate([d.tokens.spaces[d.start : d.end] for d in documents]).astype(bool)
     iob, types = table[:, attrs.index(ENT_IOB)], table[:, attrs.index(ENT_TYPE)]
     iob[:] = OUTSIDE
+    strings = documents[0].tokens.strings
+    base = 0
+    for (tokens, start, end, *_), length, other in zip(documents, lengths, annotated, strict=True):
+        if tokens.sent_starts is not None:
+            begins = numpy.where(tokens.sent_starts[start:end], 1, -1).astype(numpy.int64)
+            table[base : base + length, attrs.index(SENT_START)] = begins.view(numpy.uint64)
+        if other:
+            iob[base : base + length][other.missing] = MISSING
+            for name, values in other.columns.items():
+                table[base : base + length, attrs.index(IDS[name])] = values
+        base += length
+    labels = _write_entities(documents, lengths, iob, types)
+    lines = [[line for line, (i, j, _) in zip(d.tokens.lines or (), d.tokens.ents, strict=False) if d.start <= i and j <= d.end] for d in documents]
+    kept = [d.tokens.spaces[d.start : d.end].astype(bool).tobytes() if d.keep_tokens else None for d in documents]
+    message = {
+        "version": "0.1",
+        "attrs": attrs,
+        "tokens": table.tobytes(),
+        "spaces": spaces.tobytes(),
+        "lengths": numpy.array(lengths, dtype=numpy.int32).tobytes(),
+        "strings": [*map(strings.__getitem__, numpy.unique(table[:, 0]).tolist()), *sorted(labels.union(*(other.strings for other in others)))],
+        "cats": [other.cats if other else {} for other in annotated],
+        "flags": [{"has_unknown_spaces": document.keep_tokens} for document in documents],
+        "span_groups": [other.span_groups if other else b"" for other in annotated],
+        PLACES: {"ids": [d.id for d in documents], "sources": [d.source for d in documents], "spaces": kept}
+        | ({"lines": lines} if any(lines) else {}),
+    }
+    if any(other.user_data is not None for other in others):
+        message["user_data"] = [other and other.user_data for other in annotated]
+    begun, counts = numpy.unique(types[iob == BEGIN], return_counts=True)
+    counted = Counter({strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)})
+    count = Count(len(documents), len(table), counted, sum((other.counts for other in others), Counter()))
+    return zlib.compress(srsly.msgpack_dumps(message), COMPRESSION), count
+
+
+def _write_entities(documents: list[Document], lengths: list[int], iob: "numpy.ndarray", types: "numpy.ndarray") -> set[str]:
+    """Write the documents' entities into the columns of their tokens; return the labels."""
+    import numpy
+
     strings = documents[0].tokens.strings
     labels: dict[str, int] = {}
     first, size, label = [], [], []  # of each entity: its first token in the table, its tokens, its label
@@ -116,33 +159,13 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
                 first.append(base + i - start)
                 size.append(j - i)
                 label.append(labels[name] if name in labels else labels.setdefault(name, strings.add(name)))
-        if tokens.sent_starts is not None:
-            begins = numpy.where(tokens.sent_starts[start:end], 1, -1).astype(numpy.int64)
-            table[base : base + length, attrs.index(SENT_START)] = begins.view(numpy.uint64)
         base += length
     if first:
         sizes = numpy.array(size)
         inside = numpy.repeat(numpy.array(first) - numpy.cumsum(sizes) + sizes, sizes) + numpy.arange(sizes.sum())
         iob[inside], types[inside] = INSIDE, numpy.repeat(numpy.array(label, dtype=numpy.uint64), sizes)
         iob[first] = BEGIN
-    lines = [[line for line, (i, j, _) in zip(d.tokens.lines or (), d.tokens.ents, strict=False) if d.start <= i and j <= d.end] for d in documents]
-    kept = [d.tokens.spaces[d.start : d.end].astype(bool).tobytes() if d.keep_tokens else None for d in documents]
-    message = {
-        "version": "0.1",
-        "attrs": attrs,
-        "tokens": table.tobytes(),
-        "spaces": spaces.tobytes(),
-        "lengths": numpy.array(lengths, dtype=numpy.int32).tobytes(),
-        "strings": [*map(strings.__getitem__, numpy.unique(table[:, 0]).tolist()), *sorted(labels)],
-        "cats": [{}] * len(documents),
-        "flags": [{"has_unknown_spaces": document.keep_tokens} for document in documents],
-        "span_groups": [b""] * len(documents),
-        PLACES: {"ids": [d.id for d in documents], "sources": [d.source for d in documents], "spaces": kept}
-        | ({"lines": lines} if any(lines) else {}),
-    }
-    begun, counts = numpy.unique(types[iob == BEGIN], return_counts=True)
-    counted = Counter({strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)})
-    return zlib.compress(srsly.msgpack_dumps(message), COMPRESSION), Count(len(documents), len(table), counted)
+    return set(labels)
 
 
 def label_data(entities: dict[str, int]) -> dict[str, dict[str, int]]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from scripts.annotations.doc_annotation import describe_counts
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -72,7 +74,8 @@ def ledger_rows(splits: dict[str, dict], validated: dict[str, dict] | None = Non
 
 def _change(change: dict, sign: str) -> Row:
     numbers = (f"{sign}{change[what]:,}" if change[what] else "" for what in LEDGER_COLUMNS[1:])
-    return Row(f"  {dict({'−': 'less', '+': 'more'}).get(sign, 'mended')}: {change['reason']}", tuple(numbers))
+    other = f" ({describe_counts(change['other'])})" if "other" in change else ""
+    return Row(f"  {dict({'−': 'less', '+': 'more'}).get(sign, 'mended')}: {change['reason']}{other}", tuple(numbers))
 
 
 def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:

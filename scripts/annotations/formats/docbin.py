@@ -3,8 +3,9 @@
 import zlib
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
+from scripts.annotations.doc_annotation import ATTRS, CATS, SPANS, USER_DATA, DocAnnotation
 from scripts.annotations.raw_file import RawFile
 from scripts.annotations.record import AnnotationError, Fault, Record, Span, Unread, made_id
 from scripts.annotations.registry import Found, Item, ReadOptions, reads
@@ -12,7 +13,17 @@ from scripts.annotations.tags import Tag, Wrong, decode
 from scripts.annotations.words import words_record
 
 if TYPE_CHECKING:
-    from spacy.tokens import Doc
+    from spacy.tokens import Doc, DocBin
+
+NOTHING = (None, {}, b"", b"\x80", b"\x90")
+"""How a DocBin stores that a document has no categories, spans or user data."""
+
+
+class DocBinLayout(NamedTuple):
+    """What a file holds: whether any entity, and which annotation for other components."""
+
+    has_entities: bool
+    also: tuple[str, ...]
 
 
 def looks_like_docbin(head: bytes) -> bool:
@@ -23,7 +34,29 @@ def looks_like_docbin(head: bytes) -> bool:
         return False
 
 
-def split_docs(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, tuple[str, int, int]]]:
+def find_layout(file: RawFile, options: ReadOptions) -> DocBinLayout:
+    """Look through the arrays of a file. Raises AnnotationError where it cannot be read."""
+    import numpy
+    from spacy.attrs import IDS
+
+    whole = _open(str(file.path))
+    if not whole.tokens:
+        return DocBinLayout(False, ())
+    after_first = numpy.concatenate([tokens[1:] for tokens in whole.tokens]).any(axis=0)  # the first token always starts a sentence
+    known = numpy.concatenate(whole.tokens).any(axis=0)
+    filled = {attr for i, attr in enumerate(whole.attrs) if (after_first if attr == IDS["SENT_START"] else known)[i]}
+    also = [name for name in ATTRS if IDS[name] in filled]
+    beside = ((CATS, whole.cats), (SPANS, whole.span_groups), (USER_DATA, whole.user_data))
+    also += [kind for kind, values in beside if any(value not in NOTHING for value in values)]
+    return DocBinLayout(IDS["ENT_TYPE"] in filled, tuple(also))
+
+
+def describe(layout: DocBinLayout) -> str:
+    """Say what there is beside the entities."""
+    return f"also carried: {', '.join(layout.also)}" if layout.also else ""
+
+
+def split_docs(file: RawFile, layout: DocBinLayout, options: ReadOptions) -> Iterator[tuple[int, tuple[str, int, int]]]:
     """Yield the number of each document, from 1. DocBin is no stream: the file is held in memory while it is read."""
     path = str(file.path)
     written = file.path.stat().st_mtime_ns
@@ -33,45 +66,68 @@ def split_docs(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
 @lru_cache(maxsize=1)
 def _docs(path: str, written: int) -> list:
     """Read all documents of a file; a worker asks for one file's documents one after the other."""
-    from spacy.tokens import DocBin
     from spacy.vocab import Vocab
 
+    whole = _open(path)
     try:
-        return list(DocBin().from_disk(path).get_docs(Vocab()))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, AttributeError, ArithmeticError) as error:
-        raise AnnotationError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})") from None
+        return list(whole.get_docs(Vocab()))
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from None
+
+
+def _open(path: str) -> "DocBin":
+    from spacy.tokens import DocBin
+
+    try:
+        return DocBin().from_disk(path)
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from None
+
+
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, AttributeError, ArithmeticError)
+
+
+def _unreadable(path: str, error: Exception) -> AnnotationError:
+    return AnnotationError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})")
 
 
 def count_entities(item: Item) -> Found:
-    """Count what begins an entity by its tag, and the spans of `doc.spans` that are no entity."""
+    """Count what begins an entity by its tag, or the spans of the group that is named and the entities beside them."""
     path, written, number = item.data
     try:
         doc = _docs(path, written)[number - 1]
+        wanted = item.options.spans_field
+        if wanted:
+            named = {(span.start, span.end, span.label_) for span in doc.spans.get(wanted, ())}
+            return Found(entities=len(named | set(_entities(doc)[0])))
         begun, before = 0, ("O", 0)
         for token in doc:
             tag = ("IIOB"[token.ent_iob], token.ent_type) if token.ent_type else ("O", 0)
             begun += tag[0] == "B" or (tag[0] == "I" and (before[0] == "O" or before[1] != tag[1]))
             before = tag
-        others = {(span.start, span.end, span.label_) for group in doc.spans.values() for span in group}
-        others -= {tuple(entity) for entity in _entities(doc)[0]}
     except (LookupError, ValueError):  # the reader says so
         return Found()
-    return Found(entities=begun + len(others))
+    return Found(entities=begun)
 
 
 @reads(
     "docbin",
-    title="spaCy's `.spacy` files (DocBin): `doc.ents`, or by `spans_field` a group of `doc.spans`",
+    title="spaCy's `.spacy` files (DocBin): `doc.ents`, or by `spans_field` a group of `doc.spans`; tags, parses, categories, groups of spans and "
+    "user data go to the shards as they are",
     example="(binary)",
     endings=(".spacy",),
     recognise=looks_like_docbin,
+    prepare=find_layout,
     split=split_docs,
     found=count_entities,
-    not_read="tags, parses and categories; spans in `doc.spans` are an error until `spans_field` names their group or `accept` leaves them out",
+    describe=describe,
+    not_read="`NORM`; spans in `doc.spans` of a file without entities are an error until `spans_field` names their group or `accept` leaves them spans",
 )
 def read_docbin(item: Item) -> Record:
     """Read one document. Where it knows its spaces it is taken as text with spans, as spaCy's trainer takes it; else as tokens.
 
+    Where it holds annotation for other components, that comes along and its tokens are kept: tags cannot be put on others. Tokens that say
+    nothing of entities then stay so: it may have been annotated for something else. In a document of entities alone they are taken for O.
     Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
     """
     path, written, number = item.data
@@ -85,15 +141,19 @@ def _record(item: Item, doc: "Doc") -> Record:
     tokens = list(doc)
     entities, wrong = _entities(doc)
     entities, unread = _choose(item, doc, entities)
+    annotation = DocAnnotation(doc, entities_known=bool(item.options.spans_field))
+    if not annotation.says_more:
+        annotation = None
     faults = [Fault(code, item.source, f"token {token} {doc[token].text!r}: {detail}") for token, code, detail in wrong]
     missing = sum(not token.ent_iob for token in tokens)
-    if missing:
+    if missing and annotation is None:
         faults.append(Fault("missing-annotation", item.source, f"{missing} of {len(tokens)} tokens; they are taken for O"))
     own = doc.user_data.get("id")
     id = made_id(item.source) if own is None else str(own)
     if not doc.has_unknown_spaces:
         spans = tuple(Span(doc[start].idx, doc[end - 1].idx + len(doc[end - 1]), label) for start, end, label in entities)
-        return Record(id=id, text=doc.text, spans=spans, source=item.source, group=item.file_group, faults=tuple(faults), unread=unread)
+        whole = {"group": item.file_group, "faults": tuple(faults), "unread": unread, "annotation": annotation}
+        return Record(id=id, text=doc.text, spans=spans, source=item.source, **whole)
     words = [token.text for token in tokens]
     known = doc.has_annotation("SENT_START")
     starts = [i for i, token in enumerate(tokens) if i == 0 or (known and token.is_sent_start)]
@@ -101,7 +161,7 @@ def _record(item: Item, doc: "Doc") -> Record:
     for start, end in zip(starts, [*starts[1:], len(words)], strict=False):
         sentences.append((words[start:end], None, [(s - start, e - start, label) for s, e, label in entities if start <= s < end]))
     record = words_record(item.source, sentences, lang=item.options.lang, id=id, group=item.file_group, faults=faults, sentences_known=known)
-    return record._replace(unread=unread)
+    return record._replace(unread=unread, annotation=annotation)
 
 
 def _entities(doc: "Doc") -> tuple[list[tuple[int, int, str]], list[Wrong]]:
@@ -110,21 +170,22 @@ def _entities(doc: "Doc") -> tuple[list[tuple[int, int, str]], list[Wrong]]:
 
 
 def _choose(item: Item, doc: "Doc", entities: list[tuple[int, int, str]]) -> tuple[list[tuple[int, int, str]], tuple[Unread, ...]]:
-    """Return what counts as the entities: the tags', or those of the group that is named; and what else is in `doc.spans`.
+    """Return what counts as the entities: the tags', or those of the group that is named; and the tags' that then do not count.
 
-    Raises AnnotationError where other spans are there and nothing says what counts.
+    Raises AnnotationError where the group that is named is missing, and where the file holds spans but no entities, and nothing says what counts.
     """
     groups = {key: list(dict.fromkeys((span.start, span.end, span.label_) for span in group)) for key, group in doc.spans.items() if len(group)}
     wanted = item.options.spans_field
-    if wanted and wanted not in doc.spans and groups:
-        raise AnnotationError(f"{item.source}: doc.spans has no group {wanted!r}, but {', '.join(groups)}; set --spans-field to one of them")
-    chosen = groups.get(wanted, []) if wanted else entities
-    others = {span for spans in (*groups.values(), entities) for span in spans} - set(chosen)
-    if others and not wanted and "other-spans" not in item.options.accept:
+    if wanted:
+        if wanted not in doc.spans and groups:
+            raise AnnotationError(f"{item.source}: doc.spans has no group {wanted!r}, but {', '.join(groups)}; set --spans-field to one of them")
+        chosen = groups.get(wanted, [])
+        labels = tuple(label for _, _, label in sorted(set(entities) - set(chosen)))
+        return chosen, (Unread("other-spans", "entities of the document beside the spans that are read", labels=labels),) if labels else ()
+    if groups and not item.layout.has_entities and "other-spans" not in item.options.accept:
         counts = ", ".join(f"{key!r} ({len(spans)} spans)" for key, spans in groups.items())
         raise AnnotationError(
-            f"{item.source}: doc.spans holds spans that are no entities of the document: {counts}; take a group for the entities by "
-            f"--spans-field={next(iter(groups))}, or leave them out by --accept=other-spans"
+            f"{item.source}: the file has no entities, but doc.spans holds spans: {counts}; take a group for the entities by "
+            f"--spans-field={next(iter(groups))}, or keep them as spans alone by --accept=other-spans"
         )
-    labels = tuple(label for _, _, label in sorted(others))
-    return chosen, (Unread("other-spans", "spans of the document beside those that are read", labels=labels),) if labels else ()
+    return entities, ()

@@ -1,0 +1,125 @@
+"""What a spaCy document says beside its entities: annotation for a tagger, a parser, a text classifier and others."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy
+
+if TYPE_CHECKING:  # the process that leads a build does without spaCy
+    from spacy.tokens import Doc
+
+ATTRS = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "SENT_START", "ENT_KB_ID", "ENT_ID")
+"""What DocBin stores of a token beside text and entity; NORM is left to the vocabulary, which knows it."""
+STRINGS = frozenset({"TAG", "MORPH", "LEMMA", "DEP", "ENT_KB_ID", "ENT_ID"})
+"""Those whose values are hashes of strings."""
+CATS, SPANS, USER_DATA = "cats", "spans", "user_data"
+WHAT = {CATS: "documents", SPANS: "", USER_DATA: "documents"}
+"""What is counted of each; of attributes, tokens."""
+
+
+class Annotated(NamedTuple):
+    """The annotation of some tokens of a document, as a DocBin stores it.
+
+    columns: of each attribute that is set on a token, the values, one a token.
+    missing: which tokens say nothing of entities, one a token.
+    strings: what the hashes in columns and spans stand for.
+    counts: by attribute, on how many tokens it is set (HEAD goes with DEP); documents with `cats` and `user_data`; spans.
+    """
+
+    columns: dict[str, numpy.ndarray]
+    missing: numpy.ndarray
+    cats: dict[str, float]
+    span_groups: bytes
+    user_data: bytes | None
+    strings: frozenset[str]
+    counts: Counter[str]
+
+
+@dataclass(frozen=True)
+class DocAnnotation:
+    """A document as spaCy reads it, whose tokens are the record's.
+
+    entities_known: whether its entities come from elsewhere, so that no token is without annotation of them.
+    """
+
+    doc: "Doc"
+    entities_known: bool = False
+
+    @cached_property
+    def whole(self) -> Annotated:
+        """The annotation of all tokens. Raises LookupError where a hash stands for no string."""
+        return self._annotated(0, len(self.doc))
+
+    @property
+    def says_more(self) -> bool:
+        """Whether there is any; sentences alone count where the tokens are not kept anyway, as they are if spaces are not known."""
+        kinds = self.whole.counts.keys()
+        sentences = any(token.is_sent_start is not None for token in self.doc[1:]) and not self.doc.has_unknown_spaces
+        return sentences or bool(kinds - {"SENT_START"})
+
+    def of(self, start: int, end: int) -> Annotated:
+        """Return the annotation of some tokens.
+
+        Categories are those of the document. Heads outside, spans that reach outside and, unless these are all tokens, user data
+        (which may point to characters) are left out.
+        """
+        return self.whole if (start, end) == (0, len(self.doc)) else self._annotated(start, end)
+
+    def _annotated(self, start: int, end: int) -> Annotated:
+        doc, all_tokens = self.doc, end - start == len(self.doc)
+        table = doc.to_array([*ATTRS, "ENT_IOB", "ENT_TYPE"])[start:end]
+        columns = {name: table[:, i] for i, name in enumerate(ATTRS)}
+        heads = columns["HEAD"].view(numpy.int64) + numpy.arange(end - start)
+        for name in ("DEP", "HEAD"):
+            columns[name] = numpy.where((heads >= 0) & (heads < end - start), columns[name], 0)
+        if not columns["DEP"].any():
+            del columns["HEAD"]  # 0 is its value for a root, too
+        columns = {name: values for name, values in columns.items() if values.any()}
+        counts = Counter({name: int(numpy.count_nonzero(values)) for name, values in columns.items() if name != "HEAD"})
+        strings = {doc.vocab.strings[value] for name in columns.keys() & STRINGS for value in numpy.unique(columns[name]).tolist() if value}
+        span_groups = b""
+        if len(doc.spans):
+            holder = doc if all_tokens else _spans_inside(doc, start, end)
+            found = [span for group in holder.spans.values() for span in group]
+            strings.update(text for span in found for text in (span.label_, span.kb_id_, span.id_) if text)
+            counts[SPANS] = len(found)
+            span_groups = holder.spans.to_bytes()
+        if doc.cats:
+            counts[CATS] = 1
+        user_data = _user_data(doc.user_data) if all_tokens else None
+        if user_data is not None:
+            counts[USER_DATA] = 1
+        missing = (table[:, -2] == 0) & (table[:, -1] == 0) & (not self.entities_known)
+        return Annotated(columns, missing, doc.cats, span_groups, user_data, frozenset(strings), counts)
+
+
+def _spans_inside(doc: "Doc", start: int, end: int) -> "Doc":
+    """Return a document of some tokens with the groups of the spans that lie within them."""
+    from spacy.tokens import Doc, Span, SpanGroup
+
+    tokens = doc[start:end]
+    piece = Doc(doc.vocab, words=[token.text for token in tokens], spaces=[bool(token.whitespace_) for token in tokens])
+    for key, group in doc.spans.items():
+        spans = [
+            Span(piece, span.start - start, span.end - start, label=span.label, kb_id=span.kb_id, span_id=span.id)
+            for span in group
+            if start <= span.start and span.end <= end
+        ]
+        piece.spans[key] = SpanGroup(piece, name=group.name, attrs=group.attrs, spans=spans)
+    return piece
+
+
+def _user_data(values: dict) -> bytes | None:
+    """Return a document's user data as DocBin stores it; None where there is nothing but an id, which the record has."""
+    import srsly
+
+    return srsly.msgpack_dumps(values) if values.keys() - {"id"} else None
+
+
+def describe_counts(counts: dict[str, int]) -> str:
+    """Say how much of each kind there is: `TAG of 12 tokens, cats of 3 documents, 4 spans`."""
+    order = [*ATTRS, CATS, SPANS, USER_DATA]
+    parts = ((name, counts[name], WHAT.get(name, "tokens")) for name in order if counts.get(name))
+    return ", ".join(f"{name} of {number:,} {what}" if what else f"{number:,} {name}" for name, number, what in parts)
