@@ -65,7 +65,7 @@ def train(
         path = None if (output / CHECKPOINT).exists() else output / "fit.json"  # a run that goes on knows it
         fit_to_gpu(nlp, encoder, nlp.config.interpolate()["training"], train_corpus, dev_corpus, gpu_memory, path)
     if workers > 1 and (why := why_alone(T, train_corpus)):
-        console.print(f"One process trains instead of {workers}: {why}", style="yellow", highlight=False)
+        console.print(f"One process trains instead of {workers}: {why}", style="yellow", markup=False)
         workers = 1
     with meet(workers) as world, _threads(lambda before: max(1, before // world.size) if has_torch(nlp) else 1):
         console.quiet = world.rank > 0
