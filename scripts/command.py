@@ -41,14 +41,16 @@ REMEDIES = {
 """What helps against the failures of a file system; against all others, rights or another folder."""
 
 
-def run(main: Callable, *, failure: int = 1) -> None:
+def run(main: Callable, *, failure: int = 1, takes_settings: bool = False) -> None:
     """Run a command function and exit. Typer reads its signature.
+
+    takes_settings: whether its last argument is a list that takes options which it does not know: settings of a config.
 
     UserError, and an OSError that nobody caught, end in one line and exit code `failure`; a mistake on the
     command line in one line and 2. Where nobody reads standard output any more, nothing is said.
     """
     try:
-        code = command_line(main, failure=failure)(standalone_mode=False)
+        code = command_line(main, failure=failure, takes_settings=takes_settings)(standalone_mode=False)
     except typer.TyperException as error:
         mistake = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
         _print_error(f"{mistake}. What there is: python -m scripts.{Path(sys.argv[0]).stem} --help")
@@ -56,7 +58,7 @@ def run(main: Callable, *, failure: int = 1) -> None:
     sys.exit(code or 0)
 
 
-def command_line(main: Callable, *, failure: int = 1) -> typer.Typer:
+def command_line(main: Callable, *, failure: int = 1, takes_settings: bool = False) -> typer.Typer:
     """Make the Typer application of a command function. Its help is plain: tables cut long options off."""
 
     @functools.wraps(main)
@@ -80,7 +82,7 @@ def command_line(main: Callable, *, failure: int = 1) -> typer.Typer:
             raise typer.Exit(failure) from None
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(guarded)
+    app.command(context_settings={"ignore_unknown_options": takes_settings})(guarded)
     return app
 
 

@@ -140,19 +140,6 @@ def test_validate_names_all_places_and_fails(tmp_path, write_jsonl):
     assert report["errors"] == sum(finding["severity"] == "error" for finding in report["findings"])
 
 
-def test_clean_data_passes_and_says_so_beside_the_corpus(tmp_path, write_jsonl):
-    corpus = make_corpus(tmp_path, write_jsonl)
-    run("--corpus", corpus)
-    for split in ("train", "dev", "test"):
-        assert json.loads((corpus / split / "validated.json").read_text(encoding="utf-8"))["errors"] == 0
-
-
-def test_only_a_whole_validation_counts(tmp_path, write_jsonl):
-    corpus = make_corpus(tmp_path, write_jsonl)
-    run("--corpus", corpus, "--select", "NER1")
-    assert not (corpus / "train" / "validated.json").exists()
-
-
 def test_explain_prints_and_stops():
     assert run("--explain", "i-without-b").output == as_markdown(BY_SLUG["i-without-b"])
 

@@ -78,28 +78,6 @@ def test_a_config_with_a_misspelled_setting_is_an_error_that_names_the_files(tmp
     assert not (tmp_path / "c.cfg").exists()
 
 
-def test_training_wants_a_corpus(tmp_path, folder):
-    assert "project run preprocess" in failure(train.main, folder, f"--corpus={tmp_path / 'none'}")
-
-
-def test_training_wants_a_corpus_that_passed_validation(corpus, folder):
-    report = corpus / "dev" / "validated.json"
-    passed = report.read_text(encoding="utf-8")
-    report.write_text(passed.replace('"errors": 0', '"errors": 3'), encoding="utf-8")
-    assert "counts 3 errors" in failure(train.main, folder, f"--corpus={corpus}")
-    manifest = corpus / "dev" / "manifest.json"
-    report.write_text(passed, encoding="utf-8")
-    manifest.write_text(manifest.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert "changed after it was validated" in failure(train.main, folder, f"--corpus={corpus}")
-    report.unlink()
-    assert "project run validate" in failure(train.main, folder, f"--corpus={corpus}")
-
-
-def test_training_refuses_a_shard_that_was_changed(corpus, folder):
-    (corpus / "train" / "00000-00.spacy").write_bytes(b"x")
-    assert "00000-00.spacy: not the file that was written" in failure(train.main, folder, f"--corpus={corpus}")
-
-
 def test_evaluating_wants_a_pipeline(tmp_path):
     assert "project run train-cpu" in failure(evaluate.main, tmp_path / "cpu")
 

@@ -1,16 +1,31 @@
-"""Training starts only on what passed validation, as it did."""
+"""Training starts only on what passed validation, as it did; what did not yet is validated first."""
 
 import pytest
 import spacy
 import typer
+from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from scripts import validate
+from scripts.checks.config_file import read_config
+from scripts.checks.recipe import RecipeFile
 from scripts.command import UserError
 from scripts.corpus.files import read_json, write_json
-from scripts.training.gate import require_validated
-from tests.make import make_corpus
+from scripts.training import gate
+from tests.make import make_corpus, read_split
 from tests.test_training import config_for
+
+READER = """import spacy
+from spacy.tokens import DocBin
+from spacy.training import Example
+
+@spacy.registry.readers("gate_test.reader.v1")
+def make(where: str):
+    def read(nlp):
+        for doc in DocBin().from_disk(where).get_docs(nlp.vocab):
+            yield Example(nlp.make_doc(doc.text), doc)
+    return read
+"""
 
 
 @pytest.fixture
@@ -26,39 +41,94 @@ def passed(tmp_path, write_jsonl):
 
 def check(corpus, folder, *arguments):
     app = typer.Typer()
-    app.command()(validate.main)
+    app.command(context_settings={"ignore_unknown_options": True})(validate.main)
     return CliRunner().invoke(app, [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}", *arguments]).exit_code
 
 
-def test_what_passed_may_be_trained_on_and_is_counted(passed):
-    reaches = require_validated(*passed)
-    assert reaches["train"] == {"documents": 40, "tokens": 440, "entities": 80, "batches": 5}
-    assert reaches["dev"] == {"documents": 10, "tokens": 110, "entities": 20, "batches": 0}
+def require(corpus, folder, *overrides, code=()):
+    """Ask as `scripts.train` does."""
+    file = RecipeFile("it", folder / "config.cfg", code, overrides=overrides)
+    now = gate.hashes(read_config(file.path, overrides), file)
+    return gate.require_validated(file, now, folder / "validated.json", corpus)
 
 
-@pytest.mark.parametrize("name", ["corpus/train/validated.json", "corpus/dev/validated.json", "training/cpu/validated.json"])
-def test_nothing_is_trained_on_that_was_not_validated(passed, name, tmp_path):
-    (tmp_path / name).unlink()
-    with pytest.raises(UserError, match=r"validated\.json: no such file; run: .*validate"):
-        require_validated(*passed)
+@pytest.fixture
+def validations(monkeypatch):
+    """The options of each validation; none is run."""
+    asked = []
+
+    def validate_it(file, stamp, corpus):
+        asked.append(file.overrides)
+        write_json(stamp, {"errors": 0, "reaches": {}})
+
+    monkeypatch.setattr(gate, "_validate", validate_it)
+    return asked
 
 
-def test_a_changed_config_must_be_validated_again(passed):
+def test_what_passed_may_be_trained_on_and_is_counted(passed, validations):
+    noted = require(*passed)
+    assert noted["reaches"]["train"] == {"documents": 40, "tokens": 440, "entities": 80, "batches": 5}
+    assert noted["reaches"]["dev"] == {"documents": 10, "tokens": 110, "entities": 20, "batches": 0}
+    assert noted["counts"]["train"] == {"documents": 40, "tokens": 440, "entities": 80}
+    assert validations == []
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"errors": 0}'])
+def test_what_was_not_validated_is_validated_first(passed, content, validations):
+    corpus, folder = passed
+    path = folder / "validated.json"
+    path.unlink() if content is None else path.write_text(content, encoding="utf-8")
+    require(corpus, folder)
+    assert validations == [()]
+
+
+def test_a_changed_config_is_validated_again(passed, validations):
     corpus, folder = passed
     path = folder / "config.cfg"
     path.write_text(path.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.2"), encoding="utf-8")
-    with pytest.raises(UserError, match=r"config\.cfg changed after the corpus was validated for it"):
-        require_validated(corpus, folder)
-    assert check(corpus, folder) == 0
-    require_validated(corpus, folder)
+    require(corpus, folder)
+    assert validations == [()]
 
 
-def test_a_changed_corpus_must_be_validated_again(passed):
+def test_another_setting_on_the_command_line_is_validated_again(passed, validations):
+    require(*passed, "--training.dropout=0.2")
+    assert validations == [("--training.dropout=0.2",)]
+
+
+def test_the_same_setting_on_the_command_line_is_not(passed, validations):
+    require(*passed, "--training.dropout", "0.1")
+    assert validations == []
+
+
+def test_changed_code_is_validated_again(passed, validations, tmp_path):
+    path = tmp_path / "code.py"
+    path.write_text("", encoding="utf-8")
+    require(*passed, code=(path,))
+    assert len(validations) == 1
+
+
+def test_a_changed_corpus_is_validated_again(passed, validations):
     corpus, folder = passed
     manifest = corpus / "dev" / "manifest.json"
     write_json(manifest, read_json(manifest) | {"seen": 1})
-    with pytest.raises(UserError, match="dev changed after it was validated"):
-        require_validated(corpus, folder)
+    require(corpus, folder)
+    assert validations == [()]
+
+
+def test_changed_files_of_another_kind_are_validated_again(passed, validations, tmp_path):
+    corpus, folder = passed
+    paths = [tmp_path / "elsewhere" / split for split in ("train", "dev")]
+    for path in paths:
+        path.mkdir(parents=True)
+        DocBin(docs=read_split(corpus, path.name)).to_disk(path / "all.spacy")
+    options = [f"--paths.{path.name}={path}" for path in paths]
+    labels = f'--initialize.components.ner.labels={{"@readers": "spacy.read_labels.v1", "path": "{corpus}/train/labels.json"}}'
+    assert check(corpus, folder, *options, labels) == 0
+    require(corpus, folder, *options, labels)
+    assert validations == []
+    DocBin(docs=read_split(corpus, "dev")).to_disk(paths[0] / "all.spacy")
+    require(corpus, folder, *options, labels)
+    assert len(validations) == 1
 
 
 def test_a_changed_shard_is_refused(passed):
@@ -66,35 +136,39 @@ def test_a_changed_shard_is_refused(passed):
     shard = next((corpus / "train").glob("*.spacy"))
     shard.write_bytes(shard.read_bytes() + b"x")
     with pytest.raises(UserError, match="not the file that was written"):
-        require_validated(corpus, folder)
+        require(corpus, folder)
 
 
-def test_a_validation_of_another_corpus_does_not_count(passed):
+def test_what_a_reader_without_a_path_yields_is_validated_each_time(passed, validations, tmp_path):
     corpus, folder = passed
-    report = read_json(folder / "validated.json")
-    write_json(folder / "validated.json", report | {"corpus_sha256": report["corpus_sha256"] | {"train": "0"}})
-    with pytest.raises(UserError, match="is about another train split"):
-        require_validated(corpus, folder)
+    code, data = tmp_path / "readers.py", tmp_path / "all.spacy"
+    code.write_text(READER, encoding="utf-8")
+    DocBin(docs=read_split(corpus)).to_disk(data)
+    config = config_for(corpus, max_steps=40)
+    for split in ("train", "dev"):
+        config["corpora"][split] = {"@readers": "gate_test.reader.v1", "where": str(data)}
+    config.to_disk(folder / "config.cfg")
+    assert check(corpus, folder, f"--code={code}", "--ignore=NER2") == 0
+    noted = read_json(folder / "validated.json")
+    assert noted["reaches"]["train"] == {"documents": 40, "tokens": 440, "entities": 80, "batches": 5}
+    assert noted["corpus_sha256"] == {"train": None, "dev": None}
+    require(corpus, folder, code=(code,))
+    assert len(validations) == 1
 
 
-def test_a_config_that_drops_documents_does_not_pass_unless_that_is_ignored(passed):
+def test_a_config_that_drops_documents_does_not_pass_unless_that_is_ignored(passed, capfd):
     corpus, folder = passed
     config = config_for(corpus, max_steps=40)
     config["training"]["batcher"] = {"@batchers": "spacy.batch_by_padded.v1", "size": 11, "buffer": 256, "discard_oversize": True, "get_length": None}
     config.to_disk(folder / "config.cfg")
-    assert check(corpus, folder) == 1
-    with pytest.raises(UserError, match=r"counts 41 errors; mend the data or the config"):
-        require_validated(corpus, folder)
     assert check(corpus, folder, "--ignore=dropped-by-batcher,nothing-to-train") == 0
-    assert require_validated(corpus, folder)["train"]["documents"] == 0
-
-
-def test_errors_in_the_corpus_are_refused(passed):
-    corpus, folder = passed
-    path = corpus / "train" / "validated.json"
-    write_json(path, read_json(path) | {"errors": 3})
-    with pytest.raises(UserError, match="counts 3 errors"):
-        require_validated(corpus, folder)
+    assert require(corpus, folder)["reaches"]["train"]["documents"] == 0
+    (folder / "validated.json").unlink()
+    with pytest.raises(UserError, match=r"counts 41 errors, as told above; .* --unvalidated"):
+        require(corpus, folder)
+    assert "NER411 dropped-by-batcher" in capfd.readouterr().err
+    with pytest.raises(UserError, match="counts 41 errors"):
+        require(corpus, folder)
 
 
 def test_a_batcher_that_wants_more_than_lengths_is_told(passed):
@@ -110,9 +184,23 @@ def test_a_batcher_that_wants_more_than_lengths_is_told(passed):
     assert "wants more of an example than its length" in str(result.exception)
 
 
-def test_an_error_that_belongs_to_no_split_is_refused(passed):
+def test_an_error_that_belongs_to_no_split_counts(passed):
     corpus, folder = passed
     (corpus / "rejects.jsonl").unlink()
     assert check(corpus, folder) == 1
-    with pytest.raises(UserError, match="counts 1 errors"):
-        require_validated(corpus, folder)
+    assert read_json(folder / "validated.json")["errors"] == 1
+
+
+def test_missing_data_are_told_with_the_setting_that_names_them(passed, capfd):
+    corpus, folder = passed
+    with pytest.raises(UserError, match="could not be validated, for the reason told above"):
+        require(corpus, folder, "--paths.train=none.spacy")
+    said = "config.cfg: train's data is at none.spacy, which does not exist; give it by --paths.train"
+    assert said in capfd.readouterr().err
+
+
+def test_only_a_whole_validation_counts(passed):
+    corpus, folder = passed
+    (folder / "validated.json").unlink()
+    check(corpus, folder, "--select=NER1")
+    assert not (folder / "validated.json").exists()

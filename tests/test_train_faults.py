@@ -29,7 +29,7 @@ ARRAYS = {"weights.0": numpy.arange(6, dtype="float32").reshape(2, 3), "mom1.0":
 
 def main(folder, corpus, **options):
     """Run the command in this process."""
-    given = {"device": "cpu", "workers": 1, "wandb_mode": command_file.WandbMode.disabled, "checkpoint_minutes": 5.0}
+    given = {"device": "cpu", "workers": 1, "wandb_mode": "disabled", "checkpoint_minutes": 5.0}
     rest = {"exact": True, "restart": False, "force": False, "wandb_project": "ner", "wandb_entity": "", "wandb_group": ""}
     return command_file.main(folder, corpus=corpus, **(given | rest | options))
 

@@ -1,12 +1,14 @@
 """What is to be checked: this project's corpus or any DocBin files, and the configs."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.checks.catalogue import Finding, finding
+from scripts.checks.config_file import CONFIG, one_line
 from scripts.checks.notes import noted
-from scripts.checks.recipe import RecipeFile, load_recipe
+from scripts.checks.recipe import Recipe, RecipeFile, load_recipe
 from scripts.checks.scored import scored_elsewhere
 from scripts.command import UserError
 from scripts.corpus.files import sha256
@@ -14,22 +16,26 @@ from scripts.corpus.settings import Settings
 from scripts.corpus.shards import ShardError, check_shards, read_manifest
 from scripts.corpus.splits import SPLITS
 
-CONFIG = "config.cfg"
-OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
-"""What registers all that this project's own configs name."""
-
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What is to be checked.
 
     data: a `.spacy` file or a folder of them for each split. corpus: the folder where all of them are, if preprocessing made them.
+    drawn: holds the files of splits that a reader of another kind has elsewhere.
     """
 
     data: dict[str, Path]
     recipes: tuple[RecipeFile, ...]
     corpus: Path | None = None
     manifests: dict[str, dict] = field(default_factory=dict)
+    drawn: tempfile.TemporaryDirectory | None = None
+
+    @property
+    def kept(self) -> dict[str, Path]:
+        """The data that are still there when this is over."""
+        drawn = Path(self.drawn.name) if self.drawn is not None else None
+        return {split: path for split, path in self.data.items() if path.parent != drawn}
 
     def files(self) -> dict[str, list[Path]]:
         """Return the DocBin files of each split, in spaCy's order. Raises UserError where there are none."""
@@ -68,28 +74,50 @@ class Inputs:
                 yield finding("ledger", split, detail, shard=self.data[split].as_posix())
 
 
-def find_inputs(configs: list[Path], data: dict[str, Path | None], corpus: Path, code: list[Path]) -> Inputs:
+def find_inputs(configs: list[Path], data: dict[str, Path | None], corpus: Path, code: list[Path], overrides: tuple[str, ...] = ()) -> Inputs:
     """Find out what is to be checked: the files that are named, or else the first config's, or else the corpus.
 
+    code, overrides: of every config, as the command line has them.
     Raises UserError where something is missing, or raw files changed after the corpus was made.
     """
+    if overrides and not configs:
+        raise UserError(f"{overrides[0]}: no such option, and no config that it could be a setting of; name one by --config")
     given = {split: path for split, path in data.items() if path is not None}
     if not given and not configs:
         return _own(corpus, ())
     if given and "train" not in given:
         raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
     paths = tuple((split, given.get(split, given["train"]).as_posix()) for split in ("train", "dev")) if given else ()
-    recipes = tuple(RecipeFile(name, path, (*code, OWN_CODE), paths) for name, path in _names(configs).items())
+    recipes = tuple(RecipeFile(name, path, tuple(code), paths, overrides) for name, path in _names(configs).items())
     loaded = [load_recipe(file) for file in recipes]
-    if not given:
-        found = {split: loaded[0].path(split) for split in ("train", "dev")}
-        for recipe in loaded[1:]:
-            if {split: recipe.path(split) for split in found} != found:
-                raise UserError(f"{recipe.file.path} and {loaded[0].file.path} name other data; give --train and --dev, or check one at a time")
-        if all(path.resolve() == (corpus / split).resolve() for split, path in found.items()):
-            return _own(corpus, recipes)
-        given = found
-    return Inputs(given, recipes)
+    if given:
+        return Inputs(given, recipes)
+    found = {split: loaded[0].path(split) for split in ("train", "dev")}
+    for recipe in loaded[1:]:
+        if {split: recipe.path(split) for split in found} != found:
+            raise UserError(f"{recipe.file.path} and {loaded[0].file.path} name other data; give --train and --dev, or check one at a time")
+    if all(path is not None and path.resolve() == (corpus / split).resolve() for split, path in found.items()):
+        return _own(corpus, recipes)
+    if all(found.values()):
+        return Inputs(found, recipes)
+    folder = tempfile.TemporaryDirectory(prefix="validate-", ignore_cleanup_errors=True)
+    return Inputs({split: path or _drawn(loaded[0], split, Path(folder.name)) for split, path in found.items()}, recipes, drawn=folder)
+
+
+def _drawn(recipe: Recipe, split: str, folder: Path) -> Path:
+    """Write what a config's own reader yields to a `.spacy` file, so that it can be looked at as any other; return the file."""
+    from spacy.tokens import DocBin
+
+    whole = DocBin()
+    try:
+        for example in recipe.read(split):
+            whole.add(example.reference)
+    except Exception as error:  # a reader may be anybody's code
+        name = recipe.training[f"{split}_corpus"]
+        raise UserError(f"{recipe.file.path}: [{name}] fails after {len(whole):,} examples: {one_line(error)}; mend the reader or its data") from None
+    path = folder / f"{split}.spacy"
+    whole.to_disk(path)
+    return path
 
 
 def _names(configs: list[Path]) -> dict[str, Path]:

@@ -1,79 +1,107 @@
 """A spaCy config as training would use it: its reader, tokeniser, batcher and windows, with no weights loaded."""
 
-import configparser
 import random
+import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy
 from confection import Config, ConfigValidationError
-from spacy.language import DEFAULT_CONFIG_PATH
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
-from spacy.util import dot_to_object, import_file, load_config, load_model_from_config, registry, resolve_dot_names
+from spacy.training.corpus import FILE_TYPE
+from spacy.util import copy_config, load_model_from_config, registry, resolve_dot_names
 
+from scripts.checks.annotating import Annotators
+from scripts.checks.components import component
+from scripts.checks.config_file import full_config, import_code, one_line, read_config, reader_block
+from scripts.checks.registered import faults
 from scripts.checks.wordpieces import Windows
 from scripts.command import UserError
+from scripts.corpus.pool import without_transformers
 from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream
 from scripts.corpus.tokenizer import MAX_STRINGS, Tokeniser
 
 TRANSFORMER = "transformer"
 CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
+OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
+"""What registers all that this project's own configs name."""
+PLAIN = ("spacy.Corpus.v1", "ner_template.shards.v1")
+"""The readers of DocBin files."""
+MOST = 100_000
+"""Examples that are taken of a reader which is not spaCy's Corpus: it may be endless."""
 
 
 class RecipeFile(NamedTuple):
     """Where a recipe is: what a process needs to load it.
 
     name: of the variant. code: Python files to import first. paths: of the corpus, which take the place of the config's own.
+    overrides: settings as the command line has them, which take the place of the config's own.
     """
 
     name: str
     path: Path
     code: tuple[Path, ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 class Recipe:
     """What a config does to a corpus."""
 
     def __init__(self, file: RecipeFile) -> None:
-        """Load a config and fill in spaCy's defaults. Raises UserError where it cannot be read."""
+        """Load a config and fill in spaCy's defaults. Raises UserError where it cannot be read, or names what nothing registers."""
         self.file = file
-        if not file.path.exists():
-            raise UserError(f"{file.path}: no such file; write one by `python -m scripts.configure` or `python -m spacy init config`")
+        self.own = read_config(file.path, file.overrides)
+        import_code((OWN_CODE, *file.code))
         try:
-            for path in file.code:
-                import_file("python_code", path)
-            own = load_config(file.path, interpolate=False)
-            self.config: Config = load_config(DEFAULT_CONFIG_PATH).merge(own).interpolate()
-        except (ConfigValidationError, configparser.Error, KeyError, ValueError, ImportError, OSError) as error:
-            raise UserError(f"{file.path}: is no config that spaCy can train: {error}") from None
+            self.config: Config = full_config(self.own)
+            wrong = "; ".join(faults(self.config))
+        except (ConfigValidationError, KeyError, ValueError, OSError, ImportError) as error:
+            wrong = one_line(error)
+        if wrong:
+            raise UserError(f"{file.path}: is no config that spaCy can train: {wrong}")
         self.training: dict = self.config["training"]
         self.lang: str = self.config["nlp"]["lang"]
 
     @cached_property
     def nlp(self) -> Any:
-        """What readers need of a pipeline: `vocab` and `make_doc`. A real one, without weights, where the config has code of its own for it."""
+        """What readers need of a pipeline: `vocab` and `make_doc`. A real one, without components, where the config has code of its own for it."""
         settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
         own = before_init or any(settings[name] for name in CALLBACKS) or not settings["tokenizer"]["@tokenizers"].startswith("spacy.")
         if own or not self.has_plain_readers:
-            nlp = load_model_from_config(self.config, auto_fill=True)
-            if before_init:
-                self.resolve("[initialize.before_init]", before_init)(nlp)
-            return nlp
+            return self._blank(before_init)
         tokenizer = Tokeniser(self.lang, settings["tokenizer"])
         return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
+
+    def _blank(self, before_init: dict | None) -> Language:
+        config = copy_config(self.config)
+        config["nlp"] |= {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
+        config["components"] = {}
+        if "torch" in sys.modules and sys.modules["torch"] is None:
+            without_transformers()
+        try:
+            nlp = load_model_from_config(config, auto_fill=True)
+            if before_init:
+                self.resolve("[initialize.before_init]", before_init)(nlp)
+        except UserError:
+            raise
+        except Exception as error:  # of somebody's callback or tokeniser
+            raise UserError(f"{self.file.path}: a pipeline cannot be made: {type(error).__name__}: {one_line(error)}; mend that code") from None
+        return nlp
 
     def resolve(self, name: str, block: dict) -> Any:
         """Make what a block of the config names. Raises UserError where it cannot be made."""
         try:
             return registry.resolve({"it": block})["it"]
         except (ConfigValidationError, ValueError, TypeError) as error:
-            raise UserError(f"{self.file.path}: {name} cannot be made: {error}; is its code given (--code)?") from None
+            raise UserError(f"{self.file.path}: {name} cannot be made: {one_line(error)}; is its code given (--code)?") from None
 
     @property
     def is_full(self) -> bool:
@@ -86,19 +114,14 @@ class Recipe:
         names, given = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}, dict(self.file.paths)
         try:
             for split, name in names.items():
-                block = self._block(name)
+                block = reader_block(self.config, name)
                 if "augmenter" in block:
                     block["augmenter"] = None
                 if split in given and "path" in block:
                     block["path"] = given[split]
             return dict(zip(names, resolve_dot_names(self.config, list(names.values())), strict=True))
-        except (ConfigValidationError, KeyError, ValueError, TypeError) as error:
-            raise UserError(f"{self.file.path}: its readers cannot be made: {error}") from None
-
-    def _block(self, name: str) -> dict:
-        """Return the section that makes a reader: its own, or that of a function which makes several."""
-        section = name.partition(".")[0]
-        return self.config[section] if registry.is_promise(self.config[section]) else dot_to_object(self.config, name)
+        except Exception as error:  # a reader may be anybody's code
+            raise UserError(f"{self.file.path}: its readers cannot be made: {one_line(error)}; mend them") from None
 
     def reader(self, split: str) -> Callable:
         """Return the reader of train or dev."""
@@ -109,12 +132,26 @@ class Recipe:
         """Whether spaCy's own Corpus or our ShardStream reads both, so that documents can be read one by one and in any process."""
         return all(type(reader) in (Corpus, ShardStream) for reader in self._readers.values())
 
-    def path(self, split: str) -> Path:
-        """Return where train's or dev's DocBin files are. Raises UserError where the config names none."""
-        path = getattr(self.reader(split), "path", None)
-        if path is None or not Path(path).exists():
-            raise UserError(f"{self.file.path}: {split}'s data is at {path}, which does not exist; give --{split}")
-        return Path(path)
+    def path(self, split: str) -> Path | None:
+        """Return where train's or dev's DocBin files are; None where a reader of another kind has its data elsewhere.
+
+        Raises UserError where spaCy's reader has none.
+        """
+        name = self.training[f"{split}_corpus"]
+        block = reader_block(self.config, name)
+        path = Path(block["path"]) if block.get("path") else None
+        there = path is not None and path.exists()
+        if not there and block.get("@readers") in PLAIN:
+            setting = f"--paths.{split}" if split in self.config["paths"] else f"--{name}.path"
+            remedy = "run: python -m spacy project run preprocess" if path == Path("corpus") / split else f"give it by {setting}"
+            raise UserError(f"{self.file.path}: {split}'s data is at {path}, which does not exist; {remedy}")
+        if there and (self.has_plain_readers or path.suffix == FILE_TYPE or (path.is_dir() and any(path.rglob(f"*{FILE_TYPE}")))):
+            return path
+        return None
+
+    def read(self, split: str) -> Iterator[Example]:
+        """Yield what the reader makes of all its data, up to MOST examples."""
+        return islice(self.reader(split)(self.nlp), MOST)
 
     def examples(self, split: str, doc: Doc) -> Iterator[Example]:
         """Yield what the reader makes of one document."""
@@ -125,7 +162,7 @@ class Recipe:
     @property
     def reading(self) -> str:
         """What decides the examples, so that recipes that read alike need to read only once."""
-        blocks = [self._block(self.training[f"{split}_corpus"]) for split in self._readers]
+        blocks = [reader_block(self.config, self.training[f"{split}_corpus"]) for split in self._readers]
         return repr((blocks, [self.config["nlp"][name] for name in ("tokenizer", *CALLBACKS)], self.lang, self.config["initialize"]["before_init"]))
 
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:
@@ -160,6 +197,11 @@ class Recipe:
         return [items[i] for i in numbers] if len(numbers) == len(items) else items
 
     @cached_property
+    def annotators(self) -> Annotators:
+        """What stands before the ner and may set sentences and entities, made once."""
+        return Annotators(self.config, self.nlp.vocab, lambda: self.read("train"))
+
+    @cached_property
     def windows(self) -> Windows:
         """The transformer's windows and tokeniser, loaded once."""
         return Windows(self.transformer, self.file.path)
@@ -168,9 +210,11 @@ class Recipe:
     def transformer(self) -> dict | None:
         """The model block of the transformer component, where the pipeline has one of spacy-transformers."""
         for name in self.config["nlp"]["pipeline"]:
-            block = self.config["components"].get(name, {})
+            block = component(self.config, name)
             if block.get("factory") == TRANSFORMER and "TransformerModel" in str(block.get("model", {}).get("@architectures")):
-                return block["model"]
+                sourced = block is not self.config["components"][name]
+                if not sourced or Path(block["model"]["name"]).exists():  # else its tokeniser is only among its weights
+                    return block["model"]
         return None
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from rich.table import Table
 
 from scripts.checks.catalogue import Finding, Severity
+from scripts.checks.config_file import CONFIG, SPLITS, fingerprint
 from scripts.checks.examine import Report
 from scripts.checks.inputs import Inputs
+from scripts.checks.recipe import RecipeFile, load_recipe
 from scripts.checks.registry import in_order
 from scripts.command import console
 from scripts.corpus.files import sha256, write_json
-from scripts.corpus.shards import MANIFEST, VALIDATED
+from scripts.corpus.shards import VALIDATED
 from scripts.report.tables import LEDGER_COLUMNS, Row, as_rich
 
 VERSION = 1
@@ -56,25 +58,29 @@ def as_json(report: Report, inputs: Inputs) -> dict:
     }
 
 
-def write(report: Report, inputs: Inputs, output: str, *, partial: bool, ignored: str) -> Path | None:
-    """Write the JSON and, unless only some checks ran, what training asks for: that this corpus and these configs passed."""
+def write(report: Report, inputs: Inputs, output: str, *, partial: bool, ignored: str, stamp: Path | None = None) -> Path | None:
+    """Write the JSON and, unless only some checks ran, what training asks for: what was found of these data for each config.
+
+    stamp: where that goes; None: beside each config that has a folder of its own.
+    """
     data = as_json(report, inputs)
     path = Path(output) if output not in ("", "-") else inputs.corpus / "validation.json" if inputs.corpus and not output else None
     if output == "-":
         sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
     elif path is not None:
         write_json(path, data)
-    if partial or inputs.corpus is None:
-        return path
-    hashes = {split: sha256(folder / MANIFEST) for split, folder in inputs.data.items()}
-    of_all = report.total(Severity.error, split="", variant="")  # of what all splits share, such as the list of what was left out
-    for split, folder in inputs.data.items():
-        errors = of_all + report.total(Severity.error, split=split, variant="")
-        write_json(folder / VALIDATED, {"errors": errors, "manifest_sha256": hashes[split], "ignored": ignored})
-    for file in inputs.recipes:
-        passed = {"errors": report.total(Severity.error, variant=file.name), "config_sha256": sha256(file.path), "corpus_sha256": hashes}
-        write_json(file.path.parent / VALIDATED, passed | {"ignored": ignored, "reaches": data["trainers"][file.name]})
+    for file in inputs.recipes if not partial else ():
+        place = stamp if stamp is not None else file.path.with_name(VALIDATED) if file.path.name == CONFIG else None
+        if place is not None:
+            write_json(place, _passed(report, inputs, file) | {"ignored": ignored, "reaches": data["trainers"][file.name]})
     return path
+
+
+def _passed(report: Report, inputs: Inputs, file: RecipeFile) -> dict:
+    """Return how many errors of train and dev (or of no split) concern a config, and the hashes of what was looked at."""
+    errors = sum(report.total(Severity.error, split=split, variant=who) for split in ("", *SPLITS) for who in ("", file.name))
+    counts = {split: {name: report.counts[split][name] for name in ("documents", "tokens", "entities")} for split in SPLITS}
+    return {"errors": errors, "counts": counts} | fingerprint(load_recipe(file).own, file.code, inputs.kept)
 
 
 def show(report: Report, inputs: Inputs) -> None:

@@ -1,39 +1,62 @@
-"""Train only on what passed validation: this very corpus, for this very config."""
+"""Train only on what passed validation: these very data, for this very config. What was not validated yet is validated first."""
 
+import subprocess
+import sys
 from pathlib import Path
 
-from scripts.command import UserError
-from scripts.corpus.files import read_json, sha256
-from scripts.corpus.shards import MANIFEST, VALIDATED, check_shards, read_manifest
+from confection import Config, ConfigValidationError
 
-RUN = "run: python -m spacy project run validate"
-SPLITS = ("train", "dev")
+from scripts.checks.config_file import data_paths, fingerprint, full_config, one_line
+from scripts.checks.recipe import RecipeFile
+from scripts.command import UserError, console
+from scripts.corpus.files import read_json
+from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
+
+ANYWAY = "or train anyway with --unvalidated"
 
 
-def require_validated(corpus: Path, folder: Path) -> dict[str, dict]:
-    """Return what reaches the trainer from train, and the evaluation from dev: documents, tokens, entities, batches of an epoch.
+def hashes(config: Config, file: RecipeFile) -> dict:
+    """Return the hashes of a config, its code and its data. Raises UserError where the data are a corpus that has been damaged."""
+    try:
+        data = data_paths(full_config(config))
+    except (ConfigValidationError, KeyError, ValueError) as error:
+        raise UserError(f"{file.path}: no config that spaCy can train: {one_line(error)}; mend it, or see `python -m spacy debug config`") from None
+    for path in data.values():
+        if path is not None and (path / MANIFEST).exists():
+            check_shards(path, read_manifest(path))
+    return fingerprint(config, file.code, data)
 
-    folder: the variant's, with config.cfg. Raises UserError unless the corpus is whole and unchanged since it passed validation, and did so
-    for this config.
+
+def require_validated(file: RecipeFile, now: dict, stamp: Path, corpus: Path) -> dict:
+    """Return what validation noted of a config and its data, in a file; validate now where it did not, or something has changed since.
+
+    now: the hashes of both. corpus: the folder whose raw data are looked at, too, if it is the one that the config names.
+    Raises UserError where there are errors.
     """
-    for split in SPLITS:
-        check_shards(corpus / split, read_manifest(corpus / split))
-        report = _passed(corpus / split / VALIDATED)
-        if sha256(corpus / split / MANIFEST) != report["manifest_sha256"]:
-            raise UserError(f"{corpus / split} changed after it was validated; {RUN}")
-    report = _passed(folder / VALIDATED)
-    if sha256(folder / "config.cfg") != report["config_sha256"]:
-        raise UserError(f"{folder / 'config.cfg'} changed after the corpus was validated for it; {RUN}")
-    for split in SPLITS:
-        if sha256(corpus / split / MANIFEST) != report["corpus_sha256"][split]:
-            raise UserError(f"{folder / VALIDATED} is about another {split} split than {corpus / split}; {RUN}")
-    return report["reaches"]
+    noted = _fresh(stamp, now)
+    if noted is None:
+        console.print(f"{stamp.parent}: not validated for this config yet; validating…", markup=False, highlight=False, soft_wrap=True)
+        _validate(file, stamp, corpus)
+        noted = read_json(stamp)
+    if noted["errors"]:
+        raise UserError(f"{stamp} counts {noted['errors']} errors, as told above; mend the data or the config, {ANYWAY}")
+    return noted
 
 
-def _passed(path: Path) -> dict:
-    if not path.exists():
-        raise UserError(f"{path}: no such file; {RUN}")
-    report = read_json(path)
-    if report["errors"]:
-        raise UserError(f"{path} counts {report['errors']} errors; mend the data or the config and {RUN}")
-    return report
+def _fresh(stamp: Path, now: dict) -> dict | None:
+    """Return what a file notes, where it is about just this and without errors. Data that cannot be hashed are never the same."""
+    try:
+        noted = read_json(stamp)
+        same = all(noted[key] == value for key, value in now.items()) and None not in now["corpus_sha256"].values()
+        return noted if same and not noted["errors"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _validate(file: RecipeFile, stamp: Path, corpus: Path) -> None:
+    """Run `python -m scripts.validate` in a process of its own: it does without torch."""
+    options = [f"--config={file.path}", f"--stamp={stamp}", f"--corpus={corpus}", *(f"--code={path}" for path in file.code)]
+    stamp.unlink(missing_ok=True)
+    done = subprocess.run([sys.executable, "-m", "scripts.validate", *options, *file.overrides], stdin=subprocess.DEVNULL)
+    if done.returncode not in (0, 1) or not stamp.exists():
+        raise UserError(f"{file.path}: could not be validated, for the reason told above; mend that, {ANYWAY}")

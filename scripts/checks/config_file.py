@@ -1,0 +1,142 @@
+"""A spaCy config as a command line gives it: a file, settings that take the place of its own, and code that registers what it names."""
+
+import configparser
+import hashlib
+import json
+import os
+import shlex
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from confection import Config, ConfigValidationError
+from spacy.language import DEFAULT_CONFIG_PATH
+from spacy.util import dot_to_object, import_file, load_config, registry
+
+from scripts.command import UserError
+from scripts.corpus.files import digests, sha256
+from scripts.corpus.shards import MANIFEST
+
+CONFIG = "config.cfg"
+VARIABLE = "SPACY_CONFIG_OVERRIDES"
+"""The variable from which spaCy takes overrides, too; they win over those of the command line."""
+SPLITS = ("train", "dev")
+
+
+def parse_overrides(words: tuple[str, ...], variable: str | None = None) -> dict[str, Any]:
+    """Return what `--section.name value`, `--section.name=value` and `--section.name` (true) set, as spaCy reads them.
+
+    words: of the command line. variable: as SPACY_CONFIG_OVERRIDES holds them; None: what it holds.
+    Follows spacy.cli._util.parse_config_overrides. Raises UserError where a word is none of these.
+    """
+    if variable is None:
+        variable = os.environ.get(VARIABLE, "")
+    try:
+        return _parsed(list(words), "") | _parsed(shlex.split(variable), f"{VARIABLE}: ")
+    except ValueError as error:  # of shlex
+        raise UserError(f"{VARIABLE}={variable}: {error}; write it as on a command line") from None
+
+
+def _parsed(words: list[str], where: str) -> dict[str, Any]:
+    found = {}
+    while words:
+        word = words.pop(0)
+        name, equals, value = word.replace("--", "").partition("=")
+        if not word.startswith("--"):
+            raise UserError(f"{where}unexpected {word!r}; a setting is written --section.name value, after the config")
+        if "." not in name:
+            raise UserError(f"{where}no such option: --{name}; settings of the config are written --section.name value (see --help)")
+        if equals:
+            name = name.replace("-", "_")
+        else:
+            value = "true" if not words or words[0].startswith("--") else words.pop(0)
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a config as `spacy train` does, with variables left as they are. Raises UserError, in one line, where that fails."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; write one by `python -m scripts.configure` or `python -m spacy init config`")
+    settings = parse_overrides(overrides)
+    try:
+        return load_config(path, overrides=settings, interpolate=False)
+    except ConfigValidationError as error:
+        wrong = next((".".join(one["loc"]) for one in error.errors or () if ".".join(one["loc"]) in settings), None)
+        if wrong is not None:
+            raise UserError(f"--{wrong}: {path} has no section [{wrong.rpartition('.')[0]}]; see how it is spelt there") from None
+        raise UserError(f"{path}: is no config that spaCy can train: {one_line(error)}") from None
+    except (configparser.Error, KeyError, ValueError) as error:
+        raise UserError(f"{path}: is no config that spaCy can train: {one_line(error)}") from None
+
+
+def full_config(config: Config) -> Config:
+    """Return a config with spaCy's defaults, and with values in the place of variables. Raises what confection does."""
+    return load_config(DEFAULT_CONFIG_PATH).merge(config).interpolate()
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says, on one line; of a config's: each value's place and what is wrong with it."""
+    if isinstance(error, ConfigValidationError) and error.errors:
+        return "; ".join(f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg')}" for one in error.errors)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def import_code(paths: tuple[Path, ...]) -> None:
+    """Import Python files that register what a config names, as spaCy's `--code` does. Raises UserError where one is missing or fails."""
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; --code wants a Python file")
+        _import(path.resolve(), path.read_bytes())
+
+
+@cache
+def _import(path: Path, content: bytes) -> None:
+    """Import a file once in each process, as long as its content stays what it is: what registers may object to a second time."""
+    try:
+        import_file("python_code", path)
+    except Exception as error:  # whatever somebody's code does
+        frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        line = frames[-1] if frames else getattr(error, "lineno", None)
+        raise UserError(f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {one_line(error)}; mend that code") from None
+
+
+def reader_block(full: Config, name: str) -> dict:
+    """Return the section that makes a reader (`corpora.train`): its own, or that of a function which makes several."""
+    section = name.partition(".")[0]
+    return full[section] if registry.is_promise(full[section]) else dot_to_object(full, name)
+
+
+def data_paths(full: Config) -> dict[str, Path | None]:
+    """Return where a config's data for train and dev are; None where its reader has no path that exists."""
+    blocks = {split: reader_block(full, full["training"][f"{split}_corpus"]) for split in SPLITS}
+    paths = {split: block.get("path") for split, block in blocks.items()}
+    return {split: Path(path) if isinstance(path, str) and Path(path).exists() else None for split, path in paths.items()}
+
+
+def data_sha256(path: Path | None) -> str | None:
+    """Return a hash of training data: of the manifest, where preprocessing made them, or else of the file or all files of a folder."""
+    if path is None or path.is_file():
+        return sha256(path) if path else None
+    if (path / MANIFEST).exists():
+        return sha256(path / MANIFEST)
+    return hashlib.sha256(json.dumps(digests(path, "*.spacy")).encode()).hexdigest()
+
+
+def fingerprint(config: Config, code: tuple[Path, ...], data: dict[str, Path | None]) -> dict[str, Any]:
+    """Return the hashes of all that decides what training sees: the config with what was set in it, its code, its data."""
+    return {
+        "config_sha256": hashlib.sha256(config.to_str(interpolate=False).encode()).hexdigest(),
+        "code_sha256": [sha256(path) for path in code],
+        "corpus_sha256": {split: data_sha256(data.get(split)) for split in SPLITS},
+    }
+
+
+def default_output(path: Path) -> Path:
+    """Return the folder of a config's pipelines: FOLDER of training/FOLDER/config.cfg, or else training/ and the config's own name."""
+    folder = path.resolve().parent
+    return path.parent if path.name == CONFIG and folder.parent.name == "training" else Path("training") / path.stem
