@@ -1,9 +1,13 @@
 """Checks of a config by itself: what cannot work, whatever the data."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
+from spacy.util import registry
+
 from scripts.checks.catalogue import Severity, check
+from scripts.checks.components import NERS, factories, meta_of, trained
 from scripts.checks.recipe import Recipe
 from scripts.corpus.stream import ShardStream
 
@@ -19,6 +23,12 @@ max_steps = 1000
 warmup_steps = 10
 total_steps = {}
 initial_rate = 0.001"""
+ADAMS = ("Adam.v1", "RAdam.v1")
+"""Optimizers for which these rates hold."""
+MOST_RATE = 0.1
+"""Learning rate of Adam beyond which weights grow without bound."""
+ENCODERS = ("transformer", "curated_transformer")
+LEAST = {"accumulate_gradient": 1, "eval_frequency": 1, "patience": 0, "max_steps": 0, "max_epochs": -1}
 FEW_STEPS = 20
 """In a shorter run nothing is said of its warm-up."""
 LOOKED_AT = 100_000
@@ -39,9 +49,12 @@ def learning_rate(recipe: Recipe) -> Iterator[str]:
     At tok2vec's usual 0.001 a transformer stays at F 0; at a transformer's usual 0.00005 a tok2vec, which starts from nothing, hardly moves.
     """
     rates = _rates(recipe)
-    if rates and recipe.transformer and max(rates) >= TOO_HIGH:
-        yield f"the learning rate reaches {max(rates):g}; a transformer forgets all it knows from {TOO_HIGH:g} on"
-    elif rates and not recipe.transformer and max(rates) < TOO_LOW and not recipe.config["initialize"]["init_tok2vec"]:
+    if not rates or not 0 < max(rates) <= MOST_RATE:
+        return  # NER430 tells it
+    if trained(recipe.config, ENCODERS):
+        if max(rates) >= TOO_HIGH:
+            yield f"the learning rate reaches {max(rates):g}; a transformer forgets all it knows from {TOO_HIGH:g} on"
+    elif max(rates) < TOO_LOW and _knows_nothing(recipe):
         yield f"the learning rate never exceeds {max(rates):g}; without a pretrained model nothing is learned at that"
 
 
@@ -60,7 +73,7 @@ def rate_ends_early(recipe: Recipe) -> Iterator[str]:
     """
     steps = recipe.training["max_steps"]
     rates = _rates(recipe)
-    if steps and rates and len(rates) == min(steps, LOOKED_AT):
+    if steps > 0 and rates and len(rates) == min(steps, LOOKED_AT):
         zeros = sum(rate == 0 for rate in rates[1:])
         if zeros > max(1, len(rates) // 10):
             yield f"the learning rate is 0 in {zeros:,} of {len(rates):,} steps"
@@ -82,7 +95,7 @@ def patience(recipe: Recipe) -> Iterator[str]:
     The first score is taken after one step. If patience, in steps, is over before the next, training stops with that state as its best.
     """
     training = recipe.training
-    if training["patience"] and training["patience"] <= training["eval_frequency"]:
+    if 0 < training["patience"] <= training["eval_frequency"]:
         yield f"patience = {training['patience']} steps, but the next score comes after eval_frequency = {training['eval_frequency']}"
 
 
@@ -134,11 +147,13 @@ def streaming(recipe: Recipe) -> Iterator[str]:
     The reader `ner_template.shards.v1` shuffles; with that and a label file nothing is wrong.
     """
     if recipe.training["max_epochs"] == -1:
-        labels = recipe.config["initialize"]["components"].get("ner", {}).get("labels")
+        settings = recipe.config["initialize"]["components"]
+        new = [name for name in trained(recipe.config, NERS) if "source" not in recipe.config["components"][name]]
+        labels = all(settings.get(name, {}).get("labels") for name in new)
         reader = recipe.reader("train")
         if labels and isinstance(reader, ShardStream) and reader.shuffle:
             return
-        yield f"max_epochs = -1, {'labels are given' if labels else 'and no label file in [initialize.components.ner]'}"
+        yield f"max_epochs = -1, {'labels are given' if labels else 'and no label file in [initialize.components]'}"
 
 
 @check(
@@ -150,13 +165,16 @@ def streaming(recipe: Recipe) -> Iterator[str]:
     good="[training.score_weights]\nents_f = 1.0",
 )
 def no_score(recipe: Recipe) -> Iterator[str]:
-    """No score of the entities has a weight, so that every state is as good as every other.
+    """No score has a weight, so that every state is as good as every other.
 
-    The best state is then the last one scored, and patience counts from the first.
+    The best state is then the last one scored, and patience counts from the first. A component's own weights (the ner's ents_f = 1.0) hold unless
+    [training.score_weights] sets others; in a pipeline of several, other scores may decide.
     """
-    weights = recipe.training["score_weights"]
-    if weights and not any(weight for name, weight in weights.items() if name.startswith("ents_")):
-        yield f"score_weights are {dict(weights)}"
+    lang, given = recipe.lang, recipe.training["score_weights"]
+    metas = [meta_of(lang, factory) for factory in factories(recipe.config).values()]
+    weights = {name: weight for meta in metas if meta is not None for name, weight in meta.default_score_weights.items()} | given
+    if given and not any(weights.values()):
+        yield f"score_weights are {dict(given)}"
 
 
 @check(
@@ -170,12 +188,11 @@ def no_score(recipe: Recipe) -> Iterator[str]:
 def no_ner(recipe: Recipe) -> Iterator[str]:
     """The pipeline has no ner component that is trained.
 
-    The entities of the corpus are read, counted and learned by nobody.
+    The entities of the corpus are read, counted and learned by nobody. A component that is not spaCy's own may learn them: nothing is said then.
     """
-    pipeline, frozen = recipe.config["nlp"]["pipeline"], recipe.training["frozen_components"]
-    learners = [name for name in pipeline if recipe.config["components"].get(name, {}).get("factory") in ("ner", "beam_ner")]
-    if all(name in frozen for name in learners):
-        yield f"pipeline = {pipeline}, frozen_components = {list(frozen)}"
+    if not trained(recipe.config, NERS) and not any(map(_is_foreign, set(factories(recipe.config).values()))):
+        pipeline, frozen = recipe.config["nlp"]["pipeline"], recipe.training["frozen_components"]
+        yield f"pipeline = {list(pipeline)}, frozen_components = {list(frozen)}"
 
 
 @check(
@@ -196,16 +213,69 @@ def grad_scaler(recipe: Recipe) -> Iterator[str]:
             yield f"{name} = {value}"
 
 
+@check(
+    "NER430",
+    "impossible-setting",
+    Severity.error,
+    remedy="set a value in the range that is told",
+    bad="[training.optimizer]\nlearn_rate = 50.0",
+    good="[training.optimizer]\nlearn_rate = 0.001",
+)
+def impossible_setting(recipe: Recipe) -> Iterator[str]:
+    """A setting has a value with which nothing can be trained.
+
+    spaCy takes most of them: it divides by 0 or stops after a step (E001 where frozen_components names what is not in the pipeline), or it trains to
+    the end and has learned nothing.
+    """
+    training, pipeline = recipe.training, recipe.config["nlp"]["pipeline"]
+    if not isinstance(training["dropout"], float) or not 0 <= training["dropout"] < 1:
+        yield f"dropout = {training['dropout']}: from 0.0 to below 1.0, written with a point"
+    for name, least in LEAST.items():
+        if training[name] < least:
+            yield f"{name} = {training[name]}: {least} or more"
+    for section, block, name in (("nlp", recipe.config["nlp"], "batch_size"), ("training.batcher", training["batcher"], "size")):
+        if isinstance(block.get(name), (int, float)) and block[name] < 1:
+            yield f"[{section}] {name} = {block[name]}: 1 or more"
+    rate = training["optimizer"].get("learn_rate")
+    if isinstance(rate, str):
+        yield f"learn_rate = {rate!r}: a number, written as 0.001 or 1e-3"
+    rates = _rates(recipe)
+    for rate in [rate for rate in rates if not 0 <= rate <= MOST_RATE][:1]:
+        yield f"the learning rate is {rate:g} at step {rates.index(rate)}: from 0 to {MOST_RATE:g}"
+    if rates and not any(rates):
+        yield f"the learning rate is 0 in all steps: above 0, up to {MOST_RATE:g}"
+    for name in ("frozen_components", "annotating_components"):
+        for unknown in [one for one in training[name] if one not in pipeline]:
+            yield f"{name} has {unknown!r}: one of {', '.join(pipeline)}"
+
+
+def _knows_nothing(recipe: Recipe) -> bool:
+    """Say whether a pipeline starts from nothing: it takes no component from another, no weights, and has spaCy's own architectures alone."""
+    sections = recipe.config["components"]
+    architectures = re.findall(r"'@architectures': '([^']+)'", repr(sections))
+    sourced = any("source" in sections.get(name, {}) for name in recipe.config["nlp"]["pipeline"])
+    return not sourced and not recipe.config["initialize"]["init_tok2vec"] and all(name.startswith("spacy.") for name in architectures)
+
+
+def _is_foreign(factory: str) -> bool:
+    """Say whether a factory is neither spaCy's own nor a transformer's."""
+    if factory in ENCODERS:
+        return False
+    return factory not in registry.factories or not registry.factories.get(factory).__module__.startswith("spacy.")
+
+
 def _rates(recipe: Recipe) -> list[float]:
-    """Return the learning rate of each step, as far as it is looked at; empty where it cannot be told."""
+    """Return the learning rate of each step, as far as it is looked at; empty where it cannot be told, or the optimizer is none of ADAMS."""
+    if recipe.training["optimizer"].get("@optimizers") not in ADAMS:
+        return []
     rate = recipe.training["optimizer"].get("learn_rate", 0.001)
     if isinstance(rate, (int, float)):
         return [float(rate)]
-    steps = min(recipe.training["max_steps"] or LOOKED_AT, LOOKED_AT)
-    schedule = recipe.resolve("[training.optimizer.learn_rate]", rate)
+    steps = min(max(0, recipe.training["max_steps"]) or LOOKED_AT, LOOKED_AT)
+    schedule = recipe.resolve("[training.optimizer.learn_rate]", rate) if isinstance(rate, dict) else rate
     if hasattr(schedule, "to_generator"):
         schedule = schedule.to_generator()
     try:
         return [float(value) for value in islice(schedule, steps)]
-    except (ZeroDivisionError, TypeError):
+    except Exception:  # of a schedule that wants to know more than the step, or is none
         return []

@@ -58,6 +58,10 @@ class Report:
         self._kept[slug, split, variant] += 1
         return not self.places or self._kept[slug, split, variant] <= self.places
 
+    def count_of(self, slug: str, split: str) -> int:
+        """Count what a check found in a split, whatever the config."""
+        return self._kept[slug, split, ""]
+
     def total(self, severity: Severity, *, split: str | None = None, variant: str | None = None) -> int:
         """Count the findings of a severity; of one split, or of one recipe (empty: of none) alone, where these are given."""
         return sum(
@@ -144,7 +148,10 @@ def examine(
             for (name, source, where), counts in unknown.items():
                 if (name, where) == (recipe.file.name, split):
                     lost += unknown_spots(source, split, counts)
-            for slug, spot in [*lost, *(("untrainable", Spot(split, failure)) for failure in failures)]:
+            if split == "train":
+                crossing = report.count_of("across-sentences", split)
+                lost += [("unknown-annotation", Spot(split, detail)) for detail in recipe.annotators.doubts(crossing)]
+            for slug, spot in [*lost, *((slug, Spot(split, failure)) for slug, failure in failures)]:
                 if slug in checks:
                     _add_spot(report, corpus, slug, spot, tell, recipe=recipe.file)
     return report
@@ -154,7 +161,7 @@ def _groups(recipes: list[Recipe]) -> dict[str, tuple[RecipeFile, ...]]:
     """Put recipes together that read alike, under their names."""
     alike: dict[str, list[RecipeFile]] = {}
     for recipe in recipes:
-        alike.setdefault(recipe.reading, []).append(recipe.file)
+        alike.setdefault((recipe.reading, recipe.annotators.key), []).append(recipe.file)
     return {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
 
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import numpy
 from spacy.attrs import ORTH
-from spacy.pipeline._parser_internals.ner import BiluoPushDown
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 
+from scripts.checks.annotating import learnable
 from scripts.checks.catalogue import Finding, Severity, declare, finding
 from scripts.checks.recipe import Recipe
 from scripts.checks.shard import View
@@ -91,6 +91,7 @@ class Reading:
         keys = {recipe.file.name: vector_keys(recipe.config) for recipe in recipes if checks & UNKNOWN_CHECKS.keys()}
         self._vectors = {name: known for name, known in keys.items() if known}
         self._reader = self.recipe.reader(split)
+        self._annotates = bool(checks & {"forbidden-entity"} and getattr(self.recipe.annotators, split))
 
     def take(self, view: View, number: int) -> list[Finding]:
         """Read one document, the split's `number`-th here; return what is lost or cut on the way."""
@@ -106,8 +107,9 @@ class Reading:
                 sentences = view.sentences if len(doc) == len(view) else []
                 seen.append(([token.text for token in doc], [bool(token.whitespace_) for token in doc], sentences))
         unread = [one for document in seen for one in self._look(document, number)]
+        milder = {"forbidden-entity": {"severity": Severity.warning}} if self.split != "train" else {}
         return [
-            finding(slug, self.split, detail, **view.place(start, end), **view.marked(start, end), variant=name)
+            finding(slug, self.split, detail, **view.place(start, end), **view.marked(start, end), variant=name, **milder.get(slug, {}))
             for name, slug, start, end, detail in [*((self.name, *one) for one in found), *unread]
             if slug in self._checks
         ]
@@ -133,7 +135,7 @@ class Reading:
         compare both).
         """
         reader = self._reader
-        if not view.is_plain or reader.gold_preproc or (reader.max_length and len(view) >= reader.max_length) or not len(view):
+        if self._annotates or not view.is_plain or reader.gold_preproc or (reader.max_length and len(view) >= reader.max_length) or not len(view):
             return False
         try:
             return view.unknown_spaces or numpy.array_equal(self.recipe.nlp.make_doc(view.text).to_array(ORTH), view.column("orths"))
@@ -150,7 +152,7 @@ class Reading:
         arrived = 0
         for first, example in zip(self._firsts(view), examples, strict=False):
             entities, lost = self._entities(view, example, first)
-            found += lost
+            found += lost or self._forbidden(view, example, first)
             arrived += len(example.reference)
             self.rows.append((number, len(example.predicted), len(example.reference), entities))
         return found + self._cuts(view, len(examples), arrived), [example.predicted for example in examples]
@@ -172,7 +174,7 @@ class Reading:
         if same and view.is_plain and len(example.reference) == len(view):
             return len(view.ents), []
         try:
-            aligned = _learnable(example)
+            aligned = learnable(example)
         except Exception as error:  # whatever training would die of
             return 0, [("untrainable", *_where(view), _told(error))]
         if same:
@@ -185,6 +187,16 @@ class Reading:
             there = [words[i] for i in sorted({int(i) for i in example.alignment.y2x[ent.start : ent.end]})]
             found.append(("retokenised", first + ent.start, first + ent.end, f"{ent.text!r} {ent.label_}: the config's tokens there are {there}"))
         return len(aligned), found
+
+    def _forbidden(self, view: View, example: Example, first: int) -> list[tuple[str, int, int, str]]:
+        """Return the entities of an example that components before the ner keep it from."""
+        if not self._annotates:
+            return []
+        try:
+            kept_from = list(self.recipe.annotators.forbidden(example, self.split))
+        except Exception as error:  # of somebody's component
+            return [("untrainable", *_where(view), _told(error))]
+        return [("forbidden-entity", first + start, first + end, detail) for start, end, detail in kept_from]
 
     def _cuts(self, view: View, examples: int, arrived: int) -> list[tuple[str, int, int, str]]:
         """Say what a reader's settings do to a document."""
@@ -206,32 +218,26 @@ class Reading:
         return found
 
 
-def read_whole(recipe: Recipe, split: str) -> tuple[numpy.ndarray, list[str]]:
+def read_whole(recipe: Recipe, split: str) -> tuple[numpy.ndarray, list[tuple[str, str]]]:
     """Run a reader that is not spaCy's Corpus, in one go.
 
-    Returns its examples as `Reading.table` does, numbered as they come, and what training would die of.
+    Returns its examples as `Reading.table` does, numbered as they come, and what training would die of: check and detail.
     """
     rows, failures = [], []
     name = recipe.training[f"{split}_corpus"]
     try:
-        for number, example in enumerate(recipe.reader(split)(recipe.nlp)):
-            entities = 0
+        for number, example in enumerate(recipe.read(split)):
+            entities, where = 0, f"example {number} of [{name}], {example.reference.text[:80]!r}"
             try:
-                entities = len(_learnable(example))
+                entities = len(learnable(example))
+                kept_from = recipe.annotators.forbidden(example, split) if split == "train" else ()
+                failures += [("forbidden-entity", f"{where}: {detail}") for _, _, detail in kept_from]
             except Exception as error:
-                failures.append(f"example {number} of [{name}], {example.reference.text[:80]!r}: {_told(error)}")
+                failures.append(("untrainable", f"{where}: {_told(error)}"))
             rows.append((number, len(example.predicted), len(example.reference), entities))
     except Exception as error:
-        failures.append(f"[{name}] fails after {len(rows)} examples: {_told(error)}")
+        failures.append(("untrainable", f"[{name}] fails after {len(rows)} examples: {_told(error)}"))
     return numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS)), failures
-
-
-def _learnable(example: Example) -> tuple[Span, ...]:
-    """Return the entities that the ner can learn of an example. Raises whatever training would die of."""
-    aligned, _ = example.get_aligned_ents_and_ner()
-    actions = BiluoPushDown.get_actions(examples=[example])
-    BiluoPushDown(example.reference.vocab.strings, actions, incorrect_spans_key=None).get_oracle_sequence(example)
-    return aligned
 
 
 def _where(view: View) -> tuple[int, int]:

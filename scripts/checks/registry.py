@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from scripts.checks import (  # noqa: F401  (each registers)
+    annotating,
     annotations,
     configs,
     corpora,
