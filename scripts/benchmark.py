@@ -54,7 +54,7 @@ def main(
         str, typer.Option(help="Sizes of the inputs, with commas between.  [default: 100000; up to 1000000 for preprocessing and training]")
     ] = "",
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each, of which the median counts; inputs over 100,000 run once.")] = 3,
-    workers: Annotated[int, typer.Option(min=0, help="Processes, of training the most; 0: one a core, of a transformer as many as pay.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes, of training the most; 0: one a core, of a transformer one.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, each with another seed; the median counts.")] = 3,
     steps: Annotated[str, typer.Option(help="Training: steps with the quickstart's batches, with constant ones, and on each size.")] = "2300,100,200",
     theirs_up_to: Annotated[int, typer.Option(min=0, help="Training: the largest size that spacy train gets, too.")] = 100_000,

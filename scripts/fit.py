@@ -49,7 +49,7 @@ def main(
     for name in [text.strip() for text in transformers.split(",") if text.strip()] or [config["components"]["transformer"]["model"]["name"]]:
         own = config.copy()
         own["components"]["transformer"]["model"]["name"] = locate_transformer(name)
-        shown = Path(name).parent.name if Path(name).is_dir() else name
+        shown = next((part for part in reversed(Path(name).parts) if part != "model"), name) if Path(name).is_dir() else name
         for row in try_out(own, limits, chosen.gpu_id, precision):
             table.add_row(shown, *row)
     console.print(table)

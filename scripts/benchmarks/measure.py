@@ -1,5 +1,6 @@
 """Run a program and measure how long it takes and how much memory its processes hold."""
 
+import contextlib
 import statistics
 import subprocess
 import threading
@@ -24,8 +25,15 @@ class Measured:
     output: str
 
 
-def measure(command: list[str], *, codes: tuple[int, ...] = (0,)) -> Measured:
-    """Run a command to its end. Raises UserError, with what it printed, where its exit code is none of `codes`."""
+class OutOfTime(UserError):
+    """A command took longer than it may."""
+
+
+def measure(command: list[str], *, codes: tuple[int, ...] = (0,), most: float | None = None) -> Measured:
+    """Run a command to its end, for `most` seconds at most.
+
+    Raises UserError, with what it printed, where its exit code is none of `codes`, and OutOfTime where it took too long.
+    """
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
     peak = 0
@@ -38,10 +46,15 @@ def measure(command: list[str], *, codes: tuple[int, ...] = (0,)) -> Measured:
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    output, _ = process.communicate()
-    seconds = time.perf_counter() - started
-    ended.set()
-    watcher.join()
+    try:
+        output, _ = process.communicate(timeout=most)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        raise OutOfTime(f"{' '.join(command)} took more than {most:.0f} seconds") from None
+    finally:
+        seconds = time.perf_counter() - started
+        ended.set()
+        watcher.join()
     if process.returncode not in codes:
         raise UserError(f"{' '.join(command)} ended with exit code {process.returncode}: {output[-2000:]}")
     return Measured(seconds, peak / MB, output)
@@ -59,6 +72,18 @@ def seconds_until(text: str, command: list[str]) -> float:
 def medians(runs: list[Measured]) -> tuple[float, float]:
     """Return the medians of seconds and of peak memory, rounded to 10 ms and to 0.1 MB."""
     return round(statistics.median(run.seconds for run in runs), 2), round(statistics.median(run.peak_mb for run in runs), 1)
+
+
+def _kill(process: subprocess.Popen) -> None:
+    """End a process and all that it started."""
+    started = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        started = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    for own in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            own.kill()
+    process.communicate()
 
 
 def _memory(pid: int) -> int:

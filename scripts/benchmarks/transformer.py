@@ -3,7 +3,8 @@
 import json
 import statistics
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib import util
 from pathlib import Path
@@ -36,6 +37,7 @@ RECIPE = "ours, 3 layers frozen, head_rate 5"
 """As configs/gpu.cfg and vars have it."""
 FREEZING, HEADED, DECAYING = "ours, 3 layers frozen", "ours, head_rate 5", "ours, rate_decay 0.9"
 RECOMPUTING, COMPILED = "ours, recompute", "ours, compiled"
+HALVING = "ours, precision auto"
 OPTIONS: dict[str, dict[str, Any]] = {
     OURS: {},
     FREEZING: {"frozen_layers": 3},
@@ -44,8 +46,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     DECAYING: {"rate_decay": 0.9},
     RECOMPUTING: {"recompute": True},
     COMPILED: {"compiled": True},
+    HALVING: {},
 }
 """What each of ours sets in [initialize.after_init]; the rest of it is off, so that all learns at one rate as with the others."""
+PRECISIONS = {HALVING: "auto"}
+"""What the transformer computes in, by whom; all others in fp32."""
 ONCE = (RECOMPUTING, COMPILED)
 """Run with the first seed alone: what changes is time and memory, not what is learned."""
 CONFIGS = Path("configs")
@@ -54,13 +59,18 @@ STAMPS = Path(__file__).with_name("stamps.py")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is run. workers: of our training, 0 for as many as pay. device: cpu or cuda. limits: GB of GPU memory to make do with, in further runs."""
+    """What is run.
+
+    workers: of our training, 0 for one. device: cpu or cuda. limits: GB of GPU memory to make do with, in further runs.
+    deadline: of `time.monotonic()`, by which each run is over or given up; None: whenever.
+    """
 
     epochs: int
     seeds: int
     workers: int
     device: str
     limits: tuple[int, ...] = ()
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +138,7 @@ def run(plan: Plan, work: Path, *, demo: Path, columns: Path | None, tell: Calla
     for limit in plan.limits:
         large = work / "large"
         if not large.exists():
-            write_large_model(large)
+            write_large_model(large, corpus_files(columns, demo)["train"])
         lines += _compare(plan, work / f"{limit}GB", corpus, str(large), 1, limit, tell)
     where = f"CPU, {physical_cores()} cores" if plan.device == "cpu" else torch.cuda.get_device_name(0)
     return Results(name, where, lines, padding)
@@ -142,12 +152,21 @@ def measure_padding(folder: Path, corpus: Path) -> dict[str, float]:
     return padding_shares(corpus, locate_transformer(next(iter(PACKAGED))), ours=ours, stock=stock, batch=BATCH)
 
 
-def write_large_model(folder: Path) -> None:
-    """Write a model of roberta-base's size (124 million parameters) with random weights: time and memory are the same."""
-    from transformers import AutoTokenizer, BertConfig, BertModel
+def write_large_model(folder: Path, texts: Path) -> None:
+    """Write a model of roberta-base's size (124 million parameters) with random weights: time and memory are the same.
 
-    AutoTokenizer.from_pretrained(locate_transformer(next(iter(PACKAGED)))).save_pretrained(folder)
-    BertModel(BertConfig(vocab_size=50_265)).save_pretrained(folder)
+    texts: a corpus file whose lines its word pieces are made of.
+    """
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import RobertaConfig, RobertaModel
+
+    folder.mkdir(parents=True)
+    tokenizer = ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    lines = texts.read_text(encoding="utf-8").splitlines()
+    tokenizer.train_from_iterator(lines, vocab_size=10_000, min_frequency=2, special_tokens=special, show_progress=False)
+    tokenizer.save_model(str(folder))
+    RobertaModel(RobertaConfig(max_position_embeddings=514, type_vocab_size=1)).save_pretrained(folder)
 
 
 def _compare(plan: Plan, work: Path, corpus: Path, model: str, seeds: int, limit: int, tell: Callable[[str], None]) -> list[Line]:
@@ -161,12 +180,26 @@ def _compare(plan: Plan, work: Path, corpus: Path, model: str, seeds: int, limit
             try:
                 line.runs.append(train())
             except UserError as error:
-                if not limit or "out of memory" not in str(error).lower():
+                if not limit or not is_out_of_memory(error):
                     raise
     return list(lines.values())
 
 
-def contestants(folder: Path, corpus: Path, plan: Plan, *, seed: int, model: str, limit: int = 0) -> dict[str, Callable[[], Trained]]:
+def is_out_of_memory(error: UserError) -> bool:
+    """Say whether a run ended because a GPU's memory did not do: torch's and cupy's words for it, and those of ours."""
+    return any(words in str(error).lower() for words in ("out of memory", "does not fit into"))
+
+
+def contestants(
+    folder: Path,
+    corpus: Path,
+    plan: Plan,
+    *,
+    seed: int,
+    model: str,
+    limit: int = 0,
+    ours: Iterable[str] = tuple(OPTIONS),
+) -> dict[str, Callable[[], Trained]]:
     """Write what each needs, for the same words a step, schedule and epochs; return what trains them."""
     lengths = read_lengths(corpus / "train").tokens
     paths = {split: (corpus / split).as_posix() for split in ("train", "dev")}
@@ -174,14 +207,15 @@ def contestants(folder: Path, corpus: Path, plan: Plan, *, seed: int, model: str
     quickstart["paths"] |= paths
     quickstart["system"]["seed"] = seed
     trains: dict[str, Callable[[], Trained]] = {}
-    for number, (what, options) in enumerate(OPTIONS.items()):
-        own = folder / f"ours-{number}"
+    folders = {what: folder / f"ours-{number}" for number, what in enumerate(ours)}
+    for what, own in folders.items():
         config = build_config(CONFIGS, "gpu", Settings(lang="en", seed=seed, max_steps=1, transformer=model, freeze_layers=0, **paths))
-        config["initialize"]["after_init"] |= {"head_rate": 1.0} | options
+        config["initialize"]["after_init"] |= {"head_rate": 1.0} | OPTIONS[what]
         config["training"]["batcher"] = quickstart["training"]["batcher"] | {"discard_oversize": False}
         batches = schedule(config, own / "config.cfg", lengths, plan.epochs)
-        trains[what] = lambda own=own: train_ours(own, corpus, plan, len(lengths), limit)
-    validate(corpus, [folder / f"ours-{number}" for number in range(len(OPTIONS))])
+        precision = PRECISIONS.get(what, "fp32")
+        trains[what] = lambda own=own, precision=precision: train_ours(own, corpus, plan, len(lengths), limit, precision)
+    validate(corpus, list(folders.values()))
     dropped = len(lengths) - sum(map(len, schedule(quickstart, folder / "spacy.cfg", lengths, plan.epochs)))
     quickstart["corpora"]["dev"] = {"@readers": "benchmark.dev.v1", "path": "${paths.dev}"}
     write_stamped(quickstart, folder)
@@ -189,7 +223,7 @@ def contestants(folder: Path, corpus: Path, plan: Plan, *, seed: int, model: str
     accumulation = max(1, round(len(lengths) / len(batches) / BATCH))
     rest = (plan.device, BATCH, accumulation, plan.epochs, RATE, WARMUP, seed)
     settings = TrainerSettings(locate_transformer(model), str(corpus), str(folder / "trainer"), *rest)
-    trains[TRAINER] = lambda: train_trainer(settings, limit)
+    trains[TRAINER] = lambda: train_trainer(settings, plan, limit)
     return trains
 
 
@@ -206,11 +240,11 @@ def schedule(config: Config, path: Path, lengths: numpy.ndarray, epochs: int) ->
     return batches
 
 
-def train_ours(folder: Path, corpus: Path, plan: Plan, documents: int, limit: int) -> Trained:
-    """Train with `python -m scripts.train`, in fp32."""
-    options = [f"--corpus={corpus}", f"--workers={plan.workers or 'auto'}", f"--device={plan.device}", "--wandb-mode=disabled", "--precision=fp32"]
-    options += [f"--gpu-memory={limit}GB"] if limit else []
-    used = _run(limit, "scripts.train", str(folder), *options)
+def train_ours(folder: Path, corpus: Path, plan: Plan, documents: int, limit: int, precision: str) -> Trained:
+    """Train with `python -m scripts.train`."""
+    options = [f"--corpus={corpus}", f"--workers={plan.workers or 1}", f"--device={plan.device}", "--wandb-mode=disabled"]
+    options += [f"--precision={precision}", *([f"--gpu-memory={limit}GB"] if limit else [])]
+    used = _run(plan, limit, "scripts.train", str(folder), *options)
     metrics = read_json(folder / "metrics.json")
     figures = metrics["steps"], metrics["words_per_second"], metrics["best"]["ents_f"], metrics["peak_gpu_memory_mb"]
     return Trained(*used, *figures, dropped=documents - metrics["trainer"]["documents"], workers=metrics["workers"])
@@ -219,25 +253,26 @@ def train_ours(folder: Path, corpus: Path, plan: Plan, documents: int, limit: in
 def train_spacy(folder: Path, plan: Plan, dropped: int, limit: int) -> Trained:
     """Train with `spacy train`, and read its stamps."""
     options = [f"--output={folder / 'spacy'}", f"--code={STAMPS}", f"--gpu-id={-1 if plan.device == 'cpu' else 0}"]
-    used = _run(limit, "spacy", "train", str(folder / "spacy.cfg"), *options)
+    used = _run(plan, limit, "spacy", "train", str(folder / "spacy.cfg"), *options)
     rows = [json.loads(line) for line in (folder / "stamps.jsonl").read_text(encoding="utf-8").splitlines()]
     last = rows[-1]
     return Trained(*used, last["step"] + 1, last["words"] / last["seconds_steps"], max(row["ents_f"] for row in rows), last["gpu_mb"], dropped)
 
 
-def train_trainer(settings: TrainerSettings, limit: int) -> Trained:
+def train_trainer(settings: TrainerSettings, plan: Plan, limit: int) -> Trained:
     """Train with Hugging Face's Trainer."""
     path = Path(settings.output) / "settings.json"
     write_json(path, asdict(settings))
-    used = _run(limit, "scripts.benchmarks.hugging_face", str(path))
+    used = _run(plan, limit, "scripts.benchmarks.hugging_face", str(path))
     result = read_json(path.with_name("result.json"))
     return Trained(
         *used, result["steps"], result["words"] / result["seconds_steps"], max(result["ents_f"]), result["gpu_mb"], cut=result["words_cut"]
     )
 
 
-def _run(limit: int, module: str, *arguments: str) -> tuple[float, float]:
+def _run(plan: Plan, limit: int, module: str, *arguments: str) -> tuple[float, float]:
     """Run a module; return its seconds and its peak memory."""
     limited = ["scripts.benchmarks.limited", str(limit)] if limit else []
-    measured = measure([sys.executable, "-m", *limited, module, *arguments])
+    left = None if plan.deadline is None else max(0.0, plan.deadline - time.monotonic())
+    measured = measure([sys.executable, "-m", *limited, module, *arguments], most=left)
     return measured.seconds, measured.peak_mb

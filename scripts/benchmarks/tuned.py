@@ -66,7 +66,7 @@ def _ratios(lines: dict[str, Line]) -> list[str]:
 def _options(lines: dict[str, Line]) -> list[str]:
     """Say what each option does to training all layers alike."""
     notes = []
-    for what in [what for what in lines if OPTIONS.get(what)]:
+    for what in [what for what in lines if what in OPTIONS and what != OURS]:
         speed, memory = (lines[what].median(name) / lines[OURS].median(name) for name in ("words_per_second", "peak_mb"))
         gain = "" if what in ONCE else f", a mean F {_mean_f(lines[what]) - _mean_f(lines[OURS]):+.1f}"
         notes.append(f"{what}, beside all layers alike: {speed:.2g} times the words/s, {memory:.2g} times the memory{gain}.")
