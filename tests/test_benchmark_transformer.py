@@ -203,7 +203,7 @@ def test_all_have_the_same_schedule_and_batches_and_pad_more_than_ours(prepared)
     folder, corpus, _ = prepared
     paths = (*(folder / f"ours-{number}" / "config.cfg" for number in range(len(OPTIONS))), folder / "spacy.cfg")
     configs = [load_config(path, interpolate=False) for path in paths]
-    off = {"frozen_layers": 0, "head_rate": 1.0, "rate_decay": 1.0, "recompute": False, "compiled": False}
+    off = {"frozen_layers": 0, "head_rate": 1.0, "rate_decay": 1.0, "dropout": 0.0, "recompute": False, "compiled": False}
     for config, options in zip(configs, OPTIONS.values(), strict=False):
         assert {name: value for name, value in config["initialize"]["after_init"].items() if not name.startswith("@")} == off | options
     ours, theirs = configs[0]["training"], configs[-1]["training"]

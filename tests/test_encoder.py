@@ -32,7 +32,19 @@ from scripts.training.update import Prepared, update
 from scripts.training.workers import World
 from tests.make import contents
 from tests.runs import fast_ops
-from tests.tiny import FP32, MINILM, annotated, encoder_of, gradients, hearing, make_transformer, plain, take_gradients, transformer_pipeline
+from tests.tiny import (
+    ARCHITECTURES,
+    FP32,
+    MINILM,
+    annotated,
+    encoder_of,
+    gradients,
+    hearing,
+    make_transformer,
+    plain,
+    take_gradients,
+    transformer_pipeline,
+)
 
 BATCH = 1 << 30
 """Word pieces that no batch here has."""
@@ -367,9 +379,39 @@ def test_a_saved_pipeline_is_plain_spacys(both, tmp_path):
 # What spacy-transformers' own code must compute
 
 
+SEES_PADDING = {"convbert", "funnel", "nystromformer", "yoso"}
+HAS_DECODER = {"bart"}
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_any_architecture_is_computed_alike_or_left_to_spacy_transformers(pipeline, kind):
+    """Windows of one document are padded to the longest of the batch there, here they are not."""
+    stock, ours = pipeline(kind), pipeline(kind)
+    encoder = find_encoder(ours, (), FP32)
+    assert (encoder is None) == (kind in SEES_PADDING | HAS_DECODER)
+    if encoder is not None:
+        assert encoder.module.training
+        assert_heard(heard(ours, docs_of(ours, "several documents"), encoder), heard(stock, docs_of(stock, "several documents")))
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_the_row_of_padding_learns_nothing_where_a_text_has_it(both, kind):
+    stock, ours, encoder = both(kind)
+    found, expected = (heard(nlp, [annotated(nlp, ["Ana", "saw", "[PAD]", "."]).x], own) for nlp, own in ((ours, encoder), (stock, None)))
+    assert_heard(found, expected)
+
+
+def test_asking_whether_a_transformer_is_computed_alike_changes_nothing(pipeline):
+    nlp = pipeline("yoso")
+    states = random_states(None)
+    find_encoder(nlp, (), FP32)
+    assert random_states(None) == states
+
+
 def other_vectors(nlp: Language) -> None:
     class Scaled(torch.nn.Embedding):
-        pass
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return super().forward(ids) * 4.0
 
     transformer = nlp.get_pipe("transformer").model.transformer
     transformer.set_input_embeddings(Scaled(*transformer.get_input_embeddings().weight.shape))
@@ -377,7 +419,7 @@ def other_vectors(nlp: Language) -> None:
 
 def other_types(nlp: Language) -> None:
     tokenizer = nlp.get_pipe("transformer").model.tokenizer.backend_tokenizer
-    tokenizer.post_processor = TemplateProcessing(single="[CLS]:0 $A:0 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = TemplateProcessing(single="[CLS]:0 $A:0 [SEP]:1", special_tokens=[("[CLS]", 0), ("[SEP]", 2)])
 
 
 def annotate(nlp: Language) -> None:
@@ -389,7 +431,6 @@ OTHERS = {
     "slow tokeniser": ({"use_fast": False}, lambda nlp: None),
     "word vectors that are more than looked up": ({}, other_vectors),
     "types of pieces": ({}, other_types),
-    "a decoder": ({}, lambda nlp: setattr(nlp.get_pipe("transformer").model.transformer.config, "is_encoder_decoder", True)),
     "extra annotations": ({}, annotate),
     "nobody listens": ({}, lambda nlp: nlp.remove_pipe("ner")),
 }

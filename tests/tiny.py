@@ -17,6 +17,7 @@ from scripts.training.encoder import Encoder, _listening, find_encoder
 from scripts.training.parameters import Parameter, walk_parameters
 from scripts.training.precision import Precision
 from scripts.training.transformer import locate_transformer
+from scripts.training.tuning import tune_transformer
 from tests.runs import make_doc, small_parser
 
 FP32 = Precision("fp32", "for a test", "cpu")
@@ -27,7 +28,7 @@ SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "i
 def _word_pieces(folder: Path) -> str:
     """Letters, digits and marks are all the pieces there are."""
     single = [*string.ascii_lowercase, *string.digits]
-    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *single, *(f"##{char}" for char in single), *string.punctuation]
+    vocab = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]", *single, *(f"##{char}" for char in single), *string.punctuation]
     path = folder / "vocab.txt"
     path.write_text("".join(f"{piece}\n" for piece in vocab), encoding="utf-8")
     return str(path)
@@ -38,7 +39,8 @@ def bert(folder: Path, *, positions: int = 512) -> Path:
     folder.mkdir()
     tokenizer = transformers.BertTokenizerFast(_word_pieces(folder), model_max_length=positions)
     tokenizer.save_pretrained(folder)
-    transformers.BertModel(transformers.BertConfig(vocab_size=len(tokenizer), max_position_embeddings=positions, **SIZES)).save_pretrained(folder)
+    config = transformers.BertConfig(vocab_size=len(tokenizer), pad_token_id=1, max_position_embeddings=positions, **SIZES)
+    transformers.BertModel(config).save_pretrained(folder)
     return folder
 
 
@@ -48,7 +50,7 @@ def distilbert(folder: Path) -> Path:
     tokenizer = transformers.DistilBertTokenizerFast(_word_pieces(folder), model_max_length=512)
     tokenizer.save_pretrained(folder)
     transformers.DistilBertModel(
-        transformers.DistilBertConfig(vocab_size=len(tokenizer), dim=16, n_layers=2, n_heads=2, hidden_dim=24)
+        transformers.DistilBertConfig(vocab_size=len(tokenizer), pad_token_id=1, dim=16, n_layers=2, n_heads=2, hidden_dim=24)
     ).save_pretrained(folder)
     return folder
 
@@ -66,6 +68,68 @@ def roberta(folder: Path) -> Path:
 
 
 KINDS = {"bert": bert, "distilbert": distilbert, "roberta": roberta}
+_SHARED = {"vocab_size": 109, "pad_token_id": 1, "max_position_embeddings": 514}
+_PLAIN = SIZES | {"embedding_size": 16}
+_GPT = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 512}
+_XLM = {"emb_dim": 16, "n_layers": 2, "n_heads": 2, "pad_index": 1}
+_RELATIVE = SIZES | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "max_relative_positions": 64}
+_HALVES = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+_FUNNEL = {"architectures": ["FunnelModel"], "block_sizes": [1, 1], "block_repeats": [1, 1], "num_decoder_layers": 1}
+_FUNNEL |= {"d_model": 16, "n_head": 2, "d_head": 8, "d_inner": 24}
+_GROUPS = dict.fromkeys(("q_groups", "k_groups", "v_groups", "intermediate_groups", "output_groups"), 2)
+ARCHITECTURES = {
+    "albert": SIZES | {"embedding_size": 8},
+    "bart": {"d_model": 16, "scale_embedding": True} | _HALVES,
+    "big_bird": SIZES,
+    "camembert": SIZES,
+    "convbert": _PLAIN | {"num_attention_heads": 4},
+    "deberta": _RELATIVE,
+    "deberta-v2": _RELATIVE | {"position_buckets": 32, "norm_rel_ebd": "layer_norm", "share_att_key": True},
+    "electra": SIZES | {"embedding_size": 8},
+    "ernie": SIZES,
+    "flaubert": _XLM,
+    "funnel": _FUNNEL,
+    "gpt2": _GPT,
+    "ibert": SIZES,
+    "layoutlm": SIZES,
+    "llama": SIZES | {"num_key_value_heads": 2, "attention_dropout": 0.1},
+    "longformer": SIZES | {"attention_window": 16},
+    "megatron-bert": SIZES,
+    "mobilebert": SIZES | {"embedding_size": 8, "intra_bottleneck_size": 8, "true_hidden_size": 8},
+    "modernbert": SIZES | {"local_attention": 16, "reference_compile": False, "mlp_dropout": 0.1, "attention_dropout": 0.1},
+    "mpnet": SIZES,
+    "nystromformer": SIZES,
+    "openai-gpt": _GPT,
+    "opt": {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 24, "word_embed_proj_dim": 16},
+    "rembert": SIZES | {"input_embedding_size": 8, "hidden_dropout_prob": 0.1},
+    "roformer": _PLAIN,
+    "squeezebert": _PLAIN | _GROUPS,
+    "xlm": _XLM,
+    "xlm-roberta": SIZES,
+    "xlnet": {"max_position_embeddings": None, "d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 24},
+    "yoso": SIZES,
+}
+"""Sizes of small models by `model_type`, beside those in KINDS."""
+UNTYPED = {"bart", "camembert", "flaubert", "gpt2", "ibert", "llama", "longformer", "modernbert", "mpnet", "openai-gpt", "opt", "xlm", "xlm-roberta"}
+"""Models whose word pieces have no types."""
+
+
+def config_of(kind: str) -> transformers.PretrainedConfig:
+    """The config of a small model."""
+    options = _SHARED | ARCHITECTURES[kind]
+    return transformers.AutoConfig.for_model(kind, **{name: value for name, value in options.items() if value is not None})
+
+
+def small(kind: str, folder: Path) -> Path:
+    """A model of an architecture, with BERT's way to cut words."""
+    folder.mkdir()
+    cutter = transformers.BertTokenizerFast(_word_pieces(folder)).backend_tokenizer
+    special = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+    inputs = ["input_ids", *(["token_type_ids"] if kind not in UNTYPED else []), "attention_mask"]
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=cutter, model_max_length=512, model_input_names=inputs, **special)
+    tokenizer.save_pretrained(folder)
+    transformers.AutoModel.from_config(config_of(kind)).save_pretrained(folder)
+    return folder
 
 
 def make_transformer(kind: str, folder: Path) -> str:
@@ -73,7 +137,7 @@ def make_transformer(kind: str, folder: Path) -> str:
     if kind == MINILM:
         return locate_transformer(MINILM)
     torch.manual_seed(0)
-    return str(KINDS[kind](folder / kind))
+    return str(KINDS[kind](folder / kind) if kind in KINDS else small(kind, folder / kind))
 
 
 def transformer_pipeline(
@@ -83,13 +147,11 @@ def transformer_pipeline(
     fix_random_seed(0)
     nlp = spacy.blank("en")
     spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": window, "stride": stride}
-    shares = ("dropout", "attention_dropout") if Path(name).name == "distilbert" else ("hidden_dropout_prob", "attention_probs_dropout_prob")
     model = {
         "@architectures": "spacy-transformers.TransformerModel.v3",
         "name": name,
         "get_spans": spans,
         "tokenizer_config": {"use_fast": True} | tokenizer,
-        "transformer_config": dict.fromkeys(shares, dropout),
     }
     nlp.add_pipe("transformer", config={"model": model})
     for number in range(listeners):
@@ -101,6 +163,7 @@ def transformer_pipeline(
         nlp.add_pipe("ner", name="ner" if not number else f"ner{number}", config={"model": small_parser(listener, use_upper=False)})
     example = plain(nlp)
     nlp.initialize(lambda: [example])
+    tune_transformer(dropout=dropout)(nlp)
     draw = numpy.random.default_rng(1)
     for parameter in walk_parameters(nlp):
         if parameter.node is not None:

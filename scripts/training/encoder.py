@@ -20,6 +20,7 @@ from torch.nn.functional import embedding_bag
 from torch.utils.checkpoint import checkpoint
 
 from scripts.command import console
+from scripts.training.alike import is_alike
 from scripts.training.memory import is_out_of_memory
 from scripts.training.packed import Packing, is_packable, runs_of
 from scripts.training.passes import group, pack
@@ -40,25 +41,30 @@ class Encoder:
     those of like length run together.
     """
 
-    def __init__(self, component: Transformer, listening: list[Model], precision: Precision) -> None:
-        """Take over from a transformer. listening: the layers that hand its output on; they ask this object from now on."""
-        self.component, self.name, self.precision = component, component.name, precision
+    def __init__(self, component: Transformer) -> None:
+        """Read a transformer, and leave it as it is."""
+        self.component, self.name = component, component.name
         model: Any = component.model
         self.module: torch.nn.Module = model.transformer
         self.device = self.module.device
+        self.precision = Precision("fp32", "to compare", self.device.type)
         self.read = PieceReader(model)
         self.packing = Packing(self.module) if self.device.type == "cpu" and is_packable(self.module) else None
         self.most = PASS.get(self.device.type, ALL)
-        self.module.train()
-        self.scaler = PyTorchGradScaler(enabled=precision.scales)
-        self.scaler.to_(self.device)
-        component.model.layers[0].shims[0]._grad_scaler = self.scaler  # by which its finish_update leaves a step out
         self.pieces = self.padded = self.halved = 0  # in training so far
         self.size = 0  # of the pass under way
         self._words: torch.nn.Embedding = self.module.get_input_embeddings()
         self._forward: _Forward | None = None
+
+    def take_over(self, listening: list[Model], precision: Precision) -> None:
+        """Take over from the transformer. listening: the layers that hand its output on; they ask this object from now on."""
+        self.precision = precision
+        self.module.train()
+        self.scaler = PyTorchGradScaler(enabled=precision.scales)
+        self.scaler.to_(self.device)
+        self.component.model.layers[0].shims[0]._grad_scaler = self.scaler  # by which its finish_update leaves a step out
         for node in listening:
-            is_last = node.layers[0] is component.listeners[-1]
+            is_last = node.layers[0] is self.component.listeners[-1]
             node.replace_callbacks(partial(self._listen, is_last), init=node.init)
 
     def update(self, examples: list[Example], losses: dict[str, float]) -> None:
@@ -150,7 +156,7 @@ class Encoder:
 
     def look_up(self, ids: numpy.ndarray) -> torch.Tensor:
         """Return the vectors of word pieces."""
-        return _Lookup.apply(self._words.weight, torch.from_numpy(ids).to(self.device))
+        return _Lookup.apply(self._words.weight, torch.from_numpy(ids).to(self.device), self._words.padding_idx)
 
     def run(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Run padded windows forward, windows by pieces by width; return the last hidden state."""
@@ -194,7 +200,7 @@ class _Forward:
         if outputs:
             self._vectors = embedding_bag(self._at, torch.cat(outputs), bags, mode="mean")
         else:
-            self._vectors = torch.zeros(len(counts), encoder.module.config.hidden_size, device=encoder.device)
+            self._vectors = torch.zeros(len(counts), encoder.component.model.get_dim("nO"), device=encoder.device)
         self._gradient: torch.Tensor | None = None
 
     def _padded(self, ids: numpy.ndarray, starts: numpy.ndarray, lengths: numpy.ndarray, place: int) -> torch.Tensor:
@@ -243,35 +249,49 @@ class _Lookup(torch.autograd.Function):
     """Look word pieces up, and add their gradients to the table's own: torch makes a gradient as large as the table at each step."""
 
     @staticmethod
-    def forward(ctx: Any, table: torch.nn.Parameter, ids: torch.Tensor) -> torch.Tensor:
-        ctx.table = table
+    def forward(ctx: Any, table: torch.nn.Parameter, ids: torch.Tensor, padding: int | None) -> torch.Tensor:
+        ctx.table, ctx.padding = table, padding
         ctx.save_for_backward(ids)
         return table[ids]
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None]:
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None]:
         if ctx.table.grad is None:
             ctx.table.grad = torch.zeros_like(ctx.table)
         (ids,) = ctx.saved_tensors
+        if ctx.padding is not None:  # whose row learns nothing, also where a text has it
+            gradient = gradient.masked_fill((ids == ctx.padding)[..., None], 0.0)
         ctx.table.grad.index_add_(0, ids.reshape(-1), gradient.reshape(-1, gradient.shape[-1]))
-        return None, None
+        return None, None, None
 
 
 def find_encoder(nlp: Language, exclude: Iterable[str], precision: Precision) -> Encoder | None:
     """Return what computes a pipeline's transformer, or None where spacy-transformers' own code must: other listeners, layers or tokenisers.
 
-    Other models, too: those with a decoder (BART), with word vectors that are more than looked up (they scale them), or with types of pieces (XLNet).
+    Other models, too, that an encoder does not compute alike. Where several could be computed, the first is.
     """
     for name, component in nlp.pipeline:
         if type(component) is Transformer and name not in exclude:
-            model: Any = component.model
-            is_plain = model._func is transformer_model.forward and component.set_extra_annotations is null_annotation_setter
-            takes_vectors = type(model.transformer.get_input_embeddings()) is torch.nn.Embedding and not model.transformer.config.is_encoder_decoder
             listening = _listening(nlp, component)
             is_heard = bool(listening) and {id(node.layers[0]) for node in listening} == set(map(id, component.listeners))
-            if is_plain and is_heard and takes_vectors and model.tokenizer.is_fast and not any(model.tokenizer("a").get("token_type_ids", ())):
-                return Encoder(component, listening, precision)
+            encoder = _computing(component) if is_heard else None
+            if encoder is not None:
+                encoder.take_over(listening, precision)
+                return encoder
     return None
+
+
+def _computing(component: Transformer) -> Encoder | None:
+    """Return an encoder that computes what a transformer does; None where there is none."""
+    model: Any = component.model
+    is_plain = model._func is transformer_model.forward and component.set_extra_annotations is null_annotation_setter
+    if not is_plain or not model.tokenizer.is_fast:
+        return None
+    try:
+        encoder = Encoder(component)
+        return encoder if is_alike(encoder) else None
+    except Exception:  # of whatever kind: models differ in what they take, and spacy-transformers' own code says what it cannot do
+        return None
 
 
 def _listening(nlp: Language, transformer: Transformer) -> list[Model]:
