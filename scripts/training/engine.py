@@ -88,8 +88,10 @@ class Engine:
         self.ops = ops if isinstance(ops, FastOps) else None
         self._fast = not exact and isinstance(ops, NumpyOps)
         self.prepares = encoder is not None or (self._fast and reads_only(nlp, T))
-        shuffle = random if exact else random.Random(seed)
+        shuffle = random if world.size == 1 else random.Random()  # of its own, where processes go on to draw other numbers
         self.batches = Batches(nlp, corpus, T["batcher"], max_epochs=T["max_epochs"], shuffle=shuffle, prepare=self.prepares)
+        if shuffle is not random:
+            shuffle.setstate(random.getstate())
         if len({*world.gather(self.batches.digest() if world.size > 1 else "")}) > 1:
             raise UserError(f"[{T['train_corpus']}]: its reader gives each process other documents; train with --workers 1")
         if seed is not None and world.rank:  # after the corpus was read, which may have drawn, too
