@@ -1,5 +1,6 @@
 """What components that stand before the ner make of documents, and which entities they keep it from."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from spacy.pipeline._parser_internals.ner import BiluoPushDown
@@ -10,9 +11,11 @@ from spacy.util import load_model_from_config, registry
 from spacy.vocab import Vocab
 
 from scripts.checks.catalogue import Severity, declare
-from scripts.checks.components import NERS, factories, meta_of, trained
+from scripts.checks.components import ENCODERS, NERS, factories, meta_of, module_of, trained
+from scripts.corpus.pool import without_transformers
 
 SENTENCES_OR_ENTITIES = frozenset({"token.is_sent_start", "doc.sents", "doc.ents", "token.ent_iob"})
+TENSORS = ("tok2vec", *ENCODERS)
 RULES = ("sentencizer", "entity_ruler", "future_entity_ruler", "span_ruler")
 """Factories that run on any tokens: what these set before the ner holds in evaluation, too, whether or not they annotate in training."""
 PIPELINE = """[nlp]
@@ -63,27 +66,46 @@ class Annotators:
     def __init__(self, config: dict, vocab: Vocab, get_examples: Callable[[], Iterable[Example]]) -> None:
         """Make those without weights, with a vocabulary; `get_examples` are what they are initialised with."""
         self.unknown: dict[str, str] = {}
-        pipeline, idle = config["nlp"]["pipeline"], config["nlp"]["disabled"]
-        ners = trained(config, NERS)
-        before = [name for name in pipeline[: pipeline.index(ners[-1])] if name not in idle] if ners else []
-        known = factories(config)
-        annotating = [name for name in before if name in config["training"]["annotating_components"]]
-        for name in annotating:
-            meta = meta_of(config["nlp"]["lang"], known[name])
-            if meta is not None and "model" in meta.default_config and SENTENCES_OR_ENTITIES & set(meta.assigns):
-                self.unknown[name] = "its predictions are not known before it is trained"
-        ruled = [name for name in annotating if _has_no_weights(config, known[name])]
-        wanted = [name for name in before if known[name] in RULES or name in ruled]
+        self.train: dict[str, Callable[[Doc], Doc]] = {}
+        self.dev: dict[str, Callable[[Doc], Doc]] = {}
+        wanted = self._wanted(config)
         settings = config["initialize"]["components"]
-        self.key = repr([(name, config["components"][name], settings.get(name), name in ruled) for name in wanted])
-        made = {name: one for name in wanted if (one := self._made(config, name, vocab, get_examples)) is not None}
-        self.train = {name: made[name] for name in ruled if name in made}
-        self.dev = made
+        self.key = repr([(name, config["components"][name], settings.get(name), splits) for name, splits in wanted.items()])
+        for name, splits in wanted.items():
+            proc = self._made(config, name, vocab, get_examples)
+            for split in splits if proc is not None else ():
+                getattr(self, split)[name] = proc
+
+    def _wanted(self, config: dict) -> dict[str, tuple[str, ...]]:
+        """Return the components to be run, and the splits that they are run on; note in `unknown` which cannot be."""
+        lang, annotating = config["nlp"]["lang"], config["training"]["annotating_components"]
+        pipeline, known, ners = config["nlp"]["pipeline"], factories(config), trained(config, NERS)
+        wanted: dict[str, tuple[str, ...]] = {}
+        learned: list[str] = []  # the components with weights up to here
+        for name in pipeline[: pipeline.index(ners[-1])] if ners else ():
+            factory, meta = known[name], meta_of(lang, known[name])
+            assigned = set(meta.assigns) if meta else SENTENCES_OR_ENTITIES
+            is_harmless = not SENTENCES_OR_ENTITIES & assigned and module_of(factory).startswith("spacy.pipeline.")
+            if factory in TENSORS or name in config["nlp"]["disabled"]:
+                continue
+            if meta is None or "model" in meta.default_config:
+                if name in annotating and SENTENCES_OR_ENTITIES & assigned:
+                    self.unknown[name] = "what it will predict is not known here"
+                learned.append(name)
+            elif factory in RULES or (name in annotating and not is_harmless):
+                uses = [one for one in learned if one in annotating]
+                if name in annotating and uses:
+                    self.unknown[name] = f"what it does may depend on what {', '.join(uses)} will predict"
+                train = ("train",) if name in annotating and not uses else ()
+                wanted[name] = (*train, *(() if learned else ("dev",)))
+        return {name: splits for name, splits in wanted.items() if splits}
 
     def _made(self, config: dict, name: str, vocab: Vocab, get_examples: Callable) -> Callable[[Doc], Doc] | None:
         """Make a component as training would; None, and a reason in `unknown`, where that fails."""
         block = config["components"][name]
         nlp = {key: config["nlp"][key] for key in ("lang", "tokenizer", "batch_size")}
+        if "torch" in sys.modules and sys.modules["torch"] is None:
+            without_transformers()
         try:
             made = load_model_from_config({"nlp": nlp | {"pipeline": [name]}, "components": {name: block}}, vocab=vocab, auto_fill=True)
             proc = made.get_pipe(name)
@@ -143,8 +165,3 @@ def _preset(example: Example, name: str) -> Iterator[tuple[int, int, str]]:
             if any(example.reference[i].ent_iob for i in tokens):
                 there = ", ".join(dict.fromkeys(example.reference[i].ent_type_ or "no entity" for i in tokens))
                 yield tokens[0], tokens[-1] + 1, f"{name} sets {ent.text!r} {ent.label_}; the data has {there} there"
-
-
-def _has_no_weights(config: dict, factory: str) -> bool:
-    meta = meta_of(config["nlp"]["lang"], factory)
-    return meta is not None and "model" not in meta.default_config

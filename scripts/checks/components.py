@@ -5,12 +5,13 @@ from pathlib import Path
 
 from spacy.language import FactoryMeta
 from spacy.pipeline.factories import register_factories
-from spacy.util import get_lang_class, get_package_path, is_package, load_config
+from spacy.util import get_lang_class, get_package_path, is_package, load_config, registry
 
 from scripts.command import UserError
 from scripts.corpus.files import read_json
 
 NERS = ("ner", "beam_ner")
+ENCODERS = ("transformer", "curated_transformer")
 CONFIG = "config.cfg"
 
 
@@ -46,6 +47,12 @@ def meta_of(lang: str, factory: str) -> FactoryMeta | None:
         return get_lang_class(lang).get_factory_meta(factory)
     except ValueError:
         return None
+
+
+def module_of(factory: str) -> str:
+    """Return the module that registers a factory; empty where none has done so yet."""
+    register_factories()
+    return registry.factories.get(factory).__module__ if factory in registry.factories else ""
 
 
 def _folder(source: str, name: str) -> Path:

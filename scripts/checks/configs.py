@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from spacy.util import registry
-
 from scripts.checks.catalogue import Severity, check
-from scripts.checks.components import NERS, factories, meta_of, trained
+from scripts.checks.components import ENCODERS, NERS, factories, meta_of, module_of, trained
 from scripts.checks.recipe import Recipe
 from scripts.corpus.stream import ShardStream
 
@@ -27,7 +25,6 @@ ADAMS = ("Adam.v1", "RAdam.v1")
 """Optimizers for which these rates hold."""
 MOST_RATE = 0.1
 """Learning rate of Adam beyond which weights grow without bound."""
-ENCODERS = ("transformer", "curated_transformer")
 LEAST = {"accumulate_gradient": 1, "eval_frequency": 1, "patience": 0, "max_steps": 0, "max_epochs": -1}
 FEW_STEPS = 20
 """In a shorter run nothing is said of its warm-up."""
@@ -259,9 +256,7 @@ def _knows_nothing(recipe: Recipe) -> bool:
 
 def _is_foreign(factory: str) -> bool:
     """Say whether a factory is neither spaCy's own nor a transformer's."""
-    if factory in ENCODERS:
-        return False
-    return factory not in registry.factories or not registry.factories.get(factory).__module__.startswith("spacy.")
+    return factory not in ENCODERS and not module_of(factory).startswith("spacy.")
 
 
 def _rates(recipe: Recipe) -> list[float]:
