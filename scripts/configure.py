@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from confection import ConfigValidationError
 
+from scripts.checks.config_file import one_line
 from scripts.command import UserError, console, run
 from scripts.corpus.files import write_bytes
 from scripts.training.configs import VARIANTS, Settings, build_config, is_large
@@ -46,8 +47,8 @@ def main(
     )
     try:
         config = build_config(configs, variant, settings)
-    except (ConfigValidationError, configparser.Error, KeyError, ValueError) as error:
-        raise UserError(f"{configs / 'base.cfg'} with {configs / f'{variant}.cfg'} is no config that spaCy can read: {error}") from error
+    except (ConfigValidationError, configparser.Error, KeyError, ValueError, OSError) as error:
+        raise UserError(f"{configs / 'base.cfg'} with {configs / f'{variant}.cfg'} is no config that spaCy can read: {one_line(error)}") from error
     path = output if output is not None else Path("training") / variant / "config.cfg"
     write_bytes(path, config.to_bytes())
     streamed = ", train is streamed" if settings.stream else ""

@@ -1,6 +1,7 @@
 import re
 
 import pytest
+import spacy
 from spacy.util import load_config
 
 from scripts.command import UserError
@@ -69,3 +70,36 @@ def test_a_folder_that_is_no_model_and_a_missing_one_are_errors(tmp_path):
         locate_transformer(str(tmp_path))
     with pytest.raises(UserError, match="no such folder"):
         locate_transformer("./models/none")
+
+
+def overlaid(tmp_path, base: str, overlay: str):
+    """A config made of the project's base with a block of components replaced, and an overlay."""
+    text = (ROOT / "configs" / "base.cfg").read_text(encoding="utf-8")
+    begin, end = text.index("[components.ner]"), text.index("[corpora]")
+    (tmp_path / "base.cfg").write_text(text[:begin] + (base or text[begin:end]) + "\n\n" + text[end:], encoding="utf-8")
+    settings = '[training]\naccumulate_gradient = 1\npatience = 0\n\n[training.optimizer]\n@optimizers = "Adam.v1"\nlearn_rate = 0.001'
+    pipeline = f'[nlp]\npipeline = ["ner"]\n\n[components]\n\n{overlay}\n\n{settings}\n'
+    (tmp_path / "cpu.cfg").write_text(pipeline, encoding="utf-8")
+    return build_config(tmp_path, "cpu", SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A pipeline that has been trained."""
+    path = tmp_path_factory.mktemp("trained") / "model-best"
+    nlp = spacy.blank("de")
+    nlp.add_pipe("ner").add_label("LOC")
+    nlp.initialize()
+    nlp.to_disk(path)
+    return path.as_posix()
+
+
+def test_an_overlay_that_names_a_source_replaces_the_bases_component(tmp_path, trained):
+    config = overlaid(tmp_path, "", f'[components.ner]\nsource = "{trained}"')
+    assert config["components"]["ner"] == {"source": trained}
+
+
+def test_an_overlay_that_names_a_factory_replaces_the_bases_source(tmp_path, trained):
+    config = overlaid(tmp_path, f'[components.ner]\nsource = "{trained}"', '[components.ner]\nfactory = "ner"')
+    assert config["components"]["ner"]["factory"] == "ner"
+    assert "source" not in config["components"]["ner"]

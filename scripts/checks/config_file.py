@@ -1,6 +1,7 @@
 """A spaCy config as a command line gives it: a file, settings that take the place of its own, and code that registers what it names."""
 
 import configparser
+import difflib
 import hashlib
 import json
 import os
@@ -22,6 +23,8 @@ CONFIG = "config.cfg"
 VARIABLE = "SPACY_CONFIG_OVERRIDES"
 """The variable from which spaCy takes overrides, too; they win over those of the command line."""
 SPLITS = ("train", "dev")
+KNOWN = ("nlp", "training", "initialize")
+"""Sections of which all settings are spaCy's own."""
 
 
 def parse_overrides(words: tuple[str, ...], variable: str | None = None) -> dict[str, Any]:
@@ -64,7 +67,9 @@ def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         raise UserError(f"{path}: no such file; write one by `python -m scripts.configure` or `python -m spacy init config`")
     settings = parse_overrides(overrides)
     try:
-        return load_config(path, overrides=settings, interpolate=False)
+        config = load_config(path, overrides=settings, interpolate=False)
+        _check(settings, load_config(DEFAULT_CONFIG_PATH).merge(load_config(path)))
+        return config
     except ConfigValidationError as error:
         wrong = next((".".join(one["loc"]) for one in error.errors or () if ".".join(one["loc"]) in settings), None)
         if wrong is not None:
@@ -72,6 +77,18 @@ def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
         raise UserError(f"{path}: is no config that spaCy can train: {one_line(error)}") from None
     except (configparser.Error, KeyError, ValueError) as error:
         raise UserError(f"{path}: is no config that spaCy can train: {one_line(error)}") from None
+
+
+def _check(settings: dict[str, Any], config: Config) -> None:
+    """Raise UserError where a setting has no value, or none of spaCy's sections has one of that name: spaCy would train without a word."""
+    for name, value in settings.items():
+        section, _, key = name.rpartition(".")
+        block = dot_to_object(config, section)
+        if section in KNOWN and key not in block:
+            close = difflib.get_close_matches(key, block, n=1)
+            raise UserError(f"--{name}: [{section}] has no {key!r}; {f'perhaps {close[0]}' if close else 'it has ' + ', '.join(block)}")
+        if value is True and not isinstance(block.get(key), bool | dict | None):
+            raise UserError(f"--{name}: wants a value, as the config's {block[key]!r}; write --{name} VALUE")
 
 
 def full_config(config: Config) -> Config:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confection import Config
-from spacy.util import CONFIG_SECTION_ORDER, load_config, load_model_from_config
+from spacy.util import CONFIG_SECTION_ORDER, get_sourced_components, load_config, load_model_from_config
 
 from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST
@@ -40,6 +40,9 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
     """Lay `folder/<variant>.cfg` over `folder/base.cfg`, apply the settings and fill in spaCy's defaults."""
     base = load_config(folder / "base.cfg", interpolate=False)
     overlay = load_config(folder / f"{variant}.cfg", interpolate=False)
+    for name, block in overlay.get("components", {}).items():
+        if "source" in block or ("factory" in block and "source" in base.get("components", {}).get(name, {})):
+            base["components"].pop(name, None)  # a component is either made or taken from a pipeline: the two do not mix
     config = base.merge(overlay)
     config["paths"]["train"] = settings.train
     config["paths"]["dev"] = settings.dev
@@ -71,8 +74,10 @@ def is_large(train: Path) -> bool:
 
 
 def fill(config: Config) -> Config:
-    """Fill in spaCy's defaults, as `spacy init fill-config` does; variables stay variables. Loads no weights."""
+    """Fill in spaCy's defaults, as `spacy init fill-config` does; variables stay variables, and sources are sources. Makes no weights."""
+    sourced = get_sourced_components(config)
     filled = load_model_from_config(config, auto_fill=True).config
+    filled["components"] = filled["components"] | sourced
     filled.pop("pretraining", None)
     return Config(filled, section_order=CONFIG_SECTION_ORDER)
 
