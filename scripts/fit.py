@@ -71,7 +71,8 @@ def try_out(config: Any, limits: dict[str, int | None], gpu_id: int, precision: 
     step = costliest_step(nlp, train, training, encoder)
     words, pieces = sum(map(len, step)), sum(len(own.ids) for own in encoder.read([example.x for example in step]))
     if gpu_id < 0:
-        most = estimate_passes(nlp, encoder, step, [limit for limit in limits.values() if limit is not None])
+        known = [limit for limit in limits.values() if limit is not None]
+        most = estimate_passes(nlp, encoder, step, known, T["frozen_components"])
         return [[text, *_passes(own, pieces), "not measured", "not measured"] for text, own in zip(limits, most, strict=True)]
     rows, docs = [], [example.x for example in dev(nlp)]
     for text, limit in limits.items():
@@ -81,7 +82,8 @@ def try_out(config: Any, limits: dict[str, int | None], gpu_id: int, precision: 
             rows.append([text, *_passes(0, pieces), "", str(error)])
             continue
         hours = training["max_steps"] * words / fit.words_per_second / 3600
-        rows.append([text, *_passes(fit.most, pieces), f"{fit.words_per_second:,.0f}", f"{hours:.2f}"])
+        told = f"{hours:.2f}" if training["max_steps"] else "max_steps is 0"
+        rows.append([text, *_passes(fit.most, pieces), f"{fit.words_per_second:,.0f}", told])
     return rows
 
 

@@ -1,14 +1,17 @@
+import random
+
 import numpy
 import pytest
 import torch
 
 from scripts.command import UserError
+from scripts.corpus.files import read_json
 from scripts.fit import main
 from scripts.training.checkpoint import random_states
-from scripts.training.fit import MARGIN, costliest_step, estimate_passes, find_fit
+from scripts.training.fit import MARGIN, costliest_step, estimate_passes, find_fit, fit_to_gpu
 from scripts.training.kernels import use_kernels
-from scripts.training.memory import as_bytes
-from scripts.training.parameters import walk_parameters, weights_hash
+from scripts.training.memory import GpuMemory, as_bytes
+from scripts.training.parameters import forget_gradients, walk_parameters, weights_hash
 from scripts.training.pipeline import make_encoder, make_pipeline
 from tests.make import make_corpus
 from tests.runs import fast_ops
@@ -151,3 +154,65 @@ def test_memory_is_read(text, size):
 def test_memory_that_cannot_be_read_is_an_error(text):
     with pytest.raises(UserError, match="write auto, or gigabytes such as 6GB"):
         as_bytes(text)
+
+
+def test_a_corpus_without_a_batch_is_an_error(made):
+    nlp, encoder, training, *_ = made
+    with pytest.raises(UserError, match="train has no batch"):
+        costliest_step(nlp, lambda nlp: iter(()), training, encoder)
+
+
+def test_a_reader_that_draws_leaves_the_random_states_as_they_were(made, monkeypatch, tmp_path):
+    nlp, encoder, training, step, _ = made
+    memories = []
+
+    def fake(device, limit):
+        memories.append(FakeMemory(encoder, 10**12))
+        return memories[-1]
+
+    def read(nlp):
+        random.random()
+        return iter(step)
+
+    monkeypatch.setattr("scripts.training.fit.GpuMemory", fake)
+    before = random_states(None)
+    fit_to_gpu(nlp, encoder, training, read, lambda nlp: iter(step), None, tmp_path / "fit.json")
+    memories[0].hook.remove()
+    assert random_states(None) == before
+    assert read_json(tmp_path / "fit.json")["most"] == encoder.most
+
+
+def test_a_frozen_component_learns_nothing_from_being_measured(made):
+    nlp, encoder, training, step, dev = made
+    memory = FakeMemory(encoder, 10**12)
+    forget_gradients(walk_parameters(nlp))
+    find_fit(nlp, encoder, training | {"frozen_components": ["ner"]}, step, dev, memory)
+    memory.hook.remove()
+    assert not any(array.any() for array in ner_gradients(nlp))
+
+
+def ner_gradients(nlp) -> list:
+    """What the recogniser's own layers have of gradients."""
+    own = [parameter for parameter in walk_parameters(nlp) if parameter.node is not None]
+    return [parameter.node.get_grad(parameter.key[1]) for parameter in own if parameter.node.has_grad(parameter.key[1])]
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """A GPU of 10 GB of which other processes hold 4 GB; returns the share that torch may take."""
+    shares = []
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (5 * 10**9, 10 * 10**9))
+    monkeypatch.setattr("torch.cuda.memory_reserved", lambda _: 10**9)
+    monkeypatch.setattr("torch.cuda.set_per_process_memory_fraction", lambda share, _: shares.append(share))
+    return shares
+
+
+@pytest.mark.parametrize(("limit", "left", "share"), [(None, 6, 1.0), (6 * 10**9, 2, 0.2), (24 * 10**9, 6, 0.6)])
+def test_what_others_hold_of_a_gpu_is_not_to_be_had(card, limit, left, share):
+    assert GpuMemory(torch.device("cuda", 0), limit).limit == left * 10**9
+    assert card == [share]
+
+
+def test_a_gpu_of_which_others_hold_all_that_may_be_used_is_an_error(card):
+    with pytest.raises(UserError, match="of 3,000 MB, as asked for, CUDA and other processes hold 4,000 MB"):
+        GpuMemory(torch.device("cuda", 0), 3 * 10**9)

@@ -244,7 +244,7 @@ def train_ours(folder: Path, corpus: Path, plan: Plan, documents: int, limit: in
     """Train with `python -m scripts.train`."""
     options = [f"--corpus={corpus}", f"--workers={plan.workers or 1}", f"--device={plan.device}", "--wandb-mode=disabled"]
     options += [f"--precision={precision}", *([f"--gpu-memory={limit}GB"] if limit else [])]
-    used = _run(plan, limit, "scripts.train", str(folder), *options)
+    used = _run(plan, 0, "scripts.train", str(folder), *options)  # it keeps to the limit by itself
     metrics = read_json(folder / "metrics.json")
     figures = metrics["steps"], metrics["words_per_second"], metrics["best"]["ents_f"], metrics["peak_gpu_memory_mb"]
     return Trained(*used, *figures, dropped=documents - metrics["trainer"]["documents"], workers=metrics["workers"])

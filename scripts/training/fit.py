@@ -12,6 +12,8 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import registry
+from thinc.api import get_array_module
+from thinc.util import to_numpy
 
 from scripts.command import UserError, console
 from scripts.corpus.files import write_json
@@ -45,23 +47,39 @@ class Fit:
 
 
 def costliest_step(nlp: Language, corpus: Callable, training: dict[str, Any], encoder: Encoder) -> list[Prepared]:
-    """Return the batch with most word pieces of an epoch, as a new copy of the config's batcher makes it."""
+    """Return the batch with most word pieces of an epoch, as a new copy of the config's batcher makes it.
+
+    Raises UserError where there is none.
+    """
     examples = [Prepared(example) for example in islice(corpus(nlp), LOOKED_AT)]
     random.Random(training["seed"] or 0).shuffle(examples)
     batcher = registry.resolve({"it": training["batcher"]})["it"]
-    return list(max(batcher(examples), key=lambda batch: sum(len(own.ids) for own in encoder.read([example.x for example in batch]))))
+
+    def pieces(batch: list[Prepared]) -> int:
+        return sum(len(own.ids) for own in encoder.read([example.x for example in batch]))
+
+    batches = [list(batch) for batch in batcher(examples)]
+    if not batches:
+        raise UserError("train has no batch: it is empty, or [training.batcher] leaves all documents out")
+    return max(batches, key=pieces)
 
 
 def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: list[Prepared], dev: list[Doc], memory: Memory) -> Fit:
     """Find the largest pass with which a step, forward, back and the optimizer, and an evaluation of the longest documents fit.
 
-    Halved until it fits; then half as much again, where that fits, too. Weights and random states are as before afterwards.
+    Halved until it fits; then half as much again, where that fits, too. The optimizer's moments are there from the
+    beginning, as in all steps but the first. Weights and random states are as before afterwards, but for cupy's.
     Raises UserError where a single window does not fit.
     """
-    parameters = walk_parameters(nlp, training["frozen_components"])
-    kept = [parameter.weights().copy() for parameter in parameters]
+    exclude = training["frozen_components"]
+    parameters = walk_parameters(nlp, exclude)
+    kept = [to_numpy(parameter.weights()).copy() for parameter in parameters]  # a GPU's memory is not for copies
     states, unseen = random_states(None), unseen_classes(nlp)
+    scaler = encoder.scaler
+    scale, growth = scaler._scale.clone(), scaler._growth_tracker.clone()
     optimizer = registry.resolve({"it": training["optimizer"]})["it"]
+    for parameter in parameters:
+        optimizer(parameter.key, parameter.weights(), parameter.weights() * 0.0)
     own = encoder.read([example.x for example in step])
     longest, pieces = max(each.longest for each in own), sum(len(each.ids) for each in own)
     docs = sorted(dev, key=len)[-LONGEST:]
@@ -71,9 +89,11 @@ def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: li
         nonlocal seconds
         started = time.perf_counter()
         for part in encoder.split(step):
-            update(nlp, part, drop=0.1, losses={}, encoder=encoder)
+            update(nlp, part, drop=0.1, losses={}, exclude=exclude, encoder=encoder)
         encoder.unscale()
-        finish_update(nlp, training["frozen_components"], optimizer, parameters)
+        finish_update(nlp, exclude, optimizer, parameters)
+        if encoder.device.type == "cuda":
+            torch.cuda.synchronize(encoder.device)
         seconds = time.perf_counter() - started
         list(nlp.pipe([doc.copy() for doc in docs], disable=[encoder.name]))
 
@@ -97,9 +117,11 @@ def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: li
         found = peak(most)
     if was_too_much and (more := peak(most + most // 2)) is not None:
         most, found = most + most // 2, more
-    encoder.most = most
+    found = peak(most) or found  # once more for the time: the first steps of all are slow, and the last may have been another
     for parameter, weights in zip(parameters, kept, strict=True):
-        parameter.weights()[...] = weights
+        own_weights = parameter.weights()
+        own_weights[...] = get_array_module(own_weights).asarray(weights)
+    scaler._scale, scaler._growth_tracker, encoder.halved = scale, growth, 0
     set_random_states(states, None)
     set_unseen_classes(nlp, unseen)
     words = sum(map(len, step))
@@ -113,7 +135,10 @@ def fit_to_gpu(
     memory = GpuMemory(encoder.device, limit)
     if path is None:
         return
-    fit = find_fit(nlp, encoder, training, costliest_step(nlp, train, training, encoder), [example.x for example in dev(nlp)], memory)
+    states = random_states(None)
+    step, docs = costliest_step(nlp, train, training, encoder), [example.x for example in dev(nlp)]
+    set_random_states(states, None)  # readers may have drawn
+    fit = find_fit(nlp, encoder, training, step, docs, memory)
     write_json(path, asdict(fit))
     console.print(
         f"{fit.most:,} word pieces a pass, {-(-fit.pieces // fit.most)} in the costliest step: {fit.peak_mb:,.0f} of {fit.limit_mb:,.0f} MB; "
@@ -122,7 +147,7 @@ def fit_to_gpu(
     )
 
 
-def estimate_passes(nlp: Language, encoder: Encoder, step: list[Prepared], limits: Iterable[int]) -> list[int]:
+def estimate_passes(nlp: Language, encoder: Encoder, step: list[Prepared], limits: Iterable[int], exclude: Iterable[str] = ()) -> list[int]:
     """Return about how many word pieces a pass may have on GPUs with so many bytes of memory; 0 where not one window fits.
 
     Weights, their gradients and the optimizer's moments, and what a pass keeps for its way back are counted in one step on this device. Of what
@@ -143,7 +168,7 @@ def estimate_passes(nlp: Language, encoder: Encoder, step: list[Prepared], limit
     longest, total = max(each.longest for each in own), sum(len(each.ids) for each in own)
     encoder.most = total
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        update(nlp, step, drop=0.1, losses={}, encoder=encoder)
+        update(nlp, step, drop=0.1, losses={}, exclude=exclude, encoder=encoder)
     each = sum(kept.values()) / total
     found = [int((MARGIN * limit - fixed) / each) for limit in limits]
     return [most if most >= longest else 0 for most in found]

@@ -11,7 +11,12 @@ import torch
 from scripts.command import UserError
 
 MB = 1_000_000
-OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+)
 """What torch says where it has no error of a kind of its own for it."""
 
 
@@ -59,13 +64,19 @@ class GpuMemory:
     """A GPU's memory. What CUDA itself takes of it is not torch's to give, and does not count."""
 
     def __init__(self, device: torch.device, limit: int | None) -> None:
-        """limit: bytes of a smaller card that this one shall stand for; torch gets no more from here on."""
+        """limit: bytes of a smaller card that this one shall stand for; torch gets no more from here on.
+
+        Raises UserError where others, CUDA among them, already hold as much.
+        """
         self._device = device
         free, total = torch.cuda.mem_get_info(device)
         own = torch.cuda.memory_reserved(device)
         taken = total - free - own
         self.limit = free + own if limit is None else min(limit - taken, free + own)
-        torch.cuda.set_per_process_memory_fraction(1.0 if limit is None else max(0.0, min(1.0, self.limit / total)), device)
+        if self.limit <= 0:
+            asked = "" if limit is None else f"of {limit / MB:,.0f} MB, as asked for, "
+            raise UserError(f"no GPU memory is left: {asked}CUDA and other processes hold {taken / MB:,.0f} MB; end these")
+        torch.cuda.set_per_process_memory_fraction(1.0 if limit is None else min(1.0, self.limit / total), device)
 
     def peak(self, action: Callable[[], None]) -> int | None:
         """Return the most bytes that torch reserves meanwhile; None where they do not suffice."""
