@@ -1,4 +1,4 @@
-"""What a spaCy document says beside its entities: annotation for a tagger, a parser, a text classifier and others."""
+"""What a spaCy document says beside its entities: annotation for a tagger, a parser, a text classifier."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Annotated(NamedTuple):
     columns: of each attribute that is set on a token, the values, one a token.
     missing: which tokens say nothing of entities, one a token.
     strings: what the hashes in columns and spans stand for.
-    counts: by attribute, on how many tokens it is set (HEAD goes with DEP); documents with `cats` and `user_data`; spans.
+    counts: on how many tokens each attribute is set (HEAD goes with DEP); spans; documents with cats, user data.
     """
 
     columns: dict[str, numpy.ndarray]
@@ -54,16 +54,18 @@ class DocAnnotation:
 
     @property
     def says_more(self) -> bool:
-        """Whether there is any; sentences alone count where the tokens are not kept anyway, as they are if spaces are not known."""
-        kinds = self.whole.counts.keys()
-        sentences = any(token.is_sent_start is not None for token in self.doc[1:]) and not self.doc.has_unknown_spaces
-        return sentences or bool(kinds - {"SENT_START"})
+        """Whether there is any. Sentences alone are none where spaces are unknown: tokens bring them."""
+        if self.whole.counts.keys() - {"SENT_START"}:
+            return True
+        return not self.doc.has_unknown_spaces and any(
+            token.is_sent_start is not None for token in self.doc[1:]
+        )
 
     def of(self, start: int, end: int) -> Annotated:
         """Return the annotation of some tokens.
 
-        Categories are those of the document. Heads outside, spans that reach outside and, unless these are all tokens, user data
-        (which may point to characters) are left out.
+        Categories are those of the document. Left out are heads outside, spans that reach outside and, unless
+        these are all tokens, user data, which may point to characters.
         """
         return self.whole if (start, end) == (0, len(self.doc)) else self._annotated(start, end)
 
@@ -77,8 +79,13 @@ class DocAnnotation:
         if not columns["DEP"].any():
             del columns["HEAD"]  # 0 is its value for a root, too
         columns = {name: values for name, values in columns.items() if values.any()}
-        counts = Counter({name: int(numpy.count_nonzero(values)) for name, values in columns.items() if name != "HEAD"})
-        strings = {doc.vocab.strings[value] for name in columns.keys() & STRINGS for value in numpy.unique(columns[name]).tolist() if value}
+        counts = Counter(
+            {name: int(numpy.count_nonzero(values)) for name, values in columns.items() if name != "HEAD"}
+        )
+        hashes = {
+            hash for name in columns.keys() & STRINGS for hash in numpy.unique(columns[name]).tolist() if hash
+        }
+        strings = {doc.vocab.strings[hash] for hash in hashes}
         span_groups = b""
         if len(doc.spans):
             holder = doc if all_tokens else _spans_inside(doc, start, end)
@@ -100,10 +107,21 @@ def _spans_inside(doc: "Doc", start: int, end: int) -> "Doc":
     from spacy.tokens import Doc, Span, SpanGroup
 
     tokens = doc[start:end]
-    piece = Doc(doc.vocab, words=[token.text for token in tokens], spaces=[bool(token.whitespace_) for token in tokens])
+    piece = Doc(
+        doc.vocab,
+        words=[token.text for token in tokens],
+        spaces=[bool(token.whitespace_) for token in tokens],
+    )
     for key, group in doc.spans.items():
         spans = [
-            Span(piece, span.start - start, span.end - start, label=span.label, kb_id=span.kb_id, span_id=span.id)
+            Span(
+                piece,
+                span.start - start,
+                span.end - start,
+                label=span.label,
+                kb_id=span.kb_id,
+                span_id=span.id,
+            )
             for span in group
             if start <= span.start and span.end <= end
         ]
@@ -112,7 +130,7 @@ def _spans_inside(doc: "Doc", start: int, end: int) -> "Doc":
 
 
 def _user_data(values: dict) -> bytes | None:
-    """Return a document's user data as DocBin stores it; None where there is nothing but an id, which the record has."""
+    """Return user data as DocBin stores it; None where there is nothing but an id, which the record has."""
     import srsly
 
     return srsly.msgpack_dumps(values) if values.keys() - {"id"} else None
@@ -122,4 +140,6 @@ def describe_counts(counts: dict[str, int]) -> str:
     """Say how much of each kind there is: `TAG of 12 tokens, cats of 3 documents, 4 spans`."""
     order = [*ATTRS, CATS, SPANS, USER_DATA]
     parts = ((name, counts[name], WHAT.get(name, "tokens")) for name in order if counts.get(name))
-    return ", ".join(f"{name} of {number:,} {what}" if what else f"{number:,} {name}" for name, number, what in parts)
+    return ", ".join(
+        f"{name} of {number:,} {what}" if what else f"{number:,} {name}" for name, number, what in parts
+    )

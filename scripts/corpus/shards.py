@@ -213,6 +213,7 @@ def read_shard(path: Path, vocab: "Vocab") -> "Iterator[Doc]":
         for index, doc in enumerate(DocBin().from_bytes(data).get_docs(vocab)):
             if places is not None:
                 doc.user_data |= {"id": places["ids"][index], "source": places["sources"][index]}
+                doc.user_data.pop("spaces", None)  # the data's own
                 if places["spaces"][index] is not None:
                     doc.user_data["spaces"] = places["spaces"][index]
             yield doc

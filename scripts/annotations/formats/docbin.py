@@ -42,9 +42,10 @@ def find_layout(file: RawFile, options: ReadOptions) -> DocBinLayout:
     whole = _open(str(file.path))
     if not whole.tokens:
         return DocBinLayout(False, ())
-    after_first = numpy.concatenate([tokens[1:] for tokens in whole.tokens]).any(axis=0)  # the first token always starts a sentence
-    known = numpy.concatenate(whole.tokens).any(axis=0)
-    filled = {attr for i, attr in enumerate(whole.attrs) if (after_first if attr == IDS["SENT_START"] else known)[i]}
+    in_all, after_first = (numpy.concatenate([tokens[first:] for tokens in whole.tokens]).any(axis=0) for first in (0, 1))
+    filled = {attr for attr, any_set in zip(whole.attrs, in_all, strict=True) if any_set}
+    if IDS["SENT_START"] in filled and not after_first[whole.attrs.index(IDS["SENT_START"])]:
+        filled.remove(IDS["SENT_START"])  # of a first token it is always known
     also = [name for name in ATTRS if IDS[name] in filled]
     beside = ((CATS, whole.cats), (SPANS, whole.span_groups), (USER_DATA, whole.user_data))
     also += [kind for kind, values in beside if any(value not in NOTHING for value in values)]
@@ -92,7 +93,7 @@ def _unreadable(path: str, error: Exception) -> AnnotationError:
 
 
 def count_entities(item: Item) -> Found:
-    """Count what begins an entity by its tag, or the spans of the group that is named and the entities beside them."""
+    """Count what begins an entity by its tag, or the spans of a group that is named and entities beside them."""
     path, written, number = item.data
     try:
         doc = _docs(path, written)[number - 1]
@@ -121,13 +122,15 @@ def count_entities(item: Item) -> Found:
     split=split_docs,
     found=count_entities,
     describe=describe,
-    not_read="`NORM`; spans in `doc.spans` of a file without entities are an error until `spans_field` names their group or `accept` leaves them spans",
+    not_read="`NORM`; spans in `doc.spans` of a file without entities are an error until `spans_field` names their group or "
+    "`accept` leaves them spans",
 )
 def read_docbin(item: Item) -> Record:
     """Read one document. Where it knows its spaces it is taken as text with spans, as spaCy's trainer takes it; else as tokens.
 
-    Where it holds annotation for other components, that comes along and its tokens are kept: tags cannot be put on others. Tokens that say
-    nothing of entities then stay so: it may have been annotated for something else. In a document of entities alone they are taken for O.
+    Where it holds annotation for other components, that comes along and its tokens are kept: tags cannot be put
+    on others. Tokens that say nothing of entities then stay so, as it may have been annotated for something else;
+    in a document of entities alone they are taken for O.
     Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
     """
     path, written, number = item.data
@@ -170,9 +173,9 @@ def _entities(doc: "Doc") -> tuple[list[tuple[int, int, str]], list[Wrong]]:
 
 
 def _choose(item: Item, doc: "Doc", entities: list[tuple[int, int, str]]) -> tuple[list[tuple[int, int, str]], tuple[Unread, ...]]:
-    """Return what counts as the entities: the tags', or those of the group that is named; and the tags' that then do not count.
+    """Return what counts as the entities: the tags', or those of a group that is named; and what then is left of the tags'.
 
-    Raises AnnotationError where the group that is named is missing, and where the file holds spans but no entities, and nothing says what counts.
+    Raises AnnotationError where that group is missing, and where a file with spans and no entities leaves in doubt what counts.
     """
     groups = {key: list(dict.fromkeys((span.start, span.end, span.label_) for span in group)) for key, group in doc.spans.items() if len(group)}
     wanted = item.options.spans_field

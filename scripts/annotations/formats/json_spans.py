@@ -54,7 +54,8 @@ def count_json(item: Item) -> Found:
     title="JSON or JSONL: a text with character offsets (`end` exclusive) under any key, as our own, Prodigy, doccano, Label Studio (tasks and "
     "JSON_MIN), spaCy (training tuples, `Doc.to_json`, version 2's files) write it; or `tokens` with `ner_tags`",
     example='{"text": "Ana left Cork", "spans": [{"start": 0, "end": 3, "label": "PERSON"}]}',
-    not_read="HTML and dialogues of Label Studio: export plain texts; binary answers of Prodigy: `accept`; predictions, relations, categories, tags and parses",
+    not_read="HTML and dialogues of Label Studio: export plain texts; binary answers of Prodigy: `accept`; predictions, relations, "
+    "categories, tags and parses",
     endings=(".jsonl", ".json", ".ndjson"),
     recognise=looks_like_json,
     prepare=find_layout,
