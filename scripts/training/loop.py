@@ -25,6 +25,7 @@ from scripts.training.pipeline import make_encoder, make_pipeline, why_alone
 from scripts.training.progress import Progress
 from scripts.training.stopping import Asked
 from scripts.training.tracking import Tracker
+from scripts.training.tuning import portable
 from scripts.training.watch import Watch
 from scripts.training.workers import world as meet
 
@@ -203,7 +204,7 @@ class _Run:
         return [name for name in losses if not hasattr(self.nlp.get_pipe(name), "listening_components")]
 
     def _save(self, name: str) -> None:
-        with self.nlp.use_params(self.engine.optimizer.averages or {}):
+        with self.nlp.use_params(self.engine.optimizer.averages or {}), contextlib.nullcontext() if self.engine.exact else portable(self.nlp):
             self._before_to_disk(self.nlp).to_disk(self.unfinished / f"{name}.new")
         replace_folder(self.unfinished / f"{name}.new", self.unfinished / name)
 
