@@ -25,7 +25,7 @@ class Annotated(NamedTuple):
     columns: of each attribute that is set on a token, the values, one a token.
     missing: which tokens say nothing of entities, one a token.
     strings: what the hashes in columns and spans stand for.
-    counts: on how many tokens each attribute is set (HEAD goes with DEP); spans; documents with cats, user data.
+    counts: tokens on which each attribute is set (HEAD goes with DEP); spans; documents with cats, user data.
     """
 
     columns: dict[str, numpy.ndarray]

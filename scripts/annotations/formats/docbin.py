@@ -145,7 +145,7 @@ def _record(item: Item, doc: "Doc") -> Record:
     entities, wrong = _entities(doc)
     entities, unread = _choose(item, doc, entities)
     annotation = DocAnnotation(doc, entities_known=bool(item.options.spans_field))
-    if not annotation.says_more:
+    if not item.layout.also or not annotation.says_more:
         annotation = None
     faults = [Fault(code, item.source, f"token {token} {doc[token].text!r}: {detail}") for token, code, detail in wrong]
     missing = sum(not token.ent_iob for token in tokens)
