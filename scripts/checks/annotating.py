@@ -28,6 +28,7 @@ factory = "{}"
 annotating_components = ["{}"]
 
 """
+CUT = "They/O sued/O Yip/B-ORG !/I-ORG | Inc./I-ORG yesterday/O"
 
 declare(
     "NER415",
@@ -51,8 +52,8 @@ declare(
     sentence inside any entity of two tokens or more: training may die with E024 then, or not learn that entity.""",
     error="E024",
     remedy="put the component behind the ner, or take it out of annotating_components unless the ner needs it",
-    bad=PIPELINE.format(*["senter"] * 4) + "They/O sued/O Yip/B-ORG !/I-ORG | Inc./I-ORG yesterday/O",
-    good=PIPELINE.format(*["senter"] * 4).replace('"senter","tok2vec","ner"', '"tok2vec","ner","senter"'),
+    bad=PIPELINE.format(*["senter"] * 4) + CUT,
+    good=PIPELINE.format(*["senter"] * 4).replace('"senter","tok2vec","ner"', '"tok2vec","ner","senter"') + CUT,
 )
 
 
