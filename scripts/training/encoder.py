@@ -14,6 +14,7 @@ from spacy.training import Example
 from spacy_transformers import Transformer
 from spacy_transformers.annotation_setters import null_annotation_setter
 from spacy_transformers.layers import transformer_model
+from spacy_transformers.util import maybe_flush_pytorch_cache
 from thinc.api import Model, PyTorchGradScaler, get_array_module
 from thinc.util import torch2xp, xp2torch
 from torch.nn.functional import embedding_bag
@@ -70,6 +71,7 @@ class Encoder:
     def update(self, examples: list[Example], losses: dict[str, float]) -> None:
         """Run forward; the listeners take it from there, and the last of them starts the way back."""
         losses.setdefault(self.name, 0.0)
+        maybe_flush_pytorch_cache(chance=self.component.cfg.get("flush_cache_chance", 0))  # which draws a number, as what comes after may
         self._forward = None  # where no listener had anything to learn, the last one's memory is still held
         self._forward = _Forward(self, [example.x for example in examples], losses)
         self.pieces += self._forward.pieces
