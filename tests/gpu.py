@@ -1,4 +1,4 @@
-"""Run the tests and measurements that need a GPU, in one go, and write down what came out; from the project's folder:
+"""Run the tests and measurements that need a GPU, and write down what came out; from the project's folder:
 
 python -m tests.gpu --minutes 20
 python -m tests.gpu --device cpu --minutes 3 --small
@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import util
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,18 @@ import typer
 from scripts.benchmarks import transformer as tuning
 from scripts.benchmarks.inputs import build_corpus, corpus_files
 from scripts.benchmarks.measure import OutOfTime, measure
-from scripts.benchmarks.transformer import HALVING, OPTIONS, OURS, RECIPE, RECOMPUTING, SPACY, TRAINER, Plan, Trained
+from scripts.benchmarks.transformer import (
+    COMPILED,
+    HALVING,
+    OPTIONS,
+    OURS,
+    RECIPE,
+    RECOMPUTING,
+    SPACY,
+    TRAINER,
+    Plan,
+    Trained,
+)
 from scripts.command import UserError, console, run
 from scripts.corpus.files import write_json, write_text
 from scripts.machine import describe, measured_on
@@ -31,8 +42,10 @@ from tests.tiny import roberta
 DEMO = Path("assets/demo")
 LIMITS = (6, 8, 12, 24)
 """GB of the GPUs that people have."""
-TESTS = 0.35
+TESTS = 0.4
 """Share of the time that the tests may take."""
+NO_TESTS = 5
+"""pytest's exit code where nothing was selected."""
 LEAST = 20.0
 """Seconds with which it is not worth beginning anything."""
 RANDOM, KNOWN = "roberta-base's size, random weights", next(iter(PACKAGED))
@@ -40,7 +53,7 @@ GROUPS = [
     *((RANDOM, limit, (OURS, SPACY, HALVING)) for limit in LIMITS),
     (RANDOM, 0, (HALVING, OURS, SPACY, TRAINER)),
     (KNOWN, 0, (RECIPE, OURS, SPACY, TRAINER)),
-    (RANDOM, 0, (RECOMPUTING, tuning.COMPILED)),
+    (RANDOM, 0, (RECOMPUTING, COMPILED)),
 ]
 """What trains, the most important first: a model, GB of GPU memory (0: all), who."""
 SMALL = [("two layers, random weights", 0, (OURS, SPACY, TRAINER))]
@@ -48,7 +61,7 @@ SMALL = [("two layers, random weights", 0, (OURS, SPACY, TRAINER))]
 
 @dataclass
 class Report:
-    """What came out so far. Its files are written anew with each row, so that a run that is cut off leaves what it has."""
+    """What came out so far. Its files are written anew with each row: a run that is cut off leaves what it has."""
 
     folder: Path
     machine: dict
@@ -60,7 +73,8 @@ class Report:
 
     def write(self) -> None:
         """Write results.json and results.md."""
-        found = {name: getattr(self, name) for name in ("machine", "device", "tests", "trainings", "fit", "missing")}
+        found = asdict(self)
+        del found["folder"]
         write_json(self.folder / "results.json", found)
         write_text(self.folder / "results.md", "\n".join(self._lines()) + "\n")
 
@@ -68,7 +82,7 @@ class Report:
         yield f"{measured_on(self.machine)} Device: {self.device}."
         yield from ("", "| test | outcome | seconds |", "| --- | --- | ---: |")
         yield from (f"| {row['test']} | {row['outcome']} | {row['seconds']:.1f} |" for row in self.tests)
-        yield from ("", "| model | GPU memory | who | outcome | steps | words/s | seconds | memory | GPU memory used |")
+        yield from ("", "| model | limit | who | outcome | steps | words/s | seconds | memory | GPU memory used |")
         yield "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |"
         for row in self.trainings:
             figures = [""] * 5
@@ -78,7 +92,8 @@ class Report:
                 figures += [f"{row['peak_mb']:,.0f} MB", used]
             limit = f"{row['limit']} GB" if row["limit"] else "all"
             yield f"| {row['model']} | {limit} | {row['who']} | {row['outcome']} | {' | '.join(figures)} |"
-        yield from ("", "What fits, by `python -m scripts.fit`:", "", "```", self.fit.rstrip() or "not run", "```")
+        yield from ("", "What fits, by `python -m scripts.fit`:", "", "```")
+        yield from (self.fit.rstrip() or "not run", "```")
         yield from ("", *(f"- Not run: {what}" for what in self.missing))
 
     @property
@@ -87,26 +102,34 @@ class Report:
         return sum(row["outcome"].startswith("failed") for row in [*self.tests, *self.trainings])
 
 
-def run_tests(report: Report, most: float) -> None:
-    """Run the tests that are marked `gpu`; those that are skipped count as not run."""
-    files = [path for path in sorted(Path("tests").glob("test_*.py")) if "mark.gpu" in path.read_text(encoding="utf-8")]
+def run_tests(report: Report, deadline: float) -> None:
+    """Run the tests that are marked `gpu`, file by file; those that are skipped count as not run."""
     outcomes = report.folder / "tests.xml"
-    outcomes.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", f"--junitxml={outcomes}", *map(str, files)]
-    try:
-        measure(command, codes=(0, 1), most=most)
-    except UserError as error:
-        report.missing.append(f"the tests: {_last_line(error)}")
-        return
-    for case in ElementTree.parse(outcomes).iter("testcase"):
-        name = f"{case.get('classname')}::{case.get('name')}"
-        problem = next((found for kind in ("failure", "error") if (found := case.find(kind)) is not None), None)
-        skipped = case.find("skipped")
-        if skipped is not None:
-            report.missing.append(f"{name}: {skipped.get('message')}")
+    for path in sorted(Path("tests").glob("test_*.py")):
+        if "mark.gpu" not in path.read_text(encoding="utf-8"):
             continue
-        outcome = "passed" if problem is None else f"failed: {(problem.get('message') or '').splitlines()[0]}"
-        report.tests.append({"test": name, "outcome": outcome, "seconds": float(case.get("time") or 0)})
+        outcomes.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", f"--junitxml={outcomes}", str(path)]
+        try:
+            measure(command, codes=(0, 1, NO_TESTS), most=max(0.0, deadline - time.monotonic()))
+        except UserError as error:
+            report.missing.append(f"the tests of {path.name}: {_last_line(error)}")
+            continue
+        for case in ElementTree.parse(outcomes).iter("testcase"):
+            _add_test(report, f"{path.name}::{case.get('name')}", case)
+        report.write()
+
+
+def _add_test(report: Report, name: str, case: ElementTree.Element) -> None:
+    """Add how a test ended."""
+    skipped = case.find("skipped")
+    if skipped is not None:
+        report.missing.append(f"{name}: {skipped.get('message')}")
+        return
+    problem = next((found for kind in ("failure", "error") if (found := case.find(kind)) is not None), None)
+    why = "" if problem is None else (problem.get("message") or "").strip().split("\n")[0].replace("|", "/")
+    outcome = "passed" if problem is None else f"failed: {why}"
+    report.tests.append({"test": name, "outcome": outcome, "seconds": float(case.get("time") or 0)})
 
 
 def run_fit(report: Report, config: Path, device: str, most: float) -> None:
@@ -126,7 +149,8 @@ def train_one(train: Callable[[], Trained]) -> dict[str, Any]:
     except OutOfTime:
         return {"outcome": "out of time"}
     except UserError as error:
-        return {"outcome": "out of memory" if tuning.is_out_of_memory(error) else f"failed: {_last_line(error)}"}
+        is_memory = tuning.is_out_of_memory(error)
+        return {"outcome": "out of memory" if is_memory else f"failed: {_last_line(error)}"}
     return {"outcome": "trained"} | {name: getattr(trained, name) for name in Trained.__slots__}
 
 
@@ -167,7 +191,7 @@ def obstacles(model: str, limit: int, who: str, device: str) -> str:
 
 
 def run_trainings(report: Report, groups: list, work: Path, files: dict[str, Path], plan: Plan) -> None:
-    """Train all in turn, as long as there is time. Weights are thrown away at once: they would fill the disk."""
+    """Train all in turn, as long as there is time. Weights are thrown away: they would fill the disk."""
     corpus = build_corpus(work / "corpus", files)
     models = Models(report.folder / "models", files["train"])
     for number, (model, limit, whom) in enumerate(groups):
@@ -179,7 +203,8 @@ def run_trainings(report: Report, groups: list, work: Path, files: dict[str, Pat
         if able and plan.deadline - time.monotonic() > LEAST:
             try:
                 ours = [who for who in able if who in OPTIONS] or [OURS]
-                trains = tuning.contestants(own, corpus, plan, seed=0, model=models.locate(model), limit=limit, ours=ours)
+                asked = {"model": models.locate(model), "limit": limit, "ours": ours}
+                trains = tuning.contestants(own, corpus, plan, seed=0, **asked)
             except UserError as error:
                 report.missing.append(f"{model}: {_last_line(error)}")
                 continue
@@ -206,7 +231,7 @@ def shorten(files: dict[str, Path], folder: Path, documents: int) -> dict[str, P
 
 
 def main(
-    minutes: Annotated[float, typer.Option(min=1.0, help="How long it may take; what has no time left is named.")] = 20.0,
+    minutes: Annotated[float, typer.Option(min=1.0, help="How long it may take.")] = 20.0,
     device: Annotated[str, typer.Option(help="cuda, or cpu to see that all but the GPU works.")] = "cuda",
     small: Annotated[bool, typer.Option("--small", help="A tiny model and few documents.")] = False,
     output: Annotated[Path, typer.Option(help="Where the results go.")] = Path("training/benchmark/gpu"),
@@ -220,16 +245,16 @@ def main(
     report = Report(output, describe(), name)
     output.mkdir(parents=True, exist_ok=True)
     if obstacle is not None:
-        report.missing.append(f"anything: {obstacle}; mend that, or see the rest work by --device cpu --small")
+        report.missing.append(f"anything: {obstacle}; or see the rest work by --device cpu --small")
     else:
         console.print("Tests")
-        run_tests(report, TESTS * 60 * minutes)
-        report.write()
+        run_tests(report, deadline - (1 - TESTS) * 60 * minutes)
         work = output / "work"
         shutil.rmtree(work, ignore_errors=True)
         files = corpus_files(None, DEMO)
         files = shorten(files, work / "raw", 40) if small else files
-        run_trainings(report, SMALL if small else GROUPS, work, files, Plan(1 if small else 2, 1, 1, device, deadline=deadline))
+        plan = Plan(1 if small else 2, 1, 1, device, deadline=deadline)
+        run_trainings(report, SMALL if small else GROUPS, work, files, plan)
         shutil.rmtree(work, ignore_errors=True)
     report.write()
     console.print((output / "results.md").read_text(encoding="utf-8"), markup=False, highlight=False)
