@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 from confection import ConfigValidationError
 
-from scripts.checks.config_file import one_line
 from scripts.command import UserError, console, run
+from scripts.corpus.config_file import one_line
 from scripts.corpus.files import write_bytes
 from scripts.training.configs import VARIANTS, Settings, build_config, is_large
 

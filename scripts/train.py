@@ -71,9 +71,7 @@ def main(
         raise UserError(f"--gpu-id {gpu_id} and --device {device}: both say where to train; leave one out")
     if gpu_id is not None:
         device = "cpu" if gpu_id < 0 else f"cuda:{gpu_id}"
-    from scripts.checks.config_file import full_config, import_code, read_config
-    from scripts.checks.recipe import RecipeFile
-    from scripts.checks.registered import may_need_transformers
+    from scripts.corpus.config_file import RecipeFile, full_config, import_code, may_need_transformers, read_config
     from scripts.training.gate import hashes, require_validated
 
     path, folder = _places(config, output)
@@ -139,7 +137,7 @@ def main(
 
 def _places(config: Path, output: Path | None) -> tuple[Path, Path]:
     """Return the config file, and the folder where the pipelines go."""
-    from scripts.checks.config_file import CONFIG, default_output
+    from scripts.corpus.config_file import CONFIG, default_output
 
     if config.is_file():
         return config, output or default_output(config)
@@ -154,7 +152,7 @@ def _places(config: Path, output: Path | None) -> tuple[Path, Path]:
 
 def _train(config: "Config", folder: Path, gpu_id: int, tracker: "Tracker", identity: dict, options: dict, *, told: bool) -> dict:
     """Train and return the metrics. Raises UserError whatever goes wrong, unless it should be told in full."""
-    from scripts.checks.config_file import one_line
+    from scripts.corpus.config_file import one_line
     from scripts.training.loop import train
     from scripts.training.memory import peak_gpu_memory_mb
 

@@ -1,15 +1,14 @@
 """Training starts only on what passed validation, as it did; what did not yet is validated first."""
 
 import pytest
-import spacy
 import typer
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from scripts import validate
-from scripts.checks.config_file import read_config
 from scripts.checks.recipe import RecipeFile
 from scripts.command import UserError
+from scripts.corpus.config_file import read_config
 from scripts.corpus.files import read_json, write_json
 from scripts.training import gate
 from tests.make import make_corpus, read_split
@@ -169,19 +168,6 @@ def test_a_config_that_drops_documents_does_not_pass_unless_that_is_ignored(pass
     assert "NER411 dropped-by-batcher" in capfd.readouterr().err
     with pytest.raises(UserError, match="counts 41 errors"):
         require(corpus, folder)
-
-
-def test_a_batcher_that_wants_more_than_lengths_is_told(passed):
-    corpus, folder = passed
-    config = config_for(corpus, max_steps=40)
-    config["training"]["batcher"] |= {"get_length": {"@misc": "gate_test.text_length"}}
-    config.to_disk(folder / "config.cfg")
-    spacy.registry.misc("gate_test.text_length", func=lambda: lambda example: len(example.reference.text))
-    app = typer.Typer()
-    app.command()(validate.main)
-    result = CliRunner().invoke(app, [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}"])
-    assert isinstance(result.exception, UserError)
-    assert "wants more of an example than its length" in str(result.exception)
 
 
 def test_an_error_that_belongs_to_no_split_counts(passed):

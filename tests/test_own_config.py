@@ -14,10 +14,9 @@ from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
-from scripts.checks.config_file import default_output, fingerprint, import_code, parse_overrides, read_config
 from scripts.checks.recipe import Recipe, RecipeFile
-from scripts.checks.registered import may_need_transformers
 from scripts.command import UserError
+from scripts.corpus.config_file import default_output, fingerprint, import_code, may_need_transformers, parse_overrides, read_config
 from scripts.corpus.files import read_json
 from tests.closure import ROOT
 from tests.runs import ENV
@@ -132,6 +131,7 @@ def test_the_readmes_fine_tuning_adds_labels_and_leaves_the_tagger_alone(folder)
     tagger.add_pipe("tagger")
     doc = Doc(tagger.vocab, words=["Ana", "left"], tags=["NNP", "VBD"])
     tagger.initialize(lambda: [Example(tagger.make_doc("Ana left"), doc)])
+    (folder / "training" / "tagger").mkdir()
     tagger.to_disk(folder / "training" / "tagger" / "model-best")
     write_docs(folder / "new" / "train.spacy", (0, "PERSON"), (2, "ORG"), (6, "DATE"))
     write_docs(folder / "new" / "dev.spacy", (0, "PERSON"), (2, "ORG"), (6, "DATE"), count=10, offset=100)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.checks.catalogue import Finding, finding
-from scripts.checks.config_file import CONFIG, one_line
 from scripts.checks.notes import noted
 from scripts.checks.recipe import Recipe, RecipeFile, load_recipe
 from scripts.checks.scored import scored_elsewhere
 from scripts.command import UserError
+from scripts.corpus.config_file import CONFIG, one_line
 from scripts.corpus.files import sha256
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import ShardError, check_shards, read_manifest

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 from confection import Config, ConfigValidationError
@@ -19,10 +19,10 @@ from spacy.util import copy_config, load_model_from_config, registry, resolve_do
 
 from scripts.checks.annotating import Annotators
 from scripts.checks.components import component
-from scripts.checks.config_file import full_config, import_code, one_line, read_config, reader_block
 from scripts.checks.registered import faults
 from scripts.checks.wordpieces import Windows
 from scripts.command import UserError
+from scripts.corpus.config_file import RecipeFile, full_config, import_code, one_line, read_config, reader_block
 from scripts.corpus.pool import without_transformers
 from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream
@@ -36,20 +36,6 @@ PLAIN = ("spacy.Corpus.v1", "ner_template.shards.v1")
 """The readers of DocBin files."""
 MOST = 100_000
 """Examples that are taken of a reader which is not spaCy's Corpus: it may be endless."""
-
-
-class RecipeFile(NamedTuple):
-    """Where a recipe is: what a process needs to load it.
-
-    name: of the variant. code: Python files to import first. paths: of the corpus, which take the place of the config's own.
-    overrides: settings as the command line has them, which take the place of the config's own.
-    """
-
-    name: str
-    path: Path
-    code: tuple[Path, ...] = ()
-    paths: tuple[tuple[str, str], ...] = ()
-    overrides: tuple[str, ...] = ()
 
 
 class Recipe:
@@ -168,24 +154,39 @@ class Recipe:
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:
         """Return the batches of the first epoch, as indexes into `lengths` (tokens of each example).
 
-        The config's own batcher makes them, of things that have a length; shuffled by the config's seed as spaCy does
-        (spacy/training/loop.py), or in the order of our ShardStream. Raises UserError where the batcher asks for more than a length.
+        The config's own batcher makes them, of things that have a length, or of the examples themselves if it asks for more; shuffled by the config's
+        seed as spaCy does (spacy/training/loop.py), or in the order of our ShardStream. Raises UserError where the batcher fails.
         """
+        sized = [_Sized(int(length)) for length in lengths]
+        try:
+            return self._batches(sized)
+        except UserError:
+            raise
+        except Exception:  # a batcher may be anybody's code, and want more of an example
+            examples = list(self.read("train"))
+            if len(examples) != len(lengths):  # nothing more can be told of it
+                return [list(range(len(lengths)))]
+            try:
+                return self._batches(examples)
+            except Exception as error:
+                raise UserError(f"{self.file.path}: [training.batcher] fails: {type(error).__name__}: {one_line(error)}; mend that code") from None
+
+    def _batches(self, items: list) -> list[list[int]]:
+        """Return the batches that the config's batcher makes of examples, or of what stands for them, as their numbers."""
+        numbers = {id(item): i for i, item in enumerate(items)}
         state = random.getstate()
         try:
             batcher = self.resolve("[training.batcher]", self.training["batcher"])
-            order = [_Sized(i, int(length)) for i, length in enumerate(lengths)]
-            order = self._streamed(order)
+            order = self._streamed(items)
             if self.training["max_epochs"] >= 0:
+                order = list(order)
                 random.seed(self.training["seed"])
                 random.shuffle(order)
-            return [[item.index for item in batch] for batch in batcher(order)]
-        except (TypeError, AttributeError) as error:
-            raise UserError(f"{self.file.path}: [training.batcher] wants more of an example than its length, all that checks have: {error}") from None
+            return [[numbers[id(item)] for item in batch] for batch in batcher(order)]
         finally:
             random.setstate(state)
 
-    def _streamed(self, items: list["_Sized"]) -> list["_Sized"]:
+    def _streamed(self, items: list) -> list:
         """Return the examples, which are in the order of the files, in that of the first epoch of a reader that has one of its own."""
         reader = self.reader("train")
         if not isinstance(reader, ShardStream):
@@ -236,10 +237,10 @@ def forget_recipes() -> None:
 class _Sized:
     """Something with an example's length, which is all that batchers ask for."""
 
-    __slots__ = ("index", "length")
+    __slots__ = ("length",)
 
-    def __init__(self, index: int, length: int) -> None:
-        self.index, self.length = index, length
+    def __init__(self, length: int) -> None:
+        self.length = length
 
     def __len__(self) -> int:
         return self.length

@@ -11,7 +11,7 @@ from spacy.pipeline.factories import register_factories
 from spacy.schemas import ConfigSchema
 from spacy.util import copy_config, get_lang_class, is_package, load_config, registry
 
-from scripts.checks.config_file import CONFIG, one_line
+from scripts.corpus.config_file import CONFIG, one_line
 
 KINDS = {"architectures": "architecture", "factories": "factory", "misc": "function", "batchers": "batcher", "readers": "reader"}
 """What those are called that a registry holds; others are called by the registry's name, less its s."""
@@ -96,11 +96,3 @@ def _sources(full: Config) -> Iterator[str]:
                     yield f"[components.{name}] source = {source!r}: has no component {wanted!r}, but {', '.join(there)}; name one by component ="
         elif "factory" not in block:
             yield f"[components.{name}] has neither factory nor source; write one"
-
-
-def may_need_transformers(config: Config) -> bool:
-    """Say whether a config might make spaCy load spacy-transformers: by its own words, or those of a pipeline that it takes something from."""
-    if "transformer" in config.to_str(interpolate=False):
-        return True
-    takes = any("source" in block for block in config.get("components", {}).values())
-    return takes or bool(config.get("initialize", {}).get("before_init"))

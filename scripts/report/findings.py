@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.table import Table
 
 from scripts.checks.catalogue import Finding, Severity
-from scripts.checks.config_file import CONFIG, SPLITS, fingerprint
 from scripts.checks.examine import Report
 from scripts.checks.inputs import Inputs
-from scripts.checks.recipe import RecipeFile, load_recipe
+from scripts.checks.recipe import load_recipe
 from scripts.checks.registry import in_order
 from scripts.command import console
+from scripts.corpus.config_file import CONFIG, SPLITS, RecipeFile, fingerprint
 from scripts.corpus.files import sha256, write_json
 from scripts.corpus.shards import VALIDATED
 from scripts.report.tables import LEDGER_COLUMNS, Row, as_rich

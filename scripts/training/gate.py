@@ -6,9 +6,8 @@ from pathlib import Path
 
 from confection import Config, ConfigValidationError
 
-from scripts.checks.config_file import data_paths, fingerprint, full_config, one_line
-from scripts.checks.recipe import RecipeFile
 from scripts.command import UserError, console
+from scripts.corpus.config_file import RecipeFile, data_paths, fingerprint, full_config, one_line
 from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
 

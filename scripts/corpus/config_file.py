@@ -9,7 +9,7 @@ import shlex
 import traceback
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from confection import Config, ConfigValidationError
 from spacy.language import DEFAULT_CONFIG_PATH
@@ -25,6 +25,20 @@ VARIABLE = "SPACY_CONFIG_OVERRIDES"
 SPLITS = ("train", "dev")
 KNOWN = ("nlp", "training", "initialize")
 """Sections of which all settings are spaCy's own."""
+
+
+class RecipeFile(NamedTuple):
+    """Where a recipe is: what a process needs to load it.
+
+    name: of the variant. code: Python files to import first. paths: of the corpus, which take the place of the config's own.
+    overrides: settings as the command line has them, which take the place of the config's own.
+    """
+
+    name: str
+    path: Path
+    code: tuple[Path, ...] = ()
+    paths: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 def parse_overrides(words: tuple[str, ...], variable: str | None = None) -> dict[str, Any]:
@@ -157,3 +171,11 @@ def default_output(path: Path) -> Path:
     """Return the folder of a config's pipelines: FOLDER of training/FOLDER/config.cfg, or else training/ and the config's own name."""
     folder = path.resolve().parent
     return path.parent if path.name == CONFIG and folder.parent.name == "training" else Path("training") / path.stem
+
+
+def may_need_transformers(config: Config) -> bool:
+    """Say whether a config might make spaCy load spacy-transformers: by its own words, or those of a pipeline that it takes something from."""
+    if "transformer" in config.to_str(interpolate=False):
+        return True
+    takes = any("source" in block for block in config.get("components", {}).values())
+    return takes or bool(config.get("initialize", {}).get("before_init"))
