@@ -79,7 +79,7 @@ def write(report: Report, inputs: Inputs, output: str, *, partial: bool, ignored
 def _passed(report: Report, inputs: Inputs, file: RecipeFile) -> dict:
     """Return how many errors of train and dev (or of no split) concern a config, and the hashes of what was looked at."""
     errors = sum(report.total(Severity.error, split=split, variant=who) for split in ("", *SPLITS) for who in ("", file.name))
-    counts = {split: {name: report.counts[split][name] for name in ("documents", "tokens", "entities")} for split in SPLITS}
+    counts = {split: {name: report.counts[split][name] for name in ("documents", "tokens", "entities")} for split in SPLITS if split in report.counts}
     return {"errors": errors, "counts": counts} | fingerprint(load_recipe(file).own, file.code, inputs.kept)
 
 
