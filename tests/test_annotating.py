@@ -5,7 +5,7 @@ import spacy
 from spacy.cli.init_config import init_config
 from spacy.language import Language
 from spacy.tokens import Doc, Span
-from spacy.training import Example
+from spacy.training import Corpus, Example
 
 from scripts.checks.catalogue import Severity
 from scripts.checks.examine import Report, examine
@@ -30,6 +30,12 @@ def wants_tags(doc):
     if not doc.has_annotation("TAG"):
         raise ValueError("no tags")
     return doc
+
+
+@spacy.registry.readers("test_annotating_reader.v1")
+def reader(path: str):
+    """Read as spaCy's Corpus does, without being one."""
+    return lambda nlp: Corpus(path)(nlp)
 
 
 def config_of(pipeline, *, annotating=(), components=None, initialize=None, frozen=()):
@@ -145,3 +151,12 @@ def test_a_sourced_sentencizer_is_run_with_its_own_settings(tmp_path):
     found = told(config, tmp_path, line=CROSSING.replace("!", "§"))
     assert {finding.detail for finding in found} == {"sentencizer begins a sentence at 'Inc.', inside 'Yip § Inc.' ORG"}
     assert {finding.severity for finding in found} == {Severity.error, Severity.warning}
+
+
+def test_what_a_reader_of_one_s_own_yields_is_annotated_too(tmp_path):
+    config = config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"])
+    for split in ("train", "dev"):
+        config["corpora"][split] = {"@readers": "test_annotating_reader.v1", "path": f"${{paths.{split}}}"}
+    (train,) = told(config, tmp_path)
+    assert train.severity is Severity.error
+    assert train.detail.startswith("example 12 of [corpora.train], 'They sued Yip ! Inc. yesterday")

@@ -15,6 +15,18 @@ from scripts.checks.recipe import RecipeFile
 from scripts.checks.registry import choose
 from scripts.command import UserError
 
+
+@spacy.registry.batchers("test_by_reference.v1")
+def by_reference(size: int, fails: bool = False):
+    """Batch documents by what only examples have, or fail at it."""
+
+    def batches(items):
+        items = sorted(items, key=lambda example: 1 / 0 if fails else len(example.reference))
+        yield from (items[at : at + size] for at in range(0, len(items), size))
+
+    return batches
+
+
 MANY = ["tagger", "morphologizer", "trainable_lemmatizer", "parser", "ner", "textcat", "spancat"]
 
 
@@ -111,6 +123,17 @@ def test_batches_of_nothing_are_told(size, tmp_path):
     config["training"]["batcher"] |= {"size": size}
     details = [detail for code, detail in told(config, tmp_path) if code == "NER430"]
     assert details == [f"[nlp] batch_size = {size}: 1 or more", f"[training.batcher] size = {size}: 1 or more"]
+
+
+def test_a_batcher_of_one_s_own_may_look_at_examples(tmp_path):
+    batcher = {"@batchers": "test_by_reference.v1", "size": 5}
+    assert told(ner_config(batcher=batcher), tmp_path) == []
+
+
+def test_a_batcher_of_one_s_own_that_fails_is_told_in_one_line(tmp_path):
+    batcher = {"@batchers": "test_by_reference.v1", "size": 5, "fails": True}
+    with pytest.raises(UserError, match=r"own.cfg: \[training.batcher\] fails: ZeroDivisionError: division by zero; mend that code"):
+        told(ner_config(batcher=batcher), tmp_path)
 
 
 def source(folder):

@@ -8,11 +8,11 @@ from spacy.pipeline.factories import register_factories
 from spacy.util import get_lang_class, get_package_path, is_package, load_config, registry
 
 from scripts.command import UserError
+from scripts.corpus.config_file import CONFIG
 from scripts.corpus.files import read_json
 
 NERS = ("ner", "beam_ner")
 ENCODERS = ("transformer", "curated_transformer")
-CONFIG = "config.cfg"
 
 
 def factories(config: dict) -> dict[str, str]:
