@@ -5,6 +5,7 @@ python -m scripts.benchmark validation --documents=100000
 python -m scripts.benchmark faults
 python -m scripts.benchmark train --columns=FOLDER --seeds=3
 python -m scripts.benchmark transformer --columns=FOLDER --epochs=2
+python -m scripts.benchmark processes --columns=FOLDER --seeds=10
 """
 
 import tempfile
@@ -31,6 +32,7 @@ class What(StrEnum):
     faults = "faults"
     training = "train"
     transformer = "transformer"
+    processes = "processes"
 
 
 SIZES = {
@@ -39,6 +41,7 @@ SIZES = {
     What.faults: "1",
     What.training: "10000,100000,1000000",
     What.transformer: "1",
+    What.processes: "1",
 }
 
 
@@ -47,7 +50,7 @@ def main(
         What,
         typer.Argument(
             help="preprocessing: beside spacy convert; validation: beside spacy debug data; faults: which finds what; train: beside spacy train; "
-            "transformer: beside spacy train and Hugging Face's Trainer."
+            "transformer: beside spacy train and Hugging Face's Trainer; processes: two beside one, quiet and busy."
         ),
     ],
     documents: Annotated[
@@ -99,6 +102,11 @@ def main(
             tunings = transformer.run(tuning, Path(work), demo=demo, columns=folder, tell=tell)
             data, text = asdict(tuning) | asdict(tunings), tuned.as_markdown(tunings, tuning, measured_on(machine))
             write_text(output / "transformer.svg", bar_chart(*tuned.chart(tunings.lines), title="Fine-tuning a transformer"))
+        elif what is What.processes:
+            from scripts.benchmarks import processes
+
+            found = processes.run(Path(work), seeds=seeds, steps=as_steps(steps)[0], cores=physical_cores(), demo=demo, columns=folder, tell=tell)
+            data, text = asdict(found), processes.as_markdown(found, measured_on(machine))
         else:
             from scripts.benchmarks.faults import as_markdown, run_all
 

@@ -46,6 +46,7 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     workers: Annotated[int, typer.Option(min=1, help="Processes that train together; another number gives other weights.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of each process on a CPU; 0: one, but all cores for a transformer.")] = 0,
     exact: Annotated[bool, typer.Option("--exact", help="Compute as `spacy train` does, to the same numbers bit by bit; slower on a CPU.")] = False,
     unvalidated: Annotated[bool, typer.Option("--unvalidated", help="Train on data that were not validated, or have errors.")] = False,
     precision: Annotated[str, typer.Option(help="Of a transformer: bf16, fp16, fp32, or auto for what the device is made for.")] = "auto",
@@ -95,9 +96,11 @@ def main(
         from scripts.training.memory import as_bytes
         from scripts.training.tracking import NullTracker, start_tracker
 
-        chosen = activate(f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ else device)
+        chosen = activate(
+            f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ else device, bound=not exact
+        )
         if chosen.gpu_id < 0 and not exact:
-            use_fast_ops()
+            use_fast_ops(threads or 1)
         console.print(f"{folder.name}: training on {chosen}")
         if noted is not None:
             _tell_what_arrives(noted["reaches"]["train"], noted["counts"]["train"])
@@ -129,7 +132,14 @@ def main(
             if is_first
             else NullTracker()
         )
-        options = {"workers": workers, "exact": exact, "precision": precision, "gpu_memory": as_bytes(gpu_memory), "minutes": checkpoint_minutes}
+        options = {
+            "workers": workers,
+            "threads": threads,
+            "exact": exact,
+            "precision": precision,
+            "gpu_memory": as_bytes(gpu_memory),
+            "minutes": checkpoint_minutes,
+        }
         metrics = _train(own, folder, chosen.gpu_id, tracker, identity, options, told=verbose)
         if is_first:
             _write_metrics(folder, identity, metrics, noted)

@@ -89,10 +89,10 @@ def use_kernels(nlp: Language, ops: FastOps) -> None:
                     node.replace_callbacks(FASTER.get(node._func, node._func), init=node.init)
 
 
-def use_fast_ops() -> None:
-    """Let pipelines made from here on compute by FastOps, on one BLAS thread.
+def use_fast_ops(threads: int = 1) -> None:
+    """Let pipelines made from here on compute by FastOps, on so many BLAS threads.
 
     Two threads are a fifth faster on an idle machine and many times slower on a busy one.
     """
-    threadpool_limits(1, user_api="blas")
+    threadpool_limits(threads, user_api="blas")
     set_current_ops(FastOps())

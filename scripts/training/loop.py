@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from confection import Config
+from spacy.language import Language
 from spacy.training.loop import create_before_to_disk_callback, update_meta
 
 from scripts.command import Stopped, UserError, console
@@ -43,6 +44,7 @@ def train(
     gpu_id: int,
     tracker: Tracker,
     workers: int = 1,
+    threads: int = 0,
     exact: bool = False,
     precision: str = "auto",
     gpu_memory: int | None = None,
@@ -54,7 +56,8 @@ def train(
     The pipelines are written to `output/unfinished` and take the place of `output/model-best` and `output/model-last` at
     the end, so a run that stops early leaves the models of the run before. Where there is a checkpoint, the run goes on
     from it; `identity` is written into checkpoints. A checkpoint is written each `minutes` and after evaluations.
-    workers: processes that train together, each on its part of every batch. precision: of a transformer, see choose_precision.
+    workers: processes that train together, each on its part of every batch. threads: of torch in each of them; 0: one for each core that
+    a process has to itself, where there is a torch model, else one. precision: of a transformer, see choose_precision.
     gpu_memory: bytes of GPU memory to use; None: what is free.
     Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be written.
     """
@@ -68,7 +71,7 @@ def train(
     if workers > 1 and (why := why_alone(T, train_corpus)):
         console.print(f"One process trains instead of {workers}: {why}", style="yellow", markup=False)
         workers = 1
-    with meet(workers) as world, _threads(lambda before: max(1, before // world.size) if has_torch(nlp) else 1):
+    with meet(workers) as world, contextlib.nullcontext() if exact else _threads(threads or threads_for(nlp, world.size)):
         console.quiet = world.rank > 0
         engine = Engine(nlp, T, train_corpus, world, exact=exact, encoder=encoder)
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
@@ -84,11 +87,16 @@ def train(
             run.end_logger()
 
 
+def threads_for(nlp: Language, workers: int) -> int:
+    """Return the threads that torch has in each process."""
+    return max(1, torch.get_num_threads() // workers) if has_torch(nlp) else 1
+
+
 @contextlib.contextmanager
-def _threads(choose: Callable[[int], int]) -> Iterator[None]:
+def _threads(count: int) -> Iterator[None]:
     """Let torch use another number of threads for a while; with another number, sums differ in their last digits."""
     before = torch.get_num_threads()
-    torch.set_num_threads(choose(before))
+    torch.set_num_threads(count)
     try:
         yield
     finally:
