@@ -61,7 +61,7 @@ SMALL = [("two layers, random weights", 0, (OURS, SPACY, TRAINER))]
 
 @dataclass
 class Report:
-    """What came out so far. Its files are written anew with each row: a run that is cut off leaves what it has."""
+    """What came out so far. Its files are written with each row: a run that is cut off leaves what it has."""
 
     folder: Path
     machine: dict
@@ -82,7 +82,7 @@ class Report:
         yield f"{measured_on(self.machine)} Device: {self.device}."
         yield from ("", "| test | outcome | seconds |", "| --- | --- | ---: |")
         yield from (f"| {row['test']} | {row['outcome']} | {row['seconds']:.1f} |" for row in self.tests)
-        yield from ("", "| model | limit | who | outcome | steps | words/s | seconds | memory | GPU memory used |")
+        yield from ("", "| model | limit | who | outcome | steps | words/s | seconds | memory | GPU memory |")
         yield "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |"
         for row in self.trainings:
             figures = [""] * 5
@@ -193,7 +193,7 @@ def obstacles(model: str, limit: int, who: str, device: str) -> str:
 def run_trainings(report: Report, groups: list, work: Path, files: dict[str, Path], plan: Plan) -> None:
     """Train all in turn, as long as there is time. Weights are thrown away: they would fill the disk."""
     corpus = build_corpus(work / "corpus", files)
-    models = Models(report.folder / "models", files["train"])
+    models, was_fit = Models(report.folder / "models", files["train"]), False
     for number, (model, limit, whom) in enumerate(groups):
         why = {who: obstacles(model, limit, who, plan.device) for who in whom}
         able = [who for who in whom if not why[who]]
@@ -208,7 +208,8 @@ def run_trainings(report: Report, groups: list, work: Path, files: dict[str, Pat
             except UserError as error:
                 report.missing.append(f"{model}: {_last_line(error)}")
                 continue
-        if not number and trains:
+        if trains and not was_fit:
+            was_fit = True
             run_fit(report, own / "ours-0", plan.device, (plan.deadline - time.monotonic()) / 4)
         for who in able:
             if plan.deadline - time.monotonic() < LEAST or who not in trains:
