@@ -18,7 +18,7 @@ WIDTH = 16
 NAMES = {
     "PERSON": (("Ana", "Bell"), ("Bo",), ("Cy", "Dee"), ("Flo",)),
     "LOC": (("Cork",), ("New", "York"), ("Bonn",)),
-    "ORG": (("Acme",), ("Big", "Co")),
+    "ORG": (("Acme",), ("Big", "Boats")),
 }
 VERBS = {"went": "to", "works": "in", "called": "from"}
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": WIDTH}
