@@ -99,7 +99,7 @@ def patience(recipe: Recipe) -> Iterator[str]:
 @check(
     "NER424",
     "scored-too-seldom",
-    Severity.error,
+    Severity.warning,
     remedy="set eval_frequency to about a fifth of max_steps, or lower",
     bad="[training]\nmax_steps = 150\neval_frequency = 200\npatience = 0",
     good="[training]\nmax_steps = 1000\neval_frequency = 200\npatience = 0",

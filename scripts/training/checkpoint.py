@@ -148,7 +148,6 @@ def resumable(folder: Path, identity: dict, *, force: bool) -> dict | None:
     if changed and not force:
         raise UserError(
             f"{path}: of a run with another {', '.join(changed)}; train anew with --restart, or go on all the same with --force"
-            f" (python -m scripts.train {folder.as_posix()} --restart)"
         )
     return {"workers": len(state["engine"]["random"]), "run_id": state["progress"]["run_id"]}
 
