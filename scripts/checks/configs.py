@@ -156,7 +156,7 @@ def streaming(recipe: Recipe) -> Iterator[str]:
 @check(
     "NER427",
     "no-score",
-    Severity.error,
+    Severity.warning,
     remedy="set ents_f = 1.0 in [training.score_weights]",
     bad="[training.score_weights]\nents_f = 0.0\nents_p = 0.0\nents_r = 0.0",
     good="[training.score_weights]\nents_f = 1.0",
