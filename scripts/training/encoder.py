@@ -287,11 +287,8 @@ def _computing(component: Transformer) -> Encoder | None:
     """Return an encoder that computes what a transformer does; None where there is none."""
     model: Any = component.model
     is_plain = model._func is transformer_model.forward and component.set_extra_annotations is null_annotation_setter
-    if not is_plain or not model.tokenizer.is_fast:
-        return None
     try:
-        encoder = Encoder(component)
-        return encoder if is_alike(encoder) else None
+        return encoder if is_plain and model.tokenizer.is_fast and is_alike(encoder := Encoder(component)) else None
     except Exception:  # of whatever kind: models differ in what they take, and spacy-transformers' own code says what it cannot do
         return None
 

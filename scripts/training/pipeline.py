@@ -16,6 +16,7 @@ from thinc.api import fix_random_seed, get_torch_default_device, set_gpu_allocat
 
 from scripts.command import console
 from scripts.corpus.stream import ShardStream
+from scripts.hub import require_models
 from scripts.training import stream  # noqa: F401  (registers what a config names)
 from scripts.training.update import Prepared
 
@@ -53,6 +54,7 @@ def make_pipeline(config: Config, gpu_id: int, *, exact: bool = False) -> tuple[
 
     Random states are then as `spacy train` has them before its first step.
     """
+    require_models(config.interpolate())
     read_once.cache_clear()
     own = None if exact else _train_block(config)
     nlp = init_nlp(config if own is None else config.merge({"corpora": {"train": own | {"@readers": READ_ONCE}}}), use_gpu=gpu_id)
