@@ -46,7 +46,7 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     workers: Annotated[int, typer.Option(min=1, help="Processes that train together; another number gives other weights.")] = 1,
-    threads: Annotated[int, typer.Option(min=0, help="Threads of each process on a CPU; 0: one, but all cores for a transformer.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each process on a CPU; another number gives other last digits.")] = 1,
     exact: Annotated[bool, typer.Option("--exact", help="Compute as `spacy train` does, to the same numbers bit by bit; slower on a CPU.")] = False,
     unvalidated: Annotated[bool, typer.Option("--unvalidated", help="Train on data that were not validated, or have errors.")] = False,
     precision: Annotated[str, typer.Option(help="Of a transformer: bf16, fp16, fp32, or auto for what the device is made for.")] = "auto",
@@ -66,6 +66,7 @@ def main(
 
     python -m scripts.train my.cfg -o training/mine -c my.py --paths.train train.spacy --training.max_steps 40
     """
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")  # torch's threads, which it starts later, else wait for each other by spinning
     if exact and workers > 1:
         raise UserError("--exact is for one process; leave --workers out")
     if gpu_id is not None and device != "auto":
@@ -100,7 +101,7 @@ def main(
             f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ else device, bound=not exact
         )
         if chosen.gpu_id < 0 and not exact:
-            use_fast_ops(threads or 1)
+            use_fast_ops(threads)
         console.print(f"{folder.name}: training on {chosen}")
         if noted is not None:
             _tell_what_arrives(noted["reaches"]["train"], noted["counts"]["train"])

@@ -292,23 +292,6 @@ def test_what_runs_again_leaves_out_what_it_left_out_before(both, monkeypatch, k
             assert_close(others[2], expected[2])
 
 
-@pytest.mark.parametrize("kind", ["bert", "distilbert"])
-@pytest.mark.parametrize("most", [BATCH, 300, 60, 1])
-def test_a_batch_is_cut_into_parts_of_one_pass_each(both, kind, most):
-    _, ours, encoder = both(kind, window=16, stride=12)
-    examples = batches(ours)["several documents"]
-    encoder.most = most
-    parts = encoder.split(examples)
-    assert sorted(examples.index(example) for part in parts for example in part) == [*range(len(examples))]
-    for part in parts:
-        assert [examples.index(example) for example in part] == sorted(examples.index(example) for example in part)
-        with passes(encoder) as sizes:
-            encoder.predict([example.x for example in part])
-        assert len(part) == 1 or sum(sizes) <= most
-    assert encoder.split([]) == []
-    assert (len(parts) == 1) == (most == BATCH)
-
-
 def test_a_listener_that_asks_for_another_batch_is_told(both):
     _, ours, encoder = both("bert")
     examples = batches(ours)["plain"]

@@ -30,14 +30,14 @@ from scripts.training.precision import Precision
 from scripts.training.workers import World
 
 ALL = 1 << 30
-PASS = {"cpu": 2_048}
+PASS = {"cpu": 4_096}
 """Word pieces that go forward and back together where nothing else is known, padding among them."""
 
 
 class Encoder:
     """Computes what a transformer and its listeners compute, to the same numbers but for the last digits.
 
-    Word pieces are found once for each document. A pass has at most `most` word pieces, padding among them; a document of more than
+    Word pieces are found once for each document. A pass has at most `most` word pieces, padding among them; a batch of more than
     that runs forward twice, so that all it needs is never in memory at once. On a CPU windows are packed (BERT and its kin), elsewhere
     those of like length run together.
     """
@@ -131,19 +131,6 @@ class Encoder:
         Where a gradient overflowed, the transformer's weights stay as they are in this step, and the scale is halved.
         """
         self.scaler.unscale([weights.grad for weights in self.module.parameters() if weights.grad is not None])
-
-    def split(self, examples: list[Example]) -> list[list[Example]]:
-        """Cut a batch into parts that each go forward and back in one pass; a document of more than that is a part of its own."""
-        pieces = self.read([example.x for example in examples])
-        parts: list[list[int]] = []
-        windows = total = 0
-        for i in sorted(range(len(examples)), key=lambda i: pieces[i].longest):
-            windows, total = windows + len(pieces[i].lengths), total + len(pieces[i].ids)
-            if not parts or (total if self.packing else windows * pieces[i].longest) > self.most:
-                parts.append([])
-                windows, total = len(pieces[i].lengths), len(pieces[i].ids)
-            parts[-1].append(i)
-        return [[examples[i] for i in sorted(part)] for part in parts]
 
     def told(self, world: World) -> dict:
         """Return what this run's word pieces were: how many learned from, the share of padding among all computed, and the most of a pass."""

@@ -1,7 +1,7 @@
 """Everything that changes while a pipeline learns, and the step that changes it."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ from spacy.pipeline import (
     TextCategorizer,
     Tok2Vec,
 )
-from spacy.pipeline.transition_parser import Parser
 from spacy.training import Example
 from spacy.training.loop import subdivide_batch
 from thinc.api import NumpyOps, fix_random_seed, get_current_ops
@@ -33,7 +32,7 @@ from scripts.training.batches import Batches, Counted
 from scripts.training.checkpoint import learn_again, learned, random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.kernels import FastOps, use_kernels
 from scripts.training.memory import is_out_of_memory
-from scripts.training.parameters import FlatParameters, finish_update, forget_gradients, trainable, walk_parameters
+from scripts.training.parameters import FlatParameters, finish_update, forget_gradients, walk_parameters
 from scripts.training.update import add_labels, knows_labels, update
 from scripts.training.workers import World
 
@@ -68,12 +67,6 @@ def reads_only(nlp: Language, T: dict[str, Any]) -> bool:
     )
 
 
-def sums_losses(nlp: Language, exclude: Iterable[str]) -> bool:
-    """Say whether a batch may be divided at will: no component takes the mean over it, as all but transition-based ones do."""
-    learning = [component for component in trainable(nlp, exclude) if not hasattr(component, "listening_components")]
-    return all(isinstance(component, Parser) for component in learning)
-
-
 class Engine:
     """A pipeline with its optimizer and its batches. `exact` computes by spaCy's own `nlp.update` and `finish_update`."""
 
@@ -100,7 +93,6 @@ class Engine:
             self.ops.random = numpy.random.Generator(numpy.random.SFC64(None if seed is None else seed + world.rank * OTHER_SEEDS))
         self.added: list[tuple[str, str]] = []
         self._may_grow = not self.batches.are_all(lambda examples: knows_labels(nlp, examples, self.exclude))
-        self._divides = encoder is not None and sums_losses(nlp, self.exclude)
         self.flat: FlatParameters | None = None
         self._lay_out()
         if encoder is not None:
@@ -146,7 +138,7 @@ class Engine:
             self._lay_out()
 
     def _accumulate(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
-        """Add a batch's gradients up, part by part. Where memory runs out, begin the step anew with smaller parts."""
+        """Add a batch's gradients up, part by part. Where memory runs out, begin the step anew with smaller passes."""
         parts = list(subdivide_batch(examples, self.T["accumulate_gradient"]))
         if self.encoder is None:
             for part in parts:
@@ -156,7 +148,7 @@ class Engine:
         unseen, counts = unseen_classes(self.nlp), (self.encoder.pieces, self.encoder.padded)
         while True:
             try:
-                for part in self.encoder.split(examples) if self._divides else parts:
+                for part in parts:
                     self._update(part, drop, losses)
                 return
             except Exception as error:

@@ -35,7 +35,7 @@ LONGEST = 64
 class Fit:
     """The most word pieces of a pass, those of the costliest step (`words` of text), and what a step of such passes takes.
 
-    The batch is as large as the config says in any case: a step adds up the gradients of as many passes as it takes.
+    The batch is as large as the config says in any case: a step of several passes runs them forward once more on its way back.
     """
 
     most: int
@@ -88,8 +88,7 @@ def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: li
     def attempt() -> None:
         nonlocal seconds
         started = time.perf_counter()
-        for part in encoder.split(step):
-            update(nlp, part, drop=0.1, losses={}, exclude=exclude, encoder=encoder)
+        update(nlp, step, drop=0.1, losses={}, exclude=exclude, encoder=encoder)
         encoder.unscale()
         finish_update(nlp, exclude, optimizer, parameters)
         if encoder.device.type == "cuda":

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from confection import Config
-from spacy.language import Language
 from spacy.training.loop import create_before_to_disk_callback, update_meta
 
 from scripts.command import Stopped, UserError, console
@@ -21,7 +20,7 @@ from scripts.training.engine import Engine, reads_only
 from scripts.training.evaluation import evaluation
 from scripts.training.loggers import start_logger
 from scripts.training.memory import peak_memory_mb
-from scripts.training.parameters import check_equal, has_torch
+from scripts.training.parameters import check_equal
 from scripts.training.pipeline import make_encoder, make_pipeline, why_alone
 from scripts.training.progress import Progress
 from scripts.training.stopping import Asked
@@ -44,7 +43,7 @@ def train(
     gpu_id: int,
     tracker: Tracker,
     workers: int = 1,
-    threads: int = 0,
+    threads: int = 1,
     exact: bool = False,
     precision: str = "auto",
     gpu_memory: int | None = None,
@@ -56,8 +55,8 @@ def train(
     The pipelines are written to `output/unfinished` and take the place of `output/model-best` and `output/model-last` at
     the end, so a run that stops early leaves the models of the run before. Where there is a checkpoint, the run goes on
     from it; `identity` is written into checkpoints. A checkpoint is written each `minutes` and after evaluations.
-    workers: processes that train together, each on its part of every batch. threads: of torch in each of them; 0: one for each core that
-    a process has to itself, where there is a torch model, else one. precision: of a transformer, see choose_precision.
+    workers: processes that train together, each on its part of every batch. threads: of torch in each of them.
+    precision: of a transformer, see choose_precision.
     gpu_memory: bytes of GPU memory to use; None: what is free.
     Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be written.
     """
@@ -71,7 +70,7 @@ def train(
     if workers > 1 and (why := why_alone(T, train_corpus)):
         console.print(f"One process trains instead of {workers}: {why}", style="yellow", markup=False)
         workers = 1
-    with meet(workers) as world, contextlib.nullcontext() if exact else _threads(threads or threads_for(nlp, world.size)):
+    with meet(workers) as world, contextlib.nullcontext() if exact else _threads(threads):
         console.quiet = world.rank > 0
         engine = Engine(nlp, T, train_corpus, world, exact=exact, encoder=encoder)
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
@@ -87,14 +86,9 @@ def train(
             run.end_logger()
 
 
-def threads_for(nlp: Language, workers: int) -> int:
-    """Return the threads that torch has in each process."""
-    return max(1, torch.get_num_threads() // workers) if has_torch(nlp) else 1
-
-
 @contextlib.contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Let torch use another number of threads for a while; with another number, sums differ in their last digits."""
+    """Let torch use so many threads for a while; with another number, sums differ in their last digits."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

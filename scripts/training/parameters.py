@@ -59,11 +59,6 @@ def _torch_modules(node: Model) -> list[tuple[Any, torch.nn.Module]]:
     return [(shim, shim._model) for shim in node.shims if isinstance(getattr(shim, "_model", None), torch.nn.Module)]
 
 
-def has_torch(nlp: Language) -> bool:
-    """Say whether a pipeline holds a torch model, which torch's threads speed up. The small arrays of others they slow down."""
-    return any(node.shims for component in trainable(nlp) for node in component.model.walk())
-
-
 def forget_gradients(parameters: Iterable[Parameter]) -> None:
     """Set gradients to zero, where there are any."""
     for parameter in parameters:
