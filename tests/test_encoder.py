@@ -594,7 +594,8 @@ def test_where_a_single_window_is_too_large_the_error_is_raised(engine, on_the_w
     with room(made.encoder, 5, on_the_way_back=on_the_way_back) as refused, pytest.raises(torch.OutOfMemoryError, match="a test's memory"):
         made._accumulate(batch, 0.1, {})
     assert 1 < len(refused) < 20
-    assert made.encoder.most == max(own.longest for own in made.encoder.read([example.x for example in batch]))
+    longest = max(own.longest for own in made.encoder.read([example.x for example in batch]))
+    assert longest <= made.encoder.most < 2 * longest
 
 
 @pytest.mark.parametrize("error", [ValueError, RuntimeError, KeyboardInterrupt])

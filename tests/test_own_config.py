@@ -162,7 +162,7 @@ def test_what_is_set_reaches_every_process(folder):
 
 @pytest.mark.slow
 def test_errors_stop_training_unless_told_otherwise(folder):
-    settings = "--code my.py --device cpu --training.max_steps 10 --training.eval_frequency 20"
+    settings = "--code my.py --device cpu --training.max_steps 10 --training.eval_frequency 10 --training.patience 5"
     code, output = run(folder, f"python -m scripts.train my.cfg {settings}")
     assert code == 1
     assert "training/my: not validated for this config yet; validating…" in output
