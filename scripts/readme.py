@@ -23,7 +23,7 @@ from scripts.report.tables import as_markdown, comparison
 MARK = "<!-- {name}: made by `python -m scripts.readme`, {edge} -->"
 BENCHMARKS = Path("training") / "benchmark"
 CHECKS = Path("scripts") / "checks" / "README.md"
-MEASURED = {"README.md": ("preprocessing", "validation", "training", "transformer"), CHECKS.as_posix(): ("faults",)}
+MEASURED = {"README.md": ("preprocessing", "validation", "training", "processes", "transformer"), CHECKS.as_posix(): ("faults",)}
 """Which benchmark's results stand in which file, where there are any."""
 
 
