@@ -16,10 +16,10 @@ from thinc.backends.ops import Ops
 
 from scripts.training.kernels import FastOps, use_kernels
 from scripts.training.parameters import walk_parameters
-from scripts.training.update import Prepared, is_greedy, update
+from scripts.training.update import Prepared, is_greedy, predict_ner, update
 from tests.drawn import LABELS, any_doc
 from tests.make import vocab
-from tests.runs import make_doc, small_pipeline
+from tests.runs import fast_ops, make_doc, small_pipeline
 
 
 @pytest.fixture
@@ -137,6 +137,36 @@ def test_documents_are_cut_as_spacy_cuts_them(alike, name, cut):
 
 def test_actions_that_were_never_seen_stay_out(alike):
     assert_same("entities", unseen=True, times=2)
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+@pytest.mark.parametrize("use_upper", [True, False])
+def test_what_is_predicted_is_what_spacy_predicts(use_upper, unseen):
+    with fast_ops():
+        nlp = small_pipeline(use_upper=use_upper)
+        draw = numpy.random.default_rng(0)
+        for parameter in walk_parameters(nlp):
+            weights = parameter.weights()
+            weights += draw.normal(scale=0.3, size=weights.shape).astype("float32")
+        ner = nlp.get_pipe("ner")
+        if unseen:
+            ner.model.attrs["unseen_classes"] = {2, 5}
+        examples = [example for batch in documents(nlp).values() for example in batch]
+        texts = [*(example.x for example in examples), Doc(nlp.vocab)]
+        theirs, ours = list(nlp.pipe([doc.copy() for doc in texts])), list(nlp.pipe([doc.copy() for doc in texts], disable=["ner"]))
+        predict_ner(ner, ours)
+    assert [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in ours] == [
+        [(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in theirs
+    ]
+    assert sum(len(doc.ents) for doc in ours) > 5
+
+
+def test_a_step_leaves_listeners_as_they_were(alike):
+    nlp = small_pipeline()
+    (listener,) = nlp.get_pipe("tok2vec").listeners
+    with fast_ops():
+        update(nlp, [Prepared(example) for example in documents(nlp)["entities"]], drop=0.1, losses={})
+    assert "get_batch_id" not in vars(listener)
 
 
 def test_there_is_something_to_compare(alike):

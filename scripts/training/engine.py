@@ -31,9 +31,10 @@ from scripts.command import UserError
 from scripts.training.batches import Batches, Counted
 from scripts.training.checkpoint import learn_again, learned, random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.kernels import FastOps, use_kernels
+from scripts.training.labels import add_labels, knows_labels
 from scripts.training.memory import is_out_of_memory
 from scripts.training.parameters import FlatParameters, finish_update, forget_gradients, walk_parameters
-from scripts.training.update import add_labels, knows_labels, update
+from scripts.training.update import update
 from scripts.training.workers import World
 
 if TYPE_CHECKING:

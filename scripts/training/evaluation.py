@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spacy.language import Language
+from spacy.pipeline import EntityRecognizer
 from spacy.scorer import Scorer
 from spacy.tokens import Span
 from spacy.training import Example
@@ -12,6 +13,7 @@ from spacy.training.loop import create_evaluation_callback
 from spacy.util import minibatch
 
 from scripts.command import UserError
+from scripts.training.update import is_greedy, predict_ner
 from scripts.training.workers import World
 
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ class Evaluation:
 
     def __init__(self, nlp: Language, corpus: Callable, weights: dict[str, float | None], world: World, encoder: "Encoder | None") -> None:
         self.nlp, self.world = nlp, world
+        self._ner = self._last_ner(nlp)
         self._left_out = [encoder.name] if encoder else []  # its listeners ask it themselves
+        if self._ner is not None:
+            self._left_out += nlp.pipe_names[nlp.pipe_names.index(self._ner.name) :]
         self.examples = sorted(corpus(nlp), key=len)
         for example in self.examples:
             _ = example.alignment  # worked out once; each evaluation's examples take it over
@@ -43,6 +48,8 @@ class Evaluation:
         """Return the weighted score and all scores. Every process must call it; what the first has found is what all return."""
         started = time.perf_counter()
         docs = list(self.nlp.pipe([example.x.copy() for example in self._mine], disable=self._left_out))
+        for batch in minibatch(docs if self._ner is not None else [], self.nlp.batch_size):
+            predict_ner(self._ner, batch)
         found = [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in docs] if self.shared else []
         parts = self.world.gather(found)
         scores: dict[str, float] = {}
@@ -58,6 +65,12 @@ class Evaluation:
             if not isinstance(scores[name], (int, float)):
                 raise UserError(f"[training.score_weights] {name} is no number but {type(scores[name]).__name__}; give it the weight null")
         return sum(scores[name] * weight for name, weight in weights.items()), scores
+
+    def _last_ner(self, nlp: Language) -> EntityRecognizer | None:
+        """Return the recogniser that ends a pipeline, if it predicts as `predict_ner` does."""
+        names = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory != "doc_cleaner"]
+        last = nlp.get_pipe(names[-1])
+        return last if is_greedy(last) else None
 
     def _together(self, parts: list[list[list[tuple[int, int, str]]]]) -> list:
         """Return documents with the entities that all processes found."""

@@ -1,6 +1,5 @@
 """One training step's forward and backward pass, faster than `nlp.update` and equal to it but for the last digits."""
 
-import os
 import random
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,12 +13,9 @@ from spacy.ml.tb_framework import forward as transition_model
 from spacy.pipeline import EntityRecognizer
 from spacy.pipeline._parser_internals.ner import BiluoPushDown
 from spacy.pipeline.tok2vec import Tok2Vec, Tok2VecListener
-from spacy.pipeline.transition_parser import Parser
-from spacy.tokens import Span
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Model, NumpyOps, set_dropout_rate
-
-from scripts.training.parameters import trainable
 
 if TYPE_CHECKING:
     from scripts.training.encoder import Encoder
@@ -87,21 +83,28 @@ def update(
 
     Components other than spaCy's own tok2vec, transformer and entity recogniser take their own `update`. encoder: what computes the transformer.
     """
-    for name, component in nlp.pipeline:
-        if name in exclude or not hasattr(component, "update"):
-            continue
-        if encoder is not None and component is encoder.component:
-            encoder.update(examples, losses)
-        elif type(component) is Tok2Vec and isinstance(component.model.ops, NumpyOps):
-            update_tok2vec(component, examples, drop=drop, losses=losses)
-        elif type(component) is EntityRecognizer and is_greedy(component):
-            update_ner(component, examples, drop=drop, losses=losses)
-        else:
-            component.update(examples, sgd=None, drop=drop, losses=losses)
+    listeners: list[Tok2VecListener] = []
+    try:
+        for name, component in nlp.pipeline:
+            if name in exclude or not hasattr(component, "update"):
+                continue
+            if encoder is not None and component is encoder.component:
+                encoder.update(examples, losses)
+            elif type(component) is Tok2Vec and isinstance(component.model.ops, NumpyOps):
+                listeners += update_tok2vec(component, examples, drop=drop, losses=losses)
+            elif is_greedy(component):
+                update_ner(component, examples, drop=drop, losses=losses)
+            else:
+                component.update(examples, sgd=None, drop=drop, losses=losses)
+    finally:
+        for listener in listeners:
+            vars(listener).pop("get_batch_id", None)
 
 
-def is_greedy(ner: EntityRecognizer) -> bool:
-    """Say whether `update_ner` does what the recogniser's own update would do."""
+def is_greedy(ner: Any) -> bool:
+    """Say whether `update_ner` and `predict_ner` do what a component's own update and prediction would do."""
+    if type(ner) is not EntityRecognizer:
+        return False
     known, model = {"beam_width": 1, "multitasks": [], "incorrect_spans_key": None}, ner.model
     if any(ner.cfg.get(name, usual) != usual for name, usual in known.items()) or type(ner.moves) is not BiluoPushDown:
         return False
@@ -109,34 +112,16 @@ def is_greedy(ner: EntityRecognizer) -> bool:
     return is_plain and model.layers[1].get_dim("nP") > 1
 
 
-def knows_labels(nlp: Language, examples: Iterable[Example], exclude: Iterable[str] = ()) -> bool:
-    """Say whether `add_labels` would find nothing new."""
-    docs = [doc for example in examples for doc in (example.x, example.y)]
-    parsers = [component for component in trainable(nlp, exclude) if isinstance(component, Parser)]
-    return all(set().union(*map(parser.moves.get_doc_labels, docs)) <= {*parser.labels} for parser in parsers)
+def batch_id(docs: list) -> int:
+    """Tell batches apart by their documents' identity; spaCy adds up the words of all documents, twice a step: 4 µs a word."""
+    return hash(tuple(map(id, docs)))
 
 
-def add_labels(nlp: Language, examples: Iterable[Example], exclude: Iterable[str] = ()) -> list[tuple[str, str]]:
-    """Let each transition-based component know all labels of a batch, as `Parser.update` does; return what is new to which.
+def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict[str, float]) -> list[Tok2VecListener]:
+    """Run the tok2vec layer forward and hand its output, and the way back, to its listeners (spacy/pipeline/tok2vec.py).
 
-    A sourced component meets labels that it has not learned. spaCy adds them in the order of a set, which is another in
-    each process unless PYTHONHASHSEED is set; here it is then that of the alphabet.
+    Returns the listeners, which know batches by `batch_id` until that is taken from them.
     """
-    examples, added = list(examples), []
-    is_random = os.environ.get("PYTHONHASHSEED", "random") == "random"
-    for component in trainable(nlp, exclude):
-        if isinstance(component, Parser):
-            labels: set[str] = set()
-            for doc in [example.x for example in examples] + [example.y for example in examples]:
-                labels.update(component.moves.get_doc_labels(doc))
-            for label in sorted(labels) if is_random else labels:
-                if component.add_label(label):
-                    added.append((component.name, label))
-    return added
-
-
-def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict[str, float]) -> None:
-    """Run the tok2vec layer forward and hand its output, and the way back, to its listeners (spacy/pipeline/tok2vec.py)."""
     docs = [example.x for example in examples]
     set_dropout_rate(tok2vec.model, drop)
     vectors, backprop_vectors = tok2vec.model.begin_update(docs)
@@ -154,9 +139,10 @@ def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, l
         return backprop_vectors(total)
 
     listeners = tok2vec.listeners
-    batch = Tok2VecListener.get_batch_id(docs)
     for listener in listeners:
-        listener.receive(batch, vectors, backprop if listener is listeners[-1] else accumulate)
+        listener.get_batch_id = batch_id
+        listener.receive(batch_id(docs), vectors, backprop if listener is listeners[-1] else accumulate)
+    return listeners
 
 
 def update_ner(ner: EntityRecognizer, examples: list[Prepared], *, drop: float, losses: dict[str, float]) -> None:
@@ -189,6 +175,18 @@ def update_ner(ner: EntityRecognizer, examples: list[Prepared], *, drop: float, 
     decisions.backprop()
 
 
+def predict_ner(ner: EntityRecognizer, docs: list[Doc]) -> None:
+    """Set the entities that `EntityRecognizer.pipe` would: a batch's documents are parsed side by side, in large steps.
+
+    1,009 documents with 15,733 words: 0.06 s instead of 0.26.
+    """
+    states = ner.moves.init_batch(docs)
+    decisions, going = _Decisions(ner.model, docs, is_train=False), [state for state in states if not state.is_final()]
+    while going:
+        going = ner.transition_states(going, decisions.score(going))
+    ner.set_annotations(docs, states)
+
+
 def _start(ner: EntityRecognizer, examples: list[Prepared], longest: int) -> tuple[list, list]:
     """Return the states that parsing starts from and their gold actions; documents of `longest` words and more are cut."""
     if longest >= 1 and any(len(example.x) >= longest for example in examples):
@@ -209,12 +207,13 @@ class _Decisions:
     Sizes: N words, S states, F features of a state, O hidden units, P pieces of a maxout, C classes.
     """
 
-    def __init__(self, model: Model, docs: list) -> None:
+    def __init__(self, model: Model, docs: list, *, is_train: bool = True) -> None:
+        self.is_train = is_train
         tok2vec, self.lower, upper = model.layers
         self.ops: NumpyOps = self.lower.ops
         self.upper = upper if model.attrs["has_upper"] else None
         self.unseen = sorted(model.attrs["unseen_classes"])
-        self.words, self.backprop_words = tok2vec(docs, True)
+        self.words, self.backprop_words = tok2vec(docs, is_train)
         self.nF, self.nO, self.nP, self.nI = (self.lower.get_dim(name) for name in ("nF", "nO", "nP", "nI"))
         table = numpy.empty((len(self.words) + 1, self.nF * self.nO * self.nP), dtype="float32")  # the first row is for missing features
         self.ops.gemm(self.words, self.lower.get_param("W").reshape(-1, self.nI), trans2=True, out=table[1:])
@@ -232,15 +231,17 @@ class _Decisions:
         hidden, which = self.ops.maxout(self.table[rows].sum(axis=1).reshape(-1, self.nO, self.nP))
         mask = None
         if self.upper is not None:
-            mask = self.ops.get_dropout_mask(hidden.shape, PARSER_DROPOUT)
-            hidden *= mask
+            if self.is_train:
+                mask = self.ops.get_dropout_mask(hidden.shape, PARSER_DROPOUT)
+                hidden *= mask
             scores = numpy.dot(hidden, self.upper.get_param("W").T)
             scores += self.upper.get_param("b")
         else:
             scores = hidden.copy()
         if self.unseen:
             scores[:, self.unseen] = numpy.nanmin(scores)
-        self.taken.append((ids, which, hidden, mask))
+        if self.is_train:
+            self.taken.append((ids, which, hidden, mask))
         return scores
 
     def learn(self, gradient) -> None:
