@@ -97,9 +97,8 @@ def main(
         from scripts.training.memory import as_bytes
         from scripts.training.tracking import NullTracker, start_tracker
 
-        chosen = activate(
-            f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ else device, bound=not exact
-        )
+        own_gpu = device == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ
+        chosen = activate(f"cuda:{os.environ['LOCAL_RANK']}" if own_gpu else device, threads=None if exact else threads)
         if chosen.gpu_id < 0 and not exact:
             use_fast_ops(threads)
         console.print(f"{folder.name}: training on {chosen}")

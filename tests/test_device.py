@@ -14,6 +14,15 @@ def test_cpu_is_taken_as_asked_with_bounded_threads():
     assert torch.get_num_threads() == device.physical_cores()
 
 
+def test_a_cpu_has_the_threads_that_are_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    monkeypatch.setattr(device, "threadpool_limits", asked.append)
+    assert device.activate("cpu", threads=3).name == "CPU, 3 threads"
+    assert device.activate("cpu", threads=None).name == "CPU"
+    assert asked == [3, 3]
+
+
 def test_auto_falls_back_to_the_cpu_and_says_why(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     chosen = device.activate("auto")

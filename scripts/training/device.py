@@ -25,17 +25,17 @@ class Device:
         return f"{self.name} ({self.why})"
 
 
-def activate(device: str, *, bound: bool = True) -> Device:
+def activate(device: str, *, threads: int | None = 0) -> Device:
     """Switch spaCy to `auto`, `cpu`, `cuda` or `cuda:N`, before any pipeline is made.
 
-    bound: on a CPU, take one thread a physical core at most; else as many as torch and BLAS take by themselves.
+    threads: on a CPU; 0: one a physical core; None: as many as torch and BLAS take by themselves.
     `auto` takes the first GPU when one works, else the CPU. `cuda` where no GPU works is an error, never a fallback.
     """
     match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
     if match is None:
         raise UserError(f"device {device!r}: write auto, cpu, cuda or cuda:N")
     if device == "cpu":
-        return _cpu("as asked", bound)
+        return _cpu("as asked", threads)
     if sys.platform == "linux":  # passes of ever other sizes else leave holes, and memory runs out early
         os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     gpu_id = int(match[1] or 0)
@@ -44,7 +44,7 @@ def activate(device: str, *, bound: bool = True) -> Device:
         require_gpu(gpu_id)
         return Device(gpu_id, f"GPU {gpu_id}, {torch.cuda.get_device_name(gpu_id)}", "as asked" if device != "auto" else "it works")
     if device == "auto":
-        return _cpu(f"no GPU: {obstacle}", bound)
+        return _cpu(f"no GPU: {obstacle}", threads)
     raise UserError(f"device {device!r}: {obstacle}; set vars.device to auto or cpu to train without a GPU")
 
 
@@ -68,10 +68,10 @@ def gpu_obstacle(gpu_id: int) -> str | None:
     return None
 
 
-def _cpu(why: str, bound: bool) -> Device:
-    if not bound:
+def _cpu(why: str, threads: int | None) -> Device:
+    if threads is None:
         return Device(-1, "CPU", why)
-    threads = physical_cores()
+    threads = threads or physical_cores()
     torch.set_num_threads(threads)
     threadpool_limits(threads)
     return Device(-1, f"CPU, {threads} thread{'s' if threads > 1 else ''}", why)
