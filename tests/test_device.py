@@ -8,16 +8,22 @@ from scripts.command import UserError
 from scripts.training import device
 
 
-def test_cpu_is_taken_as_asked_with_bounded_threads():
+@pytest.fixture(autouse=True)
+def asked(monkeypatch) -> list[int]:
+    """The threads that are asked for; this process keeps its own."""
+    found: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", found.append)
+    monkeypatch.setattr(device, "threadpool_limits", found.append)
+    return found
+
+
+def test_cpu_is_taken_as_asked_with_bounded_threads(asked):
     chosen = device.activate("cpu")
     assert (chosen.gpu_id, chosen.why) == (-1, "as asked")
-    assert torch.get_num_threads() == device.physical_cores()
+    assert asked == [device.physical_cores()] * 2
 
 
-def test_a_cpu_has_the_threads_that_are_asked_for(monkeypatch):
-    asked = []
-    monkeypatch.setattr(torch, "set_num_threads", asked.append)
-    monkeypatch.setattr(device, "threadpool_limits", asked.append)
+def test_a_cpu_has_the_threads_that_are_asked_for(asked):
     assert device.activate("cpu", threads=3).name == "CPU, 3 threads"
     assert device.activate("cpu", threads=None).name == "CPU"
     assert asked == [3, 3]
