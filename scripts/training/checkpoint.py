@@ -100,7 +100,7 @@ def random_states(ops: FastOps | None) -> dict:
     }
     if torch.cuda.is_available():
         states["cuda"] = [state.numpy().tobytes().hex() for state in torch.cuda.get_rng_state_all()]
-    if ops is not None:
+    if ops is not None and ops.random is not None:
         own = ops.random.bit_generator.state
         states["ops"] = own | {"state": {"state": own["state"]["state"].tolist()}}
     return states
@@ -115,7 +115,7 @@ def set_random_states(states: dict, ops: FastOps | None) -> None:
     torch.set_rng_state(_bytes(states["torch"]))
     if "cuda" in states:
         torch.cuda.set_rng_state_all([_bytes(state) for state in states["cuda"]])
-    if ops is not None:
+    if ops is not None and "ops" in states:
         own = states["ops"]
         ops.random.bit_generator.state = own | {"state": {"state": numpy.array(own["state"]["state"], dtype=numpy.uint64)}}
 

@@ -91,7 +91,7 @@ class Engine:
         if seed is not None and world.rank:  # after the corpus was read, which may have drawn, too
             fix_random_seed(seed + world.rank * OTHER_SEEDS)
         if self.ops is not None:
-            self.ops.random = numpy.random.Generator(numpy.random.SFC64(None if seed is None else seed + world.rank * OTHER_SEEDS))
+            self.ops.random = None  # the first step leaves out what spaCy leaves out, so that its losses can be compared
         self.added: list[tuple[str, str]] = []
         self._may_grow = not self.batches.are_all(lambda examples: knows_labels(nlp, examples, self.exclude))
         self.flat: FlatParameters | None = None
@@ -126,7 +126,15 @@ class Engine:
             finish_update(self.nlp, self.exclude, self.optimizer, [] if self.exact else self.parameters)
         self.optimizer.step_schedules()
         self._agree_on_classes()
+        self._draw_faster()
         return told
+
+    def _draw_faster(self) -> None:
+        """Draw dropout by a generator of this process's own from here on."""
+        if self.ops is not None and self.ops.random is None:
+            seed = self.T["seed"]
+            own = None if seed is None else seed + self.world.rank * OTHER_SEEDS
+            self.ops.random = numpy.random.Generator(numpy.random.SFC64(own))
 
     def _grow(self, examples: list[Example]) -> None:
         """Make room for a batch's labels before the batch is divided, so that all processes do it alike."""
@@ -227,5 +235,6 @@ class Engine:
         if self.encoder is not None and state["most_pieces"]:
             self.encoder.most = state["most_pieces"]
         self._some_unseen = any(state["unseen"].values())
+        self._draw_faster()
         if self.world.rank < len(state["random"]):  # a process more than before goes on with the seed of its own
             set_random_states(state["random"][self.world.rank], self.ops)

@@ -21,15 +21,15 @@ class FastOps(NumpyOps):
 
     def __init__(self, *, seed: int = 0, **settings) -> None:
         super().__init__(**settings, use_blis=False)
-        self.random = numpy.random.Generator(numpy.random.SFC64(seed))
+        self.random: numpy.random.Generator | None = numpy.random.Generator(numpy.random.SFC64(seed))
 
     def gemm(self, x, y, *, out=None, trans1: bool = False, trans2: bool = False):
         """Multiply matrices."""
         return numpy.dot(x.T if trans1 else x, y.T if trans2 else y, out=out)
 
     def get_dropout_mask(self, shape, drop: float | None):
-        """Draw a mask as thinc does, of numbers of 32 bits instead of 64: a third of the time."""
-        if drop is None or not 0.0 < drop < 1.0:
+        """Draw a mask as thinc does, of numbers of 32 bits instead of 64: a third of the time. Without a generator, draw thinc's own numbers."""
+        if self.random is None or drop is None or not 0.0 < drop < 1.0:
             return super().get_dropout_mask(shape, drop)
         kept = self.random.random(shape, dtype=numpy.float32) >= drop
         return numpy.multiply(kept, numpy.float32(1.0 / (1.0 - drop)), dtype=numpy.float32)
