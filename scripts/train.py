@@ -117,7 +117,7 @@ def main(
         }
         if restart and is_first:
             discard(folder)
-        goes_on = resumable(folder, identity, force=force) or {}
+        run_id = resumable(folder, identity, force=force)
         tracker = (
             start_tracker(
                 wandb_mode or None,
@@ -127,7 +127,7 @@ def main(
                 group=wandb_group,
                 name=f"{folder.name}-seed{identity['seed']}",
                 config=identity | {"config": own},
-                run_id=goes_on.get("run_id"),
+                run_id=run_id,
             )
             if is_first
             else NullTracker()

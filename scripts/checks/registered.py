@@ -3,15 +3,16 @@
 import importlib.metadata
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 from catalogue import REGISTRY
 from confection import Config
 from spacy.pipeline.factories import register_factories
 from spacy.schemas import ConfigSchema
-from spacy.util import copy_config, get_lang_class, is_package, load_config, registry
+from spacy.util import copy_config, get_lang_class, registry
 
-from scripts.corpus.config_file import CONFIG, one_line
+from scripts.checks.components import component
+from scripts.command import UserError
+from scripts.corpus.config_file import one_line
 
 KINDS = {"architectures": "architecture", "factories": "factory", "misc": "function", "batchers": "batcher", "readers": "reader"}
 """What those are called that a registry holds; others are called by the registry's name, less its s."""
@@ -86,13 +87,10 @@ def _sources(full: Config) -> Iterator[str]:
         block = full["components"].get(name)
         if block is None:
             yield f"[nlp] pipeline names {name!r}, and there is no [components.{name}]; write it, or take the name out"
-        elif "source" in block and "factory" not in block:
-            source, wanted = block["source"], block.get("component", name)
-            if not (Path(source) / CONFIG).exists() and not is_package(source):
-                yield f"[components.{name}] source = {source!r}: no such pipeline, neither a folder nor an installed package; name one that is there"
-            elif (Path(source) / CONFIG).exists():
-                there = load_config(Path(source) / CONFIG)["nlp"]["pipeline"]
-                if wanted not in there:
-                    yield f"[components.{name}] source = {source!r}: has no component {wanted!r}, but {', '.join(there)}; name one by component ="
-        elif "factory" not in block:
+        elif "source" not in block and "factory" not in block:
             yield f"[components.{name}] has neither factory nor source; write one"
+        else:
+            try:
+                component(full, name)
+            except UserError as error:
+                yield str(error)

@@ -135,8 +135,8 @@ def set_unseen_classes(nlp: Language, classes: dict[str, list[int]]) -> None:
         nlp.get_pipe(name).model.attrs["unseen_classes"] = set(unseen)
 
 
-def resumable(folder: Path, identity: dict, *, force: bool) -> dict | None:
-    """Return the number of workers and the W&B run of an interrupted run in a folder; None where there is none.
+def resumable(folder: Path, identity: dict, *, force: bool) -> str | None:
+    """Return the id of an interrupted run in a folder at W&B; None where there is none.
 
     Raises UserError where it was another config's, corpus's or version's, and not `force`.
     """
@@ -146,10 +146,8 @@ def resumable(folder: Path, identity: dict, *, force: bool) -> dict | None:
     _, state = read_checkpoint(path)
     changed = sorted(key for key in identity if state["identity"].get(key) != identity[key])
     if changed and not force:
-        raise UserError(
-            f"{path}: of a run with another {', '.join(changed)}; train anew with --restart, or go on all the same with --force"
-        )
-    return {"workers": len(state["engine"]["random"]), "run_id": state["progress"]["run_id"]}
+        raise UserError(f"{path}: of a run with another {', '.join(changed)}; train anew with --restart, or go on all the same with --force")
+    return state["progress"]["run_id"]
 
 
 def discard(folder: Path) -> None:

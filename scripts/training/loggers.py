@@ -11,6 +11,8 @@ from spacy.util import registry
 from scripts.command import UserError, console
 
 LogStep = Callable[[dict[str, Any] | None], None]
+NO_LOGGER = (lambda info: None), (lambda: None)
+"""What takes each step, and what ends it, where nothing is logged."""
 
 
 def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[], None]]:
@@ -22,7 +24,7 @@ def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[]
     setup = T["logger"]
     if block["@loggers"].startswith("spacy.ConsoleLogger"):
         if not block.get("output_file"):
-            return (lambda info: None), (lambda: None)
+            return NO_LOGGER
         setup = registry.resolve({"it": block | {"console_output": False, "progress_bar": None}})["it"]
     try:
         with nlp.select_pipes(disable=T["frozen_components"]):

@@ -18,7 +18,7 @@ from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_check
 from scripts.training.display import Display
 from scripts.training.engine import Engine, reads_only
 from scripts.training.evaluation import evaluation
-from scripts.training.loggers import start_logger
+from scripts.training.loggers import NO_LOGGER, start_logger
 from scripts.training.memory import peak_memory_mb
 from scripts.training.parameters import check_equal
 from scripts.training.pipeline import make_encoder, make_pipeline, why_alone
@@ -107,7 +107,7 @@ class _Run:
         self.progress = Progress()
         self.watch = Watch(self.nlp, self.T)
         self._minutes = minutes
-        self.log_step, self.end_logger = (lambda info: None), (lambda: None)
+        self.log_step, self.end_logger = NO_LOGGER
         self._before_to_disk = create_before_to_disk_callback(self.T["before_to_disk"])
         self.asked = Asked()
         self._clock = self._saved = time.perf_counter()
