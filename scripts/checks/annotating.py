@@ -1,6 +1,5 @@
 """What components that stand before the ner make of documents, and which entities they keep it from."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from spacy.pipeline._parser_internals.ner import BiluoPushDown
@@ -12,7 +11,7 @@ from spacy.vocab import Vocab
 
 from scripts.checks.catalogue import Severity, declare
 from scripts.checks.components import ENCODERS, NERS, factories, meta_of, module_of, trained
-from scripts.corpus.pool import without_transformers
+from scripts.corpus.pool import as_without_torch
 
 SENTENCES_OR_ENTITIES = frozenset({"token.is_sent_start", "doc.sents", "doc.ents", "token.ent_iob"})
 TENSORS = ("tok2vec", *ENCODERS)
@@ -105,8 +104,7 @@ class Annotators:
         """Make a component as training would; None, and a reason in `unknown`, where that fails."""
         block = config["components"][name]
         nlp = {key: config["nlp"][key] for key in ("lang", "tokenizer", "batch_size")}
-        if "torch" in sys.modules and sys.modules["torch"] is None:
-            without_transformers()
+        as_without_torch()
         try:
             made = load_model_from_config({"nlp": nlp | {"pipeline": [name]}, "components": {name: block}}, vocab=vocab, auto_fill=True)
             proc = made.get_pipe(name)

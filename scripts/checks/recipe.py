@@ -1,7 +1,6 @@
 """A spaCy config as training would use it: its reader, tokeniser, batcher and windows, with no weights loaded."""
 
 import random
-import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -23,7 +22,7 @@ from scripts.checks.registered import faults
 from scripts.checks.wordpieces import Windows
 from scripts.command import UserError
 from scripts.corpus.config_file import RecipeFile, full_config, import_code, one_line, read_config, reader_block
-from scripts.corpus.pool import without_transformers
+from scripts.corpus.pool import as_without_torch
 from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream
 from scripts.corpus.tokenizer import MAX_STRINGS, Tokeniser
@@ -70,8 +69,7 @@ class Recipe:
         config = copy_config(self.config)
         config["nlp"] |= {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
         config["components"] = {}
-        if "torch" in sys.modules and sys.modules["torch"] is None:
-            without_transformers()
+        as_without_torch()
         try:
             nlp = load_model_from_config(config, auto_fill=True)
             if before_init:

@@ -38,6 +38,12 @@ def without_transformers() -> None:
     catalogue.AVAILABLE_ENTRY_POINTS = metadata.EntryPoints(entry for entry in found if not entry.value.startswith("spacy_transformers"))
 
 
+def as_without_torch() -> None:
+    """Where this process does without torch, let it do without spacy-transformers, too; call it before a pipeline is made."""
+    if "torch" in sys.modules and sys.modules["torch"] is None:
+        without_transformers()
+
+
 def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, workers: int) -> Iterator[Result]:
     """Yield `function(*arguments)` for each call, in the calls' order; `calls` is read little ahead of the results.
 
