@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.command import console, run
+from scripts.cli import console, run
 
 GENERATED = ("corpus", "training")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.command import UserError, console, run
+from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, sha256, write_json, write_text
 from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.splits import SPLITS
@@ -26,7 +26,9 @@ def main(
     reports = [_scores(folder, corpus) for folder in folders]
     variants = {report["variant"]: report for report in reports}
     if len(variants) < len(reports):
-        raise UserError(f"{', '.join(str(folder) for folder in folders)}: two of these hold the same variant; name one folder a variant")
+        raise UserError(
+            f"{', '.join(str(folder) for folder in folders)}: two of these hold the same variant; name one folder a variant"
+        )
     manifests = {split: read_manifest(corpus / split) for split in SPLITS}
     validated = read_json(corpus / "validation.json")["validated"]
     columns = ("", *variants)
@@ -49,7 +51,9 @@ def main(
     )
     console.print(as_rich("Ledger", LEDGER_COLUMNS, ledger))
     console.print(as_rich("Two pipelines, one test set", columns, rows))
-    console.print(f"One seed: differences of a point or two may be chance. The same in {output / 'summary.md'} and {output / 'summary.json'}")
+    console.print(
+        f"One seed: differences of a point or two may be chance. The same in {output / 'summary.md'} and {output / 'summary.json'}"
+    )
 
 
 NOTE = (
@@ -66,7 +70,9 @@ def _scores(folder: Path, corpus: Path) -> dict:
     scores = read_json(path)
     for split, digest in scores["corpus_sha256"].items():
         if digest != sha256(corpus / split / MANIFEST):
-            raise UserError(f"{path}: made with another {split} split than {corpus / split}; run: python -m spacy project run train-{folder.name}")
+            raise UserError(
+                f"{path}: made with another {split} split than {corpus / split}; run: python -m spacy project run train-{folder.name}"
+            )
     return scores
 
 

@@ -11,17 +11,19 @@ from typing import Annotated
 
 import typer
 
-from scripts.annotations.markup import read_markup
-from scripts.annotations.record import AnnotationError, Record
-from scripts.command import run
+from scripts.cli import run
 from scripts.corpus.tokenizer import load_tokenizer
+from scripts.formats.markup import read_markup
+from scripts.formats.record import AnnotationError, Record
 
 LABELS = ("EVENT", "LOC", "ORG", "PERSON", "PRODUCT", "WORK")
 SPLITS = ("train", "dev", "test")
 
 
 def main(
-    folder: Annotated[Path, typer.Option(help="Holds source/{train,dev,test}/*.txt; the JSONL files go here.")] = Path("assets/demo"),
+    folder: Annotated[
+        Path, typer.Option(help="Holds source/{train,dev,test}/*.txt; the JSONL files go here.")
+    ] = Path("assets/demo"),
     stats: Annotated[bool, typer.Option("--stats", help="Also count what is in the corpus.")] = False,
 ) -> None:
     """Build the demo corpus's JSONL files from its inline markup."""
@@ -48,10 +50,14 @@ def read_split(folder: Path) -> list[Record]:
             for span in record.spans:
                 surface = record.text[span.start : span.end]
                 if span.label not in LABELS:
-                    raise AnnotationError(f"{record.source} ({record.id}): {surface!r} has label {span.label!r}, not one of {', '.join(LABELS)}")
+                    raise AnnotationError(
+                        f"{record.source} ({record.id}): {surface!r} has label {span.label!r}, not one of {', '.join(LABELS)}"
+                    )
                 if doc.char_span(span.start, span.end) is None:
                     tokens = [t.text for t in doc if t.idx < span.end and t.idx + len(t) > span.start]
-                    raise AnnotationError(f"{record.source} ({record.id}): {surface!r} does not fit the tokens {tokens}; reword or mark whole tokens")
+                    raise AnnotationError(
+                        f"{record.source} ({record.id}): {surface!r} does not fit the tokens {tokens}; reword or mark whole tokens"
+                    )
             records.append(record)
     return records
 
@@ -65,7 +71,10 @@ def as_json(record: Record) -> dict:
 def count(splits: dict[str, list[Record]]) -> dict:
     """Count documents, tokens, entities, unseen names and names that have several labels."""
     tokenizer = load_tokenizer("en")
-    names = {split: [(r.text[s.start : s.end], s.label) for r in records for s in r.spans] for split, records in splits.items()}
+    names = {
+        split: [(r.text[s.start : s.end], s.label) for r in records for s in r.spans]
+        for split, records in splits.items()
+    }
     known = {surface.lower() for surface, _ in names["train"]}
     labels_of: dict[str, set[str]] = {}
     for surface, label in (pair for pairs in names.values() for pair in pairs):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.command import UserError, console, progress_bar, run
+from scripts.cli import UserError, console, progress_bar, run
 from scripts.corpus.files import read_json, sha256, write_json
 from scripts.corpus.shards import MANIFEST, check_shards, documents_sha256, read_manifest, read_shard
 
@@ -37,20 +37,33 @@ def main(
     import spacy
 
     from scripts.corpus.ledger import count_docs
-    from scripts.report.scores import count_parameters, score_gold_tokens, score_raw_text, with_spaces, words_per_second
+    from scripts.report.scores import (
+        count_parameters,
+        score_gold_tokens,
+        score_raw_text,
+        with_spaces,
+        words_per_second,
+    )
     from scripts.training.device import activate
     from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
     chosen = activate(device)
     nlp = spacy.load(model)
-    gold = [with_spaces(doc) for shard in manifest["shards"] for doc in read_shard(test / shard["name"], nlp.vocab)]
+    gold = [
+        with_spaces(doc)
+        for shard in manifest["shards"]
+        for doc in read_shard(test / shard["name"], nlp.vocab)
+    ]
     passes = {
         "gold_tokens": lambda: score_gold_tokens(nlp, gold).as_json(),
         "raw_text": lambda: score_raw_text(nlp, gold).as_json(),
         "words_per_second": lambda: round(words_per_second(nlp, gold), 1),
     }
     with progress_bar() as bar:
-        results = {name: measure() for name, measure in bar.track(passes.items(), description=f"{folder.name}: evaluating")}
+        results = {
+            name: measure()
+            for name, measure in bar.track(passes.items(), description=f"{folder.name}: evaluating")
+        }
     write_json(
         folder / "scores.json",
         {
@@ -64,14 +77,18 @@ def main(
             "spaces_known": not manifest["spaces"]["rebuilt"],
             **results,
             "parameters": count_parameters(nlp),
-            "model_mb": round(sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / MB, 1),
+            "model_mb": round(
+                sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / MB, 1
+            ),
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "peak_gpu_memory_mb": peak_gpu_memory_mb(chosen.gpu_id),
         },
     )
     gold_f, raw_f = (100 * results[name]["ents_f"] for name in ("gold_tokens", "raw_text"))
     speed = results["words_per_second"]
-    console.print(f"{folder.name} on {chosen.name}: F {gold_f:.2f} on gold tokens, {raw_f:.2f} from raw text, {speed:,.0f} words/s")
+    console.print(
+        f"{folder.name} on {chosen.name}: F {gold_f:.2f} on gold tokens, {raw_f:.2f} from raw text, {speed:,.0f} words/s"
+    )
 
 
 if __name__ == "__main__":

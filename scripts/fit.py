@@ -9,17 +9,25 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from scripts.command import UserError, console, run
+from scripts.cli import UserError, console, run
 
 COLUMNS = ("transformer", "memory", "word pieces a pass", "passes a step", "words/s", "hours for this corpus")
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="A variant's folder, which holds config.cfg with a transformer.")] = Path("training/gpu"),
-    memory: Annotated[str, typer.Option(help="GPU memories, with commas between; auto: all that is free.")] = "6GB,8GB,12GB,24GB",
-    transformers: Annotated[str, typer.Option(help="Pretrained models to try, with commas between; empty: the config's own.")] = "",
+    folder: Annotated[
+        Path, typer.Argument(help="A variant's folder, which holds config.cfg with a transformer.")
+    ] = Path("training/gpu"),
+    memory: Annotated[
+        str, typer.Option(help="GPU memories, with commas between; auto: all that is free.")
+    ] = "6GB,8GB,12GB,24GB",
+    transformers: Annotated[
+        str, typer.Option(help="Pretrained models to try, with commas between; empty: the config's own.")
+    ] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="bf16, fp16, fp32, or auto: what the device is made for; without a GPU, bf16.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="bf16, fp16, fp32, or auto: what the device is made for; without a GPU, bf16.")
+    ] = "auto",
 ) -> None:
     """Print, by transformer and GPU memory, the largest pass that fits, words a second, and hours for this corpus.
 
@@ -43,18 +51,28 @@ def main(
     chosen = activate(device)
     if chosen.gpu_id < 0:
         if None in limits.values():
-            raise UserError("--memory=auto: there is no GPU here whose memory could be seen; write gigabytes, such as --memory=6GB,8GB")
+            raise UserError(
+                "--memory=auto: there is no GPU here whose memory could be seen; write gigabytes, such as --memory=6GB,8GB"
+            )
         use_fast_ops()
     table = Table(*COLUMNS, title=f"{folder.name} on {chosen}")
-    for name in [text.strip() for text in transformers.split(",") if text.strip()] or [config["components"]["transformer"]["model"]["name"]]:
+    for name in [text.strip() for text in transformers.split(",") if text.strip()] or [
+        config["components"]["transformer"]["model"]["name"]
+    ]:
         own = config.copy()
         own["components"]["transformer"]["model"]["name"] = locate_transformer(name)
-        shown = next((part for part in reversed(Path(name).parts) if part != "model"), name) if Path(name).is_dir() else name
+        shown = (
+            next((part for part in reversed(Path(name).parts) if part != "model"), name)
+            if Path(name).is_dir()
+            else name
+        )
         for row in try_out(own, limits, chosen.gpu_id, precision):
             table.add_row(shown, *row)
     console.print(table)
     if chosen.gpu_id < 0:
-        console.print("There is no GPU here: word pieces a pass are estimated from what a step keeps for its way back, and were not tried on one.")
+        console.print(
+            "There is no GPU here: word pieces a pass are estimated from what a step keeps for its way back, and were not tried on one."
+        )
 
 
 def try_out(config: Any, limits: dict[str, int | None], gpu_id: int, precision: str) -> list[list[str]]:
@@ -65,15 +83,25 @@ def try_out(config: Any, limits: dict[str, int | None], gpu_id: int, precision: 
 
     nlp, T, train, dev = make_pipeline(config, gpu_id)
     training = nlp.config.interpolate()["training"]
-    encoder = make_encoder(nlp, T["frozen_components"], "bf16" if gpu_id < 0 and precision == "auto" else precision)
+    encoder = make_encoder(
+        nlp, T["frozen_components"], "bf16" if gpu_id < 0 and precision == "auto" else precision
+    )
     if encoder is None:
-        raise UserError("this config's transformer is computed by spacy-transformers' own code: it has another pooling, or a slow tokeniser")
+        raise UserError(
+            "this config's transformer is computed by spacy-transformers' own code: it has another pooling, or a slow tokeniser"
+        )
     step = costliest_step(nlp, train, training, encoder)
-    words, pieces = sum(map(len, step)), sum(len(own.ids) for own in encoder.read([example.x for example in step]))
+    words, pieces = (
+        sum(map(len, step)),
+        sum(len(own.ids) for own in encoder.read([example.x for example in step])),
+    )
     if gpu_id < 0:
         known = [limit for limit in limits.values() if limit is not None]
         most = estimate_passes(nlp, encoder, step, known, T["frozen_components"])
-        return [[text, *_passes(own, pieces), "not measured", "not measured"] for text, own in zip(limits, most, strict=True)]
+        return [
+            [text, *_passes(own, pieces), "not measured", "not measured"]
+            for text, own in zip(limits, most, strict=True)
+        ]
     rows, docs = [], [example.x for example in dev(nlp)]
     for text, limit in limits.items():
         try:

@@ -10,23 +10,36 @@ from typing import Annotated
 
 import typer
 
-from scripts.command import UserError, console, progress_bar, run
+from scripts.cli import UserError, console, progress_bar, run
 from scripts.corpus.pool import without_torch
 
 QUOTES = '""'
 
 
 def main(
-    train: Annotated[str, typer.Option(help="Raw training data or .spacy files.  [default: what the corpus was made of]")] = "",
+    train: Annotated[
+        str, typer.Option(help="Raw training data or .spacy files.  [default: what the corpus was made of]")
+    ] = "",
     dev: Annotated[str, typer.Option(help="As --train, for dev.")] = "",
     test: Annotated[str, typer.Option(help="As --train, for test.")] = "",
     output: Annotated[Path, typer.Option(help="A new folder for the mended files.")] = Path("assets/fixed"),
-    unsafe: Annotated[bool, typer.Option("--unsafe", help="Mend, too, what takes a decision: snap, drop, rewrite.")] = False,
-    format: Annotated[str, typer.Option(help="How the raw files are written: auto, or a format of the README's table.")] = "auto",
-    lang: Annotated[str, typer.Option(help="spaCy's code of the language, which chooses the tokeniser.")] = "en",
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Mend, too, what takes a decision: snap, drop, rewrite.")
+    ] = False,
+    format: Annotated[
+        str, typer.Option(help="How the raw files are written: auto, or a format of the README's table.")
+    ] = "auto",
+    lang: Annotated[
+        str, typer.Option(help="spaCy's code of the language, which chooses the tokeniser.")
+    ] = "en",
     columns: Annotated[str, typer.Option(help="Column files: names of the columns, see preprocess.")] = "",
-    max_tokens: Annotated[int, typer.Option(min=0, help="Longer documents are cut at sentence starts outside entities; 0: never.")] = 1000,
-    corpus: Annotated[Path, typer.Option(help="The corpus whose raw files are mended where none are named.")] = Path("corpus"),
+    max_tokens: Annotated[
+        int,
+        typer.Option(min=0, help="Longer documents are cut at sentence starts outside entities; 0: never."),
+    ] = 1000,
+    corpus: Annotated[
+        Path, typer.Option(help="The corpus whose raw files are mended where none are named.")
+    ] = Path("corpus"),
     force: Annotated[bool, typer.Option("--force", help="Write over what is in the output folder.")] = False,
 ) -> None:
     """Write mended copies of raw annotations, and a list of all changes."""
@@ -45,10 +58,16 @@ def main(
     if not train:
         manifests = {split: read_manifest(corpus / split) for split in SPLITS}
         settings = Settings.from_json(manifests["train"]["settings"])
-        names = {split: ",".join(source["path"] for source in m["sources"]) for split, m in manifests.items() if not m["drawn_from_train"]}
+        names = {
+            split: ",".join(source["path"] for source in m["sources"])
+            for split, m in manifests.items()
+            if not m["drawn_from_train"]
+        }
         train, dev, test = (names.get(split, "") for split in SPLITS)
     if output.exists() and any(output.iterdir()) and not force:
-        raise UserError(f"{output} is not empty; name another folder by --output, or write over it by --force")
+        raise UserError(
+            f"{output} is not empty; name another folder by --output, or write over it by --force"
+        )
     raw = RawCorpus.find(train, dev, test)
     counts: Counter[str] = Counter()
     lines: list[str] = []
@@ -56,11 +75,21 @@ def main(
     def tell(change) -> None:
         counts[change.slug] += 1
         check = BY_SLUG[change.slug]
-        lines.append(f"--- {change.place}: {check.code} {check.slug}\n- {change.before}\n" + (f"+ {change.after}\n" if change.after else ""))
+        lines.append(
+            f"--- {change.place}: {check.code} {check.slug}\n- {change.before}\n"
+            + (f"+ {change.after}\n" if change.after else "")
+        )
 
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("mending", total=raw.bytes)
-        folders = fix(raw, output, settings, unsafe=unsafe, tell=tell, progress=lambda done: bar.update(task, completed=done))
+        folders = fix(
+            raw,
+            output,
+            settings,
+            unsafe=unsafe,
+            tell=tell,
+            progress=lambda done: bar.update(task, completed=done),
+        )
     write_text(output / CHANGES, "".join(lines))
     for check in in_order(counts):
         console.print(f"{check.code} {check.slug}: {counts[check.slug]:,} mended")
@@ -71,8 +100,15 @@ def main(
             console.print(f"Nothing is left of {split}.")
     console.print(f"Every change is in {output / CHANGES}. To go on with the mended files:", markup=False)
     variables = {split: folders[split].as_posix() if split in folders else QUOTES for split in SPLITS}
-    variables |= ({"format": "auto"} if settings.format != "auto" else {}) | ({"columns": QUOTES} if settings.columns else {})
-    command = " ".join(["python -m spacy project run all .", *(f"--vars.{name} {value}" for name, value in variables.items())])
+    variables |= ({"format": "auto"} if settings.format != "auto" else {}) | (
+        {"columns": QUOTES} if settings.columns else {}
+    )
+    command = " ".join(
+        [
+            "python -m spacy project run all .",
+            *(f"--vars.{name} {value}" for name, value in variables.items()),
+        ]
+    )
     console.print(command, markup=False, soft_wrap=True)
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scripts.command import UserError
+from scripts.cli import UserError
 
 PATIENCE = 5.0
 """Seconds that the model hub has for an answer; its own client asks again and again, for a minute."""
@@ -33,11 +33,15 @@ def require_model(name: str, *, timeout: float = PATIENCE) -> None:
     try:
         cached = isinstance(try_to_load_from_cache(name, "config.json"), str)
     except HFValidationError:
-        raise UserError(f"{name}: neither a folder nor a model hub's id; name a folder that holds the model") from None
+        raise UserError(
+            f"{name}: neither a folder nor a model hub's id; name a folder that holds the model"
+        ) from None
     reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _why_unreachable(name, timeout)
     if reason and not cached:
         remedy = "put the model's folder into vars.transformer, or go online"
-        raise UserError(f"{name}: not in the local cache, and the model hub cannot be reached ({reason}); {remedy}")
+        raise UserError(
+            f"{name}: not in the local cache, and the model hub cannot be reached ({reason}); {remedy}"
+        )
     if reason:
         _go_offline()
 
@@ -52,11 +56,17 @@ def _why_unreachable(name: str, timeout: float) -> str | None:
     page = f"{constants.ENDPOINT}/{name}"
     try:
         address, headers = f"{page}/resolve/main/config.json", build_hf_headers()
-        hf_raise_for_status(get_session().head(address, headers=headers, timeout=timeout, allow_redirects=True))
+        hf_raise_for_status(
+            get_session().head(address, headers=headers, timeout=timeout, allow_redirects=True)
+        )
     except GatedRepoError:
-        raise UserError(f"{name}: the model hub wants its terms accepted; do so at {page}, and log in") from None
+        raise UserError(
+            f"{name}: the model hub wants its terms accepted; do so at {page}, and log in"
+        ) from None
     except RepositoryNotFoundError:
-        raise UserError(f"{name}: the model hub has no such model, or it is private; correct vars.transformer") from None
+        raise UserError(
+            f"{name}: the model hub has no such model, or it is private; correct vars.transformer"
+        ) from None
     except requests.Timeout:
         return f"no answer from {constants.ENDPOINT} in {timeout:g} s"
     except requests.HTTPError as error:

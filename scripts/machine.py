@@ -17,7 +17,9 @@ def physical_cores() -> int:
 
 def measured_on(machine: dict) -> str:
     """Return in a sentence what `describe` found."""
-    where = f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}"
+    where = (
+        f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, spaCy {machine['spacy']}"
+    )
     return f"Measured on {machine['date']}: {where}."
 
 

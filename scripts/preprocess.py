@@ -8,47 +8,94 @@ from typing import Annotated
 
 import typer
 
-from scripts.annotations.doc_annotation import describe_counts
-from scripts.annotations.offsets import Offsets
-from scripts.annotations.registry import ACCEPTABLE
-from scripts.command import console, progress_bar, run
+from scripts.cli import console, progress_bar, run
 from scripts.corpus.build import REJECTS, STAGING, STATE, RawCorpus, build_corpus, choose_workers
 from scripts.corpus.files import digests, write_json_if_changed
 from scripts.corpus.pool import without_torch
 from scripts.corpus.settings import Alignment, OnError, Overlaps, Settings
+from scripts.formats.doc_annotation import describe_counts
+from scripts.formats.offsets import Offsets
+from scripts.formats.registry import ACCEPTABLE
 from scripts.machine import physical_cores
 from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
 
 
 def main(
-    train: Annotated[str, typer.Option(help="Raw training data: a file, a folder, or several with commas between.")],
+    train: Annotated[
+        str, typer.Option(help="Raw training data: a file, a folder, or several with commas between.")
+    ],
     dev: Annotated[str, typer.Option(help="Raw development data; empty: a tenth of train.")] = "",
     test: Annotated[str, typer.Option(help="Raw test data; empty: a tenth of train.")] = "",
-    format: Annotated[str, typer.Option(help="How the raw files are written: auto, or a format of the README's table.")] = "auto",
-    lang: Annotated[str, typer.Option(help="spaCy's code of the language, which chooses the tokeniser.")] = "en",
+    format: Annotated[
+        str, typer.Option(help="How the raw files are written: auto, or a format of the README's table.")
+    ] = "auto",
+    lang: Annotated[
+        str, typer.Option(help="spaCy's code of the language, which chooses the tokeniser.")
+    ] = "en",
     columns: Annotated[
-        str, typer.Option(help="Column files: names of the columns with commas between, one of them token, one tag; empty: found out.")
+        str,
+        typer.Option(
+            help="Column files: names of the columns with commas between, one of them token, one tag; empty: found out."
+        ),
     ] = "",
-    encoding: Annotated[str, typer.Option(help="Encoding of the raw files; UTF-16 with a byte order mark is told by itself.")] = "utf-8",
+    encoding: Annotated[
+        str, typer.Option(help="Encoding of the raw files; UTF-16 with a byte order mark is told by itself.")
+    ] = "utf-8",
     offsets: Annotated[
         Offsets,
-        typer.Option(metavar="UNIT", help=f"What the offsets of spans count: {', '.join(Offsets)}. auto: characters, unless they show otherwise."),
+        typer.Option(
+            metavar="UNIT",
+            help=f"What the offsets of spans count: {', '.join(Offsets)}. auto: characters, unless they show otherwise.",
+        ),
     ] = Offsets.auto,
-    text_field: Annotated[str, typer.Option(help="JSON, Parquet, tables: the key of the text; empty: found out.")] = "",
-    spans_field: Annotated[str, typer.Option(help="The key of the spans or tags, or DocBin's group of spans; empty: found out.")] = "",
-    label_names: Annotated[str, typer.Option(help="Names of tags that are numbers, from 0 on, with commas between.")] = "",
-    annotator: Annotated[str, typer.Option(help="Whose annotation counts where several annotated: an id, first, last or all.")] = "",
-    accept: Annotated[str, typer.Option(help=f"Doubts that are no error, with commas between: {', '.join(ACCEPTABLE)}.")] = "",
-    sentences_per_doc: Annotated[int, typer.Option(min=0, help="Column files: sentences that make a document; 0: as the file's marks say.")] = 0,
-    align: Annotated[Alignment, typer.Option(help="Spans whose ends are inside tokens: lost, shrunk or grown.")] = Alignment.strict,
-    trim: Annotated[bool, typer.Option("--trim/--no-trim", help="Trim white space at the edges of spans.")] = False,
-    overlaps: Annotated[Overlaps, typer.Option(help="Of spans on one token: an error, the longest stays, or the first.")] = Overlaps.error,
-    max_tokens: Annotated[int, typer.Option(min=0, help="Longer documents are cut at sentence starts outside entities; 0: never.")] = 1000,
-    on_error: Annotated[OnError, typer.Option(help="Records that cannot be read: stop, or reject them and go on.")] = OnError.stop,
-    max_reject_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of documents or entities that may be rejected.")] = 0.05,
-    group_by: Annotated[str, typer.Option(help="Field whose documents stay in one split where splits are drawn; 'file': a file's.")] = "group",
+    text_field: Annotated[
+        str, typer.Option(help="JSON, Parquet, tables: the key of the text; empty: found out.")
+    ] = "",
+    spans_field: Annotated[
+        str, typer.Option(help="The key of the spans or tags, or DocBin's group of spans; empty: found out.")
+    ] = "",
+    label_names: Annotated[
+        str, typer.Option(help="Names of tags that are numbers, from 0 on, with commas between.")
+    ] = "",
+    annotator: Annotated[
+        str, typer.Option(help="Whose annotation counts where several annotated: an id, first, last or all.")
+    ] = "",
+    accept: Annotated[
+        str, typer.Option(help=f"Doubts that are no error, with commas between: {', '.join(ACCEPTABLE)}.")
+    ] = "",
+    sentences_per_doc: Annotated[
+        int,
+        typer.Option(min=0, help="Column files: sentences that make a document; 0: as the file's marks say."),
+    ] = 0,
+    align: Annotated[
+        Alignment, typer.Option(help="Spans whose ends are inside tokens: lost, shrunk or grown.")
+    ] = Alignment.strict,
+    trim: Annotated[
+        bool, typer.Option("--trim/--no-trim", help="Trim white space at the edges of spans.")
+    ] = False,
+    overlaps: Annotated[
+        Overlaps, typer.Option(help="Of spans on one token: an error, the longest stays, or the first.")
+    ] = Overlaps.error,
+    max_tokens: Annotated[
+        int,
+        typer.Option(min=0, help="Longer documents are cut at sentence starts outside entities; 0: never."),
+    ] = 1000,
+    on_error: Annotated[
+        OnError, typer.Option(help="Records that cannot be read: stop, or reject them and go on.")
+    ] = OnError.stop,
+    max_reject_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of documents or entities that may be rejected.")
+    ] = 0.05,
+    group_by: Annotated[
+        str,
+        typer.Option(
+            help="Field whose documents stay in one split where splits are drawn; 'file': a file's."
+        ),
+    ] = "group",
     seed: Annotated[int, typer.Option(help="Decides which documents are held out for dev and test.")] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as the data is worth, up to one a core.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes; 0: as many as the data is worth, up to one a core.")
+    ] = 0,
     output: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
 ) -> None:
     """Turn raw annotations into shards of up to 100 documents, with a manifest for each split."""
@@ -75,7 +122,9 @@ def main(
     )
     raw = RawCorpus.find(train, dev, test)
     if (output / STAGING / STATE).exists():
-        console.print(f"{output / STAGING} holds an unfinished build; if data, settings and code are the same, it goes on from there")
+        console.print(
+            f"{output / STAGING} holds an unfinished build; if data, settings and code are the same, it goes on from there"
+        )
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("hashing raw files", total=raw.bytes)
         ledgers = build_corpus(
@@ -91,7 +140,11 @@ def main(
     console.print(as_rich("Ledger", LEDGER_COLUMNS, rows))
     for split, ledger in ledgers.items():
         if ledger.stages["sharded"].other:
-            console.print(f"{split} also holds {describe_counts(ledger.stages['sharded'].other)}", markup=False, soft_wrap=True)
+            console.print(
+                f"{split} also holds {describe_counts(ledger.stages['sharded'].other)}",
+                markup=False,
+                soft_wrap=True,
+            )
     if (output / REJECTS).stat().st_size:
         console.print(f"What was left out, and why: {output / REJECTS}")
 

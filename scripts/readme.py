@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from weasel.cli.document import project_document
 
-from scripts.annotations.foreign import JSONL, foreign_formats
-from scripts.annotations.registry import formats
 from scripts.checks.registry import CHECKS as ALL_CHECKS
 from scripts.checks.registry import as_markdown as as_markdown_page
-from scripts.command import UserError, console, run
+from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, write_text
+from scripts.formats.foreign import JSONL, foreign_formats
+from scripts.formats.registry import formats
 from scripts.machine import measured_on
 from scripts.report.chart import bar_chart, measures
 from scripts.report.tables import as_markdown, comparison
@@ -23,13 +23,18 @@ from scripts.report.tables import as_markdown, comparison
 MARK = "<!-- {name}: made by `python -m scripts.readme`, {edge} -->"
 BENCHMARKS = Path("training") / "benchmark"
 CHECKS = Path("scripts") / "checks" / "README.md"
-MEASURED = {"README.md": ("preprocessing", "validation", "training", "processes", "transformer"), CHECKS.as_posix(): ("faults",)}
+MEASURED = {
+    "README.md": ("preprocessing", "validation", "training", "processes", "transformer"),
+    CHECKS.as_posix(): ("faults",),
+}
 """Which benchmark's results stand in which file, where there are any."""
 
 
 def main(
     root: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
-    picture: Annotated[Path, typer.Option(help="Where the chart goes, from the project's folder.")] = Path("assets/readme/comparison.svg"),
+    picture: Annotated[Path, typer.Option(help="Where the chart goes, from the project's folder.")] = Path(
+        "assets/readme/comparison.svg"
+    ),
 ) -> None:
     """Put the last report and benchmarks (if there are any), the formats, the checks and the project's documentation where they belong."""
     path = root / "training" / "report" / "summary.json"
@@ -45,7 +50,9 @@ def main(
         for benchmark in benchmarks:
             results = root / BENCHMARKS / f"{benchmark}.md"
             if results.exists():
-                content = results.read_text(encoding="utf-8") + drawn(results.with_suffix(".svg"), root, picture.parent)
+                content = results.read_text(encoding="utf-8") + drawn(
+                    results.with_suffix(".svg"), root, picture.parent
+                )
                 write_text(root / name, insert((root / name).read_text(encoding="utf-8"), benchmark, content))
     project_document(root, readme, no_emoji=True)
     console.print(f"{readme}, {root / CHECKS} and {root / picture}: written")
@@ -66,7 +73,10 @@ def checks_pages() -> str:
 
 def formats_table() -> str:
     """Return the formats of raw annotations as a Markdown table."""
-    lines = ["| `format` | what | looks like | not read, and the way out | taken from folders |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| `format` | what | looks like | not read, and the way out | taken from folders |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for format in formats().values():
         endings = ", ".join(f"`{ending}`" for ending in format.endings)
         cells = (f"`{format.name}`", format.title, f"`{format.example}`", format.not_read, endings)
@@ -76,7 +86,10 @@ def formats_table() -> str:
 
 def foreign_list() -> str:
     """Return what is recognised and not read, with the way out, as a Markdown list."""
-    return "".join(f"- {', '.join(names)}: {remedy.replace(JSONL, 'write JSONL as above')}\n" for remedy, names in foreign_formats().items())
+    return "".join(
+        f"- {', '.join(names)}: {remedy.replace(JSONL, 'write JSONL as above')}\n"
+        for remedy, names in foreign_formats().items()
+    )
 
 
 def section(summary: dict) -> str:
@@ -89,8 +102,12 @@ def insert(text: str, name: str, content: str) -> str:
     """Replace what stands between the two marks of a name. Raises UserError where they are missing."""
     start, end = (MARK.format(name=name, edge=edge) for edge in ("start", "end"))
     if start not in text or end not in text:
-        raise UserError(f"README.md: the marks {start} and {end} are missing; put them where the {name} shall stand")
-    return re.sub(re.escape(start) + ".*" + re.escape(end), lambda _: f"{start}\n{content}{end}", text, flags=re.DOTALL)
+        raise UserError(
+            f"README.md: the marks {start} and {end} are missing; put them where the {name} shall stand"
+        )
+    return re.sub(
+        re.escape(start) + ".*" + re.escape(end), lambda _: f"{start}\n{content}{end}", text, flags=re.DOTALL
+    )
 
 
 if __name__ == "__main__":

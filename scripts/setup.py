@@ -23,7 +23,10 @@ def main() -> int:
     arguments, further = parse(sys.argv[1:])
     version = sys.version_info[:2]
     if version < OLDEST:
-        print(f"Error: this is Python {version[0]}.{version[1]}; the packages need 3.11 or newer. Call this with another Python.", file=sys.stderr)
+        print(
+            f"Error: this is Python {version[0]}.{version[1]}; the packages need 3.11 or newer. Call this with another Python.",
+            file=sys.stderr,
+        )
         return 2
     python = make_environment()
     files = [Path("requirements/test.txt" if arguments.job == "test" else "requirements.txt")]
@@ -31,34 +34,55 @@ def main() -> int:
         files.append(Path(f"requirements/cuda{arguments.cuda}.txt"))
     install(python, files)
     if arguments.job == "test":
-        return subprocess.call([python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *further], cwd=ROOT)
+        return subprocess.call(
+            [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *further], cwd=ROOT
+        )
     return subprocess.call([python, "-m", "spacy", "project", "run", "all", ".", *further], cwd=ROOT)
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Read the command line; what is not known here goes to the job."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.setup", description="Set up .venv, then run the main job or the tests.")
-    parser.add_argument("job", choices=("run", "test"), help="run: spacy project run all; test: pytest. Further arguments go to it.")
-    parser.add_argument("--cuda", choices=("12", "13"), help="also install cupy for an NVIDIA GPU with this CUDA version")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.setup", description="Set up .venv, then run the main job or the tests."
+    )
+    parser.add_argument(
+        "job",
+        choices=("run", "test"),
+        help="run: spacy project run all; test: pytest. Further arguments go to it.",
+    )
+    parser.add_argument(
+        "--cuda", choices=("12", "13"), help="also install cupy for an NVIDIA GPU with this CUDA version"
+    )
     return parser.parse_known_args(argv)
 
 
 def make_environment() -> str:
     """Make .venv unless it is there and works; return its Python."""
     python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    works = python.exists() and subprocess.call([python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    works = (
+        python.exists()
+        and subprocess.call(
+            [python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        == 0
+    )
     if not works:
         print(f"Making an environment in {VENV}", flush=True)
         try:
             venv.create(VENV, with_pip=True, clear=True, symlinks=os.name != "nt")
         except subprocess.CalledProcessError:
-            sys.exit("Error: this Python cannot make environments (ensurepip is missing). On Debian and Ubuntu: apt install python3-venv")
+            sys.exit(
+                "Error: this Python cannot make environments (ensurepip is missing). On Debian and Ubuntu: apt install python3-venv"
+            )
     return str(python)
 
 
 def install(python: str, files: list[Path]) -> None:
     """Install the requirements at the locked versions, unless this very set is installed already."""
-    wanted = {path.as_posix(): hashlib.sha256((ROOT / path).read_bytes()).hexdigest() for path in (LOCK, Path("requirements.txt"), *files)}
+    wanted = {
+        path.as_posix(): hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+        for path in (LOCK, Path("requirements.txt"), *files)
+    }
     stamp = VENV / "installed.txt"
     lines = {f"{name} {digest}" for name, digest in wanted.items()}
     done = set(stamp.read_text(encoding="utf-8").splitlines()) if stamp.exists() else set()
@@ -69,7 +93,9 @@ def install(python: str, files: list[Path]) -> None:
     for path in files:
         command += ["-r", str(path)]
     if subprocess.call(command, cwd=ROOT) != 0:
-        sys.exit("Error: packages could not be installed; the lines above say why. Run the same command again once that is mended.")
+        sys.exit(
+            "Error: packages could not be installed; the lines above say why. Run the same command again once that is mended."
+        )
     kept = {line for line in done if line.split(" ")[0] not in wanted}
     stamp.write_text("\n".join(sorted(kept | lines)) + "\n", encoding="utf-8")
 

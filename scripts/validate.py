@@ -14,31 +14,62 @@ from typing import Annotated
 
 import typer
 
-from scripts.command import UserError, console, progress_bar, run
+from scripts.cli import UserError, console, progress_bar, run
 from scripts.corpus.pool import without_torch
 from scripts.machine import physical_cores
 
 
 def main(
     settings: Annotated[
-        list[str] | None, typer.Argument(metavar="[--SECTION.NAME VALUE]", help="Settings of the configs, as of scripts.train.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[--SECTION.NAME VALUE]", help="Settings of the configs, as of scripts.train."
+        ),
     ] = None,
-    config: Annotated[list[Path] | None, typer.Option(help="A spaCy config whose training the corpus should stand; may be given again.")] = None,
-    train: Annotated[Path | None, typer.Option(help="A .spacy file, or a folder of them.  [default: the corpus's, or the config's]")] = None,
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(help="A spaCy config whose training the corpus should stand; may be given again."),
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(help="A .spacy file, or a folder of them.  [default: the corpus's, or the config's]"),
+    ] = None,
     dev: Annotated[Path | None, typer.Option(help="As --train, for dev.")] = None,
     test: Annotated[Path | None, typer.Option(help="As --train, for test.")] = None,
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     code: Annotated[
-        list[Path] | None, typer.Option("--code", "-c", help="Python file with functions that a config names; may be given again.")
+        list[Path] | None,
+        typer.Option(
+            "--code", "-c", help="Python file with functions that a config names; may be given again."
+        ),
     ] = None,
     labels: Annotated[str, typer.Option(help="Allowed labels, with commas between; empty: any.")] = "",
-    select: Annotated[str, typer.Option(help="Run these checks alone: codes, beginnings of codes (NER4) or names, with commas between.")] = "",
+    select: Annotated[
+        str,
+        typer.Option(
+            help="Run these checks alone: codes, beginnings of codes (NER4) or names, with commas between."
+        ),
+    ] = "",
     ignore: Annotated[str, typer.Option(help="Leave these checks out.")] = "",
-    explain: Annotated[str, typer.Option(help="Say what these checks find, with an example of each, and stop.")] = "",
-    output: Annotated[str, typer.Option(help="Where the JSON goes; -: standard output.  [default: validation.json in the corpus folder]")] = "",
-    places: Annotated[int, typer.Option(min=0, help="Places that are kept of each check and split; 0: all.")] = 1000,
-    stamp: Annotated[Path | None, typer.Option(help="Where to note, for training, that all passed.  [default: beside a config.cfg]")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as the corpus is worth, up to one a core.")] = 0,
+    explain: Annotated[
+        str, typer.Option(help="Say what these checks find, with an example of each, and stop.")
+    ] = "",
+    output: Annotated[
+        str,
+        typer.Option(
+            help="Where the JSON goes; -: standard output.  [default: validation.json in the corpus folder]"
+        ),
+    ] = "",
+    places: Annotated[
+        int, typer.Option(min=0, help="Places that are kept of each check and split; 0: all.")
+    ] = 1000,
+    stamp: Annotated[
+        Path | None,
+        typer.Option(help="Where to note, for training, that all passed.  [default: beside a config.cfg]"),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes; 0: as many as the corpus is worth, up to one a core.")
+    ] = 0,
 ) -> None:
     """Check a corpus, and what each config would make of it in training; exit with 1 on errors."""
     from scripts.checks.registry import choose
@@ -54,7 +85,9 @@ def main(
     if stamp is not None and len(config or []) != 1:
         raise UserError(f"--stamp {stamp}: is about one config; name one by --config")
     checks = choose(select, ignore)
-    inputs = find_inputs(config or [], {"train": train, "dev": dev, "test": test}, corpus, code or [], tuple(settings or ()))
+    inputs = find_inputs(
+        config or [], {"train": train, "dev": dev, "test": test}, corpus, code or [], tuple(settings or ())
+    )
     report = Report(places)
     seen = FirstSeen()
     for finding in inputs.own_findings():
@@ -63,7 +96,9 @@ def main(
             seen(finding)
     files = inputs.files()
     with progress_bar(unit="bytes") as bar:
-        task = bar.add_task("looking at documents", total=sum(path.stat().st_size for path in chain(*files.values())))
+        task = bar.add_task(
+            "looking at documents", total=sum(path.stat().st_size for path in chain(*files.values()))
+        )
         examine(
             files,
             report,
@@ -80,7 +115,9 @@ def main(
     where = write(report, inputs, output, partial=bool(select.strip()), ignored=ignore, stamp=stamp)
     show(report, inputs)
     errors = report.errors
-    console.print(f"{counted(errors, 'error')}, {counted(report.warnings, 'warning')}{f'; all in {where}' if where else ''}")
+    console.print(
+        f"{counted(errors, 'error')}, {counted(report.warnings, 'warning')}{f'; all in {where}' if where else ''}"
+    )
     if errors:
         raise typer.Exit(1)
 

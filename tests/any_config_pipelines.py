@@ -4,7 +4,17 @@ from pathlib import Path
 
 from confection import Config
 
-from tests.any_config import EMBED, LISTENER, TAGGER, TOK2VEC, WIDTH, add, listen_to_transformer, score, variation
+from tests.any_config import (
+    EMBED,
+    LISTENER,
+    TAGGER,
+    TOK2VEC,
+    WIDTH,
+    add,
+    listen_to_transformer,
+    score,
+    variation,
+)
 
 LINEAR = {"@architectures": "spacy.TextCatReduce.v1", "exclusive_classes": True, "use_reduce_mean": True}
 LINEAR |= {

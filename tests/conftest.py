@@ -8,7 +8,12 @@ from scripts.training.device import gpu_obstacle
 
 def pytest_addoption(parser):
     """Let the tests of killed trainings be as thorough as there is time for."""
-    parser.addoption("--kills", type=int, default=6, help="kills of trainings at random moments, half of them with two processes")
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=6,
+        help="kills of trainings at random moments, half of them with two processes",
+    )
 
 
 def pytest_collection_modifyitems(items):

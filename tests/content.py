@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
-from scripts.annotations.record import Record
+from scripts.formats.record import Record
 
 WORDS = """the/DT/the of/IN/of and/CC/and to/TO/to a/DT/a in/IN/in ,/,/, ././. is/VBZ/be was/VBD/be
 for/IN/for that/IN/that on/IN/on with/IN/with he/PRP/he by/IN/by it/PRP/it as/IN/as at/IN/at from/IN/from

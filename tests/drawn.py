@@ -13,8 +13,36 @@ from scripts.checks.registry import choose
 from tests.make import SYLLABLES
 
 LABELS = ("PERSON", "LOC", "MY-OWN_LABEL", "Größe")
-ALL_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID", "SENT_START", "HEAD", "DEP", "TAG", "POS", "LEMMA", "MORPH", "NORM")
-ODD = ("don't", "un-American", "3km", "Leeds-based", "c/o", "…", "\n", "  ", "(", "U.S.", "😀", "北京", "a@b.org", "x" * 40)
+ALL_ATTRS = (
+    "ENT_IOB",
+    "ENT_TYPE",
+    "ENT_KB_ID",
+    "ENT_ID",
+    "SENT_START",
+    "HEAD",
+    "DEP",
+    "TAG",
+    "POS",
+    "LEMMA",
+    "MORPH",
+    "NORM",
+)
+ODD = (
+    "don't",
+    "un-American",
+    "3km",
+    "Leeds-based",
+    "c/o",
+    "…",
+    "\n",
+    "  ",
+    "(",
+    "U.S.",
+    "😀",
+    "北京",
+    "a@b.org",
+    "x" * 40,
+)
 """Tokens that spaCy splits, joins or treats apart."""
 DOCUMENT_CHECKS = choose("NER1,NER4", "NER42")
 
@@ -24,7 +52,9 @@ def word(draw: random.Random) -> str:
     return "".join(draw.choices(SYLLABLES, k=draw.randint(2, 4)))
 
 
-def sound_doc(draw: random.Random, vocab: Vocab, *, longest: int = 36, labels: tuple[str, ...] = LABELS) -> Doc:
+def sound_doc(
+    draw: random.Random, vocab: Vocab, *, longest: int = 36, labels: tuple[str, ...] = LABELS
+) -> Doc:
     """A document that nothing is wrong with: spaCy's own tokens, entities inside sentences, sentences known or not, spaces known or not."""
     words, spaces, starts, ents = [], [], [], []
     for _ in range(draw.randint(1, 4)):
@@ -41,7 +71,12 @@ def sound_doc(draw: random.Random, vocab: Vocab, *, longest: int = 36, labels: t
                 i += size
             i += 1
     known = draw.random() < 0.7
-    doc = Doc(vocab, words=words, spaces=spaces if known else None, sent_starts=starts if draw.random() < 0.6 else None)
+    doc = Doc(
+        vocab,
+        words=words,
+        spaces=spaces if known else None,
+        sent_starts=starts if draw.random() < 0.6 else None,
+    )
     doc.ents = [Span(doc, *ent) for ent in ents]
     return doc
 
@@ -55,7 +90,13 @@ def any_doc(draw: random.Random, vocab: Vocab) -> Doc:
     known = draw.choice(("none", "starts", "parse")) if length else "none"
     if known == "parse":
         roots = [max(j for j in range(i + 1) if starts[j]) for i in range(length)]
-        doc = Doc(vocab, words=words, spaces=spaces, heads=roots, deps=["ROOT" if root == i else "dep" for i, root in enumerate(roots)])
+        doc = Doc(
+            vocab,
+            words=words,
+            spaces=spaces,
+            heads=roots,
+            deps=["ROOT" if root == i else "dep" for i, root in enumerate(roots)],
+        )
     else:
         doc = Doc(vocab, words=words, spaces=spaces, sent_starts=starts if known == "starts" else None)
     ents, missing = [], []
@@ -72,7 +113,9 @@ def any_doc(draw: random.Random, vocab: Vocab) -> Doc:
     return doc
 
 
-def write(path: Path, docs: list[Doc], attrs: tuple[str, ...] = ("ENT_IOB", "ENT_TYPE", "SENT_START")) -> Path:
+def write(
+    path: Path, docs: list[Doc], attrs: tuple[str, ...] = ("ENT_IOB", "ENT_TYPE", "SENT_START")
+) -> Path:
     """Write documents to a DocBin file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     DocBin(attrs=attrs, docs=docs).to_disk(path)
@@ -103,7 +146,20 @@ def draw_words(draw: random.Random, kind: str, length: int) -> list[str]:
         "plain": plain,
         "long": [*plain, "x" * 400, "-" * 300, "a1" * 150, "https://example.org/" + "q/" * 60],
         "emoji": [*plain, "😀", "👩‍👩‍👧", "🇮🇪", "\ufe0f", "\u200d", "é", "e\u0301"],
-        "control": [*plain, "\x00", "\x07", "\u200b", "\ufeff", "\u00ad", "a\u200bb", "\n", "  ", "\t", "\u00a0", "\u3000"],
+        "control": [
+            *plain,
+            "\x00",
+            "\x07",
+            "\u200b",
+            "\ufeff",
+            "\u00ad",
+            "a\u200bb",
+            "\n",
+            "  ",
+            "\t",
+            "\u00a0",
+            "\u3000",
+        ],
         "cjk": ["北京", "東京都", "한국어", "ไทย", "漢", "。", *plain],
     }[kind]
     return [draw.choice(odd) for _ in range(length)]

@@ -32,7 +32,7 @@ from scripts.benchmarks.transformer import (
     Plan,
     Trained,
 )
-from scripts.command import UserError, console, run
+from scripts.cli import UserError, console, run
 from scripts.corpus.files import write_json, write_text
 from scripts.machine import describe, measured_on
 from scripts.training.device import gpu_obstacle

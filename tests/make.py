@@ -12,14 +12,14 @@ from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from scripts.annotations.record import AnnotationError, Record, Source
-from scripts.annotations.record import Span as CharSpan
-from scripts.annotations.registry import ReadOptions, read_records
 from scripts.corpus.build import REJECTS, RawCorpus, build_corpus
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import read_manifest, read_shard
 from scripts.corpus.splits import SPLITS
+from scripts.formats.record import AnnotationError, Record, Source
+from scripts.formats.record import Span as CharSpan
+from scripts.formats.registry import ReadOptions, read_records
 
 NAMES = ("Ana", "Bo", "Cy", "Di", "Ed", "Flo")
 SYLLABLES = ("ka", "lo", "mi", "nu", "re", "so", "ti", "va", "ze", "do")
@@ -27,7 +27,13 @@ SYLLABLES = ("ka", "lo", "mi", "nu", "re", "so", "ti", "va", "ze", "do")
 
 def record(text: str, *spans: tuple[int, int, str], id: str = "r1", **further) -> Record:
     """A record from character spans."""
-    return Record(id=id, text=text, spans=tuple(CharSpan(*span) for span in spans), source=Source("a.jsonl", 1), **further)
+    return Record(
+        id=id,
+        text=text,
+        spans=tuple(CharSpan(*span) for span in spans),
+        source=Source("a.jsonl", 1),
+        **further,
+    )
 
 
 def rows(count: int, *, offset: int = 0) -> list[dict]:
@@ -41,7 +47,10 @@ def rows(count: int, *, offset: int = 0) -> list[dict]:
             {
                 "id": f"d{i}",
                 "text": text,
-                "spans": [{"start": 0, "end": len(name), "label": "PERSON"}, {"start": start, "end": start + 4, "label": "LOC"}],
+                "spans": [
+                    {"start": 0, "end": len(name), "label": "PERSON"},
+                    {"start": start, "end": start + 4, "label": "LOC"},
+                ],
             }
         )
     return result
@@ -53,7 +62,15 @@ def invented(seed: int | str, length: int = 80) -> str:
     return " ".join("".join(draw.choices(SYLLABLES, k=3)) for _ in range(length))
 
 
-def build(folder: Path, train: Path | str, dev: Path | str = "", test: Path | str = "", *, workers: int = 1, **settings) -> dict[str, Ledger]:
+def build(
+    folder: Path,
+    train: Path | str,
+    dev: Path | str = "",
+    test: Path | str = "",
+    *,
+    workers: int = 1,
+    **settings,
+) -> dict[str, Ledger]:
     """Build a corpus from raw files; dev and test are drawn where they are empty. Return the ledgers.
 
     A file that is given for several splits is copied: one file belongs to one split.
@@ -66,7 +83,15 @@ def build(folder: Path, train: Path | str, dev: Path | str = "", test: Path | st
     return build_corpus(RawCorpus.find(*names), folder, Settings.from_json(settings), workers=workers)
 
 
-def make_corpus(folder: Path, write_jsonl, *, train: int = 40, dev: int = 10, test: int = 10, planted: list[dict] | None = None) -> Path:
+def make_corpus(
+    folder: Path,
+    write_jsonl,
+    *,
+    train: int = 40,
+    dev: int = 10,
+    test: int = 10,
+    planted: list[dict] | None = None,
+) -> Path:
     """Build `folder/corpus` from generated rows; return it. `planted` rows go to the end of train."""
     paths = [
         write_jsonl("train.jsonl", rows(train) + (planted or [])),
@@ -85,7 +110,11 @@ def vocab() -> Vocab:
 
 def read_split(corpus: Path, split: str = "train") -> list[Doc]:
     """The documents of a split, in order."""
-    return [doc for shard in read_manifest(corpus / split)["shards"] for doc in read_shard(corpus / split / shard["name"], vocab())]
+    return [
+        doc
+        for shard in read_manifest(corpus / split)["shards"]
+        for doc in read_shard(corpus / split / shard["name"], vocab())
+    ]
 
 
 def split_of(corpus: Path) -> dict[str, str]:
@@ -100,7 +129,11 @@ def read_rejects(corpus: Path) -> list[dict]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """The content of every file below a folder, by its relative path."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def broken_docbin(path: Path) -> None:

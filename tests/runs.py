@@ -27,7 +27,11 @@ TIMES = ("words_per_second",)
 
 
 def make_doc(
-    nlp: Language, words: list[str], *ents: tuple[int, int, str], missing: tuple[int, ...] | None = (), spaces: list[bool] | None = None
+    nlp: Language,
+    words: list[str],
+    *ents: tuple[int, int, str],
+    missing: tuple[int, ...] | None = (),
+    spaces: list[bool] | None = None,
 ) -> Doc:
     """A document with entities; `missing` tokens are not annotated, all of them where it is None."""
     doc = Doc(nlp.vocab, words=words, spaces=spaces)
@@ -61,8 +65,16 @@ def small_pipeline(*, use_upper: bool = True, width: int = 16, seed: int = 0) ->
         "rows": [200, 100],
         "include_static_vectors": False,
     }
-    encode = {"@architectures": "spacy.MaxoutWindowEncoder.v2", "width": width, "depth": 2, "window_size": 1, "maxout_pieces": 2}
-    nlp.add_pipe("tok2vec", config={"model": {"@architectures": "spacy.Tok2Vec.v2", "embed": embed, "encode": encode}})
+    encode = {
+        "@architectures": "spacy.MaxoutWindowEncoder.v2",
+        "width": width,
+        "depth": 2,
+        "window_size": 1,
+        "maxout_pieces": 2,
+    }
+    nlp.add_pipe(
+        "tok2vec", config={"model": {"@architectures": "spacy.Tok2Vec.v2", "embed": embed, "encode": encode}}
+    )
     parser = small_parser({"@architectures": "spacy.Tok2VecListener.v1", "width": width}, use_upper=use_upper)
     ner = nlp.add_pipe("ner", config={"model": parser})
     for label in ("LOC", "PERSON"):
@@ -119,7 +131,16 @@ def untimed(metrics: dict) -> dict:
 
 def command(folder: Path, corpus: Path, *options: str) -> list[str]:
     """The command that trains in a folder, in a process of its own."""
-    return [sys.executable, "-m", "scripts.train", str(folder), f"--corpus={corpus}", "--device=cpu", "--wandb-mode=disabled", *options]
+    return [
+        sys.executable,
+        "-m",
+        "scripts.train",
+        str(folder),
+        f"--corpus={corpus}",
+        "--device=cpu",
+        "--wandb-mode=disabled",
+        *options,
+    ]
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -137,4 +158,17 @@ def alive(processes: list[psutil.Process], patience: float = 60) -> list[psutil.
     return [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
-__all__ = ["ENV", "ROOT", "alive", "command", "family", "fast_ops", "make_doc", "models", "run", "small_parser", "small_pipeline", "untimed"]
+__all__ = [
+    "ENV",
+    "ROOT",
+    "alive",
+    "command",
+    "family",
+    "fast_ops",
+    "make_doc",
+    "models",
+    "run",
+    "small_parser",
+    "small_pipeline",
+    "untimed",
+]

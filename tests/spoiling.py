@@ -28,11 +28,16 @@ class Draft:
     def ents(self):
         """First token and token after the last of what are entities yet."""
         firsts = [i for i, iob in enumerate(self.iob) if iob == BEGIN]
-        return [(i, next((j for j in range(i + 1, len(self.iob)) if self.iob[j] != INSIDE), len(self.iob))) for i in firsts]
+        return [
+            (i, next((j for j in range(i + 1, len(self.iob)) if self.iob[j] != INSIDE), len(self.iob)))
+            for i in firsts
+        ]
 
     def insert(self, i, text, iob, type):
         """Insert a token before the `i`-th."""
-        for column, value in zip(self.columns, (text, True, iob, type, -1 if any(self.starts[1:]) else 0), strict=True):
+        for column, value in zip(
+            self.columns, (text, True, iob, type, -1 if any(self.starts[1:]) else 0), strict=True
+        ):
             column.insert(i, value)
 
     @property
@@ -171,7 +176,17 @@ def only_white(draft, draw):
 
 def control_characters(draft, draw):
     i = draw.randrange(len(draft.words))
-    draft.words[i] = draw.choice(("\x00", "\x07", "\x1f", "\u200b", "\ufeff", draft.words[i] + "\u2028" + draft.words[i], draft.words[i] + "\x85"))
+    draft.words[i] = draw.choice(
+        (
+            "\x00",
+            "\x07",
+            "\x1f",
+            "\u200b",
+            "\ufeff",
+            draft.words[i] + "\u2028" + draft.words[i],
+            draft.words[i] + "\x85",
+        )
+    )
 
 
 def random_tags(draft, draw):
@@ -182,9 +197,34 @@ def random_tags(draft, draw):
 CORRUPTIONS = {
     function.__name__.replace("_", "-"): function
     for function in (
-        *(i_without_b, label_changed_inside, b_without_type, i_without_type, o_with_type, o_inside, missing_tags, missing_with_type),
-        *(white_at_start, white_at_end, white_in_the_middle, across_a_sentence_end, long_document, joined_to_the_next_word, split_token),
-        *(merged_tokens, orth_without_string, type_without_string, forbidden_label, impossible_tag, no_tokens, empty_token),
+        *(
+            i_without_b,
+            label_changed_inside,
+            b_without_type,
+            i_without_type,
+            o_with_type,
+            o_inside,
+            missing_tags,
+            missing_with_type,
+        ),
+        *(
+            white_at_start,
+            white_at_end,
+            white_in_the_middle,
+            across_a_sentence_end,
+            long_document,
+            joined_to_the_next_word,
+            split_token,
+        ),
+        *(
+            merged_tokens,
+            orth_without_string,
+            type_without_string,
+            forbidden_label,
+            impossible_tag,
+            no_tokens,
+            empty_token,
+        ),
         *(only_empty_tokens, only_white, control_characters, random_tags),
     )
 }
@@ -201,7 +241,11 @@ def write_drafts(path, drafts, vocab):
             ENT_TYPE: [type if isinstance(type, int) else strings.add(type) for type in draft.types],
             SENT_START: [start % 2**64 for start in draft.starts],
         }
-        whole.tokens.append(numpy.array([columns[attr] for attr in whole.attrs], dtype=numpy.uint64).T.reshape(-1, len(whole.attrs)))
+        whole.tokens.append(
+            numpy.array([columns[attr] for attr in whole.attrs], dtype=numpy.uint64).T.reshape(
+                -1, len(whole.attrs)
+            )
+        )
         whole.spaces.append(numpy.array(draft.spaces, dtype=bool).reshape(-1, 1))
         whole.flags.append({"has_unknown_spaces": draft.unknown})
         whole.cats.append({})

@@ -69,7 +69,13 @@ def update(name, settings, words, ents):
     nlp.add_pipe(name, config=settings)
     nlp.add_pipe("ner")
     doc = Doc(nlp.vocab, words=words * 60)
-    doc.set_ents([Span(doc, i * len(words) + start, i * len(words) + end, label) for i in range(60) for start, end, label in ents])
+    doc.set_ents(
+        [
+            Span(doc, i * len(words) + start, i * len(words) + end, label)
+            for i in range(60)
+            for start, end, label in ents
+        ]
+    )
     example = Example(Doc(nlp.vocab, words=words * 60), doc)
     optimizer = nlp.initialize(lambda: [example])
     nlp.update([example], sgd=optimizer, annotates=[name])
@@ -91,7 +97,13 @@ def test_an_entity_that_an_annotating_sentencizer_cuts_is_an_error_that_names_it
 def test_the_settings_of_a_sentencizer_decide(tmp_path):
     settings = {"punct_chars": ["?"]}
     component = {"sentencizer": {"factory": "sentencizer", **settings}}
-    assert told(config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"], components=component), tmp_path) == []
+    assert (
+        told(
+            config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"], components=component),
+            tmp_path,
+        )
+        == []
+    )
     update("sentencizer", settings, WORDS, [(2, 5, "ORG")])
 
 
@@ -114,11 +126,16 @@ def test_an_entity_of_a_ruler_must_be_the_data_s(tmp_path):
         patterns = {"entity_ruler": {"patterns": [{"label": label, "pattern": "Leeds"}]}}
         found = told(config_of(pipeline, annotating=["entity_ruler"], initialize=patterns), tmp_path)
         assert sum(finding.severity is Severity.error for finding in found) == errors
-        assert {finding.detail for finding in found} <= {"entity_ruler sets 'Leeds' GPE; the data has LOC there"}
+        assert {finding.detail for finding in found} <= {
+            "entity_ruler sets 'Leeds' GPE; the data has LOC there"
+        }
 
 
 def test_a_component_of_one_s_own_is_run(tmp_path):
-    found = told(config_of(["test_sentences_at_marks", "tok2vec", "ner"], annotating=["test_sentences_at_marks"]), tmp_path)
+    found = told(
+        config_of(["test_sentences_at_marks", "tok2vec", "ner"], annotating=["test_sentences_at_marks"]),
+        tmp_path,
+    )
     assert [finding.severity for finding in found if finding.split == "train"] == [Severity.error]
     with pytest.raises(ValueError, match="E024"):
         update("test_sentences_at_marks", {}, WORDS, [(2, 5, "ORG")])
@@ -139,7 +156,10 @@ def test_what_needs_predictions_is_not_run_but_doubted(tmp_path):
 def test_a_trained_senter_is_doubted_once_with_the_entities_that_are_at_risk(tmp_path):
     line = CROSSING.replace("Inc.", "| Inc.")
     (doubt,) = told(config_of(["tok2vec", "senter", "ner"], annotating=["senter"]), tmp_path, line=line)
-    assert doubt.detail == "senter: what it will predict is not known here; 1 entities of train hold a sentence's end"
+    assert (
+        doubt.detail
+        == "senter: what it will predict is not known here; 1 entities of train hold a sentence's end"
+    )
 
 
 def test_a_sourced_sentencizer_is_run_with_its_own_settings(tmp_path):
@@ -149,7 +169,9 @@ def test_a_sourced_sentencizer_is_run_with_its_own_settings(tmp_path):
     component = {"sentencizer": {"source": (tmp_path / "source").as_posix()}}
     config = config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"], components=component)
     found = told(config, tmp_path, line=CROSSING.replace("!", "§"))
-    assert {finding.detail for finding in found} == {"sentencizer begins a sentence at 'Inc.', inside 'Yip § Inc.' ORG"}
+    assert {finding.detail for finding in found} == {
+        "sentencizer begins a sentence at 'Inc.', inside 'Yip § Inc.' ORG"
+    }
     assert {finding.severity for finding in found} == {Severity.error, Severity.warning}
 
 

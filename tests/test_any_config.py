@@ -99,7 +99,9 @@ def no_dropout(monkeypatch):
 
 @pytest.mark.parametrize("name", ALIKE)
 def test_exact_training_leaves_the_files_of_spacy_train(name, data, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONHASHSEED", "0")  # new labels come in the order of a set then, in this one process the same for both
+    monkeypatch.setenv(
+        "PYTHONHASHSEED", "0"
+    )  # new labels come in the order of a set then, in this one process the same for both
     path = config_of(name, data, tmp_path)
     train_with_spacy(path, tmp_path / "spacy")
     run(load_config(path, interpolate=False), tmp_path / "exact", exact=True)

@@ -10,7 +10,7 @@ from spacy.training import Corpus, Example
 from spacy.training.loop import create_train_batches
 from spacy.util import registry
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training.batches import Batches, Counted
 from scripts.training.stream import stream_shards
 from scripts.training.update import Prepared
@@ -20,12 +20,25 @@ from tests.runs import make_doc, small_pipeline
 NLP = small_pipeline()
 COMPOUNDING = {"@schedules": "compounding.v1", "start": 20, "stop": 60, "compound": 1.1}
 BATCHERS = {
-    "words, growing": {"@batchers": "spacy.batch_by_words.v1", "size": COMPOUNDING, "tolerance": 0.2, "discard_oversize": False},
+    "words, growing": {
+        "@batchers": "spacy.batch_by_words.v1",
+        "size": COMPOUNDING,
+        "tolerance": 0.2,
+        "discard_oversize": False,
+    },
     "words": {"@batchers": "spacy.batch_by_words.v1", "size": 30, "tolerance": 0.2, "discard_oversize": True},
     "padded": {"@batchers": "spacy.batch_by_padded.v1", "size": 40, "buffer": 16, "discard_oversize": False},
-    "padded, growing": {"@batchers": "spacy.batch_by_padded.v1", "size": COMPOUNDING, "buffer": 7, "discard_oversize": True},
+    "padded, growing": {
+        "@batchers": "spacy.batch_by_padded.v1",
+        "size": COMPOUNDING,
+        "buffer": 7,
+        "discard_oversize": True,
+    },
     "sequences": {"@batchers": "spacy.batch_by_sequence.v1", "size": 6},
-    "sequences, growing": {"@batchers": "spacy.batch_by_sequence.v1", "size": COMPOUNDING | {"start": 1, "stop": 9}},
+    "sequences, growing": {
+        "@batchers": "spacy.batch_by_sequence.v1",
+        "size": COMPOUNDING | {"start": 1, "stop": 9},
+    },
 }
 LONGEST = 30
 """Batches that are compared: some epochs."""
@@ -54,7 +67,14 @@ def named(batches) -> list:
 
 
 def make(name: str, *, shuffle=None, max_epochs: int = 0, prepare: bool = True) -> Batches:
-    return Batches(NLP, corpus, batcher(name), max_epochs=max_epochs, shuffle=shuffle or random.Random(1), prepare=prepare)
+    return Batches(
+        NLP,
+        corpus,
+        batcher(name),
+        max_epochs=max_epochs,
+        shuffle=shuffle or random.Random(1),
+        prepare=prepare,
+    )
 
 
 @pytest.mark.parametrize("max_epochs", [0, 2])

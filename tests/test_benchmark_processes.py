@@ -14,7 +14,9 @@ def test_the_interval_is_students():
 
 def test_the_difference_stands_below_the_seeds():
     pairs = [Pair(0, (0.20, 0.19), (0.22, 0.23)), Pair(1, (0.18, 0.19), (0.24, 0.21))]
-    text = as_markdown(Results("wnut17", 800, pairs, [Speed("cpu", "1 thread", 9000.4, 4500.0)]), "Measured somewhere.")
+    text = as_markdown(
+        Results("wnut17", 800, pairs, [Speed("cpu", "1 thread", 9000.4, 4500.0)]), "Measured somewhere."
+    )
     assert "| 0 | 20.00, 22.00 | 19.00, 23.00 |" in text
     assert "- mean F, two processes less one: +0.00; 95 % interval -12.71 to +12.71." in text
     assert "| cpu | 1 thread | 9,000 | 4,500 |" in text

@@ -11,9 +11,21 @@ from scripts.benchmark import as_steps
 from scripts.benchmarks import stamps
 from scripts.benchmarks.inputs import build_corpus, demo_sentences, made_files
 from scripts.benchmarks.trained import as_markdown
-from scripts.benchmarks.training import THEIRS, Line, Memory, Plan, Results, Resumption, chart, train_ours, train_theirs, validate, write_config
+from scripts.benchmarks.training import (
+    THEIRS,
+    Line,
+    Memory,
+    Plan,
+    Results,
+    Resumption,
+    chart,
+    train_ours,
+    train_theirs,
+    validate,
+    write_config,
+)
 from scripts.benchmarks.training import evaluated_every as every
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.report.chart import bar_chart
 from scripts.training.configs import write_quickstarts
 from tests.closure import ROOT
@@ -47,9 +59,17 @@ def test_both_train_by_the_same_config(tmp_path):
     quickstart = write_quickstarts(tmp_path) / "cpu.cfg"
     folder = write_config(tmp_path / "a", quickstart, tmp_path / "corpus", seed=3, steps=40, size=4000)
     ours, theirs = (load_config(folder / name, interpolate=False) for name in ("config.cfg", "spacy.cfg"))
-    assert (ours["system"]["seed"], ours["training"]["max_steps"], ours["training"]["batcher"]["size"]) == (3, 40, 4000)
-    assert {name for name in ours["training"] if ours["training"][name] != theirs["training"][name]} == set(stamps.NAMES)
-    assert {name: part for name, part in ours.items() if name != "training"} == {name: part for name, part in theirs.items() if name != "training"}
+    assert (ours["system"]["seed"], ours["training"]["max_steps"], ours["training"]["batcher"]["size"]) == (
+        3,
+        40,
+        4000,
+    )
+    assert {name for name in ours["training"] if ours["training"][name] != theirs["training"][name]} == set(
+        stamps.NAMES
+    )
+    assert {name: part for name, part in ours.items() if name != "training"} == {
+        name: part for name, part in theirs.items() if name != "training"
+    }
 
 
 def test_stamps_run_from_the_first_step_to_the_end_of_each_evaluation(tmp_path, monkeypatch):
@@ -62,17 +82,30 @@ def test_stamps_run_from_the_first_step_to_the_end_of_each_evaluation(tmp_path, 
         begin(None, {"step": step})
         if is_evaluated:
             save(SimpleNamespace())
-        log({"step": step, "words": 5 * step, "other_scores": {"ents_f": None if step == 0 else 0.5}} if is_evaluated else None)
+        log(
+            {"step": step, "words": 5 * step, "other_scores": {"ents_f": None if step == 0 else 0.5}}
+            if is_evaluated
+            else None
+        )
     finish()
     rows = [json.loads(line) for line in (tmp_path / "stamps.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert rows == [{"step": 0, "words": 0, "seconds": 1.0, "ents_f": 0.0}, {"step": 2, "words": 10, "seconds": 8.0, "ents_f": 0.5}]
+    assert rows == [
+        {"step": 0, "words": 0, "seconds": 1.0, "ents_f": 0.0},
+        {"step": 2, "words": 10, "seconds": 8.0, "ents_f": 0.5},
+    ]
 
 
 def test_ratios_follow_from_the_table():
     memory = [Memory(10_000, 200_000, "1 worker, streamed", 200, 9.0, 400.0)]
-    text = as_markdown(Results("demo", LINES, memory, Resumption(1.0, 4.0, 18.0), {"stock": 1000.0, "openblas": 1500.0}), "Machine.")
+    text = as_markdown(
+        Results("demo", LINES, memory, Resumption(1.0, 4.0, 18.0), {"stock": 1000.0, "openblas": 1500.0}),
+        "Machine.",
+    )
     assert "| growing | spacy train | 1,000 | 16.0 | 600 MB | 39.00, 44.00 |" in text
-    assert "1 worker 2 times (1.6 from start to end), 2 workers 3 times (2 from start to end) as fast as `spacy train`" in text
+    assert (
+        "1 worker 2 times (1.6 from start to end), 2 workers 3 times (2 from start to end) as fast as `spacy train`"
+        in text
+    )
     assert "2 workers 1.50 times the words/s of 1 worker" in text
     assert "checkpoints take 2.0 %" in text
     assert "1.5 times as many" in text
@@ -90,10 +123,15 @@ def test_a_chart_of_the_speeds_stands_in_the_readme_where_there_is_one(tmp_path)
 @pytest.mark.slow
 def test_both_train_on_a_made_corpus(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    corpus = build_corpus(tmp_path / "corpus", made_files(tmp_path, demo_sentences(ROOT / "assets" / "demo"), 300))
+    corpus = build_corpus(
+        tmp_path / "corpus", made_files(tmp_path, demo_sentences(ROOT / "assets" / "demo"), 300)
+    )
     folder = write_config(tmp_path / "a", write_quickstarts(tmp_path) / "cpu.cfg", corpus, seed=0, steps=4)
     validate(corpus, [folder])
     for trained in (train_ours(folder, corpus, 1), train_theirs(folder)):
         assert trained.words_per_second > 0
         assert 0 <= trained.best_f <= 1
-    assert [json.loads(line)["step"] for line in (folder / "stamps.jsonl").read_text(encoding="utf-8").splitlines()] == [0, 4]
+    assert [
+        json.loads(line)["step"]
+        for line in (folder / "stamps.jsonl").read_text(encoding="utf-8").splitlines()
+    ] == [0, 4]

@@ -32,7 +32,7 @@ from scripts.benchmarks.transformer import (
     measure_padding,
 )
 from scripts.benchmarks.tuned import COMMAND, SHORT, as_markdown, chart
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import read_json
 from scripts.report.chart import bar_chart
 from scripts.training.transformer import PACKAGED, locate_transformer
@@ -101,7 +101,11 @@ def test_stamps_leave_evaluations_out_of_the_steps_time(tmp_path, monkeypatch):
     monkeypatch.setattr(stamps, "_times", {})
     monkeypatch.setattr(stamps.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(stamps, "Corpus", lambda path: lambda nlp: iter(()))
-    begin, save, read = stamps.create_before_update(), stamps.create_before_to_disk(), stamps.create_dev(tmp_path)
+    begin, save, read = (
+        stamps.create_before_update(),
+        stamps.create_before_to_disk(),
+        stamps.create_dev(tmp_path),
+    )
     log, _ = stamps.create_logger(tmp_path / "stamps.jsonl")(None)
     for step, is_evaluated in enumerate([True, False, True]):  # steps of 2, 2 and 10 seconds
         begin(None, {"step": step})
@@ -109,8 +113,14 @@ def test_stamps_leave_evaluations_out_of_the_steps_time(tmp_path, monkeypatch):
             list(read(None))
             save(SimpleNamespace())
             log({"step": step, "words": 5 * step, "other_scores": {"ents_f": 0.5}})
-    rows = [stamps.json.loads(line) for line in (tmp_path / "stamps.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(row["seconds"], row["seconds_steps"], row["gpu_mb"]) for row in rows] == [(5.0, 2.0, None), (21.0, 14.0, None)]
+    rows = [
+        stamps.json.loads(line)
+        for line in (tmp_path / "stamps.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert [(row["seconds"], row["seconds_steps"], row["gpu_mb"]) for row in rows] == [
+        (5.0, 2.0, None),
+        (21.0, 14.0, None),
+    ]
 
 
 def test_evaluations_are_no_part_of_an_epochs_time(monkeypatch):
@@ -124,14 +134,30 @@ def test_evaluations_are_no_part_of_an_epochs_time(monkeypatch):
 
 
 def test_what_was_not_measured_says_so_and_how():
-    text = as_markdown(Results("demo", "CPU, 2 cores", LINES, {"spacy train": 0.256, "ours on a CPU": 0.0}), Plan(2, 2, 0, "cpu"), "Machine.")
-    assert "| CPU, 2 cores | ours, all layers, 2 workers | 81 | 1,000 | 100.0 | 1,500 MB | 50.00, 52.00 | 51.00 | nothing |" in text
+    text = as_markdown(
+        Results("demo", "CPU, 2 cores", LINES, {"spacy train": 0.256, "ours on a CPU": 0.0}),
+        Plan(2, 2, 0, "cpu"),
+        "Machine.",
+    )
+    assert (
+        "| CPU, 2 cores | ours, all layers, 2 workers | 81 | 1,000 | 100.0 | 1,500 MB | 50.00, 52.00 | 51.00 | nothing |"
+        in text
+    )
     assert "| 50.00, 50.00 | 50.00 | 7 documents |" in text
     assert "| 50.00 | 3 words |" in text
-    assert "all layers: 2 times the words/s of spacy train, GPU quickstart (2.5 from start to end), 1.2 times" in text
-    assert "- ours, 3 layers frozen, head_rate 5, beside all layers alike: 1.5 times the words/s, 1 times the memory, a mean F -1.0." in text
+    assert (
+        "all layers: 2 times the words/s of spacy train, GPU quickstart (2.5 from start to end), 1.2 times"
+        in text
+    )
+    assert (
+        "- ours, 3 layers frozen, head_rate 5, beside all layers alike: 1.5 times the words/s, 1 times the memory, a mean F -1.0."
+        in text
+    )
     assert "- ours, compiled, beside all layers alike: 0.5 times the words/s, 1 times the memory." in text
-    assert "- Padding, of all that the transformer computes in an epoch: spacy train 26 %, ours on a CPU 0 %." in text
+    assert (
+        "- Padding, of all that the transformer computes in an epoch: spacy train 26 %, ours on a CPU 0 %."
+        in text
+    )
     for device in ("GPU", "GPU, 6 GB", "GPU, 8 GB", "GPU, 12 GB"):
         assert f"| {device} | each of these | | not yet measured |" in text
     assert f"`{COMMAND}`" in text
@@ -151,7 +177,9 @@ def test_rows_of_a_gpu_tell_its_memory_and_where_it_ran_out():
     )
     assert "| H1, 6 GB of it | ours, all layers | 81 | 1,000 | 100.0 | 1,500 MB, GPU 5,000 MB |" in text
     assert "| H1, 6 GB of it | spacy train, GPU quickstart | | out of memory |" in text
-    assert [device for device in ("GPU", "GPU, 6 GB", "GPU, 8 GB", "GPU, 12 GB") if f"| {device} |" in text] == ["GPU, 8 GB", "GPU, 12 GB"]
+    assert [
+        device for device in ("GPU", "GPU, 6 GB", "GPU, 8 GB", "GPU, 12 GB") if f"| {device} |" in text
+    ] == ["GPU, 8 GB", "GPU, 12 GB"]
 
 
 def test_the_chart_shows_the_others_and_two_of_ours():
@@ -163,7 +191,9 @@ def test_the_chart_shows_the_others_and_two_of_ours():
 
 def test_a_missing_package_names_the_command(monkeypatch):
     monkeypatch.setattr(util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install -r requirements/benchmark\.txt -c requirements/lock\.txt"):
+    with pytest.raises(
+        UserError, match=r"pip install -r requirements/benchmark\.txt -c requirements/lock\.txt"
+    ):
         choose_device("cpu", ())
 
 
@@ -171,7 +201,11 @@ def test_limits_are_for_a_gpu(monkeypatch):
     monkeypatch.setattr(util, "find_spec", lambda name: object())
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert choose_device("auto", ()) == choose_device("cpu", ()) == "cpu"
-    for device, limits, why in (("cuda", (), "no CUDA device"), ("cpu", (6,), "memory of a GPU"), ("tpu", (), "auto, cpu or cuda")):
+    for device, limits, why in (
+        ("cuda", (), "no CUDA device"),
+        ("cpu", (6,), "memory of a GPU"),
+        ("tpu", (), "auto, cpu or cuda"),
+    ):
         with pytest.raises(UserError, match=why):
             choose_device(device, limits)
 
@@ -189,32 +223,66 @@ def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuning")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        corpus = build_corpus(folder / "corpus", made_files(folder, demo_sentences(ROOT / "assets" / "demo"), 300))
-        return folder / "0", corpus, contestants(folder / "0", corpus, Plan(1, 1, 1, "cpu"), seed=0, model=MODEL)
+        corpus = build_corpus(
+            folder / "corpus", made_files(folder, demo_sentences(ROOT / "assets" / "demo"), 300)
+        )
+        return (
+            folder / "0",
+            corpus,
+            contestants(folder / "0", corpus, Plan(1, 1, 1, "cpu"), seed=0, model=MODEL),
+        )
 
 
 def test_padding_is_what_the_longest_window_of_a_group_adds():
-    assert share([numpy.array([2, 4]), numpy.array([3]), numpy.array([], dtype=int)]) == pytest.approx(1 - 9 / 11, abs=1e-4)
+    assert share([numpy.array([2, 4]), numpy.array([3]), numpy.array([], dtype=int)]) == pytest.approx(
+        1 - 9 / 11, abs=1e-4
+    )
     assert share([]) == 0.0
 
 
 @pytest.mark.slow
 def test_all_have_the_same_schedule_and_batches_and_pad_more_than_ours(prepared):
     folder, corpus, _ = prepared
-    paths = (*(folder / f"ours-{number}" / "config.cfg" for number in range(len(OPTIONS))), folder / "spacy.cfg")
+    paths = (
+        *(folder / f"ours-{number}" / "config.cfg" for number in range(len(OPTIONS))),
+        folder / "spacy.cfg",
+    )
     configs = [load_config(path, interpolate=False) for path in paths]
-    off = {"frozen_layers": 0, "head_rate": 1.0, "rate_decay": 1.0, "dropout": 0.0, "recompute": False, "compiled": False}
+    off = {
+        "frozen_layers": 0,
+        "head_rate": 1.0,
+        "rate_decay": 1.0,
+        "dropout": 0.0,
+        "recompute": False,
+        "compiled": False,
+    }
     for config, options in zip(configs, OPTIONS.values(), strict=False):
-        assert {name: value for name, value in config["initialize"]["after_init"].items() if not name.startswith("@")} == off | options
+        assert {
+            name: value
+            for name, value in config["initialize"]["after_init"].items()
+            if not name.startswith("@")
+        } == off | options
     ours, theirs = configs[0]["training"], configs[-1]["training"]
-    assert ours["optimizer"]["learn_rate"] | {"total_steps": 0} == theirs["optimizer"]["learn_rate"] | {"total_steps": 0}
+    assert ours["optimizer"]["learn_rate"] | {"total_steps": 0} == theirs["optimizer"]["learn_rate"] | {
+        "total_steps": 0
+    }
     assert ours["batcher"] == theirs["batcher"] | {"discard_oversize": False}
     padding = measure_padding(folder, corpus)
-    assert padding["ours on a CPU"] == 0.0 <= padding["ours on a GPU"] < padding["spacy train"] < padding["Hugging Face Trainer"] < 1.0
+    assert (
+        padding["ours on a CPU"]
+        == 0.0
+        <= padding["ours on a GPU"]
+        < padding["spacy train"]
+        < padding["Hugging Face Trainer"]
+        < 1.0
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(util.find_spec("accelerate") is None, reason="accelerate, for the comparison with Hugging Face's Trainer, is not installed")
+@pytest.mark.skipif(
+    util.find_spec("accelerate") is None,
+    reason="accelerate, for the comparison with Hugging Face's Trainer, is not installed",
+)
 def test_all_train_on_a_made_corpus(prepared, monkeypatch):
     monkeypatch.chdir(ROOT)
     folder, _, trains = prepared

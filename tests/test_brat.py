@@ -2,9 +2,9 @@ import gzip
 
 import pytest
 
-from scripts.annotations.record import AnnotationError, Span
-from scripts.annotations.registry import ReadOptions, read_records
 from scripts.checks.shard import Shard
+from scripts.formats.record import AnnotationError, Span
+from scripts.formats.registry import ReadOptions, read_records
 from tests.make import build, read_rejects, read_split
 
 TEXT = "Ana left Cork.\nBo ran."
@@ -62,7 +62,9 @@ def test_offsets_count_characters_not_bytes_or_utf16_units(write_pair):
 
 
 def test_windows_line_ends_count_as_they_stand_in_the_file(write_pair):
-    (record,) = read_records(write_pair("T1\tPER 0 3\tAna\r\nT2\tPER 10 12\tBo\r\n", "Ana ran.\r\nBo ran.\r\n"))
+    (record,) = read_records(
+        write_pair("T1\tPER 0 3\tAna\r\nT2\tPER 10 12\tBo\r\n", "Ana ran.\r\nBo ran.\r\n")
+    )
     assert record.text == "Ana ran.\r\nBo ran.\r\n"
     assert [record.text[start:end] for start, end, _ in record.spans] == ["Ana", "Bo"]
 
@@ -76,7 +78,9 @@ def test_an_entity_in_pieces_is_a_fault_with_its_line(write_pair):
     path = write_pair("T1\tPER 0 3\tAna\nT2\tPER 0 3;15 17\tAna Bo\n")
     (record,) = read_records(path)
     assert record.spans == (Span(0, 3, "PER"),)
-    ((code, source, detail, span),) = [(fault.code, str(fault.source), fault.detail, fault.span) for fault in record.faults]
+    ((code, source, detail, span),) = [
+        (fault.code, str(fault.source), fault.detail, fault.span) for fault in record.faults
+    ]
     assert (code, source, span) == ("discontinuous", f"{path.as_posix()}:2", Span(0, 17, "PER"))
     assert "0 3;15 17" in detail
 
@@ -84,14 +88,18 @@ def test_an_entity_in_pieces_is_a_fault_with_its_line(write_pair):
 def test_an_entity_that_quotes_another_text_is_a_fault_with_its_line(write_pair):
     path = write_pair("T1\tPER 0 3\tAna\nT2\tPER 0 3\tBo\n")
     (record,) = read_records(path)
-    ((code, source, detail, span),) = [(fault.code, str(fault.source), fault.detail, fault.span) for fault in record.faults]
+    ((code, source, detail, span),) = [
+        (fault.code, str(fault.source), fault.detail, fault.span) for fault in record.faults
+    ]
     assert (code, source, span) == ("other-text", f"{path.as_posix()}:2", Span(0, 3, "PER"))
     assert detail == "the data says 'Bo', but characters 0–3 are 'Ana'"
 
 
 @pytest.mark.parametrize("offsets", ["20 99", "90 99", "5 5", "9 4"])
 def test_offsets_that_mark_nothing_are_losses(write_pair, tmp_path, offsets):
-    paths = [write_pair(f"T1\tPER 0 3\tAna\nT2\tLOC {offsets}\n", name=split) for split in ("train", "dev", "test")]
+    paths = [
+        write_pair(f"T1\tPER 0 3\tAna\nT2\tLOC {offsets}\n", name=split) for split in ("train", "dev", "test")
+    ]
     ledgers = build(tmp_path / "corpus", *paths)
     assert ledgers["train"].losses["aligned", "bad-offsets"].count.labels == {"LOC": 1}
     assert ledgers["train"].stages["sharded"].labels == {"PER": 1}
@@ -99,7 +107,10 @@ def test_offsets_that_mark_nothing_are_losses(write_pair, tmp_path, offsets):
 
 
 def test_an_entity_past_the_end_that_quotes_its_text_is_a_loss(write_pair, tmp_path):
-    paths = [write_pair("T1\tPER 0 3\tAna\nT2\tLOC 90 94\tCork\n", name=split) for split in ("train", "dev", "test")]
+    paths = [
+        write_pair("T1\tPER 0 3\tAna\nT2\tLOC 90 94\tCork\n", name=split)
+        for split in ("train", "dev", "test")
+    ]
     ledgers = build(tmp_path / "corpus", *paths)
     assert ledgers["train"].losses["aligned", "bad-offsets"].count.labels == {"LOC": 1}
 
@@ -129,7 +140,9 @@ def test_a_packed_pair_is_read(write_pair):
 
 def test_the_file_can_be_the_group(write_pair):
     path = write_pair("T1\tPER 0 3\tAna\n")
-    assert [record.group for record in read_records(path, options=ReadOptions(group_by="file"))] == [path.as_posix()]
+    assert [record.group for record in read_records(path, options=ReadOptions(group_by="file"))] == [
+        path.as_posix()
+    ]
 
 
 def test_a_byte_order_mark_is_no_character_of_the_text(write_pair):
@@ -138,7 +151,16 @@ def test_a_byte_order_mark_is_no_character_of_the_text(write_pair):
 
 
 @pytest.mark.parametrize(
-    "line", ["T1 PER 0 3 Ana", "T1\tPER 0\tAna", "T1\tPER a b\tAna", "T1\tPER -1 3\tAna", "T1\tPER 0 3;\tAna", "T1\t0 3\tAna", "T"]
+    "line",
+    [
+        "T1 PER 0 3 Ana",
+        "T1\tPER 0\tAna",
+        "T1\tPER a b\tAna",
+        "T1\tPER -1 3\tAna",
+        "T1\tPER 0 3;\tAna",
+        "T1\t0 3\tAna",
+        "T",
+    ],
 )
 def test_an_entity_that_cannot_be_read_is_an_error_with_its_line(write_pair, line):
     path = write_pair(f"T9\tPER 0 3\tAna\n#1\tAnnotatorNotes T9\tx\n{line}\n")
@@ -188,7 +210,10 @@ def test_an_error_in_the_text_names_the_text_whatever_the_annotations_ending(wri
 
 def test_findings_name_the_line_of_the_annotation(write_pair, tmp_path):
     text = "Ana left Cork, then Ana met Bo."
-    paths = [write_pair("T1\tPER 0 3\tAna\nR1\tx Arg1:T1 Arg2:T2\nT2\tLOC 9 14\tCork,\n", text, name=split) for split in ("train", "dev", "test")]
+    paths = [
+        write_pair("T1\tPER 0 3\tAna\nR1\tx Arg1:T1 Arg2:T2\nT2\tLOC 9 14\tCork,\n", text, name=split)
+        for split in ("train", "dev", "test")
+    ]
     build(tmp_path / "corpus", *paths)
     (shard,) = (tmp_path / "corpus" / "train").glob("*.spacy")
     view = Shard(shard).view(0)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.annotations.record import AnnotationError
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus import build as building
 from scripts.corpus.build import WORTH_A_WORKER, RawCorpus, build_corpus, choose_workers
 from scripts.corpus.files import write_bytes
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import check_shards, read_manifest
+from scripts.formats.record import AnnotationError
 from tests.make import build, contents, make_corpus, read_rejects, read_split, rows, split_of
 
 
@@ -37,8 +37,17 @@ def ids(corpus, split="train"):
 def test_manifest_counts_what_the_shards_hold(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl, train=120)
     manifest = read_manifest(corpus / "train")
-    assert (manifest["documents"], manifest["entities"], len(manifest["shards"])) == (120, {"LOC": 120, "PERSON": 120}, 2)
-    assert manifest["ledger"]["stages"]["read"] == {"documents": 120, "tokens": None, "entities": 240, "labels": {"LOC": 120, "PERSON": 120}}
+    assert (manifest["documents"], manifest["entities"], len(manifest["shards"])) == (
+        120,
+        {"LOC": 120, "PERSON": 120},
+        2,
+    )
+    assert manifest["ledger"]["stages"]["read"] == {
+        "documents": 120,
+        "tokens": None,
+        "entities": 240,
+        "labels": {"LOC": 120, "PERSON": 120},
+    }
     assert manifest["ledger"]["stages"]["sharded"]["entities"] == 240
     assert manifest["tokens"] == sum(len(doc) for doc in read_split(corpus))
 
@@ -55,7 +64,11 @@ def test_each_split_holds_its_own_files_documents_in_order(tmp_path, write_jsonl
 def test_the_manifest_says_what_the_corpus_was_made_from(tmp_path, write_jsonl, held_out):
     build(tmp_path / "c", write_jsonl("train.jsonl", rows(30)), "", held_out[1], seed=5)
     manifests = {split: read_manifest(tmp_path / "c" / split) for split in ("train", "dev", "test")}
-    assert {split: manifest["drawn_from_train"] for split, manifest in manifests.items()} == {"train": False, "dev": True, "test": False}
+    assert {split: manifest["drawn_from_train"] for split, manifest in manifests.items()} == {
+        "train": False,
+        "dev": True,
+        "test": False,
+    }
     assert {split: Path(manifest["sources"][0]["path"]).name for split, manifest in manifests.items()} == {
         "train": "train.jsonl",
         "dev": "train.jsonl",
@@ -71,7 +84,11 @@ def test_every_loss_has_a_reason_and_a_place(tmp_path, write_jsonl, held_out):
         {"id": "e", "text": "", "spans": []},
     ]
     ledger = build(tmp_path / "c", write_jsonl("t.jsonl", rows(3) + bad), *held_out)["train"]
-    lost = {reason: (change.count.documents, dict(change.count.labels)) for (stage, reason), change in ledger.losses.items() if stage != "read"}
+    lost = {
+        reason: (change.count.documents, dict(change.count.labels))
+        for (stage, reason), change in ledger.losses.items()
+        if stage != "read"
+    }
     assert lost == {"misaligned": (0, {"PER": 1}), "answer=reject": (1, {}), "empty text": (1, {})}
     assert "t.jsonl:4 (m): 'An' PER" in ledger.losses["aligned", "misaligned"].places[0]
     assert (ledger.stages["read"].documents, ledger.stages["sharded"].documents) == (6, 4)
@@ -84,7 +101,9 @@ def test_two_documents_are_too_few_to_hold_some_out(tmp_path, write_jsonl):
 
 def test_a_split_whose_documents_are_all_left_out_is_an_error(tmp_path, write_jsonl, held_out):
     path = write_jsonl("t.jsonl", [{**row, "answer": "ignore"} for row in rows(2)])
-    with pytest.raises(AnnotationError, match=r"the train split has no document; every document of .*t\.jsonl was left out"):
+    with pytest.raises(
+        AnnotationError, match=r"the train split has no document; every document of .*t\.jsonl was left out"
+    ):
         build(tmp_path / "c", path, *held_out)
 
 
@@ -125,16 +144,24 @@ def test_an_id_used_twice_is_an_error_with_both_places(tmp_path, write_jsonl):
 
 
 @pytest.mark.parametrize("before", [[], ["{"]])
-def test_an_id_used_twice_far_apart_is_an_error_with_both_places(tmp_path, write_jsonl, held_out, small_units, before):
-    path = write_jsonl("t.jsonl", [*before, *rows(50), {**rows(1, offset=7)[0], "text": "Other text", "spans": []}])
+def test_an_id_used_twice_far_apart_is_an_error_with_both_places(
+    tmp_path, write_jsonl, held_out, small_units, before
+):
+    path = write_jsonl(
+        "t.jsonl", [*before, *rows(50), {**rows(1, offset=7)[0], "text": "Other text", "spans": []}]
+    )
     first, second = len(before) + 8, len(before) + 51
-    with pytest.raises(AnnotationError, match=rf"t\.jsonl:{second} \(d7\): the id is used at .*t\.jsonl:{first} too"):
+    with pytest.raises(
+        AnnotationError, match=rf"t\.jsonl:{second} \(d7\): the id is used at .*t\.jsonl:{first} too"
+    ):
         build(tmp_path / "c", path, *held_out, on_error="reject", max_reject_rate=1.0)
 
 
 def test_files_may_have_the_same_ids(tmp_path, write_jsonl):
     names = ("a.jsonl", "b.jsonl", "d.jsonl", "e.jsonl")
-    first, second, dev, test = (write_jsonl(name, [{"id": 1, "text": f"Text {name}", "spans": []}]) for name in names)
+    first, second, dev, test = (
+        write_jsonl(name, [{"id": 1, "text": f"Text {name}", "spans": []}]) for name in names
+    )
     build(tmp_path / "c", f"{first},{second}", dev, test)
     assert ids(tmp_path / "c") == ["1", "1"]
 
@@ -174,14 +201,21 @@ def test_a_packed_file_gives_the_documents_of_the_plain_one(tmp_path, write_json
     (tmp_path / "p.jsonl.gz").write_bytes(gzip.compress(path.read_bytes()))
     build(tmp_path / "a", path, *held_out)
     build(tmp_path / "b", tmp_path / "p.jsonl.gz", *held_out)
-    plain, packed = ([(doc.text, [(ent.text, ent.label_) for ent in doc.ents]) for doc in read_split(tmp_path / name)] for name in "ab")
+    plain, packed = (
+        [(doc.text, [(ent.text, ent.label_) for ent in doc.ents]) for doc in read_split(tmp_path / name)]
+        for name in "ab"
+    )
     assert plain == packed
 
 
 def test_files_of_several_formats_make_one_split(tmp_path, write_jsonl, write_text, held_out):
     columns = write_text("t.conll", "Ana B-PERSON\nleft O\n\nBo B-PERSON\n\n")
     ledger = build(tmp_path / "c", f"{write_jsonl('t.jsonl', rows(3))},{columns}", *held_out)["train"]
-    assert [doc.text.rstrip() for doc in read_split(tmp_path / "c")][2:] == ["Cy2 went to Cork on day 2, they say.", "Ana left", "Bo"]
+    assert [doc.text.rstrip() for doc in read_split(tmp_path / "c")][2:] == [
+        "Cy2 went to Cork on day 2, they say.",
+        "Ana left",
+        "Bo",
+    ]
     assert (ledger.stages["read"].tokens, ledger.stages["sharded"].labels["PERSON"]) == (None, 5)
 
 
@@ -199,8 +233,16 @@ def test_a_file_name_that_is_not_utf_8_is_an_error(tmp_path, write_jsonl, held_o
 
 def test_a_long_document_becomes_pieces_with_ids_of_their_own(tmp_path, write_jsonl, held_out):
     text = "Ana ran. Bo sat still. Cy ate. Di left for Cork."
-    long = {"id": "x", "text": text, "spans": [[text.index(name), text.index(name) + len(name), "PER"] for name in ("Ana", "Bo", "Cy", "Di")]}
-    ledger = build(tmp_path / "c", write_jsonl("t.jsonl", [*rows(1), long]), *held_out, max_tokens=11)["train"]
+    long = {
+        "id": "x",
+        "text": text,
+        "spans": [
+            [text.index(name), text.index(name) + len(name), "PER"] for name in ("Ana", "Bo", "Cy", "Di")
+        ],
+    }
+    ledger = build(tmp_path / "c", write_jsonl("t.jsonl", [*rows(1), long]), *held_out, max_tokens=11)[
+        "train"
+    ]
     first, second = read_split(tmp_path / "c")[1:]
     assert [first.user_data["id"], second.user_data["id"]] == ["x#1", "x#2"]
     assert first.user_data["source"] == second.user_data["source"]
@@ -214,14 +256,24 @@ def test_a_long_document_becomes_pieces_with_ids_of_their_own(tmp_path, write_js
 
 def test_pieces_join_up_to_the_whole_text(tmp_path, write_jsonl, held_out):
     text = " \n".join(f"Nobody at pier {i} saw  Ana Berg come (or go)" + "." * (i % 3) for i in range(40))
-    build(tmp_path / "c", write_jsonl("t.jsonl", [{"id": "x", "text": text, "spans": []}]), *held_out, max_tokens=7)
+    build(
+        tmp_path / "c",
+        write_jsonl("t.jsonl", [{"id": "x", "text": text, "spans": []}]),
+        *held_out,
+        max_tokens=7,
+    )
     assert "".join(doc.text for doc in read_split(tmp_path / "c")) == text
     assert max(len(doc) for doc in read_split(tmp_path / "c")) == 7
 
 
 def test_a_document_of_just_the_maximum_is_not_cut(tmp_path, write_jsonl, held_out):
     for max_tokens in (0, 3):
-        ledger = build(tmp_path / "c", write_jsonl("t.jsonl", [{"id": "x", "text": "Ana ran off", "spans": []}]), *held_out, max_tokens=max_tokens)
+        ledger = build(
+            tmp_path / "c",
+            write_jsonl("t.jsonl", [{"id": "x", "text": "Ana ran off", "spans": []}]),
+            *held_out,
+            max_tokens=max_tokens,
+        )
         assert ids(tmp_path / "c") == ["x"]
         assert not ledger["train"].additions
 
@@ -241,9 +293,13 @@ def test_a_record_that_cannot_be_read_stops_the_build_in_a_worker_too(tmp_path, 
 
 
 @pytest.mark.parametrize("drawn", [False, True])
-def test_a_record_that_cannot_be_read_is_rejected_where_the_user_says_so(tmp_path, write_jsonl, held_out, drawn):
+def test_a_record_that_cannot_be_read_is_rejected_where_the_user_says_so(
+    tmp_path, write_jsonl, held_out, drawn
+):
     path = write_jsonl("t.jsonl", [*rows(9), '{"text": "Ana', *rows(9, offset=9)])
-    ledgers = build(tmp_path / "c", path, *(() if drawn else held_out), on_error="reject", max_reject_rate=0.1)
+    ledgers = build(
+        tmp_path / "c", path, *(() if drawn else held_out), on_error="reject", max_reject_rate=0.1
+    )
     (reject,) = read_rejects(tmp_path / "c")
     assert (reject["reason"], reject["text"]) == ("unreadable", '{"text": "Ana\n')
     assert reject["source"].endswith("t.jsonl:10")
@@ -262,10 +318,15 @@ def test_bytes_that_are_no_text_are_shown_in_the_rejects(tmp_path, write_jsonl, 
 
 
 @pytest.mark.parametrize(("rate", "fails"), [(0.5, False), (0.25, False), (0.24, True), (0.0, True)])
-def test_too_many_rejected_documents_are_an_error_with_the_numbers(tmp_path, write_jsonl, held_out, rate, fails):
+def test_too_many_rejected_documents_are_an_error_with_the_numbers(
+    tmp_path, write_jsonl, held_out, rate, fails
+):
     path = write_jsonl("t.jsonl", [*rows(4), "{", "{"])  # with dev and test: 2 of 8
     if fails:
-        with pytest.raises(AnnotationError, match=rf"2 of 8 documents \(25\.0 %\).*\({100 * rate:g} %\).*rejects\.jsonl.*vars\.max_reject_rate"):
+        with pytest.raises(
+            AnnotationError,
+            match=rf"2 of 8 documents \(25\.0 %\).*\({100 * rate:g} %\).*rejects\.jsonl.*vars\.max_reject_rate",
+        ):
             build(tmp_path / "c", path, *held_out, on_error="reject", max_reject_rate=rate)
     else:
         build(tmp_path / "c", path, *held_out, on_error="reject", max_reject_rate=rate)
@@ -283,22 +344,35 @@ def test_too_many_rejected_entities_are_an_error_with_the_numbers(tmp_path, writ
 def test_the_rejects_of_a_build_that_failed_can_be_looked_at(tmp_path, write_jsonl, held_out):
     with pytest.raises(AnnotationError) as error:
         build(tmp_path / "c", write_jsonl("t.jsonl", [*rows(2), "{"]), *held_out, on_error="reject")
-    path = str(error.value).split("; ")[1].removesuffix(" says why: mend the data, or raise vars.max_reject_rate")
+    path = (
+        str(error.value)
+        .split("; ")[1]
+        .removesuffix(" says why: mend the data, or raise vars.max_reject_rate")
+    )
     assert '"unreadable"' in Path(path).read_text(encoding="utf-8")
 
 
 def test_what_the_user_chose_to_leave_out_counts_against_no_rate(tmp_path, write_jsonl, held_out):
     overlap = {"text": "University of Leeds", "spans": [[0, 19, "ORG"], [14, 19, "LOC"]]}
-    path = write_jsonl("t.jsonl", [*rows(1), overlap, {"text": "Bo", "spans": [], "answer": "reject"}, {"text": "", "spans": []}])
+    path = write_jsonl(
+        "t.jsonl",
+        [*rows(1), overlap, {"text": "Bo", "spans": [], "answer": "reject"}, {"text": "", "spans": []}],
+    )
     build(tmp_path / "c", path, *held_out, on_error="reject", max_reject_rate=0.0, overlaps="longest")
     with pytest.raises(AnnotationError, match="1 of 8 entities"):
         build(tmp_path / "c", path, *held_out, on_error="reject", max_reject_rate=0.0)
 
 
-def test_a_lost_span_stands_in_the_rejects_with_its_reason_and_the_text_around_it(tmp_path, write_jsonl, held_out):
+def test_a_lost_span_stands_in_the_rejects_with_its_reason_and_the_text_around_it(
+    tmp_path, write_jsonl, held_out
+):
     text = f"{'a' * 300} Ana went together {'b' * 300}"
     start = text.index("gether")
-    build(tmp_path / "c", write_jsonl("t.jsonl", [{"id": "x", "text": text, "spans": [[start, start + 6, "LOC"]]}]), *held_out)
+    build(
+        tmp_path / "c",
+        write_jsonl("t.jsonl", [{"id": "x", "text": text, "spans": [[start, start + 6, "LOC"]]}]),
+        *held_out,
+    )
     (reject,) = read_rejects(tmp_path / "c")
     assert reject["span"] == {"start": start, "end": start + 6, "label": "LOC", "text": "gether"}
     assert (reject["split"], reject["id"], reject["reason"]) == ("train", "x", "misaligned")
@@ -316,7 +390,11 @@ MIXED = [
     {"id": "white", "text": "Ana ran", "spans": [[3, 7, "ACT"], [0, 3, " "]]},
     {"id": "rejected", "text": "Bo ran", "spans": [[0, 2, "PER"]], "answer": "reject"},
     {"id": "empty", "text": "", "spans": []},
-    {"id": "long", "text": "Ana ran. " * 9, "spans": [[i, i + 3, "PER"] for i in range(0, 81, 9)] + [[7, 10, "X"]]},
+    {
+        "id": "long",
+        "text": "Ana ran. " * 9,
+        "spans": [[i, i + 3, "PER"] for i in range(0, 81, 9)] + [[7, 10, "X"]],
+    },
     '{"id": "broken", "text": "Ana"',
     '{"id": "spanless", "text": "Ana"}',
 ]
@@ -325,19 +403,40 @@ MIXED = [
 @pytest.mark.parametrize("drawn", [False, True])
 def test_corpus_and_rejects_account_for_everything(tmp_path, write_jsonl, held_out, drawn):
     path = write_jsonl("t.jsonl", MIXED)
-    ledgers = build(tmp_path / "c", path, *(() if drawn else held_out), on_error="reject", max_reject_rate=1.0, max_tokens=10)
-    docs = [doc for split in ("train", "dev", "test") for doc in read_split(tmp_path / "c", split) if "/t.jsonl" in doc.user_data["source"]]
+    ledgers = build(
+        tmp_path / "c",
+        path,
+        *(() if drawn else held_out),
+        on_error="reject",
+        max_reject_rate=1.0,
+        max_tokens=10,
+    )
+    docs = [
+        doc
+        for split in ("train", "dev", "test")
+        for doc in read_split(tmp_path / "c", split)
+        if "/t.jsonl" in doc.user_data["source"]
+    ]
     rejects = read_rejects(tmp_path / "c")
     left_out = [reject["source"].rsplit(":", 1)[1] for reject in rejects if "span" not in reject]
     lines = Counter(left_out) + Counter({doc.user_data["source"].rsplit(":", 1)[1]: 1 for doc in docs})
     assert lines == Counter(str(line) for line in range(1, len(MIXED) + 1))
 
-    wanted = Counter(row["id"] for row in MIXED if isinstance(row, dict) and "answer" not in row for _ in row["spans"])
+    wanted = Counter(
+        row["id"] for row in MIXED if isinstance(row, dict) and "answer" not in row for _ in row["spans"]
+    )
     kept = Counter(doc.user_data["id"].split("#")[0] for doc in docs for _ in doc.ents)
     lost = Counter(reject["id"] for reject in rejects if "span" in reject)
     assert kept + lost == wanted
-    assert sum(ledger.stages["read"].documents for ledger in ledgers.values()) == len(MIXED) + (0 if drawn else 2)
-    losses = [change.count for ledger in ledgers.values() for (stage, _), change in ledger.losses.items() if stage != "read"]
+    assert sum(ledger.stages["read"].documents for ledger in ledgers.values()) == len(MIXED) + (
+        0 if drawn else 2
+    )
+    losses = [
+        change.count
+        for ledger in ledgers.values()
+        for (stage, _), change in ledger.losses.items()
+        if stage != "read"
+    ]
     assert sum(count.entities for count in losses) == lost.total()
     assert sum(count.documents for count in losses) == len(left_out)
 
@@ -412,7 +511,9 @@ def test_other_raw_data_starts_anew(tmp_path, stopped, converted, write_jsonl):
     assert len(read_split(tmp_path / "c")) == 61
 
 
-def test_a_build_that_stopped_after_the_draw_does_not_draw_again(tmp_path, write_jsonl, small_units, monkeypatch):
+def test_a_build_that_stopped_after_the_draw_does_not_draw_again(
+    tmp_path, write_jsonl, small_units, monkeypatch
+):
     path = write_jsonl("t.jsonl", rows(60))
     with monkeypatch.context() as patch:
         patch.setattr(building, "_convert", lambda *_: 1 / 0)
@@ -425,7 +526,9 @@ def test_a_build_that_stopped_after_the_draw_does_not_draw_again(tmp_path, write
     assert split_of(tmp_path / "c") == split_of(tmp_path / "d")
 
 
-def test_a_build_that_stopped_while_it_tidied_up_can_be_run_again(tmp_path, write_jsonl, held_out, monkeypatch):
+def test_a_build_that_stopped_while_it_tidied_up_can_be_run_again(
+    tmp_path, write_jsonl, held_out, monkeypatch
+):
     """Units without shards count as complete once their JSON file is there."""
     empty = write_jsonl("empty.jsonl", [{"text": "", "spans": []}])
     paths = f"{write_jsonl('t.jsonl', rows(3))},{empty}", *held_out
@@ -456,7 +559,9 @@ def full(*_, **__):
 
 @pytest.mark.parametrize("drawn", [False, True])
 @pytest.mark.parametrize("module", ["units", "shards", "files"])
-def test_a_full_disk_is_said_and_the_old_corpus_stays(tmp_path, write_jsonl, held_out, monkeypatch, module, drawn):
+def test_a_full_disk_is_said_and_the_old_corpus_stays(
+    tmp_path, write_jsonl, held_out, monkeypatch, module, drawn
+):
     corpus = make_corpus(tmp_path, write_jsonl)
     before = contents(corpus)
     paths = write_jsonl("t.jsonl", rows(30)), *(() if drawn else held_out)
@@ -472,7 +577,9 @@ def test_a_full_disk_is_said_and_the_old_corpus_stays(tmp_path, write_jsonl, hel
 
 
 @pytest.mark.parametrize("kept", range(0, 8, 2))
-def test_a_disk_that_fills_up_later_is_said_too(tmp_path, write_jsonl, held_out, small_units, monkeypatch, kept):
+def test_a_disk_that_fills_up_later_is_said_too(
+    tmp_path, write_jsonl, held_out, small_units, monkeypatch, kept
+):
     paths = write_jsonl("t.jsonl", rows(60)), *held_out
     written = []
 
@@ -519,7 +626,9 @@ def test_progress_ends_with_all_bytes(tmp_path, write_jsonl, held_out, small_uni
         assert done[-1] == raw.bytes
 
 
-@pytest.mark.parametrize(("megabytes", "cores", "workers"), [(0, 8, 1), (1, 8, 1), (9, 8, 2), (500, 8, 8), (500, 1, 1)])
+@pytest.mark.parametrize(
+    ("megabytes", "cores", "workers"), [(0, 8, 1), (1, 8, 1), (9, 8, 2), (500, 8, 8), (500, 1, 1)]
+)
 def test_workers_are_as_many_as_the_data_is_worth(tmp_path, megabytes, cores, workers):
     path = tmp_path / "t.jsonl"
     with path.open("wb") as file:
@@ -530,6 +639,12 @@ def test_workers_are_as_many_as_the_data_is_worth(tmp_path, megabytes, cores, wo
 
 def test_a_doubt_on_offsets_belongs_to_the_split_of_its_file(tmp_path, write_jsonl):
     doubtful = [{"text": "🚢🚢 I A B C D met", "spans": [[7, 8, "PER"], [9, 10, "PER"]]}]
-    paths = write_jsonl("a.jsonl", rows(3)), write_jsonl("a", doubtful), write_jsonl("test.jsonl", rows(3, offset=9))
+    paths = (
+        write_jsonl("a.jsonl", rows(3)),
+        write_jsonl("a", doubtful),
+        write_jsonl("test.jsonl", rows(3, offset=9)),
+    )
     ledgers = build(tmp_path / "c", *paths)
-    assert [split for split, ledger in ledgers.items() if ("aligned", "offset-units") in ledger.mends] == ["dev"]
+    assert [split for split, ledger in ledgers.items() if ("aligned", "offset-units") in ledger.mends] == [
+        "dev"
+    ]

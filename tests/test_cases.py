@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts import preprocess, validate
-from scripts.command import UserError
+from scripts.cli import UserError
 from tests.make import read_split, split_of
 from tests.test_commands import call
 
@@ -33,8 +33,17 @@ def process(tmp_path, write_jsonl):
     """Preprocess a file as train, beside small dev and test sets, and validate what comes of it: return what was said."""
 
     def both(path, *options, select=""):
-        others = [write_jsonl(f"{split}.jsonl", [{"text": f"Zed went {split} home.", "spans": [[0, 3, "PER"]]}]) for split in ("dev", "test")]
-        arguments = [f"--train={path}", f"--dev={others[0]}", f"--test={others[1]}", f"--output={tmp_path / 'c'}", *options]
+        others = [
+            write_jsonl(f"{split}.jsonl", [{"text": f"Zed went {split} home.", "spans": [[0, 3, "PER"]]}])
+            for split in ("dev", "test")
+        ]
+        arguments = [
+            f"--train={path}",
+            f"--dev={others[0]}",
+            f"--test={others[1]}",
+            f"--output={tmp_path / 'c'}",
+            *options,
+        ]
         code, said = run(preprocess.main, *arguments)
         if code:
             return code, said
@@ -72,17 +81,30 @@ def test_a_file_gives_what_it_holds_or_says_why_not(case, process, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "unit"),
-    [("01-utf16/a_word_shift1.jsonl", "utf-16"), ("02-crlf/a.jsonl", "crlf-as-one"), ("04-dataturks/b_inclusive.jsonl", "inclusive")],
+    [
+        ("01-utf16/a_word_shift1.jsonl", "utf-16"),
+        ("02-crlf/a.jsonl", "crlf-as-one"),
+        ("04-dataturks/b_inclusive.jsonl", "inclusive"),
+    ],
 )
 def test_a_unit_that_is_named_in_a_refusal_reads_the_file_right(process, tmp_path, name, unit):
     code, said = process(CASES / name)
     assert code
     assert f"--offsets={unit}" in said
     process(CASES / name, f"--offsets={unit}")
-    assert {text for doc in entities(tmp_path / "c") for text, _ in doc} <= {"Ana", "Bo", "Cork", "Leeds", "Yipco", "7"}
+    assert {text for doc in entities(tmp_path / "c") for text, _ in doc} <= {
+        "Ana",
+        "Bo",
+        "Cork",
+        "Leeds",
+        "Yipco",
+        "7",
+    }
 
 
-@pytest.mark.parametrize("name", ["19-germeval/b_no_comment.tsv", "layouts/03_germeval.tsv", "layouts/04_nested_last.tsv"])
+@pytest.mark.parametrize(
+    "name", ["19-germeval/b_no_comment.tsv", "layouts/03_germeval.tsv", "layouts/04_nested_last.tsv"]
+)
 def test_columns_that_are_named_in_a_refusal_read_the_file(process, tmp_path, name):
     code, said = process(CASES / name)
     assert code
@@ -97,7 +119,12 @@ def test_columns_that_are_named_in_a_refusal_read_the_file(process, tmp_path, na
 
 @pytest.mark.parametrize("seed", range(4))
 def test_train_stays_the_largest_split_though_most_documents_are_of_one_group(tmp_path, seed):
-    code, said = run(preprocess.main, f"--train={CASES / 'corpora/21_one_big_group.jsonl'}", f"--output={tmp_path / 'c'}", f"--seed={seed}")
+    code, said = run(
+        preprocess.main,
+        f"--train={CASES / 'corpora/21_one_big_group.jsonl'}",
+        f"--output={tmp_path / 'c'}",
+        f"--seed={seed}",
+    )
     assert not code, said
     splits = list(split_of(tmp_path / "c").values())
     assert splits.count("train") > max(splits.count("dev"), splits.count("test")) > 0
@@ -112,7 +139,10 @@ def test_no_near_duplicate_crosses_drawn_splits(tmp_path, seed):
     assert "0 errors, 0 warnings" in said
 
 
-@pytest.mark.parametrize(("name", "check"), [("25_label_typo_false.conll", "NER211"), ("26_labelled_elsewhere_sentence_start.conll", "NER209")])
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [("25_label_typo_false.conll", "NER211"), ("26_labelled_elsewhere_sentence_start.conll", "NER209")],
+)
 def test_what_only_looks_wrong_is_not_told(process, name, check):
     code, said = process(CASES / "corpora" / name, select=check)
     assert not code, said

@@ -14,12 +14,22 @@ from scripts import validate
 from scripts.checks.catalogue import BY_SLUG, Severity, declare
 from scripts.checks.examples import examined
 from scripts.checks.registry import CHECKS, as_markdown, choose, explain
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training.configs import write_quickstarts
 from tests.make import broken_docbin, make_corpus
 
 WHOLE = frozenset(
-    ["label-not-held-out", "seen-entities", "rare-label", "empty-split", "no-negatives", "few-documents", "larger-than-train", "no-score", "no-ner"]
+    [
+        "label-not-held-out",
+        "seen-entities",
+        "rare-label",
+        "empty-split",
+        "no-negatives",
+        "few-documents",
+        "larger-than-train",
+        "no-score",
+        "no-ner",
+    ]
 )
 """Checks that speak of a split or a config, and so have no document to name."""
 
@@ -32,11 +42,19 @@ def quickstart(tmp_path_factory):
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
 def test_the_bad_example_is_found_and_placed(check, tmp_path, quickstart):
-    findings = [finding for finding in examined(check.bad, tmp_path, quickstart).findings if finding.slug == check.slug]
+    findings = [
+        finding
+        for finding in examined(check.bad, tmp_path, quickstart).findings
+        if finding.slug == check.slug
+    ]
     assert findings
     assert {finding.severity for finding in findings} <= {check.severity, Severity.warning}
     if check.code < "NER42" and check.slug not in WHOLE | {"limit", "nothing-to-train"}:
-        assert findings[-1].source or "#" in findings[-1].shard or findings[-1].shard.endswith((".spacy", "train"))
+        assert (
+            findings[-1].source
+            or "#" in findings[-1].shard
+            or findings[-1].shard.endswith((".spacy", "train"))
+        )
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
@@ -67,8 +85,12 @@ def test_codes_and_slugs_are_given_once():
 
 def test_checks_are_chosen_by_code_beginning_or_name():
     assert choose("NER101") == {"i-without-b"}
-    assert choose("", "NER1,rare-label") == {check.slug for check in CHECKS if not check.code.startswith("NER1")} - {"rare-label"}
-    assert choose("NER4", "ner42") == {check.slug for check in CHECKS if check.code.startswith("NER4") and not check.code.startswith("NER42")}
+    assert choose("", "NER1,rare-label") == {
+        check.slug for check in CHECKS if not check.code.startswith("NER1")
+    } - {"rare-label"}
+    assert choose("NER4", "ner42") == {
+        check.slug for check in CHECKS if check.code.startswith("NER4") and not check.code.startswith("NER42")
+    }
     with pytest.raises(UserError, match="no check is called 'NER9'"):
         choose("NER9")
 
@@ -96,7 +118,15 @@ def run(*arguments, exit_code=0):
 def test_the_crash_of_an_i_without_b_is_found_before_training(tmp_path, quickstart):
     """The story the project answers: this file trains for an hour, and then E093 names no document."""
     broken_docbin(tmp_path / "train.spacy")
-    run("--config", quickstart / "cpu.cfg", "--train", tmp_path / "train.spacy", "--output", tmp_path / "v.json", exit_code=1)
+    run(
+        "--config",
+        quickstart / "cpu.cfg",
+        "--train",
+        tmp_path / "train.spacy",
+        "--output",
+        tmp_path / "v.json",
+        exit_code=1,
+    )
     findings = json.loads((tmp_path / "v.json").read_text(encoding="utf-8"))["findings"]
     (tag,) = [finding for finding in findings if finding["slug"] == "i-without-b"]
     assert tag["shard"].endswith("train.spacy#0")
@@ -115,7 +145,10 @@ def test_an_entity_that_max_length_would_cut_is_found_before_training(tmp_path, 
     (cut,) = [finding for finding in report.findings if finding.slug == "entity-cut"]
     assert cut.shard.endswith("train.spacy#12")
     assert cut.tokens == (299, 302)
-    assert cut.detail == "tokens 299–302 'Yip ! Inc.' ORG cross a sentence boundary; max_length = 500 in [corpora.train]"
+    assert (
+        cut.detail
+        == "tokens 299–302 'Yip ! Inc.' ORG cross a sentence boundary; max_length = 500 in [corpora.train]"
+    )
     assert "【Yip ! Inc.】" in cut.excerpt
     assert "max_length = 0" in cut.check.remedy
     assert "E093" in cut.check.error
@@ -133,7 +166,11 @@ def test_validate_names_all_places_and_fails(tmp_path, write_jsonl):
     broken_docbin(corpus / "dev" / "99999.spacy")
     run("--corpus", corpus, exit_code=1)
     report = json.loads((corpus / "validation.json").read_text(encoding="utf-8"))
-    places = {finding["slug"]: finding["source"] or finding["shard"] for finding in report["findings"] if finding["severity"] == "error"}
+    places = {
+        finding["slug"]: finding["source"] or finding["shard"]
+        for finding in report["findings"]
+        if finding["severity"] == "error"
+    }
     assert places["misaligned"].endswith("train.jsonl:41")
     assert places["overlap"].endswith("train.jsonl:42")
     assert places["i-without-b"].endswith("dev/99999.spacy#0")

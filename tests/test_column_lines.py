@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.annotations.registry import ReadOptions, items, open_file, records_of
+from scripts.formats.registry import ReadOptions, items, open_file, records_of
 from tests.test_layout import ENTITIES, entities, fails, read, table
 
 

@@ -1,8 +1,8 @@
 import pytest
 
-from scripts.annotations.formats import columns
-from scripts.annotations.record import AnnotationError, Span
-from scripts.annotations.registry import ReadOptions, items, open_file, read_records
+from scripts.formats import columns
+from scripts.formats.record import AnnotationError, Span
+from scripts.formats.registry import ReadOptions, items, open_file, read_records
 from tests.make import build, read_split
 
 HEADER = "# global.columns = ID FORM MISC NER\n"
@@ -36,7 +36,15 @@ def test_several_blank_lines_end_one_sentence(write_text):
 
 
 @pytest.mark.parametrize(
-    "mark", ["-DOCSTART- -X- O O", "-DOCSTART-", "-DOCSTART- (12)", "#begin document (a/b); part 000", "# newdoc", "# newdoc id = 7"]
+    "mark",
+    [
+        "-DOCSTART- -X- O O",
+        "-DOCSTART-",
+        "-DOCSTART- (12)",
+        "#begin document (a/b); part 000",
+        "# newdoc",
+        "# newdoc id = 7",
+    ],
 )
 def test_any_mark_starts_a_document(write_text, mark):
     path = write_text("a.conll", f"{mark}\n\nAna X O\n\nran X O\n\n{mark}\n\noff X O\n")
@@ -69,7 +77,12 @@ def test_tag_is_the_last_column_and_iob1_is_read(write_text):
 
 @pytest.mark.parametrize(
     "rows",
-    ["Ana B-PER|Pilar I-PER|Cork B-LOC", "Ana B-PER|Pilar L-PER|Cork U-LOC", "Ana B-PER|Pilar E-PER|Cork S-LOC", "Ana I-PER|Pilar I-PER|Cork I-LOC"],
+    [
+        "Ana B-PER|Pilar I-PER|Cork B-LOC",
+        "Ana B-PER|Pilar L-PER|Cork U-LOC",
+        "Ana B-PER|Pilar E-PER|Cork S-LOC",
+        "Ana I-PER|Pilar I-PER|Cork I-LOC",
+    ],
     ids=["IOB2", "BILUO", "IOBES", "IOB1"],
 )
 def test_every_scheme_gives_the_same_entities(write_text, rows):
@@ -86,23 +99,40 @@ def test_the_scheme_is_told_from_the_whole_file_not_from_one_sentence(write_text
 def test_brackets_of_an_ontonotes_file_are_read(write_text):
     cells = "d 0 {} {} NN * - - - - {} -\n".format
     path = write_text(
-        "a", "#begin document (d); part 000\n" + cells(0, "Ana", "(PER*") + cells(1, "Pilar", "*)") + cells(2, "ran", "*") + "\n#end document\n"
+        "a",
+        "#begin document (d); part 000\n"
+        + cells(0, "Ana", "(PER*")
+        + cells(1, "Pilar", "*)")
+        + cells(2, "ran", "*")
+        + "\n#end document\n",
     )
     (record,) = read(path)
     assert (record.text, record.spans) == ("Ana Pilar ran", (Span(0, 9, "PER"),))
 
 
-@pytest.mark.parametrize(("bracket", "words"), [("*)", "no bracket that can stand here"), ("(PER*", "unfinished at the sentence's end")])
+@pytest.mark.parametrize(
+    ("bracket", "words"),
+    [("*)", "no bracket that can stand here"), ("(PER*", "unfinished at the sentence's end")],
+)
 def test_a_bracket_out_of_place_is_a_fault_with_its_line(write_text, bracket, words):
     row = "d 0 0 {} NN * - - - - {} -\n"
-    path = write_text("a", "#begin document (d); part 000\n" + row.format("x", "(GPE)") + row.format("Ana", bracket) + "\n#end document\n")
+    path = write_text(
+        "a",
+        "#begin document (d); part 000\n"
+        + row.format("x", "(GPE)")
+        + row.format("Ana", bracket)
+        + "\n#end document\n",
+    )
     ((fault,),) = [record.faults for record in read(path)]
     assert (fault.code, fault.source.line) == ("illegal-sequence", 3)
     assert words in fault.detail
 
 
 def test_rows_of_an_ontonotes_file_may_vary_in_width(write_text):
-    path = write_text("a", "#begin document (d); part 000\nd 0 0 Ana NN * - - - - (PER) -\n\nd 0 0 ran NN * - - - - * (V*) * -\n\n#end document\n")
+    path = write_text(
+        "a",
+        "#begin document (d); part 000\nd 0 0 Ana NN * - - - - (PER) -\n\nd 0 0 ran NN * - - - - * (V*) * -\n\n#end document\n",
+    )
     (record,) = read(path)
     assert (record.words, record.spans) == (("Ana", "ran"), (Span(0, 3, "PER"),))
 
@@ -113,7 +143,9 @@ def test_tokens_may_hold_spaces_between_tabs(write_text):
 
 
 def test_a_comment_does_not_decide_what_separates_cells(write_text):
-    (record,) = read(write_text("a.conllup", HEADER + "# sent_id = 1\n1\t10 000\t_\tO\n2\tkm\tSpaceAfter=No\tO\n"))
+    (record,) = read(
+        write_text("a.conllup", HEADER + "# sent_id = 1\n1\t10 000\t_\tO\n2\tkm\tSpaceAfter=No\tO\n")
+    )
     assert record.words == ("10 000", "km")
 
 
@@ -134,8 +166,13 @@ def test_line_separators_inside_a_token_do_not_split_it(write_text):
 
 
 def test_comments_between_sentences_do_not_count(write_text):
-    path = write_text("a.conll", "# id 5f3c\tdomain=en\nAna _ _ B-PER\nTarn _ _ I-PER\n\n# id 77aa\tdomain=en\nran _ _ O\n")
-    assert [(record.words, record.source.line) for record in read(path)] == [(("Ana", "Tarn"), 2), (("ran",), 6)]
+    path = write_text(
+        "a.conll", "# id 5f3c\tdomain=en\nAna _ _ B-PER\nTarn _ _ I-PER\n\n# id 77aa\tdomain=en\nran _ _ O\n"
+    )
+    assert [(record.words, record.source.line) for record in read(path)] == [
+        (("Ana", "Tarn"), 2),
+        (("ran",), 6),
+    ]
 
 
 def test_a_token_may_be_a_hash(write_text):
@@ -145,7 +182,11 @@ def test_a_token_may_be_a_hash(write_text):
 
 def test_space_after_no_is_read_from_misc(write_text):
     (record,) = read(
-        write_text("a.conllup", HEADER + "1\t(\tSpaceAfter=No\tO\n2\tAna\tGloss=x|SpaceAfter=No\tB-PER\n3\t)\t_\tO\n4\t!\tSpaceAfter=No\tO\n")
+        write_text(
+            "a.conllup",
+            HEADER
+            + "1\t(\tSpaceAfter=No\tO\n2\tAna\tGloss=x|SpaceAfter=No\tB-PER\n3\t)\t_\tO\n4\t!\tSpaceAfter=No\tO\n",
+        )
     )
     assert (record.text, record.spaces_given, record.spans) == ("(Ana) !", True, (Span(1, 4, "PER"),))
 
@@ -178,7 +219,9 @@ def test_a_forbidden_tag_below_a_multiword_range_names_its_own_line(write_text):
 
 
 def test_a_sentence_of_an_empty_node_alone_has_no_words(write_text):
-    path = write_text("a.conllup", HEADER.replace("MISC ", "") + "# newdoc\n1\tAna\tB-PER\n\n1.1\t_\t_\n\n1\tran\tO\n")
+    path = write_text(
+        "a.conllup", HEADER.replace("MISC ", "") + "# newdoc\n1\tAna\tB-PER\n\n1.1\t_\t_\n\n1\tran\tO\n"
+    )
     assert [(record.words, record.spans) for record in read(path)] == [(("Ana", "ran"), (Span(0, 3, "PER"),))]
 
 
@@ -208,7 +251,9 @@ def test_the_user_can_name_the_columns(write_text, columns):
 @pytest.mark.parametrize("columns", ["token,pos", "ner,pos", "a,b"])
 def test_columns_without_token_or_tag_are_an_error(write_text, columns):
     path = write_text("a.tsv", "Ana\tB-PER\n")
-    assert fails(path, columns=columns).startswith(f"{path}: the columns are called {columns.replace(',', ', ')}; one must be")
+    assert fails(path, columns=columns).startswith(
+        f"{path}: the columns are called {columns.replace(',', ', ')}; one must be"
+    )
 
 
 def test_a_header_without_a_tag_is_an_error(write_text):
@@ -216,7 +261,9 @@ def test_a_header_without_a_tag_is_an_error(write_text):
 
 
 def test_more_columns_named_than_the_file_has_are_an_error_with_the_line(write_text):
-    assert ":1: 2 columns, but --columns names 4 (x, y, token, tag)" in fails(write_text("a.tsv", "Ana\tO\n"), columns="x,y,token,tag")
+    assert ":1: 2 columns, but --columns names 4 (x, y, token, tag)" in fails(
+        write_text("a.tsv", "Ana\tO\n"), columns="x,y,token,tag"
+    )
 
 
 def test_a_forbidden_tag_is_a_fault_with_its_line(write_text):
@@ -228,17 +275,28 @@ def test_a_forbidden_tag_is_a_fault_with_its_line(write_text):
 
 
 def test_a_forbidden_tags_entity_is_kept_and_told_in_the_ledger(write_text, tmp_path):
-    paths = [write_text(f"{split}.conll", "Ana\tB-PER\n\nran\tO\nCork\tI-LOC\n") for split in ("train", "dev", "test")]
+    paths = [
+        write_text(f"{split}.conll", "Ana\tB-PER\n\nran\tO\nCork\tI-LOC\n")
+        for split in ("train", "dev", "test")
+    ]
     ledgers = build(tmp_path / "corpus", *paths)
-    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in read_split(tmp_path / "corpus")] == [[("Ana", "PER")], [("Cork", "LOC")]]
+    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in read_split(tmp_path / "corpus")] == [
+        [("Ana", "PER")],
+        [("Cork", "LOC")],
+    ]
     assert "train.conll:4" in ledgers["train"].mends["aligned", "i-without-b"].places[0]
 
 
 @pytest.mark.parametrize("label", ["creative-work", "Music Group/Band", "a|b", "人物"])
 def test_labels_of_any_kind_survive(write_text, tmp_path, label):
-    paths = [write_text(f"{split}.conll", f"Ana\tB-{label}\nTarn\tI-{label}\nran\tO\n") for split in ("train", "dev", "test")]
+    paths = [
+        write_text(f"{split}.conll", f"Ana\tB-{label}\nTarn\tI-{label}\nran\tO\n")
+        for split in ("train", "dev", "test")
+    ]
     build(tmp_path / "corpus", *paths)
-    assert [(ent.text, ent.label_) for doc in read_split(tmp_path / "corpus") for ent in doc.ents] == [("Ana Tarn", label)]
+    assert [(ent.text, ent.label_) for doc in read_split(tmp_path / "corpus") for ent in doc.ents] == [
+        ("Ana Tarn", label)
+    ]
 
 
 def test_the_file_can_be_the_group(write_text):
@@ -271,7 +329,9 @@ def test_a_bad_row_is_an_error_with_its_line(write_text, text, words):
 
 
 def test_a_ragged_row_past_the_first_lines_is_an_error_with_its_line(write_text):
-    assert ":60001: 3 columns instead of 2" in fails(write_text("a.conll", "-DOCSTART- O\n" + "a O\n\n" * 29_999 + "b O\nb O O\n"))
+    assert ":60001: 3 columns instead of 2" in fails(
+        write_text("a.conll", "-DOCSTART- O\n" + "a O\n\n" * 29_999 + "b O\nb O O\n")
+    )
 
 
 def test_more_of_a_document_that_is_too_long_is_not_kept(write_text, monkeypatch):

@@ -127,7 +127,7 @@ def test_output_that_nobody_reads_ends_without_a_word(run):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
 def test_a_pipe_that_is_closed_early_is_no_error():
-    program = "from scripts.command import run\nrun(lambda: print('line\\n' * 100_000))"
+    program = "from scripts.cli import run\nrun(lambda: print('line\\n' * 100_000))"
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-c", program]

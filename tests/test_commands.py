@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from scripts import clean, command, compare, configure, evaluate, fingerprint, preprocess, train, validate
-from scripts.command import UserError
+from scripts.cli import UserError
 from tests.closure import ROOT
 from tests.make import make_corpus, rows
 
@@ -71,8 +71,12 @@ def test_training_wants_a_config(tmp_path):
 def test_a_config_with_a_misspelled_setting_is_an_error_that_names_the_files(tmp_path):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     overlay = tmp_path / "configs" / "cpu.cfg"
-    overlay.write_text(overlay.read_text(encoding="utf-8").replace("window_size", "windowsize"), encoding="utf-8")
-    message = failure(configure.main, "cpu", f"--configs={tmp_path / 'configs'}", f"--output={tmp_path / 'c.cfg'}")
+    overlay.write_text(
+        overlay.read_text(encoding="utf-8").replace("window_size", "windowsize"), encoding="utf-8"
+    )
+    message = failure(
+        configure.main, "cpu", f"--configs={tmp_path / 'configs'}", f"--output={tmp_path / 'c.cfg'}"
+    )
     assert "cpu.cfg" in message
     assert "windowsize" in message
     assert not (tmp_path / "c.cfg").exists()
@@ -84,12 +88,16 @@ def test_evaluating_wants_a_pipeline(tmp_path):
 
 def test_comparing_wants_scores_of_this_test_set(corpus, folder):
     assert "project run scores-cpu" in failure(compare.main, folder, f"--corpus={corpus}")
-    (folder / "scores.json").write_text(json.dumps({"variant": "cpu", "corpus_sha256": {"test": "0"}}), encoding="utf-8")
+    (folder / "scores.json").write_text(
+        json.dumps({"variant": "cpu", "corpus_sha256": {"test": "0"}}), encoding="utf-8"
+    )
     assert "made with another test split" in failure(compare.main, folder, f"--corpus={corpus}")
 
 
 def test_a_missing_raw_file_is_named(tmp_path):
-    assert "none.jsonl: no such file; set vars.train" in failure(fingerprint.main, "--train=none.jsonl", f"--corpus={tmp_path}")
+    assert "none.jsonl: no such file; set vars.train" in failure(
+        fingerprint.main, "--train=none.jsonl", f"--corpus={tmp_path}"
+    )
 
 
 def test_the_fingerprint_changes_with_the_data_alone(tmp_path, write_jsonl):
@@ -115,15 +123,25 @@ def test_a_shard_that_was_changed_is_noticed(corpus, tmp_path):
 
 def test_an_unknown_language_is_an_error(tmp_path, write_jsonl):
     path = write_jsonl("t.jsonl", rows(9))
-    assert "language 'qq'" in failure(preprocess.main, f"--train={path}", "--lang=qq", f"--output={tmp_path / 'c'}")
+    assert "language 'qq'" in failure(
+        preprocess.main, f"--train={path}", "--lang=qq", f"--output={tmp_path / 'c'}"
+    )
 
 
 def test_clean_deletes_what_was_generated_alone(tmp_path):
-    for name in ("corpus/train/a.spacy", "training/cpu/x", "corpus/.gitignore", "assets/mine.jsonl", "project.lock"):
+    for name in (
+        "corpus/train/a.spacy",
+        "training/cpu/x",
+        "corpus/.gitignore",
+        "assets/mine.jsonl",
+        "project.lock",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x", encoding="utf-8")
     assert call(clean.main, f"--root={tmp_path}").exit_code == 0
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == [
+    assert sorted(
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
+    ) == [
         "assets/mine.jsonl",
         "corpus/.gitignore",
     ]

@@ -13,7 +13,7 @@ from scripts.checks.examples import base, write_docbin
 from scripts.checks.inputs import Inputs
 from scripts.checks.recipe import RecipeFile
 from scripts.checks.registry import choose
-from scripts.command import UserError
+from scripts.cli import UserError
 
 
 @spacy.registry.batchers("test_by_reference.v1")
@@ -102,16 +102,36 @@ IMPOSSIBLE = [
     ({"max_epochs": -2}, "max_epochs = -2: -1 or more"),
     ({"frozen_components": ["parser"]}, "frozen_components has 'parser': one of tok2vec, ner"),
     ({"annotating_components": ["parser"]}, "annotating_components has 'parser': one of tok2vec, ner"),
-    ({"optimizer": {"@optimizers": "Adam.v1", "learn_rate": 50}}, "the learning rate is 50 at step 0: from 0 to 0.1"),
-    ({"optimizer": {"@optimizers": "Adam.v1", "learn_rate": -0.1}}, "the learning rate is -0.1 at step 0: from 0 to 0.1"),
-    ({"optimizer": {"@optimizers": "Adam.v1", "learn_rate": nan}}, "the learning rate is nan at step 0: from 0 to 0.1"),
-    ({"optimizer": {"@optimizers": "Adam.v1", "learn_rate": 0.0}}, "the learning rate is 0 in all steps: above 0, up to 0.1"),
-    ({"optimizer": {"@optimizers": "Adam.v1", "learn_rate": ".001"}}, "learn_rate = '.001': a number, written as 0.001 or 1e-3"),
-    ({"optimizer": {"@optimizers": "Adam.v1", "learn_rate": warmup(5.0)}}, "the learning rate is 0.5 at step 1: from 0 to 0.1"),
+    (
+        {"optimizer": {"@optimizers": "Adam.v1", "learn_rate": 50}},
+        "the learning rate is 50 at step 0: from 0 to 0.1",
+    ),
+    (
+        {"optimizer": {"@optimizers": "Adam.v1", "learn_rate": -0.1}},
+        "the learning rate is -0.1 at step 0: from 0 to 0.1",
+    ),
+    (
+        {"optimizer": {"@optimizers": "Adam.v1", "learn_rate": nan}},
+        "the learning rate is nan at step 0: from 0 to 0.1",
+    ),
+    (
+        {"optimizer": {"@optimizers": "Adam.v1", "learn_rate": 0.0}},
+        "the learning rate is 0 in all steps: above 0, up to 0.1",
+    ),
+    (
+        {"optimizer": {"@optimizers": "Adam.v1", "learn_rate": ".001"}},
+        "learn_rate = '.001': a number, written as 0.001 or 1e-3",
+    ),
+    (
+        {"optimizer": {"@optimizers": "Adam.v1", "learn_rate": warmup(5.0)}},
+        "the learning rate is 0.5 at step 1: from 0 to 0.1",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("settings", "detail"), IMPOSSIBLE, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("settings", "detail"), IMPOSSIBLE, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_setting_that_cannot_work_is_told_with_its_value_and_range(settings, detail, tmp_path):
     assert told(ner_config(**settings), tmp_path) == [("NER430", detail)]
 
@@ -122,7 +142,10 @@ def test_batches_of_nothing_are_told(size, tmp_path):
     config["nlp"]["batch_size"] = size
     config["training"]["batcher"] |= {"size": size}
     details = [detail for code, detail in told(config, tmp_path) if code == "NER430"]
-    assert details == [f"[nlp] batch_size = {size}: 1 or more", f"[training.batcher] size = {size}: 1 or more"]
+    assert details == [
+        f"[nlp] batch_size = {size}: 1 or more",
+        f"[training.batcher] size = {size}: 1 or more",
+    ]
 
 
 def test_a_batcher_of_one_s_own_may_look_at_examples(tmp_path):
@@ -132,7 +155,10 @@ def test_a_batcher_of_one_s_own_may_look_at_examples(tmp_path):
 
 def test_a_batcher_of_one_s_own_that_fails_is_told_in_one_line(tmp_path):
     batcher = {"@batchers": "test_by_reference.v1", "size": 5, "fails": True}
-    with pytest.raises(UserError, match=r"own.cfg: \[training.batcher\] fails: ZeroDivisionError: division by zero; mend that code"):
+    with pytest.raises(
+        UserError,
+        match=r"own.cfg: \[training.batcher\] fails: ZeroDivisionError: division by zero; mend that code",
+    ):
         told(ner_config(batcher=batcher), tmp_path)
 
 
@@ -161,7 +187,10 @@ def test_a_sourced_ner_that_is_frozen_learns_nothing(tmp_path):
     assert [code for code, _ in told(config, tmp_path)] == ["NER428"]
 
 
-@pytest.mark.parametrize(("name", "message"), [("parser", "has no component 'parser', but ner, second"), ("ner", "no such pipeline")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("parser", "has no component 'parser', but ner, second"), ("ner", "no such pipeline")],
+)
 def test_a_source_without_the_component_is_told(name, message, tmp_path):
     where = source(tmp_path) if name == "parser" else "missing"
     config = {"nlp": {"pipeline": [name]}, "components": {name: {"source": where}}}

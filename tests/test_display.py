@@ -9,7 +9,15 @@ from scripts.training import display as module
 from scripts.training.display import Display, _clock
 from scripts.training.loop import Progress
 
-ROW = {"epoch": 1, "step": 20, "loss": 12.345, "ents_f": 0.5, "ents_p": 0.25, "ents_r": 1.0, "words_per_second": 12345.6}
+ROW = {
+    "epoch": 1,
+    "step": 20,
+    "loss": 12.345,
+    "ents_f": 0.5,
+    "ents_p": 0.25,
+    "ents_r": 1.0,
+    "words_per_second": 12345.6,
+}
 
 
 @pytest.fixture
@@ -18,7 +26,9 @@ def screen(monkeypatch):
 
     def make(*, is_terminal: bool) -> io.StringIO:
         written = io.StringIO()
-        monkeypatch.setattr(module, "console", Console(file=written, force_terminal=is_terminal, width=250, highlight=False))
+        monkeypatch.setattr(
+            module, "console", Console(file=written, force_terminal=is_terminal, width=250, highlight=False)
+        )
         return written
 
     return make
@@ -45,7 +55,9 @@ def test_without_a_terminal_there_is_no_bar(screen):
         assert written.getvalue() == before
 
 
-@pytest.mark.parametrize(("max_steps", "end"), [(100, "end 1:30"), (0, "end at most when no score gets better")])
+@pytest.mark.parametrize(
+    ("max_steps", "end"), [(100, "end 1:30"), (0, "end at most when no score gets better")]
+)
 def test_the_bar_says_where_training_is(screen, monkeypatch, max_steps, end):
     written = screen(is_terminal=True)
     clock = iter([0.0, 1.0, 2.0, 3.0, 4.0])
@@ -53,13 +65,30 @@ def test_the_bar_says_where_training_is(screen, monkeypatch, max_steps, end):
     with monkeypatch.context():
         display = Display(max_steps=max_steps, eval_frequency=25)
         for step in (9, 10):
-            display.step(Progress(step=step, epoch=3, words=1_500 * step, losses={"ner": 40.0, "tok2vec": 2.0}, best={"score": 0.625}))
+            display.step(
+                Progress(
+                    step=step,
+                    epoch=3,
+                    words=1_500 * step,
+                    losses={"ner": 40.0, "tok2vec": 2.0},
+                    best={"score": 0.625},
+                )
+            )
         monkeypatch.undo()
     task = display.bar.tasks[0]
     assert task.completed == 10
     assert task.fields["speed"] == "1,500 words/s"
     text = render(display)
-    for part in ("epoch 3", "1,500 words/s", "loss 42", "best 62.50", " MB", "next score 0:15", end, "step 10/"):
+    for part in (
+        "epoch 3",
+        "1,500 words/s",
+        "loss 42",
+        "best 62.50",
+        " MB",
+        "next score 0:15",
+        end,
+        "step 10/",
+    ):
         assert part in text, part
     assert written.getvalue() == ""
 
@@ -67,7 +96,9 @@ def test_the_bar_says_where_training_is(screen, monkeypatch, max_steps, end):
 def render(display: Display) -> str:
     """The bar as it is drawn."""
     drawn = io.StringIO()
-    Console(file=drawn, width=250, force_terminal=False).print(display.bar.make_tasks_table(display.bar.tasks))
+    Console(file=drawn, width=250, force_terminal=False).print(
+        display.bar.make_tasks_table(display.bar.tasks)
+    )
     return drawn.getvalue()
 
 
@@ -86,6 +117,9 @@ def test_a_run_shown_on_a_terminal_ends_without_the_bar(screen):
     assert display.bar.finished or not display.bar.live.is_started
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3599.7, "1:00:00"), (36_125, "10:02:05")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3599.7, "1:00:00"), (36_125, "10:02:05")],
+)
 def test_times_are_hours_minutes_and_seconds(seconds, text):
     assert _clock(seconds) == text

@@ -6,11 +6,11 @@ from spacy.cli.init_config import init_config
 from spacy.cli.train import train as spacy_train
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
-from scripts.annotations.doc_annotation import ATTRS, describe_counts
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, formats, open_file
 from scripts.corpus.shards import read_manifest, read_shard
 from scripts.corpus.stream import ShardStream
+from scripts.formats.doc_annotation import ATTRS, describe_counts
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import ReadOptions, formats, open_file
 from tests.make import NAMES, build, read_rejects, read_split, vocab
 
 SENTENCE = {

@@ -5,9 +5,9 @@ import spacy
 import srsly
 from spacy.tokens import Doc, DocBin
 
-from scripts.annotations.record import AnnotationError, Span
-from scripts.annotations.registry import ReadOptions, choose_format, read_records
 from scripts.corpus.shards import read_manifest
+from scripts.formats.record import AnnotationError, Span
+from scripts.formats.registry import ReadOptions, choose_format, read_records
 from tests.make import broken_docbin, build, make_corpus, read_split
 
 VOCAB = spacy.blank("en").vocab
@@ -59,14 +59,26 @@ def test_spaces_that_are_not_known_are_rebuilt_for_the_language(write_docs):
 
 
 def test_sentences_are_kept_where_they_are_known(write_docs):
-    told = Doc(VOCAB, words=["Ana", "ran", "Bo", "sat"], sent_starts=[True, False, True, False], ents=["O", "O", "B-PER", "O"])
-    first, second = read_records(write_docs(told, Doc(VOCAB, words=["Bo", "sat"]), attrs=["ENT_IOB", "ENT_TYPE", "SENT_START"]))
+    told = Doc(
+        VOCAB,
+        words=["Ana", "ran", "Bo", "sat"],
+        sent_starts=[True, False, True, False],
+        ents=["O", "O", "B-PER", "O"],
+    )
+    first, second = read_records(
+        write_docs(told, Doc(VOCAB, words=["Bo", "sat"]), attrs=["ENT_IOB", "ENT_TYPE", "SENT_START"])
+    )
     assert (first.sent_starts, first.spans) == ((True, False, True, False), (Span(8, 10, "PER"),))
     assert second.sent_starts is None
 
 
 def test_an_entity_may_go_over_a_sentence_start(write_docs):
-    doc = Doc(VOCAB, words=["Yip", "!", "Kiru", "won"], sent_starts=[True, False, True, False], ents=["B-ORG", "I-ORG", "I-ORG", "O"])
+    doc = Doc(
+        VOCAB,
+        words=["Yip", "!", "Kiru", "won"],
+        sent_starts=[True, False, True, False],
+        ents=["B-ORG", "I-ORG", "I-ORG", "O"],
+    )
     (record,) = read_records(write_docs(doc, attrs=["ENT_IOB", "ENT_TYPE", "SENT_START"]))
     assert entities(record) == [("Yip! Kiru", "ORG")]
 
@@ -76,7 +88,9 @@ def test_i_without_b_is_a_fault_and_the_entity_is_kept(tmp_path):
     broken_docbin(path)
     (record,) = read_records(path)
     assert entities(record) == [("Cork harbour", "LOC")]
-    ((code, source, detail, span),) = [(fault.code, str(fault.source), fault.detail, fault.span) for fault in record.faults]
+    ((code, source, detail, span),) = [
+        (fault.code, str(fault.source), fault.detail, fault.span) for fault in record.faults
+    ]
     assert (code, source, span) == ("i-without-b", f"{path.as_posix()}:1", None)
     assert "token 2 'Cork'" in detail
 
@@ -85,8 +99,15 @@ def test_i_without_b_makes_a_corpus_that_spacy_accepts(tmp_path):
     path = tmp_path / "a.spacy"
     broken_docbin(path)
     ledgers = build(tmp_path / "corpus", path, path, path)
-    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in read_split(tmp_path / "corpus")] == [[("Cork harbour", "LOC")]]
-    assert ledgers["train"].mends["aligned", "i-without-b"].places[0].startswith(f"{path.as_posix()}:1 (a-1): token 2 'Cork'")
+    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in read_split(tmp_path / "corpus")] == [
+        [("Cork harbour", "LOC")]
+    ]
+    assert (
+        ledgers["train"]
+        .mends["aligned", "i-without-b"]
+        .places[0]
+        .startswith(f"{path.as_posix()}:1 (a-1): token 2 'Cork'")
+    )
 
 
 def test_tokens_whose_entities_are_missing_are_outside(write_docs):
@@ -99,7 +120,9 @@ def test_tokens_whose_entities_are_missing_are_outside(write_docs):
 def test_labels_of_any_kind_survive(write_docs, tmp_path, label):
     path = write_docs(Doc(VOCAB, words=WORDS, spaces=KNOWN, ents=[f"B-{label}", f"I-{label}", "O", "O", "O"]))
     build(tmp_path / "corpus", path, path, path)
-    assert [(ent.text, ent.label_) for doc in read_split(tmp_path / "corpus") for ent in doc.ents] == [("Ana Tarn", label)]
+    assert [(ent.text, ent.label_) for doc in read_split(tmp_path / "corpus") for ent in doc.ents] == [
+        ("Ana Tarn", label)
+    ]
 
 
 def test_an_id_in_user_data_is_the_documents_own(write_docs):
@@ -109,11 +132,15 @@ def test_an_id_in_user_data_is_the_documents_own(write_docs):
 
 def test_the_file_can_be_the_group(write_docs):
     path = write_docs(Doc(VOCAB, words=WORDS))
-    assert [record.group for record in read_records(path, options=ReadOptions(group_by="file"))] == [path.as_posix()]
+    assert [record.group for record in read_records(path, options=ReadOptions(group_by="file"))] == [
+        path.as_posix()
+    ]
 
 
 @pytest.mark.parametrize(
-    "doc", [Doc(VOCAB), Doc(VOCAB, words=[]), Doc(VOCAB, words=[], spaces=[])], ids=["nothing", "no words", "no words or spaces"]
+    "doc",
+    [Doc(VOCAB), Doc(VOCAB, words=[]), Doc(VOCAB, words=[], spaces=[])],
+    ids=["nothing", "no words", "no words or spaces"],
 )
 def test_an_empty_document_is_left_out_and_told(write_docs, tmp_path, doc):
     path = write_docs(doc, Doc(VOCAB, words=WORDS, ents=TAGS))
@@ -154,7 +181,18 @@ def test_a_file_that_was_cut_in_half_is_an_error(write_docs):
         zlib.compress(srsly.msgpack_dumps({"version": "0.1", "attrs": [], "tokens": b""})[:-1]),
         zlib.compress(srsly.msgpack_dumps({"version": "0.1"})),
         zlib.compress(srsly.msgpack_dumps(["version"])),
-        zlib.compress(srsly.msgpack_dumps({"version": "0.1", "attrs": [65], "tokens": b"abc", "spaces": b"", "lengths": b"123", "strings": []})),
+        zlib.compress(
+            srsly.msgpack_dumps(
+                {
+                    "version": "0.1",
+                    "attrs": [65],
+                    "tokens": b"abc",
+                    "spaces": b"",
+                    "lengths": b"123",
+                    "strings": [],
+                }
+            )
+        ),
     ],
     ids=["text", "nothing", "no msgpack", "cut msgpack", "no tokens", "a list", "odd sizes"],
 )
@@ -167,7 +205,13 @@ def test_a_broken_file_is_an_error(tmp_path, data):
 def test_a_broken_document_is_an_error(write_docs):
     path = write_docs(Doc(VOCAB, words=WORDS))
     message = srsly.msgpack_loads(zlib.decompress(path.read_bytes()))
-    path.write_bytes(zlib.compress(srsly.msgpack_dumps(message | {"strings": [string for string in message["strings"] if string != "Cork"]})))
+    path.write_bytes(
+        zlib.compress(
+            srsly.msgpack_dumps(
+                message | {"strings": [string for string in message["strings"] if string != "Cork"]}
+            )
+        )
+    )
     assert fails(path).startswith(f"{path}: cannot be read as a DocBin")
 
 

@@ -35,7 +35,9 @@ def test_texts_are_sets_of_three_word_runs():
     assert len(set(found[5:].tolist())) == 6  # a b c is in two
 
 
-@pytest.mark.parametrize("other", [str.upper, lambda text: text.replace(" ", " \n"), lambda text: f"  {text}\n"])
+@pytest.mark.parametrize(
+    "other", [str.upper, lambda text: text.replace(" ", " \n"), lambda text: f"  {text}\n"]
+)
 def test_case_and_white_space_do_not_count(other):
     text = invented(1)
     assert (shingles([text]) == shingles([other(text)])).all()
@@ -43,7 +45,9 @@ def test_case_and_white_space_do_not_count(other):
 
 def test_the_order_of_words_counts():
     text = invented(1)
-    assert not set(shingles([text])[2:].tolist()) & set(shingles([" ".join(reversed(text.split()))])[2:].tolist())
+    assert not set(shingles([text])[2:].tolist()) & set(
+        shingles([" ".join(reversed(text.split()))])[2:].tolist()
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -53,7 +57,9 @@ def test_near_duplicates_are_those_of_the_definition(tmp_path, seed):
     words = [f"w{i}" for i in range(60)]
     templates = [[draw.choice([*words, None]) for _ in range(draw.randint(3, 40))] for _ in range(6)]
     texts = [
-        " ".join(draw.choice(words[:4]) if word is None or draw.random() < 0.03 else word for word in template)
+        " ".join(
+            draw.choice(words[:4]) if word is None or draw.random() < 0.03 else word for word in template
+        )
         for template in draw.choices(templates, k=150)
     ]
     expected = grouped_by_definition(texts)
@@ -66,7 +72,9 @@ def test_the_order_of_documents_changes_no_group(tmp_path):
     order = random.Random(1).sample(range(80), 80)
     first, second = grouped(tmp_path, texts), grouped(tmp_path, [texts[i] for i in order])
     at = {document: place for place, document in enumerate(order)}
-    assert all((first[i] == first[j]) == (second[at[i]] == second[at[j]]) for i, j in combinations(range(80), 2))
+    assert all(
+        (first[i] == first[j]) == (second[at[i]] == second[at[j]]) for i, j in combinations(range(80), 2)
+    )
 
 
 def test_a_row_of_near_duplicates_is_one_group(tmp_path):
@@ -78,7 +86,9 @@ def test_a_row_of_near_duplicates_is_one_group(tmp_path):
 
 def test_a_share_of_four_fifths_is_near_and_less_is_not(tmp_path):
     words = invented(1, 102).split()  # 100 runs
-    near, less = (" ".join([*words[:count], *invented(2, 102).split()[count:]]) for count in (91, 90))  # 89 and 88 of 111 and 112
+    near, less = (
+        " ".join([*words[:count], *invented(2, 102).split()[count:]]) for count in (91, 90)
+    )  # 89 and 88 of 111 and 112
     assert grouped(tmp_path, [" ".join(words), near]) == [0, 0]
     assert grouped(tmp_path, [" ".join(words), less]) == [0, 1]
 
@@ -92,7 +102,9 @@ def test_more_runs_than_are_handled_at_once_change_nothing(tmp_path, monkeypatch
 
 def test_only_the_rows_asked_for_are_joined(tmp_path):
     path = tmp_path / "shingles"
-    path.write_bytes(shingles([invented(1), invented(1), f"{invented(1)} besides", invented(1).upper()]).tobytes())
+    path.write_bytes(
+        shingles([invented(1), invented(1), f"{invented(1)} besides", invented(1).upper()]).tobytes()
+    )
     groups = Groups(4)
     join_near(groups, path, numpy.array([1, 2]))
     assert groups.firsts(numpy.arange(4)).tolist() == [0, 1, 1, 3]

@@ -85,10 +85,17 @@ def batches(nlp: Language) -> dict[str, list[Example]]:
     long = [word for i in range(30) for word in ("Ana", f"saw{i}", "New", "York", ".")]
     places = [(i * 5 + 2, i * 5 + 4, "LOC") for i in range(30)]
     nothing, one = annotated(nlp, []), annotated(nlp, ["Ana"], (0, 1, "PERSON"))
-    contracted = annotated(nlp, ["Ana", "did", "n't", "see", "Cork."], (0, 1, "PERSON"), spaces=[True, False, True, True, False])
+    contracted = annotated(
+        nlp, ["Ana", "did", "n't", "see", "Cork."], (0, 1, "PERSON"), spaces=[True, False, True, True, False]
+    )
     white = annotated(nlp, ["Ana", "\n\n", "saw", "  ", "New", "York", "\t"], (0, 1, "PERSON"), (4, 6, "LOC"))
     only_white = annotated(nlp, ["\n", " "])
-    odd = annotated(nlp, ["👩‍👩‍👧", "Zoë", "\u200b", "a\u200bb", "北京市", "ﬁne", "\ufeffBo", "e\u0301te\u0301"], (1, 2, "PERSON"), (4, 5, "LOC"))
+    odd = annotated(
+        nlp,
+        ["👩‍👩‍👧", "Zoë", "\u200b", "a\u200bb", "北京市", "ﬁne", "\ufeffBo", "e\u0301te\u0301"],
+        (1, 2, "PERSON"),
+        (4, 5, "LOC"),
+    )
     several = annotated(nlp, long, *places)
     return {
         "plain": [plain(nlp)],
@@ -108,7 +115,9 @@ def batches(nlp: Language) -> dict[str, list[Example]]:
 NAMES = [*batches(spacy.blank("en"))]
 
 
-def heard(nlp: Language, docs: list[Doc], encoder: Encoder | None = None) -> tuple[list, dict[str, float], dict[str, numpy.ndarray]]:
+def heard(
+    nlp: Language, docs: list[Doc], encoder: Encoder | None = None
+) -> tuple[list, dict[str, float], dict[str, numpy.ndarray]]:
     """What listeners get of documents, and the losses and gradients when drawn ones flow back."""
     losses: dict[str, float] = {}
     examples = [Example(doc, doc) for doc in docs]
@@ -129,7 +138,9 @@ def docs_of(nlp: Language, name: str) -> list[Doc]:
     return [example.x for example in batches(nlp)[name]]
 
 
-def assert_close(found: dict[str, numpy.ndarray], expected: dict[str, numpy.ndarray], scale: float = 1e-5) -> None:
+def assert_close(
+    found: dict[str, numpy.ndarray], expected: dict[str, numpy.ndarray], scale: float = 1e-5
+) -> None:
     """Gradients are the same, within what is lost beside the largest of them: some are zero but for that."""
     assert found.keys() == expected.keys()
     largest = max(float(numpy.abs(own).max()) for own in expected.values())
@@ -174,7 +185,10 @@ def test_what_is_predicted_is_what_spacy_transformers_predicts(both, name):
     assert encoder.module.training
 
 
-@pytest.mark.parametrize(("kind", "name"), [*(("bert", name) for name in NAMES), (MINILM, "whitespace"), (MINILM, "several documents")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [*(("bert", name) for name in NAMES), (MINILM, "whitespace"), (MINILM, "several documents")],
+)
 def test_a_step_has_the_gradients_and_losses_of_nlp_update(both, kind, name):
     stock, ours, encoder = both(kind)
     found, expected = {}, {}
@@ -182,8 +196,12 @@ def test_a_step_has_the_gradients_and_losses_of_nlp_update(both, kind, name):
     stock.update(batches(stock)[name], drop=0.0, losses=expected, sgd=False)
     random.seed(5)
     random.random()  # spacy-transformers throws a die for whether to empty a GPU's cache
-    update(ours, [Prepared(example) for example in batches(ours)[name]], drop=0.0, losses=found, encoder=encoder)
-    assert {key: loss for key, loss in found.items() if loss} == pytest.approx({key: loss for key, loss in expected.items() if loss}, rel=1e-3)
+    update(
+        ours, [Prepared(example) for example in batches(ours)[name]], drop=0.0, losses=found, encoder=encoder
+    )
+    assert {key: loss for key, loss in found.items() if loss} == pytest.approx(
+        {key: loss for key, loss in expected.items() if loss}, rel=1e-3
+    )
     theirs = take_gradients(stock)
     assert_close(take_gradients(ours), theirs, scale=1e-4)
     if "no token" != name != "nothing but whitespace":
@@ -211,15 +229,23 @@ def test_layers_that_are_computed_again_on_the_way_back_are_the_same(pipeline, k
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="torch.compile needs a C++ compiler, and there is none")
+@pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++", "cl"))),
+    reason="torch.compile needs a C++ compiler, and there is none",
+)
 @pytest.mark.parametrize("kind", ["bert", "distilbert"])
 def test_a_compiled_transformer_is_the_same_in_passes_of_any_size(pipeline, kind):
     settings = {"window": 16, "stride": 12}
     stock, ours = pipeline(kind, **settings), tune_transformer(compiled=True)(pipeline(kind, **settings))
     encoder = encoder_of(ours)
     for encoder.most in (BATCH, 130):
-        assert_heard(heard(ours, docs_of(ours, "several documents"), encoder), heard(stock, docs_of(stock, "several documents")))
-    expected = hearing(stock)[0].predict([*stock.get_pipe("transformer").pipe(docs_of(stock, "several documents"))])
+        assert_heard(
+            heard(ours, docs_of(ours, "several documents"), encoder),
+            heard(stock, docs_of(stock, "several documents")),
+        )
+    expected = hearing(stock)[0].predict(
+        [*stock.get_pipe("transformer").pipe(docs_of(stock, "several documents"))]
+    )
     for own, other in zip(encoder.predict(docs_of(ours, "several documents")), expected, strict=True):
         assert_allclose(own, other, rtol=1e-4, atol=1e-5)
 
@@ -312,16 +338,25 @@ def test_no_batch_is_held_beside_the_next(both):
     gc.collect()
     assert held == [None]
     assert encoder._forward is None
-    assert not [thing for thing in gc.get_objects() if type(thing) is module._Forward and thing.encoder is encoder]
+    assert not [
+        thing for thing in gc.get_objects() if type(thing) is module._Forward and thing.encoder is encoder
+    ]
 
 
 def test_half_the_bits_train(pipeline):
     nlp = pipeline("bert")
     expected = heard(nlp, docs_of(nlp, "several documents"), encoder_of(nlp))
     nlp = pipeline("bert")
-    vectors, _, found = heard(nlp, docs_of(nlp, "several documents"), encoder_of(nlp, Precision("bf16", "for a test", "cpu")))
-    assert all(own.dtype == numpy.float32 and numpy.isfinite(own).all() for own in [*vectors[0], *found.values()])
-    mine, theirs = (numpy.concatenate([own.reshape(-1) for own in all_of_them.values()]) for all_of_them in (found, expected[2]))
+    vectors, _, found = heard(
+        nlp, docs_of(nlp, "several documents"), encoder_of(nlp, Precision("bf16", "for a test", "cpu"))
+    )
+    assert all(
+        own.dtype == numpy.float32 and numpy.isfinite(own).all() for own in [*vectors[0], *found.values()]
+    )
+    mine, theirs = (
+        numpy.concatenate([own.reshape(-1) for own in all_of_them.values()])
+        for all_of_them in (found, expected[2])
+    )
     assert mine @ theirs / numpy.linalg.norm(mine) / numpy.linalg.norm(theirs) > 0.995
     assert not numpy.array_equal(mine, theirs)
 
@@ -331,7 +366,10 @@ def test_a_callback_may_ask_for_predictions(both):
     stock, ours, encoder = both("bert")
     texts = ["Ana saw New York .", "Bo"]
     expected, found = (
-        lambda nlp=nlp: nlp.get_pipe("transformer").predict([*map(nlp.make_doc, texts)]).model_output.last_hidden_state for nlp in (stock, ours)
+        lambda nlp=nlp: (
+            nlp.get_pipe("transformer").predict([*map(nlp.make_doc, texts)]).model_output.last_hidden_state
+        )
+        for nlp in (stock, ours)
     )
     assert_allclose(found(), expected(), rtol=1e-4, atol=1e-5)
     docs = docs_of(ours, "several documents")
@@ -347,7 +385,13 @@ def test_a_callback_may_ask_for_predictions(both):
 def test_a_saved_pipeline_is_plain_spacys(both, tmp_path):
     """Nothing of the encoder is in it, and the pipeline itself goes on as before."""
     _, ours, encoder = both(MINILM)
-    update(ours, [Prepared(example) for example in batches(ours)["several documents"]], drop=0.0, losses={}, encoder=encoder)
+    update(
+        ours,
+        [Prepared(example) for example in batches(ours)["several documents"]],
+        drop=0.0,
+        losses={},
+        encoder=encoder,
+    )
     take_gradients(ours)
     ours.to_disk(tmp_path / "model")
     assert not any(b"ner_template" in content for content in contents(tmp_path / "model").values())
@@ -374,13 +418,19 @@ def test_any_architecture_is_computed_alike_or_left_to_spacy_transformers(pipeli
     assert (encoder is None) == (kind in SEES_PADDING | HAS_DECODER)
     if encoder is not None:
         assert encoder.module.training
-        assert_heard(heard(ours, docs_of(ours, "several documents"), encoder), heard(stock, docs_of(stock, "several documents")))
+        assert_heard(
+            heard(ours, docs_of(ours, "several documents"), encoder),
+            heard(stock, docs_of(stock, "several documents")),
+        )
 
 
 @pytest.mark.parametrize("kind", ["bert", "distilbert"])
 def test_the_row_of_padding_learns_nothing_where_a_text_has_it(both, kind):
     stock, ours, encoder = both(kind)
-    found, expected = (heard(nlp, [annotated(nlp, ["Ana", "saw", "[PAD]", "."]).x], own) for nlp, own in ((ours, encoder), (stock, None)))
+    found, expected = (
+        heard(nlp, [annotated(nlp, ["Ana", "saw", "[PAD]", "."]).x], own)
+        for nlp, own in ((ours, encoder), (stock, None))
+    )
     assert_heard(found, expected)
 
 
@@ -402,7 +452,9 @@ def other_vectors(nlp: Language) -> None:
 
 def other_types(nlp: Language) -> None:
     tokenizer = nlp.get_pipe("transformer").model.tokenizer.backend_tokenizer
-    tokenizer.post_processor = TemplateProcessing(single="[CLS]:0 $A:0 [SEP]:1", special_tokens=[("[CLS]", 0), ("[SEP]", 2)])
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:1", special_tokens=[("[CLS]", 0), ("[SEP]", 2)]
+    )
 
 
 def annotate(nlp: Language) -> None:
@@ -471,7 +523,11 @@ def room(encoder: Encoder, most: int, *, on_the_way_back: bool = False, error=to
             output.last_hidden_state.register_hook(lambda _: refuse(size))
 
     network = encoder.module
-    handle = network.register_forward_hook(after) if on_the_way_back else network.register_forward_pre_hook(before, with_kwargs=True)
+    handle = (
+        network.register_forward_hook(after)
+        if on_the_way_back
+        else network.register_forward_pre_hook(before, with_kwargs=True)
+    )
     try:
         yield refused
     finally:
@@ -500,12 +556,26 @@ def test_the_head_learns_at_a_rate_of_its_own_but_with_exact(pipeline, exact):
         nlp = tune_transformer(head_rate=head_rate)(pipeline("bert"))
         encoder = None if exact else encoder_of(nlp)
         with fast_ops():
-            made = Engine(nlp, settings(rate=0.001, dropout=0.0), lambda nlp: [plain(nlp)], World(), exact=exact, encoder=encoder)
+            made = Engine(
+                nlp,
+                settings(rate=0.001, dropout=0.0),
+                lambda nlp: [plain(nlp)],
+                World(),
+                exact=exact,
+                encoder=encoder,
+            )
             before = [parameter.weights().copy() for parameter in made.parameters]
             made.learn(next(iter(made.batches))[1], {}, lambda: (False, False))
         moved = [abs(own.weights() - old).max() for own, old in zip(made.parameters, before, strict=True)]
         steps.append(
-            [max(size for size, own in zip(moved, made.parameters, strict=True) if (own.node is None) == is_torch) for is_torch in (True, False)]
+            [
+                max(
+                    size
+                    for size, own in zip(moved, made.parameters, strict=True)
+                    if (own.node is None) == is_torch
+                )
+                for is_torch in (True, False)
+            ]
         )
     assert steps[1] == pytest.approx([steps[0][0], steps[0][1] * (1.0 if exact else 5.0)], rel=0.01)
 
@@ -514,7 +584,9 @@ def test_the_head_learns_at_a_rate_of_its_own_but_with_exact(pipeline, exact):
 def engine(pipeline):
     """Makes engines, each with a pipeline of its own, whose first batch is to be learned. `flat`: as on a CPU; else as on a GPU."""
 
-    def make(*, most: int = BATCH, kind: str = "bert", flat: bool = True, name: str = "several documents") -> tuple[Engine, list[Example]]:
+    def make(
+        *, most: int = BATCH, kind: str = "bert", flat: bool = True, name: str = "several documents"
+    ) -> tuple[Engine, list[Example]]:
         nlp = pipeline(kind, window=16, stride=12, dropout=0.2)
         ner = nlp.get_pipe("ner")
         ner.model.attrs["unseen_classes"] = set(range(1, ner.moves.n_moves))
@@ -538,14 +610,21 @@ def after_step(engine: Engine, batch: list[Example]) -> tuple:
 
 
 @pytest.mark.parametrize(
-    ("kind", "on_the_way_back", "flat"), [("bert", False, True), ("bert", True, True), ("bert", False, False), ("distilbert", True, False)]
+    ("kind", "on_the_way_back", "flat"),
+    [("bert", False, True), ("bert", True, True), ("bert", False, False), ("distilbert", True, False)],
 )
-def test_a_step_that_memory_did_not_do_for_is_taken_anew_in_smaller_passes(engine, capsys, kind, on_the_way_back, flat):
+def test_a_step_that_memory_did_not_do_for_is_taken_anew_in_smaller_passes(
+    engine, capsys, kind, on_the_way_back, flat
+):
     limited, batch = engine(kind=kind, flat=flat)
     with room(limited.encoder, 150, on_the_way_back=on_the_way_back) as refused:
         found = after_step(limited, batch)
     assert refused
-    assert max(own.longest for own in limited.encoder.read([example.x for example in batch])) <= limited.encoder.most < BATCH
+    assert (
+        max(own.longest for own in limited.encoder.read([example.x for example in batch]))
+        <= limited.encoder.most
+        < BATCH
+    )
     assert capsys.readouterr().err.count("memory ran out; from here on") == 1
     small, batch = engine(most=limited.encoder.most, kind=kind, flat=flat)
     expected = after_step(small, batch)
@@ -591,7 +670,10 @@ def test_the_way_back_through_a_small_last_pass_can_be_divided(engine):
 @pytest.mark.parametrize("on_the_way_back", [False, True], ids=["forward", "back"])
 def test_where_a_single_window_is_too_large_the_error_is_raised(engine, on_the_way_back):
     made, batch = engine()
-    with room(made.encoder, 5, on_the_way_back=on_the_way_back) as refused, pytest.raises(torch.OutOfMemoryError, match="a test's memory"):
+    with (
+        room(made.encoder, 5, on_the_way_back=on_the_way_back) as refused,
+        pytest.raises(torch.OutOfMemoryError, match="a test's memory"),
+    ):
         made._accumulate(batch, 0.1, {})
     assert 1 < len(refused) < 20
     longest = max(own.longest for own in made.encoder.read([example.x for example in batch]))
@@ -602,7 +684,10 @@ def test_where_a_single_window_is_too_large_the_error_is_raised(engine, on_the_w
 @pytest.mark.parametrize("on_the_way_back", [False, True], ids=["forward", "back"])
 def test_other_errors_are_raised_at_once(engine, error, on_the_way_back):
     made, batch = engine()
-    with room(made.encoder, 150, on_the_way_back=on_the_way_back, error=error) as refused, pytest.raises(error, match="a test's memory"):
+    with (
+        room(made.encoder, 150, on_the_way_back=on_the_way_back, error=error) as refused,
+        pytest.raises(error, match="a test's memory"),
+    ):
         made._accumulate(batch, 0.1, {})
     assert len(refused) == 1
     assert made.encoder.most == BATCH
@@ -610,7 +695,14 @@ def test_other_errors_are_raised_at_once(engine, error, on_the_way_back):
 
 def test_an_evaluation_goes_on_too(engine):
     made, _ = engine()
-    evaluate = evaluation(made.nlp, lambda nlp: batches(nlp)["several documents"], {"ents_f": 1.0}, World(), exact=False, encoder=made.encoder)
+    evaluate = evaluation(
+        made.nlp,
+        lambda nlp: batches(nlp)["several documents"],
+        {"ents_f": 1.0},
+        World(),
+        exact=False,
+        encoder=made.encoder,
+    )
     expected = evaluate()
     with room(made.encoder, 150) as refused:
         found = evaluate()
@@ -625,12 +717,21 @@ def test_an_evaluation_goes_on_too(engine):
 
 def test_dev_is_cut_into_pieces_once(engine, monkeypatch):
     made, _ = engine()
-    evaluate = evaluation(made.nlp, lambda nlp: batches(nlp)["several documents"], {"ents_f": 1.0}, World(), exact=False, encoder=made.encoder)
+    evaluate = evaluation(
+        made.nlp,
+        lambda nlp: batches(nlp)["several documents"],
+        {"ents_f": 1.0},
+        World(),
+        exact=False,
+        encoder=made.encoder,
+    )
     monkeypatch.setattr(made.encoder.read, "_get_spans", None)
     evaluate()
 
 
-@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError(), type("OutOfMemoryError", (Exception,), {})()])
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError(), type("OutOfMemoryError", (Exception,), {})()]
+)
 def test_memory_that_runs_out_is_known_by_its_type(error):
     assert is_out_of_memory(error)
 
@@ -638,7 +739,10 @@ def test_memory_that_runs_out_is_known_by_its_type(error):
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("[enforce fail at alloc_cpu.cpp:119] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.", True),
+        (
+            "[enforce fail at alloc_cpu.cpp:119] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
+            True,
+        ),
         ("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported", True),
         ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
         ("CUDA error: device-side assert triggered", False),
@@ -664,7 +768,9 @@ def gpu_engine(pipeline):
         nlp = pipeline(name)
         T = settings(rate=0.00001, dropout=0.0)
         encoder = encoder_of(nlp, Precision("fp32", "for a test", "cuda"))
-        return Engine(nlp, T, lambda nlp: batches(nlp)["several documents"], World(), exact=False, encoder=encoder)
+        return Engine(
+            nlp, T, lambda nlp: batches(nlp)["several documents"], World(), exact=False, encoder=encoder
+        )
 
     try:
         yield make
@@ -699,7 +805,9 @@ def test_a_gpu_that_is_too_small_for_a_document_trains_and_predicts_it_all_the_s
     gc.collect()
     small = gpu_engine()
     found: dict[str, float] = {}
-    small._accumulate(many(small.nlp, 100), 0.0, {})  # so that kernels have their workspaces, and gradients their place
+    small._accumulate(
+        many(small.nlp, 100), 0.0, {}
+    )  # so that kernels have their workspaces, and gradients their place
     forget_gradients(small.parameters)
     is_scarce(needed // 3)
     random.seed(0)

@@ -5,15 +5,20 @@ import gzip
 
 import pytest
 
-from scripts.annotations import encoding
-from scripts.annotations.encoding import encoding_name, suggest_encoding
-from scripts.annotations.raw_file import RawFile
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import choose_format, read_records
+from scripts.formats import encoding
+from scripts.formats.encoding import encoding_name, suggest_encoding
+from scripts.formats.raw_file import RawFile
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import choose_format, read_records
 
 TEXT = "Zoë\tB-PER\nmet\tO\n東京\tB-LOC\n😀\tO\n"
 LATIN = "Zoë\tB-PER\nnaïve\tO\n"
-MARKS = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE, "utf-32-le": codecs.BOM_UTF32_LE, "utf-32-be": codecs.BOM_UTF32_BE}
+MARKS = {
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
+}
 
 
 @pytest.fixture
@@ -63,7 +68,9 @@ def test_packed_files_may_have_any_encoding(write):
 def test_format_and_records_of_utf_16_are_those_of_utf_8(write):
     wide, narrow = write(TEXT.encode("utf-16"), "wide.conll"), write(TEXT.encode("utf-8"), "narrow.conll")
     assert choose_format(wide).name == "columns"
-    assert [record.spans for record in read_records(wide)] == [record.spans for record in read_records(narrow)]
+    assert [record.spans for record in read_records(wide)] == [
+        record.spans for record in read_records(narrow)
+    ]
 
 
 def test_characters_at_the_edges_of_chunks_are_whole(write, monkeypatch):
@@ -93,7 +100,9 @@ def test_what_ends_lines_elsewhere_ends_none_here(write):
 @pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("text", ['{"text": "Ana", "spans": []}\n', "東京\tB-LOC\n", "中\tO\n国\tO\n人\tO\n"])
 def test_utf_16_without_a_mark_is_an_error_that_names_it(write, name, text):
-    assert f"every other byte is NUL, as in UTF-16 without a byte order mark; set encoding={name}" in fails(write(text.encode(name)))
+    assert f"every other byte is NUL, as in UTF-16 without a byte order mark; set encoding={name}" in fails(
+        write(text.encode(name))
+    )
 
 
 def test_utf_16_without_a_mark_is_read_where_it_is_named(write):
@@ -106,14 +115,19 @@ def test_other_nul_bytes_are_not_taken_for_utf_16(write, data):
 
 
 def test_a_file_that_is_utf_8_is_not_read_as_something_else(write):
-    assert "is UTF-8 already, not cp1252; leave encoding out" in fails(write((LATIN * 20).encode("utf-8")), "cp1252")
+    assert "is UTF-8 already, not cp1252; leave encoding out" in fails(
+        write((LATIN * 20).encode("utf-8")), "cp1252"
+    )
 
 
 def test_ascii_is_read_whatever_is_named(write):
     assert lines(write(b"Ana\tO\n"), "shift_jis") == [(1, b"Ana\tO\n")]
 
 
-@pytest.mark.parametrize(("name", "data"), [("cp1252", b"\x81"), ("ascii", b"\xe9"), ("utf-16-le", b"\0\xd8a\0"), ("shift_jis", b"\x81\n")])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("cp1252", b"\x81"), ("ascii", b"\xe9"), ("utf-16-le", b"\0\xd8a\0"), ("shift_jis", b"\x81\n")],
+)
 def test_bytes_that_the_encoding_has_not_are_an_error_with_their_line(write, name, data):
     message = fails(write("one\ntwo\n".encode(name) + data), name)
     assert message.startswith(f"{write(b'')}:3: byte 0x{data[:1].hex()} is not {encoding_name(name)} (")
@@ -125,7 +139,9 @@ def test_a_file_that_ends_inside_a_character_is_an_error(write):
 
 @pytest.mark.parametrize("name", ["utf-9", "base64", "rot13", "", "a\0b"])
 def test_an_unknown_encoding_is_an_error_that_lists_some(write, name):
-    assert f"no text encoding is called {name!r}; set encoding to a name such as utf-8" in fails(write(b"a"), name)
+    assert f"no text encoding is called {name!r}; set encoding to a name such as utf-8" in fails(
+        write(b"a"), name
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +164,12 @@ def test_an_encoding_is_suggested(name, text):
 
 
 def test_an_encoding_is_suggested_from_what_stands_around_the_first_odd_byte():
-    assert suggest_encoding(b"Ana ran.\n" * 20_000 + "Málaga está en España\n".encode("cp1252") + b"Ana ran.\n" * 20_000) == "cp1252"
+    assert (
+        suggest_encoding(
+            b"Ana ran.\n" * 20_000 + "Málaga está en España\n".encode("cp1252") + b"Ana ran.\n" * 20_000
+        )
+        == "cp1252"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "Ana", TEXT])

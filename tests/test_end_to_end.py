@@ -21,7 +21,15 @@ UTF8 = os.environ | {"PYTHONUTF8": "1"}
 def weasel(project: Path, *arguments: str, check: bool = True) -> str:
     """Run `spacy project run` and return all it printed."""
     command = [sys.executable, "-m", "spacy", "project", "run", *arguments]
-    result = subprocess.run(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=UTF8)
+    result = subprocess.run(
+        command,
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env=UTF8,
+    )
     assert not check or result.returncode == 0, result.stdout
     return result.stdout
 
@@ -51,10 +59,21 @@ def trained(tmp_path_factory) -> tuple[Path, list[str]]:
 def test_run_all_leaves_two_pipelines_and_a_report(trained):
     folder, _ = trained
     summary = json.loads((folder / "training" / "report" / "summary.json").read_text(encoding="utf-8"))
-    assert [report["pipeline"] for report in summary["variants"].values()] == [["tok2vec", "ner"], ["transformer", "ner", "doc_cleaner"]]
+    assert [report["pipeline"] for report in summary["variants"].values()] == [
+        ["tok2vec", "ner"],
+        ["transformer", "ner", "doc_cleaner"],
+    ]
     for report in summary["variants"].values():
-        assert report["training"]["trainer"].items() >= {"documents": 120, "tokens": 1320, "entities": 240}.items()
-        assert report["test"] == {"documents": 12, "tokens": 132, "entities": 24, "labels": {"LOC": 12, "PERSON": 12}}
+        assert (
+            report["training"]["trainer"].items()
+            >= {"documents": 120, "tokens": 1320, "entities": 240}.items()
+        )
+        assert report["test"] == {
+            "documents": 12,
+            "tokens": 132,
+            "entities": 24,
+            "labels": {"LOC": 12, "PERSON": 12},
+        }
         assert report["training"]["steps"] == 3
         assert list((folder / "training" / report["variant"] / "wandb").glob("offline-run-*"))
     text = (folder / "training" / "report" / "summary.md").read_text(encoding="utf-8")
@@ -72,7 +91,9 @@ def test_a_second_run_skips_everything(trained):
 def test_touching_one_config_retrains_that_variant_alone(trained):
     folder, arguments = trained
     overlay = folder / "configs" / "cpu.cfg"
-    overlay.write_text(overlay.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.2"), encoding="utf-8")
+    overlay.write_text(
+        overlay.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.2"), encoding="utf-8"
+    )
     output = weasel(folder, *arguments)
     assert skipped(output) == ["shards", "config-gpu", "pipeline-gpu", "scores-gpu"]
 
@@ -88,7 +109,18 @@ def test_both_configs_train_with_bare_spacy_train(trained, tmp_path):
     folder, _ = trained
     for variant in ("cpu", "gpu"):
         config = f"training/{variant}/config.cfg"
-        command = [sys.executable, "-I", "-m", "spacy", "train", config, "--output", str(tmp_path / variant), "--training.max_steps", "1"]
+        command = [
+            sys.executable,
+            "-I",
+            "-m",
+            "spacy",
+            "train",
+            config,
+            "--output",
+            str(tmp_path / variant),
+            "--training.max_steps",
+            "1",
+        ]
         command += ["--code", "scripts/training/stream.py"] if variant == "gpu" else []
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         assert (tmp_path / variant / "model-last").is_dir()
@@ -97,7 +129,8 @@ def test_both_configs_train_with_bare_spacy_train(trained, tmp_path):
 CHECKING = [
     command
     for command in COMMANDS
-    if command.startswith(("python -m scripts.validate ", "python -m scripts.fix ")) and "my.cfg" not in command  # tests/test_own_config.py
+    if command.startswith(("python -m scripts.validate ", "python -m scripts.fix "))
+    and "my.cfg" not in command  # tests/test_own_config.py
 ]
 
 
@@ -105,7 +138,15 @@ CHECKING = [
 def test_the_readmes_commands_on_checks_work(trained, command):
     folder, _ = trained
     parts = [sys.executable, *shlex.split(command)[1:]]
-    result = subprocess.run(parts, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=UTF8)
+    result = subprocess.run(
+        parts,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env=UTF8,
+    )
     assert result.returncode == 0, result.stdout
 
 

@@ -10,7 +10,7 @@ from confection import Config
 from spacy.training import Corpus
 from spacy.util import registry
 
-from scripts.command import Stopped, UserError
+from scripts.cli import Stopped, UserError
 from scripts.training import ranks
 from scripts.training.batches import Batches
 from scripts.training.engine import Engine
@@ -48,7 +48,9 @@ def _growing(tmp_path, write_jsonl) -> Config:
     (tmp_path / "new").mkdir()
     new = make_corpus(tmp_path / "new", write_jsonl, planted=planted)
     config = config_for(new, max_steps=8)
-    config["components"] = {name: {"source": (tmp_path / "old" / "model-last").as_posix()} for name in ("tok2vec", "ner")}
+    config["components"] = {
+        name: {"source": (tmp_path / "old" / "model-last").as_posix()} for name in ("tok2vec", "ner")
+    }
     config["initialize"]["components"] = {}
     config["training"]["eval_frequency"] = 3
     return config
@@ -69,7 +71,9 @@ def test_a_sourced_component_learns_labels_that_it_did_not_know(tmp_path, growin
 def test_a_run_that_has_grown_goes_on_as_if_nothing_had_been(tmp_path, growing, monkeypatch, exact):
     expected = run(growing, tmp_path / "whole", exact=exact)
     moments = {1: signal.SIGINT, 4: signal.SIGTERM}
-    assert untimed(interrupted(growing, tmp_path / "stopped", monkeypatch, moments, exact=exact)) == untimed(expected)
+    assert untimed(interrupted(growing, tmp_path / "stopped", monkeypatch, moments, exact=exact)) == untimed(
+        expected
+    )
     assert models(tmp_path / "stopped") == models(tmp_path / "whole")
 
 
@@ -92,7 +96,9 @@ class Another(World):
 def test_a_reader_that_gives_each_process_its_own_documents_is_told(corpus):
     with fast_ops():
         nlp, T, train_corpus, _ = make_pipeline(config_for(corpus), -1)
-        with pytest.raises(UserError, match=r"\[corpora.train\]: its reader gives each process other documents"):
+        with pytest.raises(
+            UserError, match=r"\[corpora.train\]: its reader gives each process other documents"
+        ):
             Engine(nlp, T, train_corpus, Another(), exact=False)
 
 
@@ -128,7 +134,9 @@ def test_without_a_seed_one_process_trains(tmp_path, corpus, capfd):
     assert "One process trains instead of 2: [training] seed is null" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(("augmented", "epochs", "told"), [(True, -1, "may draw at random"), (False, -1, ""), (True, 0, "")])
+@pytest.mark.parametrize(
+    ("augmented", "epochs", "told"), [(True, -1, "may draw at random"), (False, -1, ""), (True, 0, "")]
+)
 def test_a_reader_that_draws_in_each_epoch_trains_alone(corpus, augmented, epochs, told):
     augmenter = registry.augmenters.get("spacy.lower_case.v1")(level=0.5) if augmented else None
     why = why_alone({"seed": 0, "max_epochs": epochs}, Corpus(corpus / "train", augmenter=augmenter))
@@ -149,7 +157,11 @@ def test_what_a_cluster_left_in_the_environment_does_not_matter(tmp_path, corpus
 def test_the_corpus_is_read_once(tmp_path, corpus, monkeypatch):
     config, read = config_for(corpus), []
     original = Corpus.read_docbin
-    monkeypatch.setattr(Corpus, "read_docbin", lambda reader, vocab, locs: read.append(reader) or original(reader, vocab, locs))
+    monkeypatch.setattr(
+        Corpus,
+        "read_docbin",
+        lambda reader, vocab, locs: read.append(reader) or original(reader, vocab, locs),
+    )
     config["initialize"]["components"] = {}
     run(config, tmp_path / "out")
     assert len(read) == 2  # train and dev
@@ -173,7 +185,11 @@ def lines(path: str, fails_at: int = -1):
     def setup(nlp, stdout, stderr):
         def log(info):
             with Path(path).open("a", encoding="utf-8") as file:
-                file.write("-\n" if info is None else f"{info['step']} {info['score']:.4f} {sorted(info['losses'])}\n")
+                file.write(
+                    "-\n"
+                    if info is None
+                    else f"{info['step']} {info['score']:.4f} {sorted(info['losses'])}\n"
+                )
             if info and info["step"] == fails_at:
                 raise ConnectionError("the service is gone")
 
@@ -190,7 +206,11 @@ def lines(path: str, fails_at: int = -1):
 def test_the_configs_own_logger_hears_of_each_step(tmp_path, corpus, capfd, fails):
     config = config_for(corpus)
     config["training"]["eval_frequency"] = 2
-    config["training"]["logger"] = {"@loggers": "test_engine.lines.v1", "path": str(tmp_path / "log"), "fails_at": 2 if fails else -1}
+    config["training"]["logger"] = {
+        "@loggers": "test_engine.lines.v1",
+        "path": str(tmp_path / "log"),
+        "fails_at": 2 if fails else -1,
+    }
     assert run(config, tmp_path / "out")["steps"] == 5
     written = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
     if fails:
@@ -203,9 +223,15 @@ def test_the_configs_own_logger_hears_of_each_step(tmp_path, corpus, capfd, fail
 
 def test_a_console_logger_writes_its_file_alone(tmp_path, corpus, capfd):
     config = config_for(corpus)
-    config["training"]["logger"] = {"@loggers": "spacy.ConsoleLogger.v3", "progress_bar": "eval", "output_file": str(tmp_path / "log.jsonl")}
+    config["training"]["logger"] = {
+        "@loggers": "spacy.ConsoleLogger.v3",
+        "progress_bar": "eval",
+        "output_file": str(tmp_path / "log.jsonl"),
+    }
     run(config, tmp_path / "out")
-    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()] == [0, 1, 2, 3, 4]
+    assert [
+        json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    ] == [0, 1, 2, 3, 4]
     assert "LOSS" not in capfd.readouterr().out
 
 
@@ -222,7 +248,10 @@ def broken():
 def test_a_logger_that_cannot_start_is_told(tmp_path, corpus):
     config = config_for(corpus)
     config["training"]["logger"] = {"@loggers": "test_engine.broken.v1"}
-    with pytest.raises(UserError, match=r"\[training.logger\] test_engine.broken.v1 did not start \(ConnectionError: no service there\)"):
+    with pytest.raises(
+        UserError,
+        match=r"\[training.logger\] test_engine.broken.v1 did not start \(ConnectionError: no service there\)",
+    ):
         run(config, tmp_path / "out")
 
 
@@ -246,7 +275,12 @@ def test_a_score_that_is_no_number_is_told(tmp_path, corpus):
 
 def test_who_stops_a_run_is_told_where_the_best_pipeline_is(tmp_path, corpus, monkeypatch):
     Interrupter(monkeypatch, {2: signal.SIGINT})
-    with pytest.raises(Stopped, match=r"the best pipeline so far \(score [\d.]+ at step \d+\) is .*unfinished.model-best") as stop, fast_ops():
+    with (
+        pytest.raises(
+            Stopped, match=r"the best pipeline so far \(score [\d.]+ at step \d+\) is .*unfinished.model-best"
+        ) as stop,
+        fast_ops(),
+    ):
         train(config_for(corpus), tmp_path / "out", gpu_id=-1, tracker=NullTracker())
     assert "Run the same command to go on" in str(stop.value)
     spacy.load(tmp_path / "out" / "unfinished" / "model-best")

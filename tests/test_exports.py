@@ -11,12 +11,31 @@ import pytest
 import spacy
 from spacy.tokens import DocBin, Span
 
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, read_records
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import ReadOptions, read_records
 
 EXAMPLES = int(os.environ.get("EXPORTS", "300"))
 """How many corpora are drawn for each reader."""
-WORDS = ["Ana", "left", "Köln", "东京", "😀", "José", "U.S.", '"Bo"', "a\\b", "{x}", "[1]", "l'an", "3", ".", "PER", "กรุงเทพ", "\u2028", "text"]
+WORDS = [
+    "Ana",
+    "left",
+    "Köln",
+    "东京",
+    "😀",
+    "José",
+    "U.S.",
+    '"Bo"',
+    "a\\b",
+    "{x}",
+    "[1]",
+    "l'an",
+    "3",
+    ".",
+    "PER",
+    "กรุงเทพ",
+    "\u2028",
+    "text",
+]
 LABELS = ["PER", "LOC", "Music Group/Band", "人物", "B-52", "O", "1"]
 Content = list[tuple[str, list[tuple[int, int, str]]]]
 
@@ -43,18 +62,75 @@ def shuffled(draw: random.Random, row: dict) -> dict:
     return {key: row[key] for key in keys}
 
 
-NAMES = [("start", "end"), ("start_offset", "end_offset"), ("begin", "end"), ("startOffset", "endOffset"), ("from", "to"), ("start_char", "end_char")]
-NAMES += [("Start", "End"), ("start_idx", "end_idx"), ("anfang", "ende"), ("a", "b"), ("first", "last"), ("s", "e"), ("x1", "x2"), ("begin", "stop")]
-LABEL_NAMES = ["label", "label", "type", "entity", "tag", "category", "labels", "class", "entity_group", "kind", "ner_type", "Label", "name"]
+NAMES = [
+    ("start", "end"),
+    ("start_offset", "end_offset"),
+    ("begin", "end"),
+    ("startOffset", "endOffset"),
+    ("from", "to"),
+    ("start_char", "end_char"),
+]
+NAMES += [
+    ("Start", "End"),
+    ("start_idx", "end_idx"),
+    ("anfang", "ende"),
+    ("a", "b"),
+    ("first", "last"),
+    ("s", "e"),
+    ("x1", "x2"),
+    ("begin", "stop"),
+]
+LABEL_NAMES = [
+    "label",
+    "label",
+    "type",
+    "entity",
+    "tag",
+    "category",
+    "labels",
+    "class",
+    "entity_group",
+    "kind",
+    "ner_type",
+    "Label",
+    "name",
+]
 UNHEARD = [("a", "b"), ("first", "last"), ("s", "e"), ("x1", "x2")]
 """Beside a label of a name just as unheard of, and an empty list of spans, nobody could tell that these are offsets."""
-SPAN_FIELDS = ["id", "score", "text", "rank", "user", "note", "token_start", "answer", "created_at", "word", "kb_id"]
+SPAN_FIELDS = [
+    "id",
+    "score",
+    "text",
+    "rank",
+    "user",
+    "note",
+    "token_start",
+    "answer",
+    "created_at",
+    "word",
+    "kb_id",
+]
 
 
-def a_span(draw: random.Random, names: tuple[str, str], label_name: str, extra: list[str], text: str, span: tuple[int, int, str]) -> dict:
+def a_span(
+    draw: random.Random,
+    names: tuple[str, str],
+    label_name: str,
+    extra: list[str],
+    text: str,
+    span: tuple[int, int, str],
+) -> dict:
     start, end, label = span
     value = {names[0]: start, names[1]: end, label_name: [label] if label_name == "labels" else label}
-    more = {"id": draw.randint(0, 99), "score": 0.5, "text": text[start:end], "rank": 0, "user": 7, "note": None, "token_start": 3}
+    more = {
+        "id": draw.randint(0, 99),
+        "score": 0.5,
+        "text": text[start:end],
+        "rank": 0,
+        "user": 7,
+        "note": None,
+        "token_start": 3,
+    }
     more |= {"answer": "accept", "created_at": "2024-01-01", "word": text[start:end], "kb_id": ""}
     return shuffled(draw, value | {key: more[key] for key in extra})
 
@@ -64,9 +140,34 @@ def own(draw: random.Random) -> Callable[[str, list], dict]:
     names = draw.choice(NAMES[:6] if draw.random() < 0.6 else NAMES)
     label_name = draw.choice(LABEL_NAMES[:-5] if names in UNHEARD else LABEL_NAMES)
     extra = draw.sample(SPAN_FIELDS, draw.choice([0, 0, 1, 3]))
-    field = draw.choice(["spans", "entities", "label", "labels", "ents", "annotations", "ner", "mentions", "marks", "ergebnis"])
+    field = draw.choice(
+        [
+            "spans",
+            "entities",
+            "label",
+            "labels",
+            "ents",
+            "annotations",
+            "ner",
+            "mentions",
+            "marks",
+            "ergebnis",
+        ]
+    )
     text_field = draw.choice(["text", "text", "text", "content", "sentence", "data", "body"])
-    kind = draw.choice(["object", "object", "triple", "label first", "nested pair", "with text", "by label", "offset and length", "pair"])
+    kind = draw.choice(
+        [
+            "object",
+            "object",
+            "triple",
+            "label first",
+            "nested pair",
+            "with text",
+            "by label",
+            "offset and length",
+            "pair",
+        ]
+    )
     above = draw.choice([None, None, None, "annotation", "result", "x"])
     listed = draw.random() < 0.3
 
@@ -81,7 +182,12 @@ def own(draw: random.Random) -> Callable[[str, list], dict]:
                     "label first": lambda s, e, one: [one, s, e],
                     "nested pair": lambda s, e, one: [[s, e], one],
                     "with text": lambda s, e, one: [s, e, one, text[s:e]],
-                    "offset and length": lambda s, e, one: {"offset": s, "length": e - s, "category": one, "text": text[s:e]},
+                    "offset and length": lambda s, e, one: {
+                        "offset": s,
+                        "length": e - s,
+                        "category": one,
+                        "text": text[s:e],
+                    },
                     "pair": lambda s, e, one: {"span": [s, e], "label": one},
                 }[kind](*span)
                 for span in spans
@@ -100,15 +206,24 @@ def prodigy(draw: random.Random) -> Callable[[str, list], dict]:
 
     def row(text: str, spans: list) -> dict:
         edges = sorted({0, len(text), *(edge for span in spans for edge in span[:2])})
-        tokens = [{"text": text[s:e], "start": s, "end": e, "id": i, "ws": False} for i, (s, e) in enumerate(pairwise(edges))]
+        tokens = [
+            {"text": text[s:e], "start": s, "end": e, "id": i, "ws": False}
+            for i, (s, e) in enumerate(pairwise(edges))
+        ]
         number = {token["start"]: token["id"] for token in tokens}
         made = []
         for start, end, label in spans:
             place = {} if by_tokens else {"start": start, "end": end}
             made.append(place | {"token_start": number[start], "token_end": number[start], "label": label})
-        return {"text": text, "_input_hash": 1, "_task_hash": 2, "spans": made, "answer": "accept", "_view_id": "ner_manual", "_timestamp": 3} | (
-            {"tokens": tokens} if with_tokens else {}
-        )
+        return {
+            "text": text,
+            "_input_hash": 1,
+            "_task_hash": 2,
+            "spans": made,
+            "answer": "accept",
+            "_view_id": "ner_manual",
+            "_timestamp": 3,
+        } | ({"tokens": tokens} if with_tokens else {})
 
     return row
 
@@ -120,19 +235,40 @@ def label_studio(draw: random.Random) -> Callable[[str, list], dict]:
     def row(text: str, spans: list) -> dict:
         regions = [{"start": s, "end": e, "text": text[s:e], "labels": [label]} for s, e, label in spans]
         if minimal:
-            return {"text": text, "id": 1, "annotator": 1, "annotation_id": 2, "lead_time": 1.5} | ({control: regions} if regions else {})
-        results = [{"id": str(i), "from_name": control, "to_name": "text", "type": "labels", "value": value} for i, value in enumerate(regions)]
-        made = {"id": 1, "completed_by": 1, "result": results, "was_cancelled": False, "ground_truth": False, "prediction": {}}
+            return {"text": text, "id": 1, "annotator": 1, "annotation_id": 2, "lead_time": 1.5} | (
+                {control: regions} if regions else {}
+            )
+        results = [
+            {"id": str(i), "from_name": control, "to_name": "text", "type": "labels", "value": value}
+            for i, value in enumerate(regions)
+        ]
+        made = {
+            "id": 1,
+            "completed_by": 1,
+            "result": results,
+            "was_cancelled": False,
+            "ground_truth": False,
+            "prediction": {},
+        }
         annotations = [made] + ([made | {"id": 2, "completed_by": 2}] if several else [])
         predictions = [{"result": results[:1], "score": 0.5}] if guess else []
-        return {"id": 1, "data": {name: text, "n": 3}, "annotations": annotations, "predictions": predictions, "drafts": []}
+        return {
+            "id": 1,
+            "data": {name: text, "n": 3},
+            "annotations": annotations,
+            "predictions": predictions,
+            "drafts": [],
+        }
 
     return row
 
 
 def pairs(draw: random.Random) -> Callable[[str, list], list]:
     bare = draw.random() < 0.2
-    return lambda text, spans: [text, [list(span) for span in spans] if bare else {"entities": [list(span) for span in spans]}]
+    return lambda text, spans: [
+        text,
+        [list(span) for span in spans] if bare else {"entities": [list(span) for span in spans]},
+    ]
 
 
 def to_json(draw: random.Random) -> Callable[[str, list], dict]:
@@ -140,7 +276,10 @@ def to_json(draw: random.Random) -> Callable[[str, list], dict]:
 
     def row(text: str, spans: list) -> dict:
         doc = nlp.make_doc(text).to_json()
-        return doc | {"ents": [{"start": s, "end": e, "label": label} for s, e, label in spans], "sents": [{"start": 0, "end": len(text)}]}
+        return doc | {
+            "ents": [{"start": s, "end": e, "label": label} for s, e, label in spans],
+            "sents": [{"start": 0, "end": len(text)}],
+        }
 
     return row
 
@@ -166,7 +305,20 @@ def written(draw: random.Random, rows: list) -> bytes:
     """Write rows as lines, as an array, one after the other, or under a key."""
     ascii, indent = draw.random() < 0.5, draw.choice([None, 0, 2])
     lines = [json.dumps(row, ensure_ascii=ascii) for row in rows]
-    kind = draw.choice(["lines", "lines", "no last end", "blank lines", "array", "pretty", "a line an element", "stream", "held", "held, pretty"])
+    kind = draw.choice(
+        [
+            "lines",
+            "lines",
+            "no last end",
+            "blank lines",
+            "array",
+            "pretty",
+            "a line an element",
+            "stream",
+            "held",
+            "held, pretty",
+        ]
+    )
     whole = json.dumps(rows, ensure_ascii=ascii, indent=indent)
     held = {draw.choice(["data", "documents", "train", "annotations", "rows"]): rows}
     text = {
@@ -187,7 +339,10 @@ def written(draw: random.Random, rows: list) -> bytes:
 def content_of(path: Path) -> Content:
     """Read a file, without what is left out on purpose."""
     records = read_records(path, options=ReadOptions())
-    return [(record.text, sorted([*record.spans, *(fault.span for fault in record.faults if fault.span)])) for record in records]
+    return [
+        (record.text, sorted([*record.spans, *(fault.span for fault in record.faults if fault.span)]))
+        for record in records
+    ]
 
 
 def differs(corpus: Content, path: Path) -> str | None:
@@ -230,13 +385,28 @@ def test_brat_is_read_exactly_or_is_an_error(tmp_path):
         for number, (start, end, label) in enumerate(spans, start=1):
             quoted = draw.choice(["\t" + " ".join(text[start:end].split("\n"))] * 9 + [""])
             lines.append(f"T{number}\t{label} {start} {end}{quoted}")
-        others = ["R1\tIn Arg1:T1 Arg2:T2", "#1\tAnnotatorNotes T1\tThe note T2", "A1\tOld T1", "*\tEquiv T1 T2", "", "E1\tMeet:T1 Who:T2"]
+        others = [
+            "R1\tIn Arg1:T1 Arg2:T2",
+            "#1\tAnnotatorNotes T1\tThe note T2",
+            "A1\tOld T1",
+            "*\tEquiv T1 T2",
+            "",
+            "E1\tMeet:T1 Who:T2",
+        ]
         lines += draw.sample(others, draw.randint(0, 4))
         if draw.random() < 0.5:
             draw.shuffle(lines)
         if draw.random() < 0.1 and lines:
             at = draw.randrange(len(lines))
-            lines[at] = draw.choice([" " + lines[at], lines[at].replace("\t", " "), lines[at].replace(" ", "\t"), "X" + lines[at], lines[at].lower()])
+            lines[at] = draw.choice(
+                [
+                    " " + lines[at],
+                    lines[at].replace("\t", " "),
+                    lines[at].replace(" ", "\t"),
+                    "X" + lines[at],
+                    lines[at].lower(),
+                ]
+            )
         end = draw.choice(["\n", "\r\n"])
         mark = draw.choice(["", "", "\ufeff"])
         (tmp_path / "a.txt").write_bytes((draw.choice(["", "", "\ufeff"]) + text).encode())
@@ -251,7 +421,9 @@ def test_a_docbin_is_read_exactly_or_is_an_error(tmp_path):
     for seed in range(EXAMPLES):
         draw = random.Random(f"docbin {seed}")
         corpus, docs = [], []
-        kind = draw.choice(["ents", "ents", "also as a group", "a group alone", "another group", "twice in a group"])
+        kind = draw.choice(
+            ["ents", "ents", "also as a group", "a group alone", "another group", "twice in a group"]
+        )
         for text, places in a_corpus(draw):
             doc = nlp.make_doc(text)
             spans = [doc.char_span(start, end, label) for start, end, label in places]
@@ -267,5 +439,7 @@ def test_a_docbin_is_read_exactly_or_is_an_error(tmp_path):
         errors += differs(corpus, tmp_path / "a.spacy") is not None
         if kind == "a group alone" and any(spans for _, spans in corpus):
             records = read_records(tmp_path / "a.spacy", options=ReadOptions(spans_field="sc"))
-            assert [(record.text, sorted(record.spans)) for record in records] == [(text, sorted(spans)) for text, spans in corpus]
+            assert [(record.text, sorted(record.spans)) for record in records] == [
+                (text, sorted(spans)) for text, spans in corpus
+            ]
     assert errors < EXAMPLES * 0.5

@@ -21,7 +21,11 @@ def details(tmp_path, quickstart):
     """What a check says of an example."""
 
     def run(slug, text):
-        return [finding.detail for finding in examined(text, tmp_path, quickstart).findings if finding.slug == slug]
+        return [
+            finding.detail
+            for finding in examined(text, tmp_path, quickstart).findings
+            if finding.slug == slug
+        ]
 
     return run
 
@@ -75,14 +79,19 @@ def test_a_list_s_mark_before_a_bracket_that_closes_another_is_left_alone():
     assert not odd_edge("Article 6 a)", "(", ")")
 
 
-@pytest.mark.parametrize(("one", "two"), [("小+/O 明/B-PER", "😀+/O 小+/B-PER 明/I-PER"), ("ไป+/O กรุงเทพ+/B-LOC มา/O", "東京+/B-LOC で/O")])
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [("小+/O 明/B-PER", "😀+/O 小+/B-PER 明/I-PER"), ("ไป+/O กรุงเทพ+/B-LOC มา/O", "東京+/B-LOC で/O")],
+)
 def test_neighbours_in_scripts_without_spaces_are_other_words(one, two, details):
     assert not details("inside-word", f"{one}\n{two}")
 
 
 def labelled(labels):
     """Return an example in which each label stands for another name, as often as is said behind it."""
-    return "\n".join(f"Ana{i}/B-{line.replace(' *', ' went/O *')}" for i, line in enumerate(labels.split("\n")))
+    return "\n".join(
+        f"Ana{i}/B-{line.replace(' *', ' went/O *')}" for i, line in enumerate(labels.split("\n"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +129,10 @@ def test_a_short_form_is_told_where_both_stand_for_the_same_names(details):
     assert not details("label-typo", "The/O Lusitania/B-VEH sank/O\nThe/O Titanic/B-VEHICLE sank/O")
 
 
-@pytest.mark.parametrize(("one", "two"), [("person", "persn"), ("persn", "person"), ("person", "persom"), ("person", "perosn"), ("a", "")])
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [("person", "persn"), ("persn", "person"), ("person", "persom"), ("person", "perosn"), ("a", "")],
+)
 def test_one_edit_is_recognised(one, two):
     assert _is_one_edit(one, two)
     assert not _is_one_edit(one + "xy", two)
@@ -147,7 +159,10 @@ def test_places_where_a_name_may_be_none_are_left_alone(line, details):
     assert not details("labelled-elsewhere", NAMED + line)
 
 
-@pytest.mark.parametrize("line", ["They/O like/O New/O York/O too/O", "In/O New/O York/O it/O rains/O", "The/O new/O Open/O is/O here/O"])
+@pytest.mark.parametrize(
+    "line",
+    ["They/O like/O New/O York/O too/O", "In/O New/O York/O it/O rains/O", "The/O new/O Open/O is/O here/O"],
+)
 def test_names_that_were_overlooked_are_told(line, details):
     (detail,) = details("labelled-elsewhere", NAMED + line)
     assert detail.endswith("is labelled in 4 places and not in 1")
@@ -182,7 +197,9 @@ def test_a_label_that_merely_begins_with_a_letter_and_a_hyphen_is_none_of_them(d
 
 
 def test_an_entity_of_few_tokens_and_many_characters_is_told(details):
-    assert details("long-entity", f"She/O sent/O {'x' * 150}/B-KEY {'y' * 150}/I-KEY") == ["301 characters KEY"]
+    assert details("long-entity", f"She/O sent/O {'x' * 150}/B-KEY {'y' * 150}/I-KEY") == [
+        "301 characters KEY"
+    ]
 
 
 @pytest.mark.parametrize("word", ["=" * 300, f"https://example.org/{'a' * 300}", "中" * 30, "x" * 100])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.annotations.find import FoundFiles, find_files
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import find_raw_files, raw_files
 from scripts.corpus.build import RawCorpus
+from scripts.formats.find import FoundFiles, find_files
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import find_raw_files, raw_files
 
 ENDINGS = (".jsonl", ".conll")
 ROW = b'{"text": "Ana ran", "spans": [[0, 3, "PER"]]}\n'
@@ -66,7 +66,12 @@ def test_a_folder_stands_for_its_files_at_every_depth_sorted(tmp_path):
 
 
 def test_hidden_files_and_folders_do_not_count(tmp_path):
-    touch(tmp_path / "a.jsonl", tmp_path / ".b.jsonl", tmp_path / ".git" / "c.jsonl", tmp_path / "d" / ".e" / "f.jsonl")
+    touch(
+        tmp_path / "a.jsonl",
+        tmp_path / ".b.jsonl",
+        tmp_path / ".git" / "c.jsonl",
+        tmp_path / "d" / ".e" / "f.jsonl",
+    )
     assert find_files(str(tmp_path), ENDINGS).files == [tmp_path / "a.jsonl"]
 
 
@@ -167,7 +172,12 @@ def test_what_may_not_be_read_is_an_error_for_a_pattern_too(tmp_path, refused):
 def test_what_is_passed_over_is_returned(tmp_path):
     touch(*(tmp_path / name for name in ("a.jsonl", "notes.docx", "b/README.md", ".DS_Store", ".git/config")))
     passed_over = find_files(str(tmp_path), ENDINGS).passed_over
-    assert [path.relative_to(tmp_path).as_posix() for path in passed_over] == [".DS_Store", ".git", "b/README.md", "notes.docx"]
+    assert [path.relative_to(tmp_path).as_posix() for path in passed_over] == [
+        ".DS_Store",
+        ".git",
+        "b/README.md",
+        "notes.docx",
+    ]
 
 
 def test_what_is_named_by_itself_is_not_passed_over(tmp_path):
@@ -178,20 +188,31 @@ def test_what_is_named_by_itself_is_not_passed_over(tmp_path):
 
 def test_what_was_found_is_said_in_a_line():
     passed_over = [Path("a") / name for name in ("b.md", "c.md", "d.md", "e.md", "f.md", "g.md", "h.md")]
-    assert str(FoundFiles([Path("a")] * 1200, passed_over)) == "1,200 files read; passed over: 7 (b.md, c.md, d.md, e.md, f.md and 2 more)"
+    assert (
+        str(FoundFiles([Path("a")] * 1200, passed_over))
+        == "1,200 files read; passed over: 7 (b.md, c.md, d.md, e.md, f.md and 2 more)"
+    )
     assert str(FoundFiles([Path("a")])) == "1 file read"
 
 
 def test_texts_beside_annotations_are_neither_read_nor_passed_over(tmp_path):
     touch(*(tmp_path / name for name in ("a.ANN", "a.TXT.gz", "A.txt", "notes.md")))
-    assert find_raw_files(str(tmp_path)) == FoundFiles([tmp_path / "A.txt", tmp_path / "a.ANN"], [tmp_path / "notes.md"])
+    assert find_raw_files(str(tmp_path)) == FoundFiles(
+        [tmp_path / "A.txt", tmp_path / "a.ANN"], [tmp_path / "notes.md"]
+    )
 
 
-@pytest.mark.parametrize("name", ["a,b.jsonl", "a, b.jsonl", "a,b,c.jsonl", " a.jsonl", "a.jsonl ", "a*.jsonl", "~a.jsonl", "[a].jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    ["a,b.jsonl", "a, b.jsonl", "a,b,c.jsonl", " a.jsonl", "a.jsonl ", "a*.jsonl", "~a.jsonl", "[a].jsonl"],
+)
 def test_a_name_that_exists_is_taken_as_it_stands(tmp_path, name):
     touch(tmp_path / name, tmp_path / "other.jsonl")
     assert found(tmp_path / name) == [tmp_path / name]
-    assert found(f"{tmp_path / 'other.jsonl'},{tmp_path / name}") == [tmp_path / "other.jsonl", tmp_path / name]
+    assert found(f"{tmp_path / 'other.jsonl'},{tmp_path / name}") == [
+        tmp_path / "other.jsonl",
+        tmp_path / name,
+    ]
 
 
 def test_a_pattern_stands_for_what_it_matches(tmp_path):
@@ -271,7 +292,9 @@ def test_a_folder_of_other_files_names_them(tmp_path):
 
 def test_a_file_belongs_to_one_split(tmp_path):
     touch(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
-    with pytest.raises(AnnotationError, match=r"a\.jsonl: is named for train and for test; leave vars\.test empty"):
+    with pytest.raises(
+        AnnotationError, match=r"a\.jsonl: is named for train and for test; leave vars\.test empty"
+    ):
         RawCorpus.find(str(tmp_path), "", f"{tmp_path}/./a.jsonl")
 
 

@@ -4,7 +4,7 @@ import numpy
 import pytest
 import torch
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import read_json
 from scripts.fit import main
 from scripts.training.checkpoint import random_states
@@ -58,7 +58,13 @@ def made(tmp_path_factory):
         encoder = make_encoder(nlp, T["frozen_components"], "fp32")
         use_kernels(nlp, nlp.get_pipe("ner").model.ops)
         training = nlp.config.interpolate()["training"]
-        yield nlp, encoder, training, costliest_step(nlp, train, training, encoder), [example.x for example in dev(nlp)]
+        yield (
+            nlp,
+            encoder,
+            training,
+            costliest_step(nlp, train, training, encoder),
+            [example.x for example in dev(nlp)],
+        )
 
 
 @pytest.fixture
@@ -96,8 +102,14 @@ def test_finding_it_leaves_weights_gradients_and_random_states_as_they_were(made
     before = weights_hash(parameters), random_states(None)
     fitted(40)
     assert (weights_hash(parameters), random_states(None)) == before
-    gradients = [numpy.asarray(p.node.get_grad(p.key[1])) for p in parameters if p.node is not None and p.node.has_grad(p.key[1])]
-    gradients += [p.tensor.grad.numpy() for p in parameters if p.tensor is not None and p.tensor.grad is not None]
+    gradients = [
+        numpy.asarray(p.node.get_grad(p.key[1]))
+        for p in parameters
+        if p.node is not None and p.node.has_grad(p.key[1])
+    ]
+    gradients += [
+        p.tensor.grad.numpy() for p in parameters if p.tensor is not None and p.tensor.grad is not None
+    ]
     assert gradients
     assert not any(gradient.any() for gradient in gradients)
 
@@ -119,7 +131,9 @@ def fit(folder, **options):
     main(folder, **{"memory": "6GB,12GB", "transformers": "", "device": "cpu", "precision": "fp32"} | options)
 
 
-def test_fit_prints_a_row_for_each_memory_and_says_that_nothing_was_tried_on_a_gpu(tmp_path, write_jsonl, capsys):
+def test_fit_prints_a_row_for_each_memory_and_says_that_nothing_was_tried_on_a_gpu(
+    tmp_path, write_jsonl, capsys
+):
     config_for(make_corpus(tmp_path, write_jsonl), "gpu").to_disk(tmp_path / "config.cfg")
     with fast_ops():
         fit(tmp_path)
@@ -194,7 +208,11 @@ def test_a_frozen_component_learns_nothing_from_being_measured(made):
 def ner_gradients(nlp) -> list:
     """What the recogniser's own layers have of gradients."""
     own = [parameter for parameter in walk_parameters(nlp) if parameter.node is not None]
-    return [parameter.node.get_grad(parameter.key[1]) for parameter in own if parameter.node.has_grad(parameter.key[1])]
+    return [
+        parameter.node.get_grad(parameter.key[1])
+        for parameter in own
+        if parameter.node.has_grad(parameter.key[1])
+    ]
 
 
 @pytest.fixture
@@ -207,7 +225,9 @@ def card(monkeypatch):
     return shares
 
 
-@pytest.mark.parametrize(("limit", "left", "share"), [(None, 6, 1.0), (6 * 10**9, 2, 0.2), (24 * 10**9, 6, 0.6)])
+@pytest.mark.parametrize(
+    ("limit", "left", "share"), [(None, 6, 1.0), (6 * 10**9, 2, 0.2), (24 * 10**9, 6, 0.6)]
+)
 def test_what_others_hold_of_a_gpu_is_not_to_be_had(card, limit, left, share):
     assert GpuMemory(torch.device("cuda", 0), limit).limit == left * 10**9
     assert card == [share]

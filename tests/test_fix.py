@@ -15,22 +15,38 @@ from typer.testing import CliRunner
 
 from scripts import fix as command
 from scripts import validate
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, read_records
 from scripts.checks import fixing
 from scripts.checks.catalogue import BY_SLUG
 from scripts.checks.examples import write_docbin
 from scripts.checks.registry import DOCUMENT_CHECKS
 from scripts.checks.shard import Shard
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.build import RawCorpus
 from scripts.corpus.settings import Settings
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import ReadOptions, read_records
 from tests.make import build, contents, make_corpus, rows
 
 VOCAB = spacy.blank("en").vocab
 quick = settings(max_examples=40, derandomize=True, deadline=None, database=None)
-ODD = ["Ana", "#", "# newdoc", "-DOCSTART-", "#begin document", '"', ",", "O", "B-PER", "token", "SpaceAfter=No", "New York", "e\u0301"]
-words = st.sampled_from(ODD) | st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=5)
+ODD = [
+    "Ana",
+    "#",
+    "# newdoc",
+    "-DOCSTART-",
+    "#begin document",
+    '"',
+    ",",
+    "O",
+    "B-PER",
+    "token",
+    "SpaceAfter=No",
+    "New York",
+    "e\u0301",
+]
+words = st.sampled_from(ODD) | st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=5
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,7 +60,13 @@ def one_tokeniser():
 def fixed(folder, train, dev="", test="", *, unsafe=False, **own):
     """Mend files; return the folders and what was told."""
     changes = []
-    folders = fixing.fix(RawCorpus.find(str(train), str(dev), str(test)), folder, Settings(**own), unsafe=unsafe, tell=changes.append)
+    folders = fixing.fix(
+        RawCorpus.find(str(train), str(dev), str(test)),
+        folder,
+        Settings(**own),
+        unsafe=unsafe,
+        tell=changes.append,
+    )
     return folders, changes
 
 
@@ -61,7 +83,9 @@ def found(folder, folders, **own):
     """Preprocess and validate; return the names of what is found."""
     build(folder, **folders, on_error="reject", max_reject_rate=1.0, **own)
     run(validate, "--corpus", folder, "--output", folder / "found.json")
-    return {one["slug"] for one in json.loads((folder / "found.json").read_text(encoding="utf-8"))["findings"]}
+    return {
+        one["slug"] for one in json.loads((folder / "found.json").read_text(encoding="utf-8"))["findings"]
+    }
 
 
 def run(module, *arguments):
@@ -111,15 +135,25 @@ def test_safe_mending_leaves_what_takes_a_decision_to_be_told_again(slug, tmp_pa
 
 @pytest.mark.parametrize("slug", UNSAFE)
 def test_unsafe_mending_leaves_no_fault_and_tells_each(slug, tmp_path, write_jsonl):
-    folders, changes = fixed(tmp_path / "fixed", write_jsonl("a.jsonl", [*rows(40), UNSAFE[slug]]), unsafe=True)
+    folders, changes = fixed(
+        tmp_path / "fixed", write_jsonl("a.jsonl", [*rows(40), UNSAFE[slug]]), unsafe=True
+    )
     assert set(told(changes)) == {slug}
-    assert not {name for name in found(tmp_path / "corpus", folders) if BY_SLUG[name].fix} - {"near-duplicate"}
+    assert not {name for name in found(tmp_path / "corpus", folders) if BY_SLUG[name].fix} - {
+        "near-duplicate"
+    }
 
 
 @pytest.mark.parametrize("unsafe", [False, True])
 def test_mending_twice_changes_nothing(unsafe, tmp_path, write_jsonl):
-    planted = [row | {"id": slug, "text": row["text"] + " ".join(slug)} for slug, row in (SAFE | UNSAFE).items() if slug != "empty-document"]
-    first, changes = fixed(tmp_path / "1", write_jsonl("a.jsonl", [*rows(3), *planted, *rows(3)]), unsafe=unsafe)
+    planted = [
+        row | {"id": slug, "text": row["text"] + " ".join(slug)}
+        for slug, row in (SAFE | UNSAFE).items()
+        if slug != "empty-document"
+    ]
+    first, changes = fixed(
+        tmp_path / "1", write_jsonl("a.jsonl", [*rows(3), *planted, *rows(3)]), unsafe=unsafe
+    )
     second, again = fixed(tmp_path / "2", first["train"], unsafe=unsafe)
     assert (bool(changes), again) == (True, [])
     assert contents(first["train"]) == contents(second["train"])
@@ -134,7 +168,10 @@ def test_a_span_that_quotes_other_text_stays_with_its_quote(tmp_path, write_json
 
 def test_only_duplicates_with_the_same_annotation_go(tmp_path, write_jsonl):
     one = {"text": "Ana left Cork", "spans": [[0, 3, "PER"]]}
-    quoting = [{"text": "Ana left Cork", "spans": [{"start": 0, "end": 3, "label": "PER", "text": name}]} for name in ("Bo", "Cy")]
+    quoting = [
+        {"text": "Ana left Cork", "spans": [{"start": 0, "end": 3, "label": "PER", "text": name}]}
+        for name in ("Bo", "Cy")
+    ]
     path = write_jsonl("a.jsonl", [one, one, one | {"spans": []}, one | {"text": "Ana left  Cork"}, *quoting])
     folders, changes = fixed(tmp_path / "fixed", path)
     assert told(changes) == ["duplicate-text", "duplicate-text"]
@@ -142,24 +179,36 @@ def test_only_duplicates_with_the_same_annotation_go(tmp_path, write_jsonl):
     assert len(read(folders["train"])) == 4
 
 
-@pytest.mark.parametrize(("unsafe", "left"), [(True, ["Ana", "Bo", "Cy Di"]), (False, ["Ana Bo Di", "Bo Cy", "Cy Di"])])
+@pytest.mark.parametrize(
+    ("unsafe", "left"), [(True, ["Ana", "Bo", "Cy Di"]), (False, ["Ana Bo Di", "Bo Cy", "Cy Di"])]
+)
 def test_a_text_in_two_splits_stays_in_the_first_of_test_dev_train(unsafe, left, tmp_path, write_jsonl):
     texts = {"train": ["Ana", "Bo", "Di"], "dev": ["Bo", "Cy"], "test": ["Cy", "Di"]}
-    paths = [write_jsonl(f"{split}.jsonl", [{"text": text, "spans": []} for text in own]) for split, own in texts.items()]
+    paths = [
+        write_jsonl(f"{split}.jsonl", [{"text": text, "spans": []} for text in own])
+        for split, own in texts.items()
+    ]
     folders, changes = fixed(tmp_path / "fixed", *paths, unsafe=unsafe)
     assert [" ".join(one.text for one in read(folders[split])) for split in texts] == left
     assert told(changes) == ["text-in-two-splits"] * 3 * unsafe
 
 
 def test_ids_and_groups_stay_those_that_the_data_gave(tmp_path, write_jsonl):
-    path = write_jsonl("a.jsonl", [{"text": "Ana left", "spans": []}, {"id": 7, "author": "Bo", "text": "Bo left", "spans": []}])
+    path = write_jsonl(
+        "a.jsonl",
+        [{"text": "Ana left", "spans": []}, {"id": 7, "author": "Bo", "text": "Bo left", "spans": []}],
+    )
     folders, _ = fixed(tmp_path / "fixed", path, group_by="author")
     assert [one.key for one in read(folders["train"], group_by="author")] == ["text Ana left", "group Bo"]
     assert read(folders["train"])[1].id == "7"
 
 
 tags = st.sampled_from(["O", "B-PER", "I-PER", "B-a b", "I-a b"])
-sentences = st.lists(st.lists(st.tuples(words, st.sampled_from(["SpaceAfter=No", "_"]), tags), min_size=1, max_size=6), min_size=1, max_size=3)
+sentences = st.lists(
+    st.lists(st.tuples(words, st.sampled_from(["SpaceAfter=No", "_"]), tags), min_size=1, max_size=6),
+    min_size=1,
+    max_size=3,
+)
 
 
 def known(path, **options):
@@ -175,7 +224,9 @@ def test_tokens_come_back_as_columns_whatever_they_are(misc, tmp_path_factory):
         lines = []
         for i, document in enumerate(documents):
             lines += ["# newdoc", f"1\tdoc{i}\t_\tO"]
-            lines += [line for sentence in document for line in ("", *("\t".join(["1", *row]) for row in sentence))]
+            lines += [
+                line for sentence in document for line in ("", *("\t".join(["1", *row]) for row in sentence))
+            ]
         path, options = folder / "a.conll", {"columns": "id,token,misc,tag" if misc else "id,token,_,tag"}
         path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
         folders, _ = fixed(folder / "1", path, **options)
@@ -192,7 +243,11 @@ def test_tokens_come_back_as_columns_whatever_they_are(misc, tmp_path_factory):
     [
         ("B-PER O I-LOC I-LOC B-ORG", ["i-without-b"], ["w0", "w2 w3", "w4"]),
         ("U-PER O L-LOC B-ORG O", ["i-without-b", "illegal-sequence"], ["w0", "w2", "w3"]),
-        ("B-PER L-PER I-LOC O B-ORG", ["i-without-b", "illegal-sequence", "illegal-sequence"], ["w0 w1", "w2", "w4"]),
+        (
+            "B-PER L-PER I-LOC O B-ORG",
+            ["i-without-b", "illegal-sequence", "illegal-sequence"],
+            ["w0 w1", "w2", "w4"],
+        ),
         ("S-PER O B-LOC E-LOC O", [], ["w0", "w2 w3"]),
         ("I-PER B-PER O I-LOC I-LOC", [], ["w0", "w1", "w3 w4"]),
     ],
@@ -209,7 +264,9 @@ def test_illegal_tags_are_read_by_the_rule_and_told(rows, codes, entities, tmp_p
 def test_brackets_come_back(tmp_path, write_text):
     cells = ["(PER*", "*)", "*", "(LOC)", "*)"]
     lines = [f"a/b 0 {i} w{i} NN * - - - spk {cell} -" for i, cell in enumerate(cells)]
-    path = write_text("a.conll", "\n".join(["#begin document (a/b); part 000", *lines, "", lines[3], "", "#end document\n"]))
+    path = write_text(
+        "a.conll", "\n".join(["#begin document (a/b); part 000", *lines, "", lines[3], "", "#end document\n"])
+    )
     folders, changes = fixed(tmp_path / "fixed", path)
     assert known(folders["train"]) == known(path)
     assert [change[:2] for change in changes] == [("illegal-sequence", f"{path.as_posix()}:6")]
@@ -224,23 +281,36 @@ def test_tokens_of_parquet_stay_parquet_with_id_and_group(tmp_path):
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
     folders, changes = fixed(tmp_path / "fixed", tmp_path / "a.parquet")
     was, now = read(tmp_path / "a.parquet"), read(folders["train"])
-    assert [one[1:3] + one[4:9] + (one.key,) for one in now] == [one[1:3] + one[4:9] + (one.key,) for one in was]
+    assert [one[1:3] + one[4:9] + (one.key,) for one in now] == [
+        one[1:3] + one[4:9] + (one.key,) for one in was
+    ]
     assert (told(changes), now[0].faults) == (["i-without-b"], ())
 
 
 def test_a_docbin_without_faults_comes_back_the_same(tmp_path):
-    doc = Doc(VOCAB, words=["Ana", "left", "Cork"], spaces=[True, True, False], ents=["B-PER", "O", "B-LOC"], lemmas=["Ana", "leave", "Cork"])
+    doc = Doc(
+        VOCAB,
+        words=["Ana", "left", "Cork"],
+        spaces=[True, True, False],
+        ents=["B-PER", "O", "B-LOC"],
+        lemmas=["Ana", "leave", "Cork"],
+    )
     doc.cats, doc.user_data["id"] = {"news": 0.5}, "x"
     doc.spans["all"] = [Span(doc, 0, 3, label="ALL", span_id="s")]
     path = tmp_path / "a.spacy"
-    DocBin(docs=[doc, Doc(VOCAB, words=["Bo", "ran"], pos=["PROPN", "VERB"])], store_user_data=True).to_disk(path)
+    DocBin(docs=[doc, Doc(VOCAB, words=["Bo", "ran"], pos=["PROPN", "VERB"])], store_user_data=True).to_disk(
+        path
+    )
     folders, changes = fixed(tmp_path / "fixed", path)
     assert changes == []
     assert contents(folders["train"]) == {"00000-a.spacy": path.read_bytes()}
 
 
 def test_only_tags_of_a_docbin_change(tmp_path):
-    docs = Doc(VOCAB, words=["She", " ", "Cork", "\n"], pos=["PRON", "SPACE", "PROPN", "SPACE"]), Doc(VOCAB, words=["Bo"], ents=["B-PER"])
+    docs = (
+        Doc(VOCAB, words=["She", " ", "Cork", "\n"], pos=["PRON", "SPACE", "PROPN", "SPACE"]),
+        Doc(VOCAB, words=["Bo"], ents=["B-PER"]),
+    )
     docs[0].cats, docs[1].user_data["id"] = {"news": 1.0}, 7
     whole = DocBin(docs=[*docs, docs[1], Doc(VOCAB), Doc(VOCAB, words=[" "])], store_user_data=True)
     iob, types = whole.attrs.index(ENT_IOB), whole.attrs.index(ENT_TYPE)
@@ -248,17 +318,30 @@ def test_only_tags_of_a_docbin_change(tmp_path):
     path = tmp_path / "a.spacy"
     whole.to_disk(path)
     folders, changes = fixed(tmp_path / "fixed", path)
-    assert told(changes) == ["duplicate-text", "empty-document", "empty-document", "i-without-b", "whitespace-edge"]
+    assert told(changes) == [
+        "duplicate-text",
+        "empty-document",
+        "empty-document",
+        "i-without-b",
+        "whitespace-edge",
+    ]
     assert ("i-without-b", f"{path.as_posix()}#0:1", "' ' I-PER", "B-PER") in changes
     first, second = list(DocBin().from_disk(next(folders["train"].iterdir())).get_docs(VOCAB))
     assert [(ent.start, ent.end, ent.label_) for ent in first.ents] == [(2, 3, "PER")]
     assert ([token.pos_ for token in first], first.cats) == ([token.pos_ for token in docs[0]], {"news": 1.0})
-    assert (second.to_json(), second.user_data, second.has_unknown_spaces) == (docs[1].to_json(), {"id": 7}, True)
+    assert (second.to_json(), second.user_data, second.has_unknown_spaces) == (
+        docs[1].to_json(),
+        {"id": 7},
+        True,
+    )
 
 
 @pytest.mark.parametrize("unsafe", [False, True])
 def test_no_tag_of_a_docbin_stays_that_can_be_mended(unsafe, tmp_path_factory):
-    token = st.tuples(st.sampled_from(["Ana", "left", "\\n"]), st.sampled_from(["O", "B-X", "I-X", "I-Y", "B-", "I-", "-", "O-X"])).map("/".join)
+    token = st.tuples(
+        st.sampled_from(["Ana", "left", "\\n"]),
+        st.sampled_from(["O", "B-X", "I-X", "I-Y", "B-", "I-", "-", "O-X"]),
+    ).map("/".join)
 
     @quick
     @given(st.lists(st.lists(token, min_size=1, max_size=7).map(" ".join), min_size=1, max_size=4))
@@ -268,7 +351,13 @@ def test_no_tag_of_a_docbin_stays_that_can_be_mended(unsafe, tmp_path_factory):
         folders, _ = fixed(folder / "1", folder / "a.spacy", unsafe=unsafe)
         shard = Shard(folders["train"] / "00000-a.spacy")
         checks = [check for check in DOCUMENT_CHECKS["tags"] if check.fix in ("safe", "unsafe" * unsafe)]
-        assert not [hit for i in range(len(shard)) for check in checks if check.fix for hit in check.function(shard.view(i))]
+        assert not [
+            hit
+            for i in range(len(shard))
+            for check in checks
+            if check.fix
+            for hit in check.function(shard.view(i))
+        ]
         again, changes = fixed(folder / "2", folders["train"], unsafe=unsafe)
         assert (changes, contents(again["train"])) == ([], contents(folders["train"]))
 
@@ -278,7 +367,11 @@ def test_no_tag_of_a_docbin_stays_that_can_be_mended(unsafe, tmp_path_factory):
 def test_tags_of_a_docbin_that_take_a_decision_need_unsafe(tmp_path):
     write_docbin(tmp_path / "a.spacy", ["Ana/B- saw/O-LOC Cork/- ./O Bo/B-PER"])
     assert fixed(tmp_path / "1", tmp_path / "a.spacy")[1] == []
-    assert told(fixed(tmp_path / "2", tmp_path / "a.spacy", unsafe=True)[1]) == ["empty-label", "missing-annotation", "outside-with-label"]
+    assert told(fixed(tmp_path / "2", tmp_path / "a.spacy", unsafe=True)[1]) == [
+        "empty-label",
+        "missing-annotation",
+        "outside-with-label",
+    ]
 
 
 def test_a_shard_or_a_docbin_without_entities_is_refused(tmp_path, write_jsonl):
@@ -291,7 +384,10 @@ def test_a_shard_or_a_docbin_without_entities_is_refused(tmp_path, write_jsonl):
 
 
 def test_an_unreadable_record_stops_without_leaving_files_or_is_left_out(tmp_path, write_jsonl):
-    path, test = write_jsonl("a.jsonl", [*rows(2), '{"text": "Ana"', *rows(1, offset=9)]), write_jsonl("t.jsonl", rows(1, offset=50))
+    path, test = (
+        write_jsonl("a.jsonl", [*rows(2), '{"text": "Ana"', *rows(1, offset=9)]),
+        write_jsonl("t.jsonl", rows(1, offset=50)),
+    )
     with pytest.raises(AnnotationError, match=r"a\.jsonl:3: .*--unsafe leaves the record out"):
         fixed(tmp_path / "fixed", path, "", test)
     assert not any((tmp_path / "fixed").iterdir())
@@ -315,11 +411,20 @@ def test_packed_files_are_mended(tmp_path):
 
 def test_the_command_takes_the_corpus_and_lists_every_change(tmp_path, write_jsonl, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    build(tmp_path / "corpus", write_jsonl("a.jsonl", [*rows(40), SAFE["whitespace-edge"]]), trim=True, group_by="author", max_tokens=5)
+    build(
+        tmp_path / "corpus",
+        write_jsonl("a.jsonl", [*rows(40), SAFE["whitespace-edge"]]),
+        trim=True,
+        group_by="author",
+        max_tokens=5,
+    )
     raw = (tmp_path / "a.jsonl").read_bytes()
     assert run(command).exit_code == 0
     listed = (tmp_path / "assets/fixed/changes.diff").read_text(encoding="utf-8")
-    assert "a.jsonl:41 x: NER113 whitespace-edge\n- Ana【 went】 together to New York City Hall LOC\n+ Ana 【went】" in listed
+    assert (
+        "a.jsonl:41 x: NER113 whitespace-edge\n- Ana【 went】 together to New York City Hall LOC\n+ Ana 【went】"
+        in listed
+    )
     assert listed.count("NER124 text-too-long") == 41
     assert sorted(contents(tmp_path / "assets/fixed")) == ["changes.diff", "train/00000-a.jsonl"]
     assert (tmp_path / "a.jsonl").read_bytes() == raw
@@ -332,7 +437,12 @@ def test_a_folder_in_use_is_written_over_by_force_alone(tmp_path, write_jsonl):
     arguments = "--train", write_jsonl("a.jsonl", rows(1)), "--output", tmp_path / "out", "--format", "json"
     assert "is not empty" in str(run(command, *arguments).exception)
     assert '--vars.dev "" --vars.test "" --vars.format auto' in run(command, *arguments, "--force").output
-    assert sorted(contents(tmp_path / "out")) == ["changes.diff", "mine.txt", "train/00000-a.jsonl", "train/notes.md"]
+    assert sorted(contents(tmp_path / "out")) == [
+        "changes.diff",
+        "mine.txt",
+        "train/00000-a.jsonl",
+        "train/notes.md",
+    ]
 
 
 def test_raw_files_in_the_output_folder_are_refused(tmp_path, write_jsonl):

@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.feather
 import pytest
 
-from scripts.annotations.foreign import recognise_foreign, recognise_foreign_row
+from scripts.formats.foreign import recognise_foreign, recognise_foreign_row
 
 CONLL = "Ana\tB-PER\nleft\tO\n\n"
 

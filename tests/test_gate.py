@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from scripts import validate
 from scripts.checks.recipe import RecipeFile
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.config_file import read_config
 from scripts.corpus.files import read_json, write_json
 from scripts.training import gate
@@ -41,7 +41,11 @@ def passed(tmp_path, write_jsonl):
 def check(corpus, folder, *arguments):
     app = typer.Typer()
     app.command(context_settings={"ignore_unknown_options": True})(validate.main)
-    return CliRunner().invoke(app, [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}", *arguments]).exit_code
+    return (
+        CliRunner()
+        .invoke(app, [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}", *arguments])
+        .exit_code
+    )
 
 
 def require(corpus, folder, *overrides, code=()):
@@ -84,7 +88,9 @@ def test_what_was_not_validated_is_validated_first(passed, content, validations)
 def test_a_changed_config_is_validated_again(passed, validations):
     corpus, folder = passed
     path = folder / "config.cfg"
-    path.write_text(path.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.2"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.2"), encoding="utf-8"
+    )
     require(corpus, folder)
     assert validations == [()]
 
@@ -158,7 +164,13 @@ def test_what_a_reader_without_a_path_yields_is_validated_each_time(passed, vali
 def test_a_config_that_drops_documents_does_not_pass_unless_that_is_ignored(passed, capfd):
     corpus, folder = passed
     config = config_for(corpus, max_steps=40)
-    config["training"]["batcher"] = {"@batchers": "spacy.batch_by_padded.v1", "size": 11, "buffer": 256, "discard_oversize": True, "get_length": None}
+    config["training"]["batcher"] = {
+        "@batchers": "spacy.batch_by_padded.v1",
+        "size": 11,
+        "buffer": 256,
+        "discard_oversize": True,
+        "get_length": None,
+    }
     config.to_disk(folder / "config.cfg")
     assert check(corpus, folder, "--ignore=dropped-by-batcher,nothing-to-train") == 0
     assert require(corpus, folder)["reaches"]["train"]["documents"] == 0

@@ -9,7 +9,7 @@ import typer
 from scripts.benchmarks import transformer as tuning
 from scripts.benchmarks.measure import OutOfTime, measure
 from scripts.benchmarks.transformer import OURS, SPACY, Plan, Trained
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import read_json
 from tests import gpu
 from tests.closure import ROOT
@@ -60,7 +60,9 @@ def test_each_row_is_on_the_disk_as_soon_as_it_is_there(tmp_path, monkeypatch, r
     ],
 )
 def test_a_training_that_came_to_nothing_says_why(tmp_path, monkeypatch, report, error, outcome, failures):
-    monkeypatch.setattr(tuning, "contestants", lambda *_, **__: {OURS: raising(error), SPACY: lambda: TRAINED})
+    monkeypatch.setattr(
+        tuning, "contestants", lambda *_, **__: {OURS: raising(error), SPACY: lambda: TRAINED}
+    )
     train_with(report, tmp_path)
     assert [row["outcome"] for row in report.trainings] == [outcome, "trained"]
     assert report.failures == failures
@@ -77,7 +79,9 @@ def test_without_a_gpu_it_says_so_and_fails(tmp_path, monkeypatch):
     with pytest.raises(typer.Exit) as end:
         gpu.main(minutes=1.0, device="cuda", small=True, output=tmp_path)
     assert end.value.exit_code == 1
-    assert "Not run: anything: torch sees no CUDA device" in (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert "Not run: anything: torch sees no CUDA device" in (tmp_path / "results.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_command_that_takes_too_long_is_ended():
@@ -90,9 +94,15 @@ def test_all_but_the_gpu_runs_on_a_cpu(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     gpu.main(minutes=15.0, device="cpu", small=True, output=tmp_path)
     results = read_json(tmp_path / "results.json")
-    assert [row["outcome"] for row in results["trainings"] if row["who"] in (OURS, SPACY)] == ["trained", "trained"]
+    assert [row["outcome"] for row in results["trainings"] if row["who"] in (OURS, SPACY)] == [
+        "trained",
+        "trained",
+    ]
     assert "24GB" in results["fit"]
-    assert any("test_a_gpu_computes_what_a_cpu_does" in row for row in [*results["missing"], *map(str, results["tests"])])
+    assert any(
+        "test_a_gpu_computes_what_a_cpu_does" in row
+        for row in [*results["missing"], *map(str, results["tests"])]
+    )
 
 
 @pytest.mark.slow
@@ -103,4 +113,7 @@ def test_a_large_model_is_made_of_nothing_but_a_corpus(tmp_path):
     assert model.num_parameters() == pytest.approx(124.6e6, rel=0.01)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "large")
     assert tokenizer.is_fast
-    assert tokenizer.decode(tokenizer("a harbour in Cork")["input_ids"], skip_special_tokens=True) == "a harbour in Cork"
+    assert (
+        tokenizer.decode(tokenizer("a harbour in Cork")["input_ids"], skip_special_tokens=True)
+        == "a harbour in Cork"
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants, try_to_load_from_cache
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.hub import require_model, require_models
 
 NAME = "somebody/tiny"
@@ -86,11 +86,23 @@ def test_a_folder_is_no_question_to_the_hub(hub, tmp_path):
 
 
 ANSWERS = {
-    "unknown": ((404, {"X-Error-Code": "RepoNotFound"}), "has no such model, or it is private; correct vars.transformer"),
-    "not logged in": ((401, {"X-Error-Code": "GatedRepo"}), "wants its terms accepted; do so at http://127.0.0.1:[0-9]+/somebody/tiny"),
+    "unknown": (
+        (404, {"X-Error-Code": "RepoNotFound"}),
+        "has no such model, or it is private; correct vars.transformer",
+    ),
+    "not logged in": (
+        (401, {"X-Error-Code": "GatedRepo"}),
+        "wants its terms accepted; do so at http://127.0.0.1:[0-9]+/somebody/tiny",
+    ),
     "terms not accepted": ((403, {"X-Error-Code": "GatedRepo"}), "wants its terms accepted"),
-    "out of order": ((503, {}), r"not in the local cache, and the model hub cannot be reached \(http://127.0.0.1:[0-9]+ answers 503\)"),
-    "silent": ((None, {}), r"cannot be reached \(no answer from http://127.0.0.1:[0-9]+ in 0.1 s\); put the model's folder into vars.transformer"),
+    "out of order": (
+        (503, {}),
+        r"not in the local cache, and the model hub cannot be reached \(http://127.0.0.1:[0-9]+ answers 503\)",
+    ),
+    "silent": (
+        (None, {}),
+        r"cannot be reached \(no answer from http://127.0.0.1:[0-9]+ in 0.1 s\); put the model's folder into vars.transformer",
+    ),
 }
 
 
@@ -140,6 +152,11 @@ def test_every_model_that_a_config_names_is_asked_for(hub):
     model = {"@architectures": "spacy-transformers.TransformerModel.v3", "name": NAME}
     inside = {"@architectures": "spacy-transformers.Tok2VecTransformer.v3", "name": "other"}
     other = {"@architectures": "spacy.Tagger.v2", "name": "none"}
-    components = {"trf": {"model": model}, "ner": {"model": {"tok2vec": inside}}, "tagger": {"model": other}, "old": {"source": "x"}}
+    components = {
+        "trf": {"model": model},
+        "ner": {"model": {"tok2vec": inside}},
+        "tagger": {"model": other},
+        "old": {"source": "x"},
+    }
     require_models({"components": components})
     assert asked == [f"/{NAME}/resolve/main/config.json", "/other/resolve/main/config.json"]

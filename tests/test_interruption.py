@@ -26,7 +26,11 @@ def write(path: Path, count: int, start: int) -> Path:
     lines = []
     for i in range(start, start + count):
         name = NAMES[i % len(NAMES)]
-        row = {"id": f"d{i}", "text": f"{name} saw {invented(i, 12)}.", "spans": [{"start": 0, "end": len(name) - (i % 97 == 0), "label": "PERSON"}]}
+        row = {
+            "id": f"d{i}",
+            "text": f"{name} saw {invented(i, 12)}.",
+            "spans": [{"start": 0, "end": len(name) - (i % 97 == 0), "label": "PERSON"}],
+        }
         lines.append(json.dumps(row) if i % 1009 else "{")
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     return path
@@ -36,17 +40,33 @@ def write(path: Path, count: int, start: int) -> Path:
 def raw(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("raw")
     sizes = {"train": 10_000, "dev": 2500, "test": 2500}
-    return {split: write(folder / f"{split}.jsonl", count, 10**6 * i) for i, (split, count) in enumerate(sizes.items())}
+    return {
+        split: write(folder / f"{split}.jsonl", count, 10**6 * i)
+        for i, (split, count) in enumerate(sizes.items())
+    }
 
 
 def command(raw: dict[str, Path], output: Path, *, drawn: bool = False, workers: int = 2) -> list[str]:
     held_out = [f"--{split}={'' if drawn else raw[split]}" for split in ("dev", "test")]
-    options = [f"--train={raw['train']}", *held_out, f"--output={output}", f"--workers={workers}", "--on-error=reject"]
+    options = [
+        f"--train={raw['train']}",
+        *held_out,
+        f"--output={output}",
+        f"--workers={workers}",
+        "--on-error=reject",
+    ]
     return [sys.executable, "-m", "scripts.preprocess", *options]
 
 
 def start(*arguments, **options) -> subprocess.Popen:
-    return subprocess.Popen(command(*arguments, **options), cwd=ROOT, env=UTF8, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+    return subprocess.Popen(
+        command(*arguments, **options),
+        cwd=ROOT,
+        env=UTF8,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
 
 
 def finish(*arguments, **options) -> str:
@@ -131,7 +151,13 @@ def test_a_build_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_p
 def old(tmp_path, raw) -> Path:
     """A corpus of other data."""
     output = tmp_path / "corpus"
-    finish({split: write(tmp_path / f"old {split}.jsonl", 50, 10**7 * i) for i, split in enumerate(raw, start=1)}, output)
+    finish(
+        {
+            split: write(tmp_path / f"old {split}.jsonl", 50, 10**7 * i)
+            for i, split in enumerate(raw, start=1)
+        },
+        output,
+    )
     return output
 
 
@@ -178,14 +204,22 @@ def hears_ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is no signal that can be sent to one process elsewhere")
+@pytest.mark.skipif(
+    os.name != "posix", reason="Ctrl-C is no signal that can be sent to one process elsewhere"
+)
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_ends_with_130_says_how_to_go_on_and_leaves_the_old_corpus(tmp_path, raw, old, workers):
     before = visible(old)
     arguments = command(raw, old, workers=workers)
     process = subprocess.Popen(
-        arguments, cwd=ROOT, env=UTF8, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", start_new_session=True
+        arguments,
+        cwd=ROOT,
+        env=UTF8,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        start_new_session=True,
     )
     await_units(process, old, 2)
     others = children(process)

@@ -152,4 +152,6 @@ def test_nothing_of_the_kernels_is_saved(tmp_path):
     assert all(node._func not in FASTER.values() for node in again.get_pipe("tok2vec").model.walk())
     assert type(get_current_ops()) is not FastOps
     fast.from_disk(tmp_path / "stock")  # and read back into the faster layers
-    assert [ent.text for ent in fast("Ana saw Cork.").ents] == [ent.text for ent in again("Ana saw Cork.").ents]
+    assert [ent.text for ent in fast("Ana saw Cork.").ents] == [
+        ent.text for ent in again("Ana saw Cork.").ents
+    ]

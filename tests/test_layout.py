@@ -4,8 +4,8 @@ reading.
 
 import pytest
 
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, open_file, read_records
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import ReadOptions, open_file, read_records
 
 SENTENCES = [
     [

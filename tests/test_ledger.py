@@ -87,7 +87,9 @@ def test_tokens_are_compared_from_where_they_are_known():
 
 def test_the_error_shows_both_sides():
     ledger = count("read", tokens=4, labels=["PER"])
-    with pytest.raises(LedgerError, match=r"read with its changes .*'PER': 1.*but aligned has .*'entities': 0"):
+    with pytest.raises(
+        LedgerError, match=r"read with its changes .*'PER': 1.*but aligned has .*'entities': 0"
+    ):
         ledger.check()
 
 
@@ -103,7 +105,9 @@ def test_merged_ledgers_hold_the_sum():
     ledger.merge(balanced())
     ledger.merge(Ledger())
     ledger.check()
-    assert ledger.stages["read"] == Count(4, 10, balanced().stages["read"].labels + balanced().stages["read"].labels)
+    assert ledger.stages["read"] == Count(
+        4, 10, balanced().stages["read"].labels + balanced().stages["read"].labels
+    )
     assert ledger.losses["aligned", "misaligned"].count.entities == 2
     assert ledger.losses["aligned", "misaligned"].places == ["a.jsonl:1", "a.jsonl:1"]
 
@@ -123,9 +127,16 @@ def test_the_first_places_of_a_reason_are_kept():
     merged = Ledger()
     merged.note("losses", "aligned", "overlap", "before")
     merged.merge(ledger)
-    assert merged.losses["aligned", "overlap"].places == ["before", *(f"place {i}" for i in range(PLACES - 1))]
+    assert merged.losses["aligned", "overlap"].places == [
+        "before",
+        *(f"place {i}" for i in range(PLACES - 1)),
+    ]
 
 
 def test_counts_that_differ_in_labels_subtract_label_by_label():
-    rest = count("read", tokens=5, labels=["A", "B"]).stages["read"].plus(count("read", tokens=2, labels=["A", "C"]).stages["read"], -1)
+    rest = (
+        count("read", tokens=5, labels=["A", "B"])
+        .stages["read"]
+        .plus(count("read", tokens=2, labels=["A", "C"]).stages["read"], -1)
+    )
     assert (rest.documents, rest.tokens, dict(rest.labels)) == (0, 3, {"B": 1, "C": -1})

@@ -1,11 +1,14 @@
 import pytest
 
-from scripts.annotations.markup import parse_markup, read_markup
-from scripts.annotations.record import AnnotationError, Span
+from scripts.formats.markup import parse_markup, read_markup
+from scripts.formats.record import AnnotationError, Span
 
 
 def test_marked_names_become_spans():
-    assert parse_markup("[Ana|PER] of [Yip! Inc.|ORG].", "") == ("Ana of Yip! Inc..", (Span(0, 3, "PER"), Span(7, 16, "ORG")))
+    assert parse_markup("[Ana|PER] of [Yip! Inc.|ORG].", "") == (
+        "Ana of Yip! Inc..",
+        (Span(0, 3, "PER"), Span(7, 16, "ORG")),
+    )
 
 
 def test_escapes_stand_for_what_editors_hide():
@@ -33,11 +36,19 @@ def test_broken_markup_is_an_error(marked, words):
 
 def test_documents_stand_between_headers(write_text):
     path = write_text("a.txt", "=== a-1\none\n\ntwo\n\n=== a-2\n[b|X]\n")
-    assert [(record.id, record.text, record.source.line) for record in read_markup(path)] == [("a-1", "one\n\ntwo", 1), ("a-2", "b", 6)]
+    assert [(record.id, record.text, record.source.line) for record in read_markup(path)] == [
+        ("a-1", "one\n\ntwo", 1),
+        ("a-2", "b", 6),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("=== a\nx\n=== a\ny\n", ":3: .*used twice"), ("=== a\n\n=== b\ny\n", ":1: .*empty"), ("x\n", ":1: text before")]
+    ("text", "words"),
+    [
+        ("=== a\nx\n=== a\ny\n", ":3: .*used twice"),
+        ("=== a\n\n=== b\ny\n", ":1: .*empty"),
+        ("x\n", ":1: text before"),
+    ],
 )
 def test_bad_documents_are_errors_with_their_line(write_text, text, words):
     path = write_text("a.txt", text)

@@ -8,23 +8,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.annotations.formats.json_spans import row_record
-from scripts.annotations.offsets import Offsets, settle
-from scripts.annotations.record import Fault, Source, Span
-from scripts.annotations.registry import ReadOptions
-from scripts.annotations.words import words_record
 from scripts.checks.mending import cleaned, mend
 from scripts.checks.texts import MARKS_SEEN
 from scripts.corpus.convert import align, tokenise
 from scripts.corpus.settings import Settings
 from scripts.corpus.tokenizer import Tokeniser
+from scripts.formats.json_spans import row_record
+from scripts.formats.offsets import Offsets, settle
+from scripts.formats.record import Fault, Source, Span
+from scripts.formats.registry import ReadOptions
+from scripts.formats.words import words_record
 from tests.make import record
 
 LETTERS = "aeB \n.!?(-'\u00e9e\u0301\u0327\u1100\u1161\u11a8\uac00\u200b\u200d\u00ad\ufeff\u202e👩🔬\ufe0f\u0344\u09c7\u09be"
 """With accents apart and together, Hangul in parts, emoji with joiners, marks of no width and of direction."""
 quick = settings(max_examples=120, derandomize=True, deadline=None, database=None)
 texts = st.text(st.sampled_from(LETTERS), max_size=30)
-spans_in_texts = st.lists(st.tuples(st.integers(-2, 32), st.integers(-2, 32), st.sampled_from(["LOC", "PER", "", " "])), max_size=6)
+spans_in_texts = st.lists(
+    st.tuples(st.integers(-2, 32), st.integers(-2, 32), st.sampled_from(["LOC", "PER", "", " "])), max_size=6
+)
 
 
 @cache
@@ -72,7 +74,9 @@ def test_cleaned_text_is_normal_and_spans_mark_the_same(before, inside, after):
     assert text == unicodedata.normalize("NFC", "".join(bare))
     assert len(places) == len(before + inside + after) + 1
     start, end = places[len(before)][0], places[len(before + inside)][1]
-    assert not Counter(unicodedata.normalize("NFD", bare[1])) - Counter(unicodedata.normalize("NFD", text[start:end]))
+    assert not Counter(unicodedata.normalize("NFD", bare[1])) - Counter(
+        unicodedata.normalize("NFD", text[start:end])
+    )
     parts = [unicodedata.normalize("NFC", part) for part in bare]
     if "".join(parts) == text:
         assert text[start:end] == parts[1]
@@ -96,7 +100,14 @@ def test_spans_move_with_characters_that_join_or_go(text, span, new, marked):
 
 
 @quick
-@given(st.lists(st.sampled_from(["Ana", "ran", "don't", "x/y", "home.", "Home", "!", "\n\n", "(U.S.)", "10km"]), min_size=1, max_size=30), st.data())
+@given(
+    st.lists(
+        st.sampled_from(["Ana", "ran", "don't", "x/y", "home.", "Home", "!", "\n\n", "(U.S.)", "10km"]),
+        min_size=1,
+        max_size=30,
+    ),
+    st.data(),
+)
 def test_pieces_join_up_and_keep_every_entity(parts, data):
     text = " ".join(parts)
     tokens = tokenise(record(text), tokeniser())
@@ -109,7 +120,9 @@ def test_pieces_join_up_and_keep_every_entity(parts, data):
     result = mended(record(text, *spans), max_tokens=4)
     pieces = result.records
     assert "".join("".join(one.text for one in pieces).split()) == "".join(text.split())
-    assert [one.text[s:e] for one in pieces for s, e, _ in one.spans] == ([text[s:e] for s, e, _ in spans] if text.strip() else [])
+    assert [one.text[s:e] for one in pieces for s, e, _ in one.spans] == (
+        [text[s:e] for s, e, _ in spans] if text.strip() else []
+    )
     assert len({one.id for one in pieces}) == len(pieces)
     assert [change for one in pieces for change in mended(one, max_tokens=4).changes] == []
 
@@ -137,7 +150,9 @@ def test_a_document_with_doubtful_spans_is_not_cut(spans):
 
 
 def test_a_fault_that_quotes_nothing_is_told_again_as_other_text():
-    fault = Fault("discontinuous", Source("a.ann", 1), "'North America' has pieces at 0 5;16 23", Span(0, 5, "LOC"))
+    fault = Fault(
+        "discontinuous", Source("a.ann", 1), "'North America' has pieces at 0 5;16 23", Span(0, 5, "LOC")
+    )
     ((span, meant),) = mended(record("North and South", faults=(fault,))).doubtful
     assert (span, meant) == (fault.span, f"? {fault.detail}")
 
@@ -151,7 +166,10 @@ def test_a_long_quote_stays_another_text_though_it_is_not_told_whole():
     assert mended(read(meant)).doubtful == [((0, 60, "X"), meant)]
 
 
-@pytest.mark.parametrize(("text", "codes"), [(" \n", ["empty-document"]), ("\u200b \ufeff", ["invisible-characters", "empty-document"])])
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [(" \n", ["empty-document"]), ("\u200b \ufeff", ["invisible-characters", "empty-document"])],
+)
 def test_a_document_of_nothing_that_is_seen_goes(text, codes):
     result = mended(record(text, (0, 1, "X")), unsafe=True)
     assert (result.records, [change.slug for change in result.changes]) == ([], codes)
@@ -161,19 +179,32 @@ def test_of_spans_that_overlap_the_longest_stays_and_each_other_is_told():
     spans = (0, 8, "LOC"), (4, 13, "ORG"), (0, 3, "A"), (9, 13, "B"), (4, 8, "C"), (5, 7, "C")
     result = mended(record("New York City", *spans), unsafe=True)
     assert result.records[0].spans == ((0, 3, "A"), (4, 13, "ORG"))
-    assert [change.slug for change in result.changes] == ["misaligned", "overlap", "nested", "nested", "nested"]
+    assert [change.slug for change in result.changes] == [
+        "misaligned",
+        "overlap",
+        "nested",
+        "nested",
+        "nested",
+    ]
 
 
 def of_tokens(*sentences):
     """A record from sentences of `word/label` tokens, each entity of one token."""
     parts = [[token.rsplit("/", 1) for token in sentence] for sentence in sentences]
-    labelled = [([word for word, _ in part], None, [(i, i + 1, label) for i, (_, label) in enumerate(part) if label]) for part in parts]
+    labelled = [
+        ([word for word, _ in part], None, [(i, i + 1, label) for i, (_, label) in enumerate(part) if label])
+        for part in parts
+    ]
     return words_record(Source("a.conll", 1), labelled, lang="en")
 
 
 def test_a_long_document_of_tokens_is_cut_between_sentences():
     result = mended(of_tokens(*([f"w{i}/X", "of/", "./"] for i in range(5))), max_tokens=7)
-    assert [(one.words[0], len(one.words), len(one.spans)) for one in result.records] == [("w0", 6, 2), ("w2", 6, 2), ("w4", 3, 1)]
+    assert [(one.words[0], len(one.words), len(one.spans)) for one in result.records] == [
+        ("w0", 6, 2),
+        ("w2", 6, 2),
+        ("w4", 3, 1),
+    ]
     assert [one.sent_starts[0] for one in result.records] == [True, True, True]
     assert [change.slug for change in result.changes] == ["text-too-long"]
 
@@ -186,7 +217,9 @@ def test_white_space_in_an_entitys_token_goes_and_the_entity_stays():
 
 
 def test_invisible_characters_in_tokens_go_but_no_token_does():
-    result = mended(of_tokens(["A\u200bna/PER", "e\u0301te\u0301/X", "\u200b/", "\ufeff /", "Cork/LOC"]), unsafe=True)
+    result = mended(
+        of_tokens(["A\u200bna/PER", "e\u0301te\u0301/X", "\u200b/", "\ufeff /", "Cork/LOC"]), unsafe=True
+    )
     assert result.records[0].words == ("Ana", "été", "\u200b", "\ufeff ", "Cork")
     assert result.records[0].spans == ((0, 3, "PER"), (4, 7, "X"), (13, 17, "LOC"))
     assert [change.slug for change in result.changes] == ["invisible-characters"]

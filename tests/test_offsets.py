@@ -6,8 +6,18 @@ from itertools import accumulate
 
 import pytest
 
-from scripts.annotations.offsets import NAMES, SHIFTS, WIDTHS, Offsets, settle, to_characters, undecided, verdict, weigh
-from scripts.annotations.record import Record, Source, Span
+from scripts.formats.offsets import (
+    NAMES,
+    SHIFTS,
+    WIDTHS,
+    Offsets,
+    settle,
+    to_characters,
+    undecided,
+    verdict,
+    weigh,
+)
+from scripts.formats.record import Record, Source, Span
 
 WORDS = {
     "English": [
@@ -30,7 +40,21 @@ WORDS = {
         "U.S.",
         "tour",
     ],
-    "German": ["Größe", "über", "Müller", "ging", "nach", "Köln", "für", "20€", "–", "„Straße“", "und", "Jürgens", "Äpfel"],
+    "German": [
+        "Größe",
+        "über",
+        "Müller",
+        "ging",
+        "nach",
+        "Köln",
+        "für",
+        "20€",
+        "–",
+        "„Straße“",
+        "und",
+        "Jürgens",
+        "Äpfel",
+    ],
     "accents apart": ["e\u0301cole", "Jose\u0301", "nai\u0308ve", "Zu\u0308rich", "Ñandú"],
     "emoji": ["the", "👩\u200d👩\u200d👧", "went", "🎉", "to", "Cork", "😀", "with", "Ana🇮🇪", "and", "Bo"],
     "Arabic": ["ذهبت", "آنا", "إلى", "المدينة", "القديمة"],
@@ -64,7 +88,9 @@ def a_text(draw: random.Random, kind: str, line_end: str) -> tuple[str, list[tup
     return text, places
 
 
-def evidence_of(draw: random.Random, kind: str, unit: Offsets, *, documents: int, quoted: bool, wrong: float = 0) -> tuple[Counter, int]:
+def evidence_of(
+    draw: random.Random, kind: str, unit: Offsets, *, documents: int, quoted: bool, wrong: float = 0
+) -> tuple[Counter, int]:
     """Write a file of documents in a unit; return what its spans say, and how many of them the unit moves."""
     evidence: Counter[str] = Counter()
     spans, spoiled, moved = 0, 0, 0
@@ -77,7 +103,14 @@ def evidence_of(draw: random.Random, kind: str, unit: Offsets, *, documents: int
             spans += 1
             if spoiled + 1 <= wrong * spans:
                 spoiled += 1
-                place = draw.choice([(place[0], place[1] - 1), (place[0] + 1, place[1] + 1), (place[0], place[1] + 1), (place[0] - 1, place[1])])
+                place = draw.choice(
+                    [
+                        (place[0], place[1] - 1),
+                        (place[0] + 1, place[1] + 1),
+                        (place[0], place[1] + 1),
+                        (place[0] - 1, place[1]),
+                    ]
+                )
             written.append(Span(*place, "X"))
         quotes = tuple(text[start:end] for start, end in places) if quoted else ()
         if written:
@@ -99,7 +132,14 @@ def test_right_files_with_a_tenth_of_wrong_spans_are_never_taken_for_shifted(quo
     for _ in range(25):
         for kind in WORDS:
             documents = draw.choice([1, 2, 3, 5, 20])
-            evidence, _ = evidence_of(draw, kind, Offsets.characters, documents=documents, quoted=quoted, wrong=draw.choice([0, 0.05, 0.1]))
+            evidence, _ = evidence_of(
+                draw,
+                kind,
+                Offsets.characters,
+                documents=documents,
+                quoted=quoted,
+                wrong=draw.choice([0, 0.05, 0.1]),
+            )
             assert verdict(evidence) is None
 
 

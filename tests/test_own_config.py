@@ -15,14 +15,30 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from scripts.checks.recipe import Recipe, RecipeFile
-from scripts.command import UserError
-from scripts.corpus.config_file import default_output, fingerprint, import_code, may_need_transformers, parse_overrides, read_config
+from scripts.cli import UserError
+from scripts.corpus.config_file import (
+    default_output,
+    fingerprint,
+    import_code,
+    may_need_transformers,
+    parse_overrides,
+    read_config,
+)
 from scripts.corpus.files import read_json
 from tests.closure import ROOT
 from tests.runs import ENV
 
-SECTION = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own config\n")[2].partition("\n## ")[0]
-COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", SECTION, flags=re.DOTALL) for line in block.splitlines()]
+SECTION = (
+    (ROOT / "README.md")
+    .read_text(encoding="utf-8")
+    .partition("## Your own config\n")[2]
+    .partition("\n## ")[0]
+)
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", SECTION, flags=re.DOTALL)
+    for line in block.splitlines()
+]
 (FINETUNE,) = re.findall(r"```ini\n(.*?)```", SECTION, flags=re.DOTALL)
 CODE = """import spacy
 
@@ -95,7 +111,15 @@ def run(folder, command, **environment):
     """Run a command of the README in a folder; return its exit code and what it says."""
     parts = [sys.executable, *shlex.split(command)[1:]]
     env = ENV | {"PYTHONPATH": os.fspath(ROOT)} | environment
-    done = subprocess.run(parts, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=env)
+    done = subprocess.run(
+        parts,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env=env,
+    )
     return done.returncode, done.stdout
 
 
@@ -123,8 +147,12 @@ def test_the_readmes_commands_train_and_validate(folder):
 def test_the_readmes_fine_tuning_adds_labels_and_leaves_the_tagger_alone(folder):
     trained = folder / "training" / "cpu"
     trained.mkdir(parents=True)
-    init_config(lang="en", pipeline=["ner"], optimize="efficiency", gpu=False, silent=True).to_disk(trained / "config.cfg")
-    settings = "--paths.train train.spacy --paths.dev dev.spacy --training.max_steps 20 --training.eval_frequency 10"
+    init_config(lang="en", pipeline=["ner"], optimize="efficiency", gpu=False, silent=True).to_disk(
+        trained / "config.cfg"
+    )
+    settings = (
+        "--paths.train train.spacy --paths.dev dev.spacy --training.max_steps 20 --training.eval_frequency 10"
+    )
     code, output = run(folder, f"python -m scripts.train training/cpu --device cpu {settings}")
     assert code == 0, output
     tagger = spacy.blank("en")
@@ -162,7 +190,9 @@ def test_what_is_set_reaches_every_process(folder):
 
 @pytest.mark.slow
 def test_errors_stop_training_unless_told_otherwise(folder):
-    settings = "--code my.py --device cpu --training.max_steps 10 --training.eval_frequency 10 --training.patience 5"
+    settings = (
+        "--code my.py --device cpu --training.max_steps 10 --training.eval_frequency 10 --training.patience 5"
+    )
     code, output = run(folder, f"python -m scripts.train my.cfg {settings}")
     assert code == 1
     assert "training/my: not validated for this config yet; validating…" in output
@@ -179,7 +209,10 @@ def test_errors_stop_training_unless_told_otherwise(folder):
         (["--training.max_steps", "4", "my.cfg"], "--training.max_steps: the config comes first"),
         (["my.cfg", "--exakt"], "no such option: --exakt"),
         (["my.cfg", "--trainig.max_steps", "40"], "--trainig.max_steps: my.cfg has no section [trainig]"),
-        (["my.cfg", "--training.max_stepz", "40"], "--training.max_stepz: [training] has no 'max_stepz'; perhaps max_steps"),
+        (
+            ["my.cfg", "--training.max_stepz", "40"],
+            "--training.max_stepz: [training] has no 'max_stepz'; perhaps max_steps",
+        ),
         (["my.cfg", "--training.max_steps"], "--training.max_steps: wants a value"),
         (["my.cfg", "40"], "unexpected '40'"),
         (["my.cfg", "--code", "none.py"], "none.py: no such file; --code wants a Python file"),
@@ -255,8 +288,16 @@ def test_pipelines_go_to_a_variants_folder_or_to_one_of_the_configs_name(tmp_pat
         ("spacy.Corpus.v1", "spacy.Corpora.v1", r"\[corpora.train\] names the reader 'spacy.Corpora.v1'"),
         ('factory = "ner"', 'factory = "nerd"', r"\[components.ner\] names the factory 'nerd'"),
         ("Adam.v1", "Eve.v1", r"\[training.optimizer\] names the optimizer 'Eve.v1'"),
-        ('factory = "ner"', 'source = "none/model-best"', r"\[components.ner\] source = 'none/model-best': no such pipeline"),
-        ('pipeline = ["ner"]', 'pipeline = ["ner","tagger"]', r"\[nlp\] pipeline names 'tagger', and there is no \[components.tagger\]"),
+        (
+            'factory = "ner"',
+            'source = "none/model-best"',
+            r"\[components.ner\] source = 'none/model-best': no such pipeline",
+        ),
+        (
+            'pipeline = ["ner"]',
+            'pipeline = ["ner","tagger"]',
+            r"\[nlp\] pipeline names 'tagger', and there is no \[components.tagger\]",
+        ),
     ],
 )
 def test_what_nothing_registers_is_told_by_name(folder, before, after, message):
@@ -269,7 +310,9 @@ def test_what_nothing_registers_is_told_by_name(folder, before, after, message):
 def test_a_source_without_the_component_is_told(folder):
     spacy.blank("en").to_disk(folder / "blank")
     path = folder / "my.cfg"
-    path.write_text(CONFIG.replace('factory = "ner"', f'source = "{(folder / "blank").as_posix()}"'), encoding="utf-8")
+    path.write_text(
+        CONFIG.replace('factory = "ner"', f'source = "{(folder / "blank").as_posix()}"'), encoding="utf-8"
+    )
     with pytest.raises(UserError, match="has no component 'ner'"):
         Recipe(RecipeFile("my", path, (folder / "my.py",)))
 
@@ -278,8 +321,13 @@ def test_a_source_without_the_component_is_told(folder):
 def test_all_that_spacys_quickstart_names_is_known(tmp_path, variant):
     path = tmp_path / "quick.cfg"
     pipeline = ["tagger", "parser", "ner", "textcat", "spancat", "entity_linker"]
-    init_config(lang="de", pipeline=pipeline, optimize="accuracy", gpu=variant == "gpu", silent=True).to_disk(path)
-    assert Recipe(RecipeFile("quick", path, overrides=("--paths.train", "a.spacy"))).config["paths"]["train"] == "a.spacy"
+    init_config(lang="de", pipeline=pipeline, optimize="accuracy", gpu=variant == "gpu", silent=True).to_disk(
+        path
+    )
+    assert (
+        Recipe(RecipeFile("quick", path, overrides=("--paths.train", "a.spacy"))).config["paths"]["train"]
+        == "a.spacy"
+    )
 
 
 def test_transformers_are_kept_out_only_where_no_pipeline_might_bring_one(folder):

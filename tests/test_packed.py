@@ -13,7 +13,9 @@ from scripts.training.packed import Packing, is_packable, runs_of
 from scripts.training.passes import group, pack
 from tests.tiny import KINDS
 
-LENGTHS = st.lists(st.integers(1, 60), max_size=40).map(lambda lengths: numpy.array(lengths, dtype=numpy.int32))
+LENGTHS = st.lists(st.integers(1, 60), max_size=40).map(
+    lambda lengths: numpy.array(lengths, dtype=numpy.int32)
+)
 
 
 def assert_dealt(parts: list[numpy.ndarray], lengths: numpy.ndarray) -> None:
@@ -43,7 +45,10 @@ def test_a_group_has_at_most_so_many_pieces_with_its_padding_but_for_a_single_wi
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(st.lists(st.integers(1, 12), min_size=1, max_size=9).map(lambda lengths: numpy.array(lengths)), st.integers(0, 30))
+@given(
+    st.lists(st.integers(1, 12), min_size=1, max_size=9).map(lambda lengths: numpy.array(lengths)),
+    st.integers(0, 30),
+)
 def test_groups_cost_least(lengths, start):
     """Against all ways to cut the sorted windows."""
     ordered = numpy.sort(lengths)
@@ -53,7 +58,9 @@ def test_groups_cost_least(lengths, start):
         return sum(start + (end - begin) * int(ordered[end - 1]) for begin, end in pairwise(ends))
 
     groups = group(lengths, 10**9, start)
-    assert sum(start + len(own) * int(lengths[own].max()) for own in groups) == min(map(cost, range(1 << (len(ordered) - 1))))
+    assert sum(start + len(own) * int(lengths[own].max()) for own in groups) == min(
+        map(cost, range(1 << (len(ordered) - 1)))
+    )
 
 
 @given(st.lists(st.integers(1, 4), max_size=12))
@@ -78,7 +85,9 @@ def test_windows_in_one_row_are_what_each_is_alone(bert):
     packing = Packing(bert)
     positions = torch.cat([torch.arange(length) for length in lengths])[None]
     packing.runs = runs_of(lengths)
-    together = bert(input_ids=ids, position_ids=positions, token_type_ids=torch.zeros_like(ids)).last_hidden_state
+    together = bert(
+        input_ids=ids, position_ids=positions, token_type_ids=torch.zeros_like(ids)
+    ).last_hidden_state
     torch.testing.assert_close(together, torch.cat(alone, dim=1))
 
 
@@ -111,7 +120,12 @@ def test_others_may_run_the_module_in_between(bert):
     torch.testing.assert_close(bert(input_ids=ids, attention_mask=mask).last_hidden_state, expected)
 
 
-SETTINGS = {"is_decoder": True, "position_embedding_type": "relative_key", "_output_attentions": True, "model_type": "distilbert"}
+SETTINGS = {
+    "is_decoder": True,
+    "position_embedding_type": "relative_key",
+    "_output_attentions": True,
+    "model_type": "distilbert",
+}
 
 
 @pytest.mark.parametrize(("setting", "value"), SETTINGS.items())

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.util import registry
 from thinc.api import SGD, Adam, Linear, Optimizer, PyTorchWrapper, RAdam, chain
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training.parameters import HEAD_RATE, RATE, FlatParameters, Rated, walk_parameters, weights_hash
 from scripts.training.workers import World
 from tests.runs import small_pipeline
@@ -36,7 +36,10 @@ def linear() -> tuple[Pipeline, list]:
     for layer in layers:
         for name in layer.param_names:
             layer.set_param(
-                name, draw.normal(size=layer.get_dim("nO") if name == "b" else (layer.get_dim("nO"), layer.get_dim("nI"))).astype("float32")
+                name,
+                draw.normal(
+                    size=layer.get_dim("nO") if name == "b" else (layer.get_dim("nO"), layer.get_dim("nI"))
+                ).astype("float32"),
             )
     return Pipeline(Component(chain(*layers))), layers
 
@@ -47,14 +50,25 @@ def gradients(layers: list, step: int) -> dict:
     found = {}
     for i, layer in enumerate(layers):
         for name in ("W", "b"):
-            gradient = (draw.normal(size=layer.get_param(name).shape) * 10.0 ** (step % 4 - 2)).astype("float32")
+            gradient = (draw.normal(size=layer.get_param(name).shape) * 10.0 ** (step % 4 - 2)).astype(
+                "float32"
+            )
             if not (i == 1 and step < 5):
                 found[i, name] = gradient
     return found
 
 
 def rate():
-    return registry.resolve({"it": {"@schedules": "warmup_linear.v1", "warmup_steps": 5, "total_steps": STEPS, "initial_rate": 0.001}})["it"]
+    return registry.resolve(
+        {
+            "it": {
+                "@schedules": "warmup_linear.v1",
+                "warmup_steps": 5,
+                "total_steps": STEPS,
+                "initial_rate": 0.001,
+            }
+        }
+    )["it"]
 
 
 def learn_both(make) -> tuple:
@@ -92,7 +106,15 @@ def assert_same(theirs: list, ours: list, stock: Optimizer, optimizer: Optimizer
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_flat_parameters_learn_as_with_thincs_adam(grad_clip, L2, use_averages, scheduled):
     assert_same(
-        *learn_both(lambda: Adam(rate() if scheduled else 0.001, L2=L2, grad_clip=grad_clip, use_averages=use_averages, L2_is_weight_decay=True))
+        *learn_both(
+            lambda: Adam(
+                rate() if scheduled else 0.001,
+                L2=L2,
+                grad_clip=grad_clip,
+                use_averages=use_averages,
+                L2_is_weight_decay=True,
+            )
+        )
     )
 
 
@@ -174,7 +196,9 @@ def test_torch_parameters_learn_as_with_thinc_and_frozen_ones_do_not(freeze):
     assert torch.equal(module[0].weight, first) == freeze
 
 
-@pytest.mark.parametrize("make", [lambda: Adam(0.01, L2=0.01), lambda: RAdam(0.01)], ids=["flat", "thinc's own"])
+@pytest.mark.parametrize(
+    "make", [lambda: Adam(0.01, L2=0.01), lambda: RAdam(0.01)], ids=["flat", "thinc's own"]
+)
 def test_a_share_of_the_learning_rate_is_the_same_in_every_way_of_learning(make):
     """Adam's first step is as long as its rate."""
     moved = []
@@ -194,7 +218,12 @@ def test_a_share_of_the_learning_rate_is_the_same_in_every_way_of_learning(make)
         else:
             model.finish_update(Rated(optimizer, walk_parameters(pipeline)))
         assert optimizer.learn_rate == 0.01
-        moved.append([(after - earlier).detach().numpy() for after, earlier in zip(module.parameters(), before, strict=True)])
+        moved.append(
+            [
+                (after - earlier).detach().numpy()
+                for after, earlier in zip(module.parameters(), before, strict=True)
+            ]
+        )
     for own, other in zip(*moved, strict=True):
         assert_allclose(own, other, rtol=1e-3, atol=1e-5)
     lower, upper = (max(abs(moved[0][i]).max() for i in part) for part in ((0, 1), (2, 3)))
@@ -225,7 +254,9 @@ def test_laying_weights_out_flat_changes_no_weight_and_averages_come_and_go():
     before = weights_hash(walk_parameters(nlp))
     flat = FlatParameters(nlp, Adam(0.01), world=World())
     assert weights_hash(flat.parameters) == before
-    with nlp.use_params({parameter.key: numpy.zeros_like(parameter.weights()) for parameter in flat.parameters}):
+    with nlp.use_params(
+        {parameter.key: numpy.zeros_like(parameter.weights()) for parameter in flat.parameters}
+    ):
         assert weights_hash(flat.parameters) != before
     assert weights_hash(flat.parameters) == before
     flat.weights[0] += 1

@@ -4,9 +4,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from scripts.annotations.raw_file import RawFile
-from scripts.annotations.record import AnnotationError, Span
-from scripts.annotations.registry import ReadOptions, choose_format, read_records
+from scripts.formats.raw_file import RawFile
+from scripts.formats.record import AnnotationError, Span
+from scripts.formats.registry import ReadOptions, choose_format, read_records
 from tests.make import build, read_split
 from tests.samples import class_labels, hugging_face
 
@@ -35,9 +35,15 @@ def fails(path) -> str:
 @pytest.mark.parametrize("kind", ["Sequence", "List"])
 def test_class_labels_are_read_from_the_schema(tmp_path, kind):
     path = tmp_path / "a.parquet"
-    hugging_face(path, {"tokens": [["Ana", "Tarn", "ran"]], "ner_tags": [[1, 2, 0]]}, class_labels(NAMES, kind=kind))
+    hugging_face(
+        path, {"tokens": [["Ana", "Tarn", "ran"]], "ner_tags": [[1, 2, 0]]}, class_labels(NAMES, kind=kind)
+    )
     (record,) = read_records(path)
-    assert (record.words, record.spans, record.spaces_given) == (("Ana", "Tarn", "ran"), (Span(0, 8, "PER"),), False)
+    assert (record.words, record.spans, record.spaces_given) == (
+        ("Ana", "Tarn", "ran"),
+        (Span(0, 8, "PER"),),
+        False,
+    )
 
 
 def test_class_labels_of_the_old_layout_are_read(tmp_path):
@@ -49,25 +55,43 @@ def test_class_labels_of_the_old_layout_are_read(tmp_path):
 
 def test_names_of_another_columns_class_labels_do_not_count(tmp_path):
     path = tmp_path / "a.parquet"
-    features = class_labels(NAMES) | {"pos_tags": {"feature": {"names": ["NNP", "VBD"], "_type": "ClassLabel"}, "_type": "Sequence"}}
-    hugging_face(path, {"tokens": [["Ana", "ran"]], "pos_tags": [[0, 1]], "ner_tags": [[1, 0]]}, dict(reversed(features.items())))
+    features = class_labels(NAMES) | {
+        "pos_tags": {"feature": {"names": ["NNP", "VBD"], "_type": "ClassLabel"}, "_type": "Sequence"}
+    }
+    hugging_face(
+        path,
+        {"tokens": [["Ana", "ran"]], "pos_tags": [[0, 1]], "ner_tags": [[1, 0]]},
+        dict(reversed(features.items())),
+    )
     assert [record.spans for record in read_records(path)] == [(ANA,)]
 
 
-@pytest.mark.parametrize(("tokens", "tags"), [("tokens", "ner_tags"), ("words", "ner"), ("tokens", "tags"), ("tokens", "labels")])
+@pytest.mark.parametrize(
+    ("tokens", "tags"), [("tokens", "ner_tags"), ("words", "ner"), ("tokens", "tags"), ("tokens", "labels")]
+)
 def test_tags_may_be_strings_and_columns_have_several_names(write_parquet, tokens, tags):
     path = write_parquet({tokens: [["Ana", "ran"]], tags: [["B-PER", "O"]]})
     assert [(record.words, record.spans) for record in read_records(path)] == [(("Ana", "ran"), (ANA,))]
 
 
-@pytest.mark.parametrize("tags", [["B-PER", "I-PER", "B-LOC"], ["B-PER", "L-PER", "U-LOC"], ["B-PER", "E-PER", "S-LOC"], ["I-PER", "I-PER", "I-LOC"]])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ["B-PER", "I-PER", "B-LOC"],
+        ["B-PER", "L-PER", "U-LOC"],
+        ["B-PER", "E-PER", "S-LOC"],
+        ["I-PER", "I-PER", "I-LOC"],
+    ],
+)
 def test_every_scheme_gives_the_same_entities(write_parquet, tags):
     (record,) = read_records(write_parquet({"tokens": [["Ana", "Tarn", "Cork"]], "ner_tags": [tags]}))
     assert (record.spans, record.faults) == ((Span(0, 8, "PER"), Span(9, 13, "LOC")), ())
 
 
 def test_a_forbidden_tag_is_a_fault_with_its_row(write_parquet):
-    path = write_parquet({"tokens": [["Ana", "ran"], ["in", "Cork"]], "ner_tags": [["B-PER", "O"], ["O", "I-LOC"]]})
+    path = write_parquet(
+        {"tokens": [["Ana", "ran"], ["in", "Cork"]], "ner_tags": [["B-PER", "O"], ["O", "I-LOC"]]}
+    )
     (fault,) = [fault for record in read_records(path) for fault in record.faults]
     assert (fault.code, str(fault.source), fault.span) == ("i-without-b", f"{path.as_posix()}:2", None)
     assert "'Cork'" in fault.detail
@@ -82,29 +106,42 @@ def test_texts_with_spans_are_read(write_parquet):
 
 def test_texts_in_another_spelling_are_read(write_parquet):
     entities = [[{"start_offset": 0, "end_offset": 3, "label": "PER"}]]
-    assert [record.spans for record in read_records(write_parquet({"text": ["Ana ran"], "entities": entities}))] == [(ANA,)]
+    assert [
+        record.spans for record in read_records(write_parquet({"text": ["Ana ran"], "entities": entities}))
+    ] == [(ANA,)]
 
 
 @pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
 def test_parquet_is_told_whatever_its_text_looks_like(write_parquet, compression):
-    path = write_parquet({"text": ["Please E-mail us from Tollan."], "spans": [[{"start": 22, "end": 28, "label": "LOC"}]]}, compression=compression)
+    path = write_parquet(
+        {"text": ["Please E-mail us from Tollan."], "spans": [[{"start": 22, "end": 28, "label": "LOC"}]]},
+        compression=compression,
+    )
     assert choose_format(path).name == "parquet"
 
 
 def test_ids_and_groups_are_the_datas_own(write_parquet):
-    path = write_parquet({"id": ["x", None], "author": ["Wim", None], "tokens": [["a"], ["b"]], "tags": [["O"], ["O"]]})
+    path = write_parquet(
+        {"id": ["x", None], "author": ["Wim", None], "tokens": [["a"], ["b"]], "tags": [["O"], ["O"]]}
+    )
     records = read_records(path, options=ReadOptions(group_by="author"))
     assert [(record.id, record.group) for record in records] == [("x", "Wim"), ("a-2", None)]
 
 
 def test_the_file_can_be_the_group(write_parquet):
     path = write_parquet({"tokens": [["a"]], "tags": [["O"]]})
-    assert [record.group for record in read_records(path, options=ReadOptions(group_by="file"))] == [path.as_posix()]
+    assert [record.group for record in read_records(path, options=ReadOptions(group_by="file"))] == [
+        path.as_posix()
+    ]
 
 
 def test_rows_are_numbered_across_batches(write_parquet):
-    path = write_parquet({"tokens": [[f"a{i}"] for i in range(2500)], "tags": [["O"]] * 2500}, row_group_size=700)
-    assert [(record.source.line, record.words) for record in read_records(path)] == [(i + 1, (f"a{i}",)) for i in range(2500)]
+    path = write_parquet(
+        {"tokens": [[f"a{i}"] for i in range(2500)], "tags": [["O"]] * 2500}, row_group_size=700
+    )
+    assert [(record.source.line, record.words) for record in read_records(path)] == [
+        (i + 1, (f"a{i}",)) for i in range(2500)
+    ]
 
 
 def test_a_row_without_tokens_is_left_out_and_told(write_parquet, tmp_path):
@@ -118,7 +155,9 @@ def test_a_row_without_tokens_is_left_out_and_told(write_parquet, tmp_path):
 def test_labels_of_any_kind_survive(write_parquet, tmp_path, label):
     path = write_parquet({"tokens": [["Ana", "Tarn", "ran"]], "tags": [[f"B-{label}", f"I-{label}", "O"]]})
     build(tmp_path / "corpus", path, path, path)
-    assert [(ent.text, ent.label_) for doc in read_split(tmp_path / "corpus") for ent in doc.ents] == [("Ana Tarn", label)]
+    assert [(ent.text, ent.label_) for doc in read_split(tmp_path / "corpus") for ent in doc.ents] == [
+        ("Ana Tarn", label)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +198,10 @@ def test_a_number_that_has_no_name_is_an_error(tmp_path, tag):
     [
         ({"words": [["a"]], "x": [["O"]]}, "none of the keys spans"),
         ({"text": ["a"]}, "none of the keys spans"),
-        ({"text": pyarrow.array([None], pyarrow.string()), "spans": [[]]}, "text must be a string, not NoneType"),
+        (
+            {"text": pyarrow.array([None], pyarrow.string()), "spans": [[]]},
+            "text must be a string, not NoneType",
+        ),
         ({"text": ["a"], "spans": [None]}, "spans must be a list, not NoneType"),
         ({"text": ["a"], "spans": [[{"start": 0.0, "end": 1.0, "label": "X"}]]}, "whole numbers"),
     ],
@@ -183,7 +225,9 @@ def test_a_file_with_damaged_data_is_an_error(write_parquet, column):
     path = write_parquet({"tokens": [[f"a{i}"] for i in range(3000)], "ner_tags": [["O"]] * 3000})
     chunk = pyarrow.parquet.ParquetFile(path).metadata.row_group(0).column(column)
     data = bytearray(path.read_bytes())
-    data[chunk.dictionary_page_offset : chunk.dictionary_page_offset + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
+    data[chunk.dictionary_page_offset : chunk.dictionary_page_offset + chunk.total_compressed_size] = (
+        b"\xff" * chunk.total_compressed_size
+    )
     path.write_bytes(data)
     assert fails(path).startswith(f"{path}: cannot be read as Parquet")
 
@@ -220,7 +264,9 @@ def test_two_columns_of_tags_that_differ_are_an_error_that_names_both(tmp_path):
     fine = ["O", "B-actor", "B-island"]
     features = class_labels(["O", "B-person", "B-location"])
     features["fine_ner_tags"] = class_labels(fine)["ner_tags"]
-    hugging_face(path, {"tokens": [["Ana", "ran"]], "ner_tags": [[1, 0]], "fine_ner_tags": [[1, 0]]}, features)
+    hugging_face(
+        path, {"tokens": [["Ana", "ran"]], "ner_tags": [[1, 0]], "fine_ner_tags": [[1, 0]]}, features
+    )
     message = fails(path)
     assert "--spans-field=ner_tags or --spans-field=fine_ner_tags" in message
     (record,) = read_records(path, options=ReadOptions(spans_field="fine_ner_tags"))

@@ -49,7 +49,10 @@ def strings(model, pieces: Pieces) -> list[list[str]]:
     """Each token's pieces, as they stand in the vocabulary."""
     names = model.tokenizer.convert_ids_to_tokens(pieces.ids.tolist())
     ends = numpy.cumsum(pieces.counts)
-    return [[names[place].removeprefix("##") for place in pieces.places[end - count : end]] for end, count in zip(ends, pieces.counts, strict=True)]
+    return [
+        [names[place].removeprefix("##") for place in pieces.places[end - count : end]]
+        for end, count in zip(ends, pieces.counts, strict=True)
+    ]
 
 
 def windows(pieces: Pieces) -> list[list[int]]:
@@ -64,7 +67,9 @@ def assert_whole(model, limit: int, doc: Doc) -> Pieces:
     assert len(pieces.counts) == len(doc)
     assert pieces.counts.sum() == len(pieces.places)
     first, last = model.tokenizer.cls_token_id, model.tokenizer.sep_token_id
-    assert all((own[0], own[-1]) == (first, last) and not {first, last} & {*own[1:-1]} for own in windows(pieces))
+    assert all(
+        (own[0], own[-1]) == (first, last) and not {first, last} & {*own[1:-1]} for own in windows(pieces)
+    )
     for token, own in zip(doc, strings(model, pieces), strict=True):
         times, rest = divmod(len("".join(own)), len(token.text))
         assert (times >= 1, rest, "".join(own)) == (True, 0, token.text.lower() * times), token.text
@@ -77,9 +82,15 @@ DOCUMENTS = {
     "one token": doc_of("Ana"),
     "whitespace": doc_of("Ana", "\n\n", "saw", "  ", "Bo", "\t"),
     "nothing but whitespace": doc_of("\n", " "),
-    "two tokens of one piece": doc_of("Ana", "did", "n't", "see", "Bo", ".", spaces=[True, False, True, True, False, False]),
-    "accents, ligatures, other scripts": doc_of("Zoë", "naïve", "ﬁne", "Ελλάδα", "北京市", "مرحبا", "e\u0301te\u0301"),
-    "emoji and signs without width": doc_of("👩‍👩‍👧", "a\u200bb", "\u200b", "\ufeffBo", "🇮🇪", "x\u0000y", "\u00ad", "Bo"),
+    "two tokens of one piece": doc_of(
+        "Ana", "did", "n't", "see", "Bo", ".", spaces=[True, False, True, True, False, False]
+    ),
+    "accents, ligatures, other scripts": doc_of(
+        "Zoë", "naïve", "ﬁne", "Ελλάδα", "北京市", "مرحبا", "e\u0301te\u0301"
+    ),
+    "emoji and signs without width": doc_of(
+        "👩‍👩‍👧", "a\u200bb", "\u200b", "\ufeffBo", "🇮🇪", "x\u0000y", "\u00ad", "Bo"
+    ),
     "special pieces in the text": doc_of("[SEP]", "and", "</s>", "[CLS]"),
     "several windows": doc_of(*["Ana", "saw", "New", "York", "."] * 60),
 }
@@ -139,7 +150,9 @@ def test_only_the_document_that_needs_it_is_narrowed(models):
 def test_positions_bound_a_window_where_the_tokeniser_does_not(names):
     """Many tokenisers name no maximum, and RoBERTa's first positions are taken."""
     assert PieceReader(Windows(names["roberta"], window=128, stride=96)).limit == 512
-    assert PieceReader(Windows(names["narrow"], window=128, stride=96, model_max_length=10**30)).limit == NARROW
+    assert (
+        PieceReader(Windows(names["narrow"], window=128, stride=96, model_max_length=10**30)).limit == NARROW
+    )
     assert PieceReader(Windows(names["bert"], window=128, stride=96, model_max_length=20)).limit == 20
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, choose_format, read_records
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import ReadOptions, choose_format, read_records
 
 
 def read(path, **options):

@@ -5,7 +5,7 @@ import sys
 import psutil
 import pytest
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.pool import WAITING, ordered_map
 
 
@@ -33,11 +33,19 @@ def die(number):
 
 
 def surroundings():
-    return os.getpid(), "torch" in sys.modules and sys.modules["torch"] is None, signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    return (
+        os.getpid(),
+        "torch" in sys.modules and sys.modules["torch"] is None,
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+    )
 
 
 def children():
-    return [child for child in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training import precision
 from scripts.training.precision import choose_precision
 
@@ -16,7 +16,9 @@ def has_bf16(monkeypatch):
 
     def set_to(able: bool) -> None:
         monkeypatch.setattr(precision, "_cpu_has_bf16", lambda: able)
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *, including_emulation: able and not including_emulation)
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda *, including_emulation: able and not including_emulation
+        )
 
     return set_to
 
@@ -43,7 +45,11 @@ def test_precision_is_what_was_asked_or_what_the_device_is_made_for(has_bf16, as
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"), [("fp16", "only GPUs train in it; write auto, bf16 or fp32"), ("half", "--precision=half: write one of auto, bf16")]
+    ("asked", "message"),
+    [
+        ("fp16", "only GPUs train in it; write auto, bf16 or fp32"),
+        ("half", "--precision=half: write one of auto, bf16"),
+    ],
 )
 def test_what_the_device_cannot_do_is_an_error(has_bf16, asked, message):
     has_bf16(True)

@@ -44,7 +44,8 @@ def test_workflows_name_commands_and_no_command():
 
 def test_every_dependency_is_in_the_repository_or_made_by_a_step():
     made = {output for command in COMMANDS.values() for output in command.get("outputs", [])} | {
-        f"corpus/{name}.json" for name in ("sources", "shards", "versions", *(f"code/{package}" for package in PACKAGES))
+        f"corpus/{name}.json"
+        for name in ("sources", "shards", "versions", *(f"code/{package}" for package in PACKAGES))
     }
     for command in COMMANDS.values():
         for dependency in command.get("deps", []):
@@ -55,8 +56,12 @@ def test_every_dependency_is_in_the_repository_or_made_by_a_step():
 def test_a_step_depends_on_all_code_it_imports(name):
     module = shlex.split(COMMANDS[name]["script"][0])[2]
     imported = {Path(path) for path in import_closure(module)}
-    needed = {path.as_posix() if len(path.parts) == 2 else f"corpus/code/{path.parts[1]}.json" for path in imported}
-    assert {name for name in COMMANDS[name]["deps"] if name.endswith(".py") or name.startswith("corpus/code/")} == needed
+    needed = {
+        path.as_posix() if len(path.parts) == 2 else f"corpus/code/{path.parts[1]}.json" for path in imported
+    }
+    assert {
+        name for name in COMMANDS[name]["deps"] if name.endswith(".py") or name.startswith("corpus/code/")
+    } == needed
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -73,13 +78,17 @@ def test_every_option_used_in_the_project_exists():
     for name, parts in script_parts():
         app = typer.Typer()
         app.command()(importlib.import_module(parts[2]).main)
-        known = {option for parameter in typer.main.get_command(app).params for option in (*parameter.opts, *parameter.secondary_opts)}
+        known = {
+            option
+            for parameter in typer.main.get_command(app).params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
         used = {part.split("=")[0] for part in parts[3:] if part.startswith("--")}
         assert used <= known, name
 
 
 def test_modules_are_short_and_import_from_the_left_only():
-    order = ["annotations", "corpus", "checks", "training", "report", "benchmarks"]
+    order = ["formats", "corpus", "checks", "training", "report", "benchmarks"]
     for path in (ROOT / "scripts").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") <= 300, path

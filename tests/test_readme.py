@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from weasel.cli.document import project_document
 
 from scripts import readme, setup
-from scripts.annotations import registry
-from scripts.command import UserError
+from scripts.cli import UserError
+from scripts.formats import registry
 from tests.closure import ROOT
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,7 +58,13 @@ def test_project_commands_run_dry(command, tmp_path):
     shutil.copy(ROOT / "project.yml", tmp_path)
     parts = [sys.executable, *shlex.split(command)[1:], "--dry"]
     result = subprocess.run(
-        parts, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=os.environ | {"PYTHONUTF8": "1"}
+        parts,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONUTF8": "1"},
     )
     assert result.returncode == 0, result.stdout
     assert "Running command: " in result.stdout
@@ -104,7 +110,9 @@ def test_the_readme_has_a_report_and_benchmarks():
 
 
 def test_the_format_that_the_readme_adds_works(tmp_path, monkeypatch):
-    (code,) = (block for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL) if "@reads(" in block)
+    (code,) = (
+        block for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL) if "@reads(" in block
+    )
     monkeypatch.setattr(registry, "FORMATS", dict(registry.FORMATS))
     registry.formats.cache_clear()
     exec(compile(code, "README.md", "exec"), {})

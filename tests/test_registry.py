@@ -5,16 +5,16 @@ import tracemalloc
 
 import pytest
 
-from scripts.annotations.record import AnnotationError, Span
-from scripts.annotations.registry import FORMATS, choose_format, formats, raw_files, read_records, reads
+from scripts.formats.record import AnnotationError, Span
+from scripts.formats.registry import FORMATS, choose_format, formats, raw_files, read_records, reads
 from tests.make import build, read_split
 
 FINE = '{"text": "fine", "spans": []}\n'
 SECTIONS = """
 import re
 
-from scripts.annotations.record import AnnotationError, Record, Span
-from scripts.annotations.registry import reads
+from scripts.formats.record import AnnotationError, Record, Span
+from scripts.formats.registry import reads
 
 
 def each_section(file, layout, options):
@@ -56,12 +56,12 @@ def sections(tmp_path, monkeypatch):
     folder = tmp_path / "formats"
     folder.mkdir()
     (folder / "sections.py").write_text(SECTIONS, encoding="utf-8")
-    package = importlib.import_module("scripts.annotations.formats")
+    package = importlib.import_module("scripts.formats")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
     formats.cache_clear()
     yield
     FORMATS.pop("sections", None)
-    sys.modules.pop("scripts.annotations.formats.sections", None)
+    sys.modules.pop("scripts.formats.sections", None)
     vars(package).pop("sections", None)
     formats.cache_clear()
 
@@ -103,13 +103,19 @@ def test_format_is_told_by_looking(write_text, text, format):
     assert choose_format(write_text("data", text)).name == format
 
 
-@pytest.mark.parametrize("first", ["{", "[", "]", '"', "#", "==>", "A4", "E1", "M25", "N1", "R2", "T1", "#1", "*"])
+@pytest.mark.parametrize(
+    "first", ["{", "[", "]", '"', "#", "==>", "A4", "E1", "M25", "N1", "R2", "T1", "#1", "*"]
+)
 def test_columns_are_told_whatever_their_first_token_is(write_text, first):
     assert choose_format(write_text("data", f"{first}\tO\nMerrow\tB-LOC\n")).name == "columns"
 
 
-@pytest.mark.parametrize("text", ["Send an E-mail to Ilse.", "Group O won.", "Take the S-Bahn home.", "The B-side is better."])
-@pytest.mark.parametrize("form", ['{{"text": "{}", "spans": []}}\n', '[{{"text": "{}", "spans": []}}]\n'], ids=["lines", "array"])
+@pytest.mark.parametrize(
+    "text", ["Send an E-mail to Ilse.", "Group O won.", "Take the S-Bahn home.", "The B-side is better."]
+)
+@pytest.mark.parametrize(
+    "form", ['{{"text": "{}", "spans": []}}\n', '[{{"text": "{}", "spans": []}}]\n'], ids=["lines", "array"]
+)
 def test_json_is_told_whatever_its_text_looks_like(write_text, text, form):
     path = write_text("data", form.format(text))
     assert choose_format(path).name == "json"
@@ -126,8 +132,9 @@ def test_unknown_content_is_an_error_that_lists_the_formats(tmp_path, data):
 
 
 def test_a_format_that_is_named_wrongly_is_an_error_that_lists_the_formats(write_text):
-    assert "no format is called 'conll'; choose auto or one of brat, columns, docbin, json, parquet, pipes, table, webanno" in fails(
-        write_text("data", FINE), "conll"
+    assert (
+        "no format is called 'conll'; choose auto or one of brat, columns, docbin, json, parquet, pipes, table, webanno"
+        in fails(write_text("data", FINE), "conll")
     )
 
 
@@ -135,7 +142,11 @@ def test_a_named_format_is_taken_without_looking(write_text):
     assert choose_format(write_text("data", "Ana\tO\n"), "json").name == "json"
 
 
-@pytest.mark.parametrize("data", [b"", b"\n \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"], ids=["nothing", "blank", "mark", "mark and line"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\n \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"],
+    ids=["nothing", "blank", "mark", "mark and line"],
+)
 def test_an_empty_file_is_an_error(tmp_path, data):
     path = tmp_path / "data.jsonl"
     path.write_bytes(data)
@@ -144,7 +155,12 @@ def test_an_empty_file_is_an_error(tmp_path, data):
 
 @pytest.mark.parametrize(
     ("name", "text", "format"),
-    [("a.conll", "-DOCSTART- -X- O O\n\n", "auto"), ("a.json", "[]", "auto"), ("a.json", "[\n]\n", "auto"), ("a.jsonl", "\ufeff", "json")],
+    [
+        ("a.conll", "-DOCSTART- -X- O O\n\n", "auto"),
+        ("a.json", "[]", "auto"),
+        ("a.json", "[\n]\n", "auto"),
+        ("a.jsonl", "\ufeff", "json"),
+    ],
 )
 def test_a_file_without_documents_is_an_error(write_text, tmp_path, name, text, format):
     with pytest.raises(AnnotationError, match="holds no document"):
@@ -183,7 +199,9 @@ def test_a_line_of_50_mb_is_an_error_and_is_not_held_in_memory(tmp_path):
 )
 def test_bytes_that_are_not_utf8_are_an_error_with_line_and_byte(tmp_path, name, before, place):
     path = tmp_path / name
-    path.write_bytes(before + b"\xff" + {"a.jsonl": b'", "spans": []}', "a.json": b'"}]', "a.conll": b"\tO\n"}[name])
+    path.write_bytes(
+        before + b"\xff" + {"a.jsonl": b'", "spans": []}', "a.json": b'"}]', "a.conll": b"\tO\n"}[name]
+    )
     assert f"{path.as_posix()}:{place} of the line is not UTF-8" in fails(path)
 
 
@@ -211,7 +229,11 @@ def test_one_file_with_one_decorator_adds_a_format(sections, write_text):
         ("log-2", "It rained.", 5),
         ("log-3", "Wim slept.", 7),
     ]
-    assert [record.spans for record in records] == [(Span(0, 4, "PER"), Span(14, 20, "LOC")), (), (Span(0, 3, "PER"),)]
+    assert [record.spans for record in records] == [
+        (Span(0, 4, "PER"), Span(14, 20, "LOC")),
+        (),
+        (Span(0, 3, "PER"),),
+    ]
 
 
 @pytest.mark.parametrize("id", ["B-12", "E-mail", "O"])
@@ -226,7 +248,9 @@ def test_an_added_format_can_be_named_and_its_files_are_found_in_folders(section
 
 
 def test_an_added_formats_errors_name_its_lines(sections, write_text):
-    assert ":4: 'Tollan' is not in the text" in fails(write_text("data", "==> log-1\nIlse rowed.\nPER: Ilse\nLOC: Tollan\n"))
+    assert ":4: 'Tollan' is not in the text" in fails(
+        write_text("data", "==> log-1\nIlse rowed.\nPER: Ilse\nLOC: Tollan\n")
+    )
 
 
 def test_an_added_format_makes_a_corpus(sections, write_text, tmp_path):
@@ -252,5 +276,7 @@ def test_two_formats_of_one_name_are_an_error():
 
 def test_the_same_file_gives_the_same_records_under_every_line_end(write_text):
     row = json.dumps({"text": "Ana\nran", "spans": [[0, 3, "PER"]]})
-    unix, windows = (list(read_records(write_text("a.jsonl", row + end + row + end))) for end in ("\n", "\r\n"))
+    unix, windows = (
+        list(read_records(write_text("a.jsonl", row + end + row + end))) for end in ("\n", "\r\n")
+    )
     assert unix == windows

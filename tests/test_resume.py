@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from scripts.command import Stopped
+from scripts.cli import Stopped
 from scripts.training import loop
 from scripts.training.engine import Engine
 from scripts.training.kernels import FastOps
@@ -25,7 +25,14 @@ CHANGES = {
     "averages": {"optimizer": {"use_averages": True}},
     "accumulated": {"accumulate_gradient": 2},
     "schedules": {
-        "optimizer": {"learn_rate": {"@schedules": "warmup_linear.v1", "warmup_steps": 2, "total_steps": STEPS, "initial_rate": 0.01}},
+        "optimizer": {
+            "learn_rate": {
+                "@schedules": "warmup_linear.v1",
+                "warmup_steps": 2,
+                "total_steps": STEPS,
+                "initial_rate": 0.01,
+            }
+        },
     },
     "epochs": {"max_epochs": 2, "max_steps": 0, "eval_frequency": 3},
     "radam": {"optimizer": {"@optimizers": "RAdam.v1", "learn_rate": 0.003, "use_averages": True}},
@@ -81,7 +88,9 @@ MOMENTS = {0: signal.SIGINT, 3: signal.SIGTERM, 4: signal.SIGINT}
 FAST = ("default", "exact")
 
 
-@pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CHANGES])
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CHANGES]
+)
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, write_jsonl, monkeypatch, name):
     corpus = make_corpus(tmp_path, write_jsonl, train=60)
     config = changed(corpus, name)
@@ -112,7 +121,9 @@ def test_another_dropout_makes_other_weights(tmp_path, write_jsonl):
     run(config, tmp_path / "one")
     config["training"]["dropout"] = 0.11
     run(config, tmp_path / "other")
-    assert models(tmp_path / "one")["model-last/ner/model"] != models(tmp_path / "other")["model-last/ner/model"]
+    assert (
+        models(tmp_path / "one")["model-last/ner/model"] != models(tmp_path / "other")["model-last/ner/model"]
+    )
 
 
 class Killed(BaseException):
@@ -122,7 +133,9 @@ class Killed(BaseException):
 @pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True], ids=["first run", "over older models"])
 @pytest.mark.parametrize("place", ["before save", "best moved", "both moved", "cleared"])
-def test_a_run_killed_while_it_puts_its_models_in_place_finishes_the_next_time(tmp_path, write_jsonl, monkeypatch, place, again):
+def test_a_run_killed_while_it_puts_its_models_in_place_finishes_the_next_time(
+    tmp_path, write_jsonl, monkeypatch, place, again
+):
     corpus = make_corpus(tmp_path, write_jsonl)
     config = config_for(corpus)
     expected = run(config, tmp_path / "whole")
@@ -190,7 +203,14 @@ def ready(tmp_path, write_jsonl):
 
 
 def finish(folder, corpus, *options: str) -> None:
-    done = subprocess.run(command(folder, corpus, *options), cwd=ROOT, env=ENV, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+    done = subprocess.run(
+        command(folder, corpus, *options),
+        cwd=ROOT,
+        env=ENV,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -233,7 +253,9 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(ready, 
         while True:
             before = checkpoint_time(folder)
             with (folder / "log").open("ab") as log:
-                process = subprocess.Popen(command(folder, corpus, *options), cwd=ROOT, env=ENV, stdout=log, stderr=log)
+                process = subprocess.Popen(
+                    command(folder, corpus, *options), cwd=ROOT, env=ENV, stdout=log, stderr=log
+                )
                 going = killed < kills and await_checkpoint(process, folder, before)
                 try:
                     process.wait(moments.uniform(0, 1.5) if going else PATIENCE)
@@ -249,7 +271,9 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(ready, 
             assert process.returncode == 0, (folder / "log").read_text(encoding="utf-8")
             break
         assert models(folder) == models(whole)
-        ours, theirs = (json.loads((path / "metrics.json").read_text(encoding="utf-8")) for path in (folder, whole))
+        ours, theirs = (
+            json.loads((path / "metrics.json").read_text(encoding="utf-8")) for path in (folder, whole)
+        )
         assert untimed(ours) == untimed(theirs)
         assert not list(folder.glob("*checkpoint*"))
     print(f"{killed} kills in {runs} runs")
@@ -258,6 +282,8 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(ready, 
 def test_fast_ops_are_what_the_tests_above_ran_with(tmp_path, write_jsonl, monkeypatch):
     seen = []
     learn = Engine.learn
-    monkeypatch.setattr(Engine, "learn", lambda engine, *rest: seen.append(engine.ops) or learn(engine, *rest))
+    monkeypatch.setattr(
+        Engine, "learn", lambda engine, *rest: seen.append(engine.ops) or learn(engine, *rest)
+    )
     run(config_for(make_corpus(tmp_path, write_jsonl), max_steps=1), tmp_path / "cpu")
     assert all(isinstance(ops, FastOps) for ops in seen)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, read_records
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import ReadOptions, read_records
 from tests import row_layouts
 from tests.column_layouts import NAMED, drawn_shape
 from tests.content import draw_corpus, found, wanted

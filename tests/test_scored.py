@@ -16,7 +16,9 @@ def warned(folder, corpus, scores):
     elif scores is not None:
         (folder / "cpu").mkdir()
         (folder / "cpu" / "scores.json").write_bytes(scores)
-    return [found.detail for found in scored_elsewhere(corpus / "test", read_manifest(corpus / "test"), [recipe])]
+    return [
+        found.detail for found in scored_elsewhere(corpus / "test", read_manifest(corpus / "test"), [recipe])
+    ]
 
 
 def scored_on(corpus):
@@ -45,7 +47,9 @@ def test_other_entities_make_another_test_split(tmp_path, write_jsonl):
 def test_the_same_documents_from_elsewhere_in_another_order_are_the_same_test(tmp_path, write_jsonl):
     scores = scored_on(make_corpus(tmp_path, write_jsonl))
     now = tmp_path / "now"
-    build(now, write_jsonl("t.jsonl", rows(20)), "", write_jsonl("elsewhere.jsonl", rows(10, offset=2000)[::-1]))
+    build(
+        now, write_jsonl("t.jsonl", rows(20)), "", write_jsonl("elsewhere.jsonl", rows(10, offset=2000)[::-1])
+    )
     assert not warned(tmp_path, now, scores)
 
 

@@ -29,7 +29,11 @@ def test_only_the_very_characters_and_label_count(predicted, gold, p, r):
 
 def test_each_label_is_scored_by_itself():
     per_type = one([(0, 3, "PER"), (4, 6, "LOC")], [(0, 3, "PER"), (4, 6, "ORG")]).as_json()["ents_per_type"]
-    assert {label: score["f"] for label, score in per_type.items()} == {"PER": pytest.approx(1.0), "LOC": 0.0, "ORG": 0.0}
+    assert {label: score["f"] for label, score in per_type.items()} == {
+        "PER": pytest.approx(1.0),
+        "LOC": 0.0,
+        "ORG": 0.0,
+    }
 
 
 @pytest.fixture
@@ -59,12 +63,19 @@ def test_gold_annotation_is_not_shown_to_the_pipeline(nlp):
 
 
 def test_markdown_keeps_the_indent_and_escapes_bars():
-    assert as_markdown(("", "a|b"), [Row("  x", ("1",))]) == "|  | a\\|b |\n| --- | ---: |\n| &nbsp;&nbsp;x | 1 |\n"
+    assert (
+        as_markdown(("", "a|b"), [Row("  x", ("1",))])
+        == "|  | a\\|b |\n| --- | ---: |\n| &nbsp;&nbsp;x | 1 |\n"
+    )
 
 
 def test_raw_text_of_token_level_data_has_the_spaces_that_the_shard_knows():
     nlp = spacy.blank("en")
-    doc = Doc(nlp.vocab, words=["Ana", "left", "(", "Cork", ")", "."], user_data={"spaces": bytes([1, 1, 0, 0, 0, 0])})
+    doc = Doc(
+        nlp.vocab,
+        words=["Ana", "left", "(", "Cork", ")", "."],
+        user_data={"spaces": bytes([1, 1, 0, 0, 0, 0])},
+    )
     doc.ents = [Span(doc, 0, 1, label="PER"), Span(doc, 3, 4, label="LOC")]
     made = with_spaces(doc)
     assert made.text == "Ana left (Cork)."

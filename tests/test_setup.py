@@ -12,7 +12,9 @@ def calls(monkeypatch, tmp_path):
     """Record the commands that would run, in an empty environment folder."""
     recorded = []
     monkeypatch.setattr(setup, "VENV", tmp_path)
-    monkeypatch.setattr(subprocess, "call", lambda command, **_: recorded.append([str(part) for part in command]) or 0)
+    monkeypatch.setattr(
+        subprocess, "call", lambda command, **_: recorded.append([str(part) for part in command]) or 0
+    )
     return recorded
 
 
@@ -28,7 +30,10 @@ def test_the_tests_packages_are_added_to_an_installed_environment(calls):
     setup.install("python", [setup.Path("requirements.txt")])
     setup.install("python", [setup.Path("requirements/test.txt")])
     setup.install("python", [setup.Path("requirements.txt")])
-    assert [command[-1].replace("\\", "/") for command in calls] == ["requirements.txt", "requirements/test.txt"]
+    assert [command[-1].replace("\\", "/") for command in calls] == [
+        "requirements.txt",
+        "requirements/test.txt",
+    ]
 
 
 def test_a_failed_installation_is_tried_again(monkeypatch, calls):
@@ -56,7 +61,10 @@ def test_setting_up_needs_the_standard_library_alone():
 
 
 def test_every_direct_dependency_is_locked_at_the_same_version():
-    lock = {line.split(";")[0].strip().lower() for line in (ROOT / setup.LOCK).read_text(encoding="utf-8").splitlines()}
+    lock = {
+        line.split(";")[0].strip().lower()
+        for line in (ROOT / setup.LOCK).read_text(encoding="utf-8").splitlines()
+    }
     for path in [ROOT / "requirements.txt", *(ROOT / "requirements").glob("*.txt")]:
         for line in path.read_text(encoding="utf-8").splitlines():
             requirement = line.split("#")[0].strip()

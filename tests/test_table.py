@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from scripts.annotations.raw_file import RawFile
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ReadOptions, choose_format, formats, read_records
+from scripts.formats.raw_file import RawFile
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import ReadOptions, choose_format, formats, read_records
 
 SENTENCES = [
     [("Ana", "B-PER"), ("left", "O"), ("Curaçao", "B-LOC"), (".", "O")],

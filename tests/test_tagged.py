@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.annotations.record import AnnotationError, Source
-from scripts.annotations.registry import ReadOptions
-from scripts.annotations.tagged import count_tagged, describe_tagged, find_tagged, read_tagged
+from scripts.formats.record import AnnotationError, Source
+from scripts.formats.registry import ReadOptions
+from scripts.formats.tagged import count_tagged, describe_tagged, find_tagged, read_tagged
 
 PATH = Path("train.jsonl")
 FINE = {"tokens": ["Ana", "Tarn", "left", "Cork"], "ner_tags": ["B-PER", "I-PER", "O", "B-LOC"]}

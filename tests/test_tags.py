@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.annotations.tags import (
+from scripts.formats.tags import (
     Scheme,
     Spelling,
     decode,

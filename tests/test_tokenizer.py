@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.attrs import ORTH, SPACY
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus import tokenizer
 from scripts.corpus.tokenizer import Tokeniser, load_tokenizer
 from tests.closure import ROOT
@@ -17,7 +17,21 @@ WORDS = """
 don't Don’t U.S. z.B. l'été L’été aujourd'hui qu' 10km 3.5m/s a.m. Mr. bzw. cannot we'll've y'all 'tis rock'n'roll C++ e.g. i.e., Straße Haus-Tür
 https://a.example/c?d=e ana@post.example #tag @ana :-) :) ... … -- (x)! "quoted," «oui» $5 £3.50 50% 1,000.5 12:30pm 🎉 👩‍🚀 אנה 東京 - ' ’ . , / ( )
 """
-FRAGMENTS = (*WORDS.split(), "e\u0301", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u2009", "\u3000", "\u2028", "\u200f", "\ufeff")
+FRAGMENTS = (
+    *WORDS.split(),
+    "e\u0301",
+    " ",
+    "  ",
+    "\n",
+    "\r\n",
+    "\t",
+    "\u00a0",
+    "\u2009",
+    "\u3000",
+    "\u2028",
+    "\u200f",
+    "\ufeff",
+)
 TEXTS = st.one_of(
     st.text(max_size=60),
     st.lists(st.sampled_from(FRAGMENTS), max_size=25).map("".join),
@@ -32,7 +46,11 @@ def tokens(doc):
 
 
 def demo_texts():
-    lines = [line for path in sorted((ROOT / "assets" / "demo").glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [
+        line
+        for path in sorted((ROOT / "assets" / "demo").glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     return [json.loads(line)["text"] for line in lines]
 
 

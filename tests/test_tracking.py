@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training import tracking
 from scripts.training.tracking import NullTracker, WandbTracker, choose_mode, start_tracker
 
@@ -45,7 +45,11 @@ def test_an_evaluation_is_one_call_with_the_training_step():
     tracker = WandbTracker(run)
     tracker.log(20, {"score": 0.5, "loss": 3.0})
     tracker.finish({"best_score": 0.5})
-    assert (run.logged, run.summary, run.finished) == ([(20, {"score": 0.5, "loss": 3.0})], {"best_score": 0.5}, True)
+    assert (run.logged, run.summary, run.finished) == (
+        [(20, {"score": 0.5, "loss": 3.0})],
+        {"best_score": 0.5},
+        True,
+    )
 
 
 def test_a_failure_is_told_once_and_training_goes_on(capsys):
@@ -96,7 +100,9 @@ def test_online_without_a_key_becomes_offline(tmp_path, monkeypatch, capsys, ini
     assert "no API key" in capsys.readouterr().err
 
 
-def test_online_that_does_not_start_becomes_offline_and_says_why_in_one_line(tmp_path, monkeypatch, capsys, init):
+def test_online_that_does_not_start_becomes_offline_and_says_why_in_one_line(
+    tmp_path, monkeypatch, capsys, init
+):
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     init[1]["online"] = RuntimeError("Timed out\nConsider increasing")
     start_tracker("online", folder=tmp_path, **RUN)
@@ -131,7 +137,9 @@ def test_the_environment_says_the_mode_where_nobody_else_does(monkeypatch, asked
 
 def test_an_unknown_mode_of_the_environment_is_one_clear_error(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "quark")
-    with pytest.raises(UserError, match="^WANDB_MODE=quark in the environment: write online, offline or disabled$"):
+    with pytest.raises(
+        UserError, match="^WANDB_MODE=quark in the environment: write online, offline or disabled$"
+    ):
         choose_mode()
 
 
@@ -144,7 +152,10 @@ def test_an_end_that_takes_too_long_is_told_with_the_command_that_sends_the_rest
     run = FakeRun()
     run.finish = lambda exit_code: (_ for _ in ()).throw(TimeoutError("Timed out finishing run."))
     WandbTracker(run).finish({})
-    assert "`wandb sync wandb/run-abc` sends what was not sent: TimeoutError" in capsys.readouterr().err.replace("\\", "/")
+    assert (
+        "`wandb sync wandb/run-abc` sends what was not sent: TimeoutError"
+        in capsys.readouterr().err.replace("\\", "/")
+    )
 
 
 class Refusing(http.server.BaseHTTPRequestHandler):
@@ -189,7 +200,9 @@ def log_by_itself(mode: str, folder, url: str) -> str:
     """Log a run in a process of its own, as W&B keeps what it once found in the environment; return what it says."""
     environment = os.environ | {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": url}
     command = [sys.executable, "-c", PROGRAM, mode, str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=True)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, encoding="utf-8", check=True
+    )
     return done.stderr
 
 

@@ -12,25 +12,39 @@ import psutil
 import pytest
 
 from scripts import train as command_file
-from scripts.command import Stopped, UserError
+from scripts.cli import Stopped, UserError
 from scripts.corpus.files import read_json
 from scripts.training import checkpoint
 from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from scripts.training.lock import LOCK, locked
 from tests.make import contents
 from tests.runs import ENV, ROOT, command, models
-from tests.test_gate import check, passed  # noqa: F401  (a fixture)
+from tests.test_gate import check, passed
 from tests.test_resume import finish
 from tests.test_training import config_for
 
-STATE = {"identity": {"variant": "cpu", "seed": 0}, "engine": {"random": [{}, {}]}, "progress": {"run_id": "abc", "step": 3}}
-ARRAYS = {"weights.0": numpy.arange(6, dtype="float32").reshape(2, 3), "mom1.0": numpy.zeros(6, dtype="float32")}
+STATE = {
+    "identity": {"variant": "cpu", "seed": 0},
+    "engine": {"random": [{}, {}]},
+    "progress": {"run_id": "abc", "step": 3},
+}
+ARRAYS = {
+    "weights.0": numpy.arange(6, dtype="float32").reshape(2, 3),
+    "mom1.0": numpy.zeros(6, dtype="float32"),
+}
 
 
 def main(folder, corpus, **options):
     """Run the command in this process."""
     given = {"device": "cpu", "workers": 1, "wandb_mode": "disabled", "checkpoint_minutes": 5.0}
-    rest = {"exact": True, "restart": False, "force": False, "wandb_project": "ner", "wandb_entity": "", "wandb_group": ""}
+    rest = {
+        "exact": True,
+        "restart": False,
+        "force": False,
+        "wandb_project": "ner",
+        "wandb_entity": "",
+        "wandb_group": "",
+    }
     return command_file.main(folder, corpus=corpus, **(given | rest | options))
 
 
@@ -59,7 +73,11 @@ def test_a_damaged_checkpoint_is_told(tmp_path, damage):
         with path.open("wb") as file:
             numpy.save(file, ARRAYS["mom1.0"])
     else:
-        path.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "not a zip": b"I am no zip file. " * 9}[damage])
+        path.write_bytes(
+            {"truncated": content[: len(content) // 2], "empty": b"", "not a zip": b"I am no zip file. " * 9}[
+                damage
+            ]
+        )
     with pytest.raises(UserError, match=r"checkpoint\.npz: damaged .* --restart"):
         read_checkpoint(path)
 
@@ -97,7 +115,7 @@ def stop_early(folder, corpus, monkeypatch, **options) -> None:
 
 
 @pytest.fixture
-def stopped(passed, monkeypatch):  # noqa: F811
+def stopped(passed, monkeypatch):
     """A folder with models of a run before, and the checkpoint of an interrupted one."""
     corpus, folder = passed
     config_for(corpus, max_steps=3).to_disk(folder / "config.cfg")
@@ -129,9 +147,18 @@ def test_a_checkpoint_of_another_run_is_refused_and_what_changed_is_named(stoppe
     path = folder / CHECKPOINT
     arrays, state = read_checkpoint(path)
     before = models(folder)
-    for key, other in (("seed", 9), ("config_sha256", "0"), ("corpus_sha256", {}), ("versions", {"spacy": "3.0.0"}), ("exact", False)):
+    for key, other in (
+        ("seed", 9),
+        ("config_sha256", "0"),
+        ("corpus_sha256", {}),
+        ("versions", {"spacy": "3.0.0"}),
+        ("exact", False),
+    ):
         write_checkpoint(path, arrays, state | {"identity": state["identity"] | {key: other}})
-        with pytest.raises(UserError, match=rf"of a run with another {key}; train anew with --restart, or go on all the same with --force"):
+        with pytest.raises(
+            UserError,
+            match=rf"of a run with another {key}; train anew with --restart, or go on all the same with --force",
+        ):
             main(folder, corpus)
     assert models(folder) == before
     main(folder, corpus, force=True)
@@ -192,7 +219,13 @@ def test_a_full_disk_is_told_and_leaves_what_was_whole(stopped, largest):
     corpus, folder = stopped
     before, models_before = (folder / CHECKPOINT).read_bytes(), models(folder)
     arguments = command(folder, corpus, "--exact", "--checkpoint-minutes=0")[3:]
-    done = subprocess.run([sys.executable, "-c", LIMITED, str(largest), *arguments], cwd=ROOT, env=ENV, capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(largest), *arguments],
+        cwd=ROOT,
+        env=ENV,
+        capture_output=True,
+        encoding="utf-8",
+    )
     assert done.returncode == 1, done.stderr
     assert "Error: " in done.stderr
     assert "Traceback" not in done.stderr
@@ -213,7 +246,9 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, mon
             def fail(*_):
                 raise OSError(28, "No space left on device")
 
-            patch.setattr(*((checkpoint.os, "fsync", fail) if broken == "fsync" else (type(path), "replace", fail)))
+            patch.setattr(
+                *((checkpoint.os, "fsync", fail) if broken == "fsync" else (type(path), "replace", fail))
+            )
             with pytest.raises(OSError, match="No space left"):
                 write_checkpoint(path, ARRAYS, STATE | {"more": 1})
         assert path.read_bytes() == before
@@ -224,7 +259,12 @@ def test_a_lock_is_held_and_given_back(tmp_path):
     with locked(tmp_path):
         held = json.loads((tmp_path / LOCK).read_text(encoding="utf-8"))
         assert held["pid"] == os.getpid()
-        with pytest.raises(UserError, match=rf"process {os.getpid()} trains in .* already; wait for it, or end it"), locked(tmp_path):
+        with (
+            pytest.raises(
+                UserError, match=rf"process {os.getpid()} trains in .* already; wait for it, or end it"
+            ),
+            locked(tmp_path),
+        ):
             pytest.fail("two hold one lock")
         assert (tmp_path / LOCK).exists()
     assert not (tmp_path / LOCK).exists()
@@ -240,10 +280,26 @@ def gone() -> int:
     return process.pid
 
 
-@pytest.mark.parametrize("content", ["dead", "reused", "", "{", "[]", "{}", '{"pid": "x", "started": 0}', '{"pid": -5, "started": 0}', "\x00\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "dead",
+        "reused",
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"pid": "x", "started": 0}',
+        '{"pid": -5, "started": 0}',
+        "\x00\x00",
+    ],
+)
 def test_a_lock_that_nobody_holds_is_taken_over(tmp_path, capfd, content):
     started = psutil.Process().create_time()
-    held = {"dead": {"pid": gone(), "started": started}, "reused": {"pid": os.getpid(), "started": started - 900}}.get(content)
+    held = {
+        "dead": {"pid": gone(), "started": started},
+        "reused": {"pid": os.getpid(), "started": started - 900},
+    }.get(content)
     (tmp_path / LOCK).write_text(content if held is None else json.dumps(held), encoding="utf-8")
     with locked(tmp_path):
         assert json.loads((tmp_path / LOCK).read_text(encoding="utf-8"))["pid"] == os.getpid()
@@ -257,15 +313,19 @@ def test_a_lock_that_cannot_be_written_is_told(tmp_path):
         pytest.fail("locked a file")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become somebody else")
-def test_an_unwritable_folder_is_told(passed):  # noqa: F811
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become somebody else"
+)
+def test_an_unwritable_folder_is_told(passed):
     _, folder = passed
     code = (
-        "import os, pathlib; from scripts.training.lock import locked; from scripts.command import UserError\n"
+        "import os, pathlib; from scripts.training.lock import locked; from scripts.cli import UserError\n"
         f"path = pathlib.Path({str(folder)!r})\nos.chmod(path, 0o555)\nfor up in list(path.parents)[:4]: os.chmod(up, 0o755)\nos.setuid(65534)\n"
         "try:\n    with locked(path): print('locked')\nexcept UserError as error: print('told', error)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=ENV, capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=ENV, capture_output=True, encoding="utf-8"
+    )
     folder.chmod(0o755)
     assert done.stdout.startswith("told"), done.stderr
     assert "cannot be written" in done.stdout
@@ -291,7 +351,7 @@ def test_a_corrupt_shard_is_told_before_training(stopped):
         ({"device": "gpu"}, "write auto, cpu, cuda or cuda:N"),
     ],
 )
-def test_options_that_make_no_sense_are_told(passed, options, message):  # noqa: F811
+def test_options_that_make_no_sense_are_told(passed, options, message):
     corpus, folder = passed
     before = contents(folder)
     with pytest.raises(UserError) as error:

@@ -8,7 +8,7 @@ import pytest
 import spacy
 import torch
 
-from scripts.command import Stopped, UserError
+from scripts.cli import Stopped, UserError
 from scripts.training.configs import Settings, build_config
 from scripts.training.loop import train
 from scripts.training.tracking import NullTracker
@@ -64,15 +64,31 @@ def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl, varian
     config.to_disk(tmp_path / "config.cfg")
     metrics = run(config, tmp_path / "ours")
     code = ROOT / "scripts" / "training" / "tuning.py"
-    command = [sys.executable, "-m", "spacy", "train", "config.cfg", "--output", "theirs", "--code", str(code)]
+    command = [
+        sys.executable,
+        "-m",
+        "spacy",
+        "train",
+        "config.cfg",
+        "--output",
+        "theirs",
+        "--code",
+        str(code),
+    ]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     ours, theirs = (spacy.load(tmp_path / name / "model-last") for name in ("ours", "theirs"))
     compared = 0
     for name in [name for name in ours.pipe_names if name != "doc_cleaner"]:
-        for mine, other in zip(ours.get_pipe(name).model.walk(), theirs.get_pipe(name).model.walk(), strict=True):
+        for mine, other in zip(
+            ours.get_pipe(name).model.walk(), theirs.get_pipe(name).model.walk(), strict=True
+        ):
             for param in mine.param_names:
                 if mine.has_param(param):
-                    assert numpy.array_equal(mine.get_param(param), other.get_param(param)), (name, mine.name, param)
+                    assert numpy.array_equal(mine.get_param(param), other.get_param(param)), (
+                        name,
+                        mine.name,
+                        param,
+                    )
                     compared += 1
             for shim, other_shim in zip(mine.shims, other.shims, strict=True):
                 tensors, expected = shim._model.state_dict(), other_shim._model.state_dict()
@@ -81,9 +97,16 @@ def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl, varian
                 compared += len(tensors)
     assert compared > (100 if variant == "gpu" else 10)
     meta = json.loads((tmp_path / "theirs" / "model-best" / "meta.json").read_text(encoding="utf-8"))
-    assert metrics["best"]["ents_f"] == pytest.approx(meta["performance"]["ents_f"], abs=1e-9)  # spaCy rounds in meta.json
-    last = [json.loads((tmp_path / name / "model-last" / "meta.json").read_text(encoding="utf-8")) for name in ("ours", "theirs")]
-    assert last[0]["performance"] == last[1]["performance"]  # of the best, spaCy keeps the latest of equals, and we the earliest
+    assert metrics["best"]["ents_f"] == pytest.approx(
+        meta["performance"]["ents_f"], abs=1e-9
+    )  # spaCy rounds in meta.json
+    last = [
+        json.loads((tmp_path / name / "model-last" / "meta.json").read_text(encoding="utf-8"))
+        for name in ("ours", "theirs")
+    ]
+    assert (
+        last[0]["performance"] == last[1]["performance"]
+    )  # of the best, spaCy keeps the latest of equals, and we the earliest
 
 
 def test_a_loss_that_is_no_number_stops_and_leaves_the_old_model(tmp_path, write_jsonl):
@@ -94,7 +117,10 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_old_model(tmp_path, write
     config = config_for(corpus, max_steps=20)
     config["training"]["optimizer"]["learn_rate"] = 1e30
     config["training"]["optimizer"]["grad_clip"] = 0.0
-    with pytest.raises(UserError, match=r"the loss is .* lower the learning rate"), numpy.errstate(all="ignore"):
+    with (
+        pytest.raises(UserError, match=r"the loss is .* lower the learning rate"),
+        numpy.errstate(all="ignore"),
+    ):
         run(config, output)
     assert (output / "model-best" / "meta.json").read_bytes() == before
 

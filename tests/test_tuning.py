@@ -42,7 +42,9 @@ def test_nothing_frozen_trains_all_and_layers_are_taken_from_below(nlp):
     everything = trained(tune_transformer()(nlp))
     rest = trained(tune_transformer(frozen_layers=3)(nlp))
     assert rest < everything / 2
-    assert [all(p.requires_grad for p in layer.parameters()) for layer in transformer(nlp).encoder.layer] == [False] * 3 + [True] * 3
+    assert [all(p.requires_grad for p in layer.parameters()) for layer in transformer(nlp).encoder.layer] == [
+        False
+    ] * 3 + [True] * 3
 
 
 def test_more_layers_than_there_are_is_an_error(nlp):
@@ -53,7 +55,9 @@ def test_more_layers_than_there_are_is_an_error(nlp):
 def test_lower_layers_learn_at_a_share_of_the_rate_of_those_above(nlp):
     tune_transformer(rate_decay=0.5)(nlp)
     layers = transformer(nlp).encoder.layer
-    assert [getattr(next(layer.parameters()), RATE) for layer in layers] == [0.5**depth for depth in (5, 4, 3, 2, 1, 0)]
+    assert [getattr(next(layer.parameters()), RATE) for layer in layers] == [
+        0.5**depth for depth in (5, 4, 3, 2, 1, 0)
+    ]
     assert getattr(transformer(nlp).embeddings.word_embeddings.weight, RATE) == 0.5**6
 
 
@@ -67,7 +71,10 @@ def test_where_torch_cannot_compile_it_is_said_before_training(nlp, monkeypatch)
         raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found\nmore of it")
 
     monkeypatch.setattr("torch.compile", compile_nothing)
-    with pytest.raises(ValueError, match=r"\(InvalidCxxCompiler: No working C\+\+ compiler found\); install .* compiled = false"):
+    with pytest.raises(
+        ValueError,
+        match=r"\(InvalidCxxCompiler: No working C\+\+ compiler found\); install .* compiled = false",
+    ):
         tune_transformer(compiled=True)(nlp)
     assert transformer(nlp)._compiled_call_impl is None
 
@@ -107,7 +114,11 @@ def test_dropout_is_as_pretrained_unless_it_is_set(nlp):
     assert transformer(nlp).encoder.layer[0].attention.self.dropout.p == pytest.approx(0.1)
     tune_transformer(dropout=0.0)(nlp)
     try:
-        assert transformer(nlp).encoder.layer[0].attention.self.dropout.p == transformer(nlp).config.hidden_dropout_prob == 0.0
+        assert (
+            transformer(nlp).encoder.layer[0].attention.self.dropout.p
+            == transformer(nlp).config.hidden_dropout_prob
+            == 0.0
+        )
     finally:
         set_dropout(transformer(nlp), 0.1)
 

@@ -26,17 +26,26 @@ from tests.runs import fast_ops, make_doc, small_pipeline
 def alike(monkeypatch):
     """Take away what `update` draws by chance."""
     for ops in (Ops, FastOps):
-        monkeypatch.setattr(ops, "get_dropout_mask", lambda self, shape, drop: numpy.ones(shape, dtype="float32"))
+        monkeypatch.setattr(
+            ops, "get_dropout_mask", lambda self, shape, drop: numpy.ones(shape, dtype="float32")
+        )
 
 
 def documents(nlp) -> dict[str, list[Example]]:
     """Batches by what is peculiar about them."""
 
     def same(doc: Doc) -> Example:
-        return Example(Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc]), doc)
+        return Example(
+            Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc]), doc
+        )
 
     plain = make_doc(
-        nlp, ["Ana", "saw", "New", "York", "City", "and", "Bo", "in", "Cork", "."], (0, 1, "PERSON"), (2, 5, "LOC"), (6, 7, "PERSON"), (8, 9, "LOC")
+        nlp,
+        ["Ana", "saw", "New", "York", "City", "and", "Bo", "in", "Cork", "."],
+        (0, 1, "PERSON"),
+        (2, 5, "LOC"),
+        (6, 7, "PERSON"),
+        (8, 9, "LOC"),
     )
     nothing = make_doc(nlp, ["they", "went", "there", "."])
     partly = make_doc(nlp, ["Ana", "went", "to", "Cork", "with", "Bo", "."], (0, 1, "PERSON"), missing=(3, 5))
@@ -47,12 +56,24 @@ def documents(nlp) -> dict[str, list[Example]]:
     one = make_doc(nlp, ["Ana"], (0, 1, "PERSON"))
     one_nothing = make_doc(nlp, ["."])
     other = make_doc(
-        nlp, ["Ana", "did", "n't", "see", "New", "York."], (0, 1, "PERSON"), (4, 6, "LOC"), spaces=[True, False, True, True, True, False]
+        nlp,
+        ["Ana", "did", "n't", "see", "New", "York."],
+        (0, 1, "PERSON"),
+        (4, 6, "LOC"),
+        spaces=[True, False, True, True, True, False],
     )
-    misaligned = Example(Doc(nlp.vocab, words=["Ana", "didn't", "see", "New", "York", "."], spaces=[True] * 4 + [False] * 2), other)
-    joined = Example(Doc(nlp.vocab, words=["Anadid", "n't"]), make_doc(nlp, ["Ana", "did", "n't"], (0, 1, "PERSON"), spaces=[False] * 3))
+    misaligned = Example(
+        Doc(nlp.vocab, words=["Ana", "didn't", "see", "New", "York", "."], spaces=[True] * 4 + [False] * 2),
+        other,
+    )
+    joined = Example(
+        Doc(nlp.vocab, words=["Anadid", "n't"]),
+        make_doc(nlp, ["Ana", "did", "n't"], (0, 1, "PERSON"), spaces=[False] * 3),
+    )
     long = make_doc(
-        nlp, ("Ana saw New York and then they all went home to Cork again . " * 4).split(), *((i * 14 + 2, i * 14 + 4, "LOC") for i in range(4))
+        nlp,
+        ("Ana saw New York and then they all went home to Cork again . " * 4).split(),
+        *((i * 14 + 2, i * 14 + 4, "LOC") for i in range(4)),
     )
     return {
         "entities": [same(plain), same(plain)],
@@ -83,7 +104,9 @@ def pipeline(*, ours: bool, use_upper: bool = True) -> Language:
     return nlp
 
 
-def learned(name: str, *, ours: bool, cut: int = 100, times: int = 1, use_upper: bool = True, unseen: bool = False):
+def learned(
+    name: str, *, ours: bool, cut: int = 100, times: int = 1, use_upper: bool = True, unseen: bool = False
+):
     """The gradients and losses of a batch after `times` passes."""
     nlp = pipeline(ours=ours, use_upper=use_upper)
     parameters = walk_parameters(nlp)
@@ -103,17 +126,25 @@ def learned(name: str, *, ours: bool, cut: int = 100, times: int = 1, use_upper:
             update(nlp, examples, drop=0.0, losses=losses)
         else:
             nlp.update(examples, drop=0.0, losses=losses, sgd=False)
-    return {p.name: p.node.get_grad(p.key[1]).copy() for p in parameters}, losses, ner.model.attrs["unseen_classes"]
+    return (
+        {p.name: p.node.get_grad(p.key[1]).copy() for p in parameters},
+        losses,
+        ner.model.attrs["unseen_classes"],
+    )
 
 
 def assert_same(*arguments, **options) -> None:
-    (ours, losses, unseen), (theirs, expected, their_unseen) = (learned(*arguments, ours=own, **options) for own in (True, False))
+    (ours, losses, unseen), (theirs, expected, their_unseen) = (
+        learned(*arguments, ours=own, **options) for own in (True, False)
+    )
     assert losses.keys() == expected.keys()
     for name, loss in losses.items():
         assert loss == pytest.approx(expected[name], rel=1e-4, abs=1e-4)
     for name in ours.keys() | theirs.keys():
         mine, other = ours.get(name, numpy.zeros(1)), theirs.get(name, numpy.zeros(1))
-        assert_allclose(mine, other, rtol=1e-3, atol=1e-4 * max(1.0, float(numpy.abs(other).max())), err_msg=name)
+        assert_allclose(
+            mine, other, rtol=1e-3, atol=1e-4 * max(1.0, float(numpy.abs(other).max())), err_msg=name
+        )
     assert unseen == their_unseen
 
 
@@ -153,7 +184,10 @@ def test_what_is_predicted_is_what_spacy_predicts(use_upper, unseen):
             ner.model.attrs["unseen_classes"] = {2, 5}
         examples = [example for batch in documents(nlp).values() for example in batch]
         texts = [*(example.x for example in examples), Doc(nlp.vocab)]
-        theirs, ours = list(nlp.pipe([doc.copy() for doc in texts])), list(nlp.pipe([doc.copy() for doc in texts], disable=["ner"]))
+        theirs, ours = (
+            list(nlp.pipe([doc.copy() for doc in texts])),
+            list(nlp.pipe([doc.copy() for doc in texts], disable=["ner"])),
+        )
         predict_ner(ner, ours)
     assert [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in ours] == [
         [(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in theirs
@@ -199,7 +233,9 @@ def drawn(seed: int) -> Example:
     reference = any_doc(draw, vocab())
     kind = draw.choice(("same", "tokenised", "cut"))
     if kind == "same":
-        predicted = Doc(vocab(), words=[t.text for t in reference], spaces=[bool(t.whitespace_) for t in reference])
+        predicted = Doc(
+            vocab(), words=[t.text for t in reference], spaces=[bool(t.whitespace_) for t in reference]
+        )
     elif kind == "tokenised":
         predicted = NLP.make_doc(reference.text)
     else:

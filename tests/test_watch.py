@@ -75,7 +75,10 @@ def test_a_config_that_weights_no_score_is_told_nothing():
 
 
 def test_the_scores_that_are_weighted_are_named():
-    assert "the score (tag_acc, ents_f) is" in told(watch(weights={"tag_acc": 0.5, "ents_f": 0.5}), *[0.0] * 4)[3][0]
+    assert (
+        "the score (tag_acc, ents_f) is"
+        in told(watch(weights={"tag_acc": 0.5, "ents_f": 0.5}), *[0.0] * 4)[3][0]
+    )
 
 
 def test_a_collapse_is_told_once_at_its_third_evaluation():
@@ -96,7 +99,10 @@ def test_nothing_after_something_is_a_collapse():
 @pytest.mark.parametrize(("frozen", "high"), [([], HIGH_FOR_TRANSFORMERS), (["transformer"], HIGH)])
 def test_a_transformer_that_learns_wants_a_low_rate(tmp_path, frozen, high):
     nlp = transformer_pipeline(make_transformer("bert", tmp_path))
-    assert Watch(nlp, {"optimizer": Adam(0.001), "score_weights": WEIGHTS, "frozen_components": frozen}).high == high
+    assert (
+        Watch(nlp, {"optimizer": Adam(0.001), "score_weights": WEIGHTS, "frozen_components": frozen}).high
+        == high
+    )
 
 
 def test_a_tok2vec_is_no_transformer():

@@ -1,7 +1,7 @@
 import pytest
 
-from scripts.annotations.record import AnnotationError, Span
-from scripts.annotations.registry import ReadOptions, choose_format, open_file, read_records
+from scripts.formats.record import AnnotationError, Span
+from scripts.formats.registry import ReadOptions, choose_format, open_file, read_records
 
 HEAD = "#FORMAT=WebAnno TSV 3.3\n"
 NER = "#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|identifier|value\n"

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.annotations.record import Source, Span
-from scripts.annotations.words import rebuild_spaces, words_record
 from scripts.corpus.tokenizer import load_tokenizer
+from scripts.formats.record import Source, Span
+from scripts.formats.words import rebuild_spaces, words_record
 
 DEMO = Path(__file__).parent.parent / "assets" / "demo"
 HERE = Source("a.conll", 3)
@@ -46,7 +46,9 @@ def test_english_habits(text):
     assert joined(words.split(), "en") == wanted
 
 
-@pytest.mark.parametrize("smiley", [":)", ":-)", ";)", ":D", ":(", ":-(", ":[", ";(", ":P", "<3", "=)", "=(", "😀", ":'("])
+@pytest.mark.parametrize(
+    "smiley", [":)", ":-)", ";)", ":D", ":(", ":-(", ":[", ";(", ":P", "<3", "=)", "=(", "😀", ":'("]
+)
 def test_a_smiley_stands_alone(smiley):
     assert joined(["We", "saw", smiley, "today", "."], "en") == f"We saw {smiley} today."
 
@@ -117,7 +119,11 @@ def test_the_demo_corpuss_own_tokens_get_their_spaces_back():
 
 
 def test_spans_lie_on_their_words():
-    record = words_record(HERE, [(["Ana", "Tarn", "ran"], None, [(0, 2, "PER")]), (["(", "Cork", ")"], None, [(1, 2, "LOC")])], lang="en")
+    record = words_record(
+        HERE,
+        [(["Ana", "Tarn", "ran"], None, [(0, 2, "PER")]), (["(", "Cork", ")"], None, [(1, 2, "LOC")])],
+        lang="en",
+    )
     assert record.text == "Ana Tarn ran (Cork)"
     assert record.spans == (Span(0, 8, "PER"), Span(14, 18, "LOC"))
     assert record.sent_starts == (True, False, False, True, False, False)

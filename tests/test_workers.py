@@ -12,7 +12,7 @@ import numpy
 import pytest
 import spacy
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training import workers
 from scripts.training.checkpoint import read_checkpoint, unseen_classes
 from scripts.training.engine import SIGNALS, Engine
@@ -21,7 +21,7 @@ from scripts.training.workers import World, split_evenly
 from tests.closure import ROOT
 from tests.make import make_corpus
 from tests.runs import ENV, alive, command, family, models, small_pipeline
-from tests.test_resume import PATIENCE, await_checkpoint, finish, ready  # noqa: F401  (a fixture)
+from tests.test_resume import PATIENCE, await_checkpoint, finish, ready
 from tests.test_training import config_for
 
 DRIVER = """
@@ -66,9 +66,18 @@ def drive(folder, config, name: str, count: int, *flags: str) -> tuple[list[str]
     output.mkdir()
     config.to_disk(folder / "config.cfg")
     (folder / "driver.py").write_text(DRIVER, encoding="utf-8")
-    arguments = [sys.executable, str(folder / "driver.py"), str(folder / "config.cfg"), str(output), str(count), *flags]
+    arguments = [
+        sys.executable,
+        str(folder / "driver.py"),
+        str(folder / "config.cfg"),
+        str(output),
+        str(count),
+        *flags,
+    ]
     env = ENV | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(arguments, cwd=folder, env=env, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+    done = subprocess.run(
+        arguments, cwd=folder, env=env, capture_output=True, encoding="utf-8", timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr
     with numpy.load(output / "weights-0.npz") as file:
         weights = [file[key] for key in file.files]
@@ -90,7 +99,9 @@ def test_a_batch_is_dealt_out_whole_and_evenly(parts):
         assert sorted(length for part in dealt for length in part) == sorted(batch)
         loads = [sum(map(len, part)) for part in dealt]
         assert max(loads) - min(loads) <= max(batch, default=0)
-        places = [[next(i for i, own in enumerate(batch) if own is length) for length in part] for part in dealt]
+        places = [
+            [next(i for i, own in enumerate(batch) if own is length) for length in part] for part in dealt
+        ]
         assert all(own == sorted(own) for own in places)
 
 
@@ -158,7 +169,9 @@ def test_gradients_that_do_not_lie_flat_are_added_up_where_they_are(tmp_path, wr
     assert any(gradient.any() for gradient in before.values())
     for parameter in made.parameters:
         if parameter.key in before:
-            numpy.testing.assert_array_equal(parameter.node.get_grad(parameter.key[1]), 2 * before[parameter.key])
+            numpy.testing.assert_array_equal(
+                parameter.node.get_grad(parameter.key[1]), 2 * before[parameter.key]
+            )
         else:
             assert not parameter.node.has_grad(parameter.key[1])
 
@@ -216,7 +229,7 @@ SHARED = Path("/dev/shm")
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):  # noqa: F811
+def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):
     """A worker killed, the first killed, Ctrl-C to all, SIGTERM to the first, SIGTERM to the other: one run after another in a folder."""
     corpus, make = ready
     whole, folder = make("whole", STEPS), make("ended", STEPS)
@@ -254,12 +267,14 @@ def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weigh
 
 
 @pytest.mark.slow
-def test_torchrun_starts_the_same_command(ready):  # noqa: F811
+def test_torchrun_starts_the_same_command(ready):
     """Under torchrun gradients are added up by all-reduce, as over several machines."""
     corpus, make = ready
     folder = make("torchrun")
     options = ["-m", "torch.distributed.run", "--nproc-per-node", "2", *command(folder, corpus)[1:]]
-    done = subprocess.run([sys.executable, *options], cwd=ROOT, env=ENV, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+    done = subprocess.run(
+        [sys.executable, *options], cwd=ROOT, env=ENV, capture_output=True, encoding="utf-8", timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert (metrics["workers"], metrics["stopped_because"]) == (2, "the budget of steps is used up")

@@ -4,9 +4,9 @@ import zipfile
 
 import pytest
 
-from scripts.annotations.raw_file import RawFile
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import read_records
+from scripts.formats.raw_file import RawFile
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import read_records
 
 ROW = b'{"text": "Ana ran", "spans": [[0, 3, "PER"]]}\n'
 
@@ -29,7 +29,9 @@ def fails(path) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
 def test_the_only_file_of_a_zip_is_read(tmp_path, compression):
     path = zipped(tmp_path / "export.zip", {"all.jsonl": ROW * 3}, compression)
     assert lines(path) == [(1, ROW), (2, ROW), (3, ROW)]
@@ -108,7 +110,10 @@ def test_a_zip_packed_in_an_unknown_way_is_an_error(tmp_path):
 
 
 def test_a_zip_bomb_is_an_error(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a", "w") as file:
+    with (
+        zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a", "w") as file,
+    ):
         for _ in range(12):
             file.write(bytes(8 * 2**20))
     assert "grows to over 200 times" in fails(tmp_path / "a.zip")

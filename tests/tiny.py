@@ -28,7 +28,16 @@ SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "i
 def _word_pieces(folder: Path) -> str:
     """Letters, digits and marks are all the pieces there are."""
     single = [*string.ascii_lowercase, *string.digits]
-    vocab = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]", *single, *(f"##{char}" for char in single), *string.punctuation]
+    vocab = [
+        "[CLS]",
+        "[PAD]",
+        "[SEP]",
+        "[UNK]",
+        "[MASK]",
+        *single,
+        *(f"##{char}" for char in single),
+        *string.punctuation,
+    ]
     path = folder / "vocab.txt"
     path.write_text("".join(f"{piece}\n" for piece in vocab), encoding="utf-8")
     return str(path)
@@ -39,7 +48,9 @@ def bert(folder: Path, *, positions: int = 512) -> Path:
     folder.mkdir()
     tokenizer = transformers.BertTokenizerFast(_word_pieces(folder), model_max_length=positions)
     tokenizer.save_pretrained(folder)
-    config = transformers.BertConfig(vocab_size=len(tokenizer), pad_token_id=1, max_position_embeddings=positions, **SIZES)
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer), pad_token_id=1, max_position_embeddings=positions, **SIZES
+    )
     transformers.BertModel(config).save_pretrained(folder)
     return folder
 
@@ -50,7 +61,9 @@ def distilbert(folder: Path) -> Path:
     tokenizer = transformers.DistilBertTokenizerFast(_word_pieces(folder), model_max_length=512)
     tokenizer.save_pretrained(folder)
     transformers.DistilBertModel(
-        transformers.DistilBertConfig(vocab_size=len(tokenizer), pad_token_id=1, dim=16, n_layers=2, n_heads=2, hidden_dim=24)
+        transformers.DistilBertConfig(
+            vocab_size=len(tokenizer), pad_token_id=1, dim=16, n_layers=2, n_heads=2, hidden_dim=24
+        )
     ).save_pretrained(folder)
     return folder
 
@@ -60,9 +73,16 @@ def roberta(folder: Path) -> Path:
     folder.mkdir()
     tokenizer = ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    tokenizer.train_from_iterator(["Ana saw New York and went to Cork again"] * 4, vocab_size=300, min_frequency=2, special_tokens=special)
+    tokenizer.train_from_iterator(
+        ["Ana saw New York and went to Cork again"] * 4,
+        vocab_size=300,
+        min_frequency=2,
+        special_tokens=special,
+    )
     tokenizer.save_model(str(folder))
-    config = transformers.RobertaConfig(vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=514, type_vocab_size=1, **SIZES)
+    config = transformers.RobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=514, type_vocab_size=1, **SIZES
+    )
     transformers.RobertaModel(config).save_pretrained(folder)
     return folder
 
@@ -73,8 +93,18 @@ _PLAIN = SIZES | {"embedding_size": 16}
 _GPT = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 512}
 _XLM = {"emb_dim": 16, "n_layers": 2, "n_heads": 2, "pad_index": 1}
 _RELATIVE = SIZES | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "max_relative_positions": 64}
-_HALVES = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
-_FUNNEL = {"architectures": ["FunnelModel"], "block_sizes": [1, 1], "block_repeats": [1, 1], "num_decoder_layers": 1}
+_HALVES = {
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+}
+_FUNNEL = {
+    "architectures": ["FunnelModel"],
+    "block_sizes": [1, 1],
+    "block_repeats": [1, 1],
+    "num_decoder_layers": 1,
+}
 _FUNNEL |= {"d_model": 16, "n_head": 2, "d_head": 8, "d_inner": 24}
 _GROUPS = dict.fromkeys(("q_groups", "k_groups", "v_groups", "intermediate_groups", "output_groups"), 2)
 ARCHITECTURES = {
@@ -96,11 +126,18 @@ ARCHITECTURES = {
     "longformer": SIZES | {"attention_window": 16},
     "megatron-bert": SIZES,
     "mobilebert": SIZES | {"embedding_size": 8, "intra_bottleneck_size": 8, "true_hidden_size": 8},
-    "modernbert": SIZES | {"local_attention": 16, "reference_compile": False, "mlp_dropout": 0.1, "attention_dropout": 0.1},
+    "modernbert": SIZES
+    | {"local_attention": 16, "reference_compile": False, "mlp_dropout": 0.1, "attention_dropout": 0.1},
     "mpnet": SIZES,
     "nystromformer": SIZES,
     "openai-gpt": _GPT,
-    "opt": {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 24, "word_embed_proj_dim": 16},
+    "opt": {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "ffn_dim": 24,
+        "word_embed_proj_dim": 16,
+    },
     "rembert": SIZES | {"input_embedding_size": 8, "hidden_dropout_prob": 0.1},
     "roformer": _PLAIN,
     "squeezebert": _PLAIN | _GROUPS,
@@ -110,14 +147,30 @@ ARCHITECTURES = {
     "yoso": SIZES,
 }
 """Sizes of small models by `model_type`, beside those in KINDS."""
-UNTYPED = {"bart", "camembert", "flaubert", "gpt2", "ibert", "llama", "longformer", "modernbert", "mpnet", "openai-gpt", "opt", "xlm", "xlm-roberta"}
+UNTYPED = {
+    "bart",
+    "camembert",
+    "flaubert",
+    "gpt2",
+    "ibert",
+    "llama",
+    "longformer",
+    "modernbert",
+    "mpnet",
+    "openai-gpt",
+    "opt",
+    "xlm",
+    "xlm-roberta",
+}
 """Models whose word pieces have no types."""
 
 
 def config_of(kind: str) -> transformers.PretrainedConfig:
     """The config of a small model."""
     options = _SHARED | ARCHITECTURES[kind]
-    return transformers.AutoConfig.for_model(kind, **{name: value for name, value in options.items() if value is not None})
+    return transformers.AutoConfig.for_model(
+        kind, **{name: value for name, value in options.items() if value is not None}
+    )
 
 
 def small(kind: str, folder: Path) -> Path:
@@ -126,7 +179,9 @@ def small(kind: str, folder: Path) -> Path:
     cutter = transformers.BertTokenizerFast(_word_pieces(folder)).backend_tokenizer
     special = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
     inputs = ["input_ids", *(["token_type_ids"] if kind not in UNTYPED else []), "attention_mask"]
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=cutter, model_max_length=512, model_input_names=inputs, **special)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=cutter, model_max_length=512, model_input_names=inputs, **special
+    )
     tokenizer.save_pretrained(folder)
     transformers.AutoModel.from_config(config_of(kind)).save_pretrained(folder)
     return folder
@@ -141,7 +196,14 @@ def make_transformer(kind: str, folder: Path) -> str:
 
 
 def transformer_pipeline(
-    name: str, *, window: int = 128, stride: int = 96, dropout: float = 0.0, pooling: str = "reduce_mean.v1", listeners: int = 1, **tokenizer
+    name: str,
+    *,
+    window: int = 128,
+    stride: int = 96,
+    dropout: float = 0.0,
+    pooling: str = "reduce_mean.v1",
+    listeners: int = 1,
+    **tokenizer,
 ) -> Language:
     """A transformer and entity recognisers that listen to it; all that is new has weights by the same seed."""
     fix_random_seed(0)
@@ -160,7 +222,11 @@ def transformer_pipeline(
             "grad_factor": 1.0 - 0.5 * number,
             "pooling": {"@layers": pooling},
         }
-        nlp.add_pipe("ner", name="ner" if not number else f"ner{number}", config={"model": small_parser(listener, use_upper=False)})
+        nlp.add_pipe(
+            "ner",
+            name="ner" if not number else f"ner{number}",
+            config={"model": small_parser(listener, use_upper=False)},
+        )
     example = plain(nlp)
     nlp.initialize(lambda: [example])
     tune_transformer(dropout=dropout)(nlp)
@@ -168,7 +234,9 @@ def transformer_pipeline(
     for parameter in walk_parameters(nlp):
         if parameter.node is not None:
             weights = parameter.weights()
-            weights += parameter.node.ops.asarray(draw.normal(scale=0.1, size=weights.shape).astype("float32"))
+            weights += parameter.node.ops.asarray(
+                draw.normal(scale=0.1, size=weights.shape).astype("float32")
+            )
     return nlp
 
 
@@ -199,7 +267,11 @@ def gradient(parameter: Parameter) -> numpy.ndarray:
     """A copy of a parameter's gradient; zeros where it has none."""
     if parameter.node is not None:
         name = parameter.key[1]
-        return parameter.node.get_grad(name).copy() if parameter.node.has_grad(name) else numpy.zeros_like(parameter.weights())
+        return (
+            parameter.node.get_grad(name).copy()
+            if parameter.node.has_grad(name)
+            else numpy.zeros_like(parameter.weights())
+        )
     return parameter.weights() * 0 if parameter.tensor.grad is None else parameter.tensor.grad.numpy().copy()
 
 

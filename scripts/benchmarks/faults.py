@@ -51,19 +51,36 @@ def run_all(work: Path, tell: Callable[[str], None], checks: Iterable[Check] = C
         folder = work / check.slug
         report = examined(check.bad, folder / "ours", configs)
         findings = [finding for finding in report.findings if finding.slug == check.slug]
-        said, located = (NOT_ASKED[check.slug], False) if check.slug in NOT_ASKED else _debug_data(check, folder, configs)
+        said, located = (
+            (NOT_ASKED[check.slug], False) if check.slug in NOT_ASKED else _debug_data(check, folder, configs)
+        )
         place = findings[0].place if findings else ""
-        rows.append(Row(check.code, check.slug, said, located, bool(findings), bool(place), place.replace(f"{folder.as_posix()}/ours/", "")))
+        rows.append(
+            Row(
+                check.code,
+                check.slug,
+                said,
+                located,
+                bool(findings),
+                bool(place),
+                place.replace(f"{folder.as_posix()}/ours/", ""),
+            )
+        )
     return rows
 
 
 def _debug_data(check: Check, folder: Path, configs: Path) -> tuple[str, bool]:
     """Return what `debug data` says of the bad example that it does not say of the good one, and whether it says where."""
-    bad, good = (_complaints(parse(text), folder / name, configs) for name, text in (("bad", check.bad), ("good", check.good)))
+    bad, good = (
+        _complaints(parse(text), folder / name, configs)
+        for name, text in (("bad", check.bad), ("good", check.good))
+    )
     new = {normal: line for normal, line in bad.items() if normal not in good}
     words = [word for word in re.findall(r"(\S+)/(?:[BIO]-|O)", check.bad) if len(word) > 2][:3]
     text = " ".join(new.values())
-    return "; ".join(new.values()), bool(new) and (".spacy" in text or (bool(words) and all(word in text for word in words)))
+    return "; ".join(new.values()), bool(new) and (
+        ".spacy" in text or (bool(words) and all(word in text for word in words))
+    )
 
 
 def _complaints(example: Example, folder: Path, configs: Path) -> dict[str, str]:
@@ -76,7 +93,9 @@ def _complaints(example: Example, folder: Path, configs: Path) -> dict[str, str]
     except Exception as error:  # the converter is a part of what is compared
         return {"convert": f"conversion fails: {_short(error)}"}
     if extra:
-        whole = DocBin(docs=[*DocBin().from_disk(data["train"]).get_docs(extra[0].vocab), *extra], store_user_data=True)
+        whole = DocBin(
+            docs=[*DocBin().from_disk(data["train"]).get_docs(extra[0].vocab), *extra], store_user_data=True
+        )
         whole.to_disk(data["train"])
     if "shard" in example.options:
         data["train"].write_bytes(example.options["shard"].encode())
@@ -90,19 +109,30 @@ def _complaints(example: Example, folder: Path, configs: Path) -> dict[str, str]
         except Exception as error:
             died = f"dies: {_short(error)}"
     lines = [re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line).strip() for line in output.getvalue().splitlines()]
-    complaints = [line[1:].strip() for line in lines if line.startswith(("⚠", "✘")) and not re.search(r"\d+ (warning|error)s?$", line)]
+    complaints = [
+        line[1:].strip()
+        for line in lines
+        if line.startswith(("⚠", "✘")) and not re.search(r"\d+ (warning|error)s?$", line)
+    ]
     return {re.sub(r"\d+", "N", line): line for line in complaints} | ({"died": died} if died else {})
 
 
 def _naively_converted(example: Example) -> list:
     """Make Docs of raw data as tutorials do: `char_span`, without those that are None; `filter_spans`; spaCy's converter for columns."""
     if example.raw:
-        return list(conll_ner_to_docs(example.raw[1].replace("\t", " "), no_print=True)) if example.raw[0] == "columns" else []
+        return (
+            list(conll_ner_to_docs(example.raw[1].replace("\t", " "), no_print=True))
+            if example.raw[0] == "columns"
+            else []
+        )
     tokenizer = load_tokenizer("en")
     docs = []
     for row in map(srsly.json_loads, example.rows):
         doc = tokenizer(row["text"])
-        spans = [(span["start"], span["end"], span["label"]) if isinstance(span, dict) else span for span in row["spans"]]
+        spans = [
+            (span["start"], span["end"], span["label"]) if isinstance(span, dict) else span
+            for span in row["spans"]
+        ]
         found = [doc.char_span(start, end, label=label) for start, end, label in spans]
         doc.ents = filter_spans([span for span in found if span is not None])
         docs.append(doc)
@@ -117,12 +147,23 @@ def _short(error: BaseException) -> str:
 
 def as_markdown(rows: list[Row], version: str) -> str:
     """Make the table."""
-    lines = [f"| fault | `spacy debug data` {version} | says where | `scripts.validate` | says where |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        f"| fault | `spacy debug data` {version} | says where | `scripts.validate` | says where |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for row in rows:
         asked = row.slug not in NOT_ASKED
-        theirs = f"“{row.debug_data[:110]}”" if asked and row.debug_data else row.debug_data if not asked else "no"
+        theirs = (
+            f"“{row.debug_data[:110]}”" if asked and row.debug_data else row.debug_data if not asked else "no"
+        )
         where = "yes" if row.debug_data_located else "–" if not asked or not row.debug_data else "no"
-        cells = (f"{row.code} {row.slug}", theirs.replace("|", "\\|"), where, "yes" if row.found else "NO", f"`{row.place}`" if row.located else "no")
+        cells = (
+            f"{row.code} {row.slug}",
+            theirs.replace("|", "\\|"),
+            where,
+            "yes" if row.found else "NO",
+            f"`{row.place}`" if row.located else "no",
+        )
         lines.append("| " + " | ".join(cells) + " |")
     found = sum(bool(row.debug_data) for row in rows if row.slug not in NOT_ASKED)
     asked = sum(row.slug not in NOT_ASKED for row in rows)

@@ -71,13 +71,21 @@ class Clock(TrainerCallback):
 def read_split(folder: Path) -> list[Tagged]:
     """Read a split's shards."""
     vocab = spacy.blank("en").vocab
-    docs = (doc for path in sorted(folder.glob("*.spacy")) for doc in DocBin().from_disk(path).get_docs(vocab))
+    docs = (
+        doc for path in sorted(folder.glob("*.spacy")) for doc in DocBin().from_disk(path).get_docs(vocab)
+    )
     return [
-        Tagged([token.text for token in doc], [f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else "O" for token in doc]) for doc in docs
+        Tagged(
+            [token.text for token in doc],
+            [f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else "O" for token in doc],
+        )
+        for doc in docs
     ]
 
 
-def encode(doc: Tagged, numbers: dict[str, int], tokenizer: Any) -> tuple[dict[str, list[int]], list[int], int]:
+def encode(
+    doc: Tagged, numbers: dict[str, int], tokenizer: Any
+) -> tuple[dict[str, list[int]], list[int], int]:
     """Return the model's input, with a label on each word's first piece; the words that have a piece; and how many words were cut off."""
     pieces = tokenizer(doc.words, is_split_into_words=True, truncation=True)
     owners = pieces.word_ids()
@@ -118,7 +126,14 @@ def entity_f(gold: list[set[Entity]], found: list[set[Entity]]) -> float:
 
 def main(settings: Settings) -> None:
     """Train, and score dev before the first step and after each epoch."""
-    from transformers import AutoModelForTokenClassification, AutoTokenizer, DataCollatorForTokenClassification, Trainer, TrainingArguments, set_seed
+    from transformers import (
+        AutoModelForTokenClassification,
+        AutoTokenizer,
+        DataCollatorForTokenClassification,
+        Trainer,
+        TrainingArguments,
+        set_seed,
+    )
 
     train, dev = (read_split(Path(settings.corpus) / split) for split in ("train", "dev"))
     names = sorted({"O"} | {tag for doc in train for tag in doc.tags})
@@ -130,7 +145,10 @@ def main(settings: Settings) -> None:
 
     def score(outcome: Any) -> dict[str, float]:
         rows = zip(outcome.predictions, outcome.label_ids, heads, dev, strict=True)
-        found = [decode(tags_of(row[labels != IGNORED].tolist(), names, own, len(doc.words))) for row, labels, own, doc in rows]
+        found = [
+            decode(tags_of(row[labels != IGNORED].tolist(), names, own, len(doc.words)))
+            for row, labels, own, doc in rows
+        ]
         return {"ents_f": entity_f(gold, found)}
 
     set_seed(settings.seed)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from spacy.pipeline import Sentencizer
 
-from scripts.annotations.registry import read_records
-from scripts.annotations.words import iob2_tags
 from scripts.benchmarks.measure import measure
 from scripts.corpus.tokenizer import load_tokenizer
+from scripts.formats.registry import read_records
+from scripts.formats.words import iob2_tags
 
 HELD_OUT = 100
 """Documents in the small dev and test files."""
@@ -47,9 +47,15 @@ def write_jsonl(path: Path, sentences: list[Sentence], documents: int) -> None:
         for number, chosen in enumerate(_chosen(sentences, documents)):
             text, spans = "", []
             for part, own, _, _ in chosen:
-                spans += [{"start": start + len(text), "end": end + len(text), "label": label} for start, end, label in own]
+                spans += [
+                    {"start": start + len(text), "end": end + len(text), "label": label}
+                    for start, end, label in own
+                ]
                 text += part + " "
-            file.write(json.dumps({"id": f"d{number}", "text": text.rstrip(), "spans": spans}, ensure_ascii=False) + "\n")
+            file.write(
+                json.dumps({"id": f"d{number}", "text": text.rstrip(), "spans": spans}, ensure_ascii=False)
+                + "\n"
+            )
 
 
 def write_columns(path: Path, sentences: list[Sentence], documents: int) -> None:
@@ -63,7 +69,10 @@ def write_columns(path: Path, sentences: list[Sentence], documents: int) -> None
 
 def corpus_files(columns: Path | None, demo: Path) -> dict[str, Path]:
     """Return each split's file of a folder of column files, or of the demo corpus."""
-    return {split: (columns or demo) / f"{split}.{'conll' if columns else 'jsonl'}" for split in ("train", "dev", "test")}
+    return {
+        split: (columns or demo) / f"{split}.{'conll' if columns else 'jsonl'}"
+        for split in ("train", "dev", "test")
+    }
 
 
 def made_files(work: Path, sentences: list[Sentence], documents: int) -> dict[str, Path]:
@@ -76,7 +85,15 @@ def made_files(work: Path, sentences: list[Sentence], documents: int) -> dict[st
 
 def build_corpus(folder: Path, paths: dict[str, Path]) -> Path:
     """Preprocess files; return the corpus's folder."""
-    measure([sys.executable, "-m", "scripts.preprocess", *(f"--{split}={path}" for split, path in paths.items()), f"--output={folder}"])
+    measure(
+        [
+            sys.executable,
+            "-m",
+            "scripts.preprocess",
+            *(f"--{split}={path}" for split, path in paths.items()),
+            f"--output={folder}",
+        ]
+    )
     return folder
 
 

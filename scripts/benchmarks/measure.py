@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from scripts.command import UserError
+from scripts.cli import UserError
 
 EVERY = 0.05
 """Seconds between looks at the memory."""
@@ -35,7 +35,9 @@ def measure(command: list[str], *, codes: tuple[int, ...] = (0,), most: float | 
     Raises UserError, with what it printed, where its exit code is none of `codes`, and OutOfTime where it took too long.
     """
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+    )
     peak = 0
     ended = threading.Event()
 
@@ -63,15 +65,21 @@ def measure(command: list[str], *, codes: tuple[int, ...] = (0,), most: float | 
 def seconds_until(text: str, command: list[str]) -> float:
     """Run a command to its end; return the seconds until it tells a line with that text, and nan where it does not."""
     started = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
-        seconds = next((time.perf_counter() - started for line in process.stderr if text in line), float("nan"))
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as process:
+        seconds = next(
+            (time.perf_counter() - started for line in process.stderr if text in line), float("nan")
+        )
         process.stderr.read()
     return seconds
 
 
 def medians(runs: list[Measured]) -> tuple[float, float]:
     """Return the medians of seconds and of peak memory, rounded to 10 ms and to 0.1 MB."""
-    return round(statistics.median(run.seconds for run in runs), 2), round(statistics.median(run.peak_mb for run in runs), 1)
+    return round(statistics.median(run.seconds for run in runs), 2), round(
+        statistics.median(run.peak_mb for run in runs), 1
+    )
 
 
 def _kill(process: subprocess.Popen) -> None:

@@ -8,9 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.benchmarks.inputs import HELD_OUT, Sentence, column_sentences, demo_sentences, write_columns, write_jsonl
+from scripts.benchmarks.inputs import (
+    HELD_OUT,
+    Sentence,
+    column_sentences,
+    demo_sentences,
+    write_columns,
+    write_jsonl,
+)
 from scripts.benchmarks.measure import Measured, measure, medians
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import read_json
 
 REPEATS_UP_TO = 100_000
@@ -54,7 +61,16 @@ class Results:
     steps: dict[str, float]
 
 
-def run(sizes: list[int], work: Path, *, workers: int, repeats: int, demo: Path, columns: Path | None, tell: Callable[[str], None]) -> Results:
+def run(
+    sizes: list[int],
+    work: Path,
+    *,
+    workers: int,
+    repeats: int,
+    demo: Path,
+    columns: Path | None,
+    tell: Callable[[str], None],
+) -> Results:
     """Make the inputs in `work`, measure, and delete them again. Pairs are run in turn, so that both see the same machine.
 
     columns: a folder of `.conll` files for the comparison on columns; None: the demo corpus's own sentences.
@@ -77,10 +93,14 @@ def run(sizes: list[int], work: Path, *, workers: int, repeats: int, demo: Path,
         ours, drawn, bare = [], [], []
         for _ in range(times):
             tell(f"{size:,} documents: JSONL")
-            bare.append(float(measure([sys.executable, "-m", "scripts.benchmarks.floor", str(jsonl[0])]).output))
+            bare.append(
+                float(measure([sys.executable, "-m", "scripts.benchmarks.floor", str(jsonl[0])]).output)
+            )
             ours.append(_preprocess(jsonl, work / "out", workers))
             drawn.append(_preprocess([jsonl[0], "", ""], work / "drawn", workers))
-        steps = steps or json.loads(measure([sys.executable, "-m", "scripts.benchmarks.steps", str(jsonl[0])]).output)
+        steps = steps or json.loads(
+            measure([sys.executable, "-m", "scripts.benchmarks.steps", str(jsonl[0])]).output
+        )
         tokens = _tokens(work / "out")
         lines.append(_line("JSONL", size, tokens, "preprocess", ours))
         lines.append(_line("JSONL", size, tokens, "preprocess, dev and test drawn", drawn))
@@ -94,7 +114,18 @@ def run(sizes: list[int], work: Path, *, workers: int, repeats: int, demo: Path,
             ours.append(_preprocess(conll, work / "out", workers))
             if size <= REPEATS_UP_TO:
                 (work / "convert").mkdir(exist_ok=True)
-                command = [sys.executable, "-m", "spacy", "convert", str(conll[0]), str(work / "convert"), "-c", "ner", "-n", "1"]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "spacy",
+                    "convert",
+                    str(conll[0]),
+                    str(work / "convert"),
+                    "-c",
+                    "ner",
+                    "-n",
+                    "1",
+                ]
                 theirs.append(measure(command))
         lines.append(_line(name, size, _tokens(work / "out"), "preprocess", ours))
         if theirs:
@@ -116,7 +147,9 @@ def _inputs(folder: Path, ending: str, sentences: list[Sentence], size: int, wri
 def _preprocess(paths: list, output: Path, workers: int) -> Measured:
     shutil.rmtree(output, ignore_errors=True)
     names = [f"--{split}={path}" for split, path in zip(("train", "dev", "test"), paths, strict=True)]
-    return measure([sys.executable, "-m", "scripts.preprocess", *names, f"--output={output}", f"--workers={workers}"])
+    return measure(
+        [sys.executable, "-m", "scripts.preprocess", *names, f"--output={output}", f"--workers={workers}"]
+    )
 
 
 def _tokens(corpus: Path) -> int:
@@ -148,11 +181,17 @@ def _documents(paths: list[Path]) -> Iterator[tuple]:
 
 def as_markdown(results: Results, machine: str, workers: int) -> str:
     """Make the table, with the machine and what the numbers mean."""
-    rows = ["| input | documents | what | seconds | tokens/s | peak memory |", "| --- | ---: | --- | ---: | ---: | ---: |"]
+    rows = [
+        "| input | documents | what | seconds | tokens/s | peak memory |",
+        "| --- | ---: | --- | ---: | ---: | ---: |",
+    ]
     for line in results.lines:
         numbers = f"{line.seconds:,.1f} | {line.tokens_per_second:,.0f} | {line.peak_mb:,.0f} MB"
         rows.append(f"| {line.input} | {line.documents:,} | {line.what} | {numbers} |")
-    notes = [f"{int(size):,} documents: {ratio:g} times `spacy convert`'s speed." for size, ratio in results.ratios.items()]
+    notes = [
+        f"{int(size):,} documents: {ratio:g} times `spacy convert`'s speed."
+        for size, ratio in results.ratios.items()
+    ]
     notes += [
         f"{floor.documents:,} documents: the bare tokeniser does {floor.tokens_per_second:,.0f} tokens/s in one process; "
         f"preprocessing JSONL does {100 * floor.share:.0f} % of that for each of its {workers} workers, from start to end."
@@ -164,4 +203,8 @@ def as_markdown(results: Results, machine: str, workers: int) -> str:
         f"Where the time goes, in µs a document of JSONL in one process: {', '.join(f'{step} {time:.0f}' for step, time in steps.items())}; "
         f"with counting, checking and writing files {whole:.0f} in all. spaCy's tokeniser as it comes takes {plain:.0f}."
     )
-    return f"{machine} Medians; memory is that of all processes together.\n\n" + "\n".join([*rows, "", *(f"- {note}" for note in notes)]) + "\n"
+    return (
+        f"{machine} Medians; memory is that of all processes together.\n\n"
+        + "\n".join([*rows, "", *(f"- {note}" for note in notes)])
+        + "\n"
+    )

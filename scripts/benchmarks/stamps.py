@@ -57,12 +57,18 @@ def create_logger(path: Path) -> Callable:
     def setup(nlp: Language, stdout: object = None, stderr: object = None) -> tuple[Callable, Callable]:
         def log(info: dict | None) -> None:
             if info is not None:
-                row = {"step": info["step"], "words": info["words"], "seconds": _times["evaluated"] - _times["begun"]}
+                row = {
+                    "step": info["step"],
+                    "words": info["words"],
+                    "seconds": _times["evaluated"] - _times["begun"],
+                }
                 if "evaluating" in _times:
                     row["seconds_steps"] = _times["evaluating"] - _times["begun"] - _times["aside"]
                     row["gpu_mb"] = _peak_gpu_mb()
                 with Path(path).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row | {"ents_f": float(info["other_scores"].get("ents_f") or 0.0)}) + "\n")
+                    file.write(
+                        json.dumps(row | {"ents_f": float(info["other_scores"].get("ents_f") or 0.0)}) + "\n"
+                    )
 
         return log, lambda: None
 

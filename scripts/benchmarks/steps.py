@@ -40,11 +40,30 @@ def main(path: Path) -> dict[str, float]:
             count = sum(len(piece.data) for piece in unit.pieces)
             records = timed("read", count, lambda unit=unit: [record for _, record in unit.records(settings)])
             timed("spacy", count, lambda records=records: [plain(record.text) for record in records])
-            made = timed("tokenise", count, lambda records=records: [tokenise(record, tokenizer) for record in records])
-            timed("align", count, lambda pairs=(records, made): [align(record, own, settings) for record, own in zip(*pairs, strict=True)])
-            documents = [Document(own, 0, len(own), record.id, str(record.source), False) for record, own in zip(records, made, strict=True)]
-            timed("encode", count, lambda all=documents: [encode(all[i : i + 100]) for i in range(0, len(all), 100)])
-            timed("in all", count, lambda unit=unit: convert_unit(unit, None, ("train",), Path(folder), settings))
+            made = timed(
+                "tokenise", count, lambda records=records: [tokenise(record, tokenizer) for record in records]
+            )
+            timed(
+                "align",
+                count,
+                lambda pairs=(records, made): [
+                    align(record, own, settings) for record, own in zip(*pairs, strict=True)
+                ],
+            )
+            documents = [
+                Document(own, 0, len(own), record.id, str(record.source), False)
+                for record, own in zip(records, made, strict=True)
+            ]
+            timed(
+                "encode",
+                count,
+                lambda all=documents: [encode(all[i : i + 100]) for i in range(0, len(all), 100)],
+            )
+            timed(
+                "in all",
+                count,
+                lambda unit=unit: convert_unit(unit, None, ("train",), Path(folder), settings),
+            )
     return {step: round(statistics.median(times[UNITS:]), 1) for step, times in rounds.items()}
 
 

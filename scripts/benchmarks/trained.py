@@ -10,11 +10,19 @@ MEANING = (
 
 def as_markdown(results: Results, machine: str) -> str:
     """Make the tables and what follows from them, with the machine."""
-    rows = ["| batches | what | words/s | seconds | peak memory | best F on dev, each seed |", "| --- | --- | ---: | ---: | ---: | --- |"]
+    rows = [
+        "| batches | what | words/s | seconds | peak memory | best F on dev, each seed |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
     for line in results.lines:
         best = ", ".join(f"{100 * f:.2f}" for f in line.best_f)
-        rows.append(f"| {line.batches} | {line.what} | {line.words_per_second:,} | {line.seconds:,.1f} | {line.peak_mb:,.0f} MB | {best} |")
-    sizes = ["| documents | tokens | what | steps | seconds | peak memory |", "| ---: | ---: | --- | ---: | ---: | ---: |"]
+        rows.append(
+            f"| {line.batches} | {line.what} | {line.words_per_second:,} | {line.seconds:,.1f} | {line.peak_mb:,.0f} MB | {best} |"
+        )
+    sizes = [
+        "| documents | tokens | what | steps | seconds | peak memory |",
+        "| ---: | ---: | --- | ---: | ---: | ---: |",
+    ]
     for line in results.memory:
         numbers = f"{line.steps:,} | {line.seconds:,.1f} | {line.peak_mb:,.0f} MB"
         sizes.append(f"| {line.documents:,} | {line.tokens:,} | {line.what} | {numbers} |")
@@ -27,7 +35,19 @@ def as_markdown(results: Results, machine: str) -> str:
         f"{other / stock:.2g} times as many.",
     ]
     intro = f"{machine} Corpus: {results.corpus}. {MEANING}"
-    return "\n".join([intro, "", *rows, "", *(f"- {note}" for note in notes), *(["", *sizes] if results.memory else [])]) + "\n"
+    return (
+        "\n".join(
+            [
+                intro,
+                "",
+                *rows,
+                "",
+                *(f"- {note}" for note in notes),
+                *(["", *sizes] if results.memory else []),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _ratios(lines: list[Line]) -> list[str]:
@@ -41,7 +61,12 @@ def _ratios(lines: list[Line]) -> list[str]:
         ]
         notes.append(f"{theirs.batches}: {', '.join(speeds)} as fast as `{THEIRS}`.")
         if len(ours) > 1:
-            scaling = [f"{line.what} {line.words_per_second / ours[0].words_per_second:.2f} times" for line in ours[1:]]
+            scaling = [
+                f"{line.what} {line.words_per_second / ours[0].words_per_second:.2f} times"
+                for line in ours[1:]
+            ]
             notes.append(f"{theirs.batches}: {', '.join(scaling)} the words/s of {ours[0].what}.")
-        notes.append(f"{theirs.batches}: checkpoints take {100 * max(line.in_checkpoints for line in ours):.1f} % of the training's time at most.")
+        notes.append(
+            f"{theirs.batches}: checkpoints take {100 * max(line.in_checkpoints for line in ours):.1f} % of the training's time at most."
+        )
     return notes

@@ -17,7 +17,7 @@ from spacy.util import load_config
 from scripts.benchmarks.inputs import build_corpus, column_sentences, corpus_files, demo_sentences, made_files
 from scripts.benchmarks.measure import EVERY, MB, Measured, measure, medians, seconds_until
 from scripts.benchmarks.stamps import NAMES
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import read_json
 from scripts.report.chart import Measure
 from scripts.training.checkpoint import CHECKPOINT
@@ -111,9 +111,14 @@ def run(plan: Plan, work: Path, *, demo: Path, columns: Path | None, tell: Calla
     tell(f"{name}: building the corpus")
     corpus = build_corpus(work / "corpus", corpus_files(columns, demo))
     growing, constant, _ = plan.steps
-    batchings = ((f"quickstart's, {growing:,} steps", growing, None), (f"{CONSTANT:,} words, {constant:,} steps", constant, CONSTANT))
+    batchings = (
+        (f"quickstart's, {growing:,} steps", growing, None),
+        (f"{CONSTANT:,} words, {constant:,} steps", constant, CONSTANT),
+    )
     folders = {
-        (batches, seed): write_config(work / f"{steps}-{size}-{seed}", quickstart, corpus, seed=seed, steps=steps, size=size)
+        (batches, seed): write_config(
+            work / f"{steps}-{size}-{seed}", quickstart, corpus, seed=seed, steps=steps, size=size
+        )
         for batches, steps, size in batchings
         for seed in range(plan.seeds)
     }
@@ -133,8 +138,14 @@ def run(plan: Plan, work: Path, *, demo: Path, columns: Path | None, tell: Calla
     tell("stopping and going on")
     resumption = stop_and_go_on(_ours(large, corpus, 1), large / CHECKPOINT)
     sentences = column_sentences(columns) if columns else demo_sentences(demo)
-    memory = [line for size in plan.sizes for line in _memory(plan, size, work / f"documents-{size}", sentences, quickstart, tell)]
-    pipe = {way: statistics.median(column) for way, column in zip(ways, zip(*speeds, strict=True), strict=True)}
+    memory = [
+        line
+        for size in plan.sizes
+        for line in _memory(plan, size, work / f"documents-{size}", sentences, quickstart, tell)
+    ]
+    pipe = {
+        way: statistics.median(column) for way, column in zip(ways, zip(*speeds, strict=True), strict=True)
+    }
     return Results(name, lines, memory, resumption, pipe)
 
 
@@ -143,7 +154,16 @@ def evaluated_every(steps: int) -> int:
     return next(every for every in range(min(EVALUATED, steps), steps + 1) if steps % every == 0)
 
 
-def write_config(folder: Path, quickstart: Path, corpus: Path, *, seed: int, steps: int, size: int | None = None, stream: bool = False) -> Path:
+def write_config(
+    folder: Path,
+    quickstart: Path,
+    corpus: Path,
+    *,
+    seed: int,
+    steps: int,
+    size: int | None = None,
+    stream: bool = False,
+) -> Path:
     """Write `config.cfg` for us and `spacy.cfg`, the same with stamps, for spaCy; return the folder."""
     config = load_config(quickstart, interpolate=False)
     config["paths"] |= {split: (corpus / split).as_posix() for split in ("train", "dev")}
@@ -154,7 +174,12 @@ def write_config(folder: Path, quickstart: Path, corpus: Path, *, seed: int, ste
         training["batcher"]["size"] = size
     folder.mkdir(parents=True)
     if stream:
-        config["corpora"]["train"] = {"@readers": "ner_template.shards.v1", "path": "${paths.train}", "seed": "${system.seed}", "shuffle": True}
+        config["corpora"]["train"] = {
+            "@readers": "ner_template.shards.v1",
+            "path": "${paths.train}",
+            "seed": "${system.seed}",
+            "shuffle": True,
+        }
         training["max_epochs"] = -1
         labels = {"@readers": "spacy.read_labels.v1", "path": "${paths.train}/labels.json", "require": True}
         config["initialize"]["components"]["ner"] = {"labels": labels}
@@ -176,9 +201,14 @@ def validate(corpus: Path, folders: list[Path]) -> None:
     measure([sys.executable, "-m", "scripts.validate", *configs, f"--corpus={corpus}"])
 
 
-def _contestants(folder: Path, corpus: Path, counts: list[int]) -> Iterator[tuple[str, Callable[[], Trained]]]:
+def _contestants(
+    folder: Path, corpus: Path, counts: list[int]
+) -> Iterator[tuple[str, Callable[[], Trained]]]:
     for count in counts:
-        yield f"{count} worker{'s' if count > 1 else ''}", lambda count=count: train_ours(folder, corpus, count)
+        yield (
+            f"{count} worker{'s' if count > 1 else ''}",
+            lambda count=count: train_ours(folder, corpus, count),
+        )
     yield THEIRS, lambda: train_theirs(folder)
 
 
@@ -192,27 +222,53 @@ def train_ours(folder: Path, corpus: Path, workers: int) -> Trained:
     measured = measure(_ours(folder, corpus, workers))
     metrics = read_json(folder / "metrics.json")
     seconds = metrics["seconds"]
-    return Trained(measured, metrics["words"] / seconds, metrics["best"]["ents_f"], metrics["seconds_checkpoints"] / seconds)
+    return Trained(
+        measured,
+        metrics["words"] / seconds,
+        metrics["best"]["ents_f"],
+        metrics["seconds_checkpoints"] / seconds,
+    )
 
 
 def train_theirs(folder: Path) -> Trained:
     """Train with `spacy train`, and read its stamps."""
     (folder / "stamps.jsonl").unlink(missing_ok=True)
     code = Path(__file__).with_name("stamps.py")
-    command = [sys.executable, "-m", "spacy", "train", str(folder / "spacy.cfg"), f"--output={folder / 'spacy'}", f"--code={code}"]
+    command = [
+        sys.executable,
+        "-m",
+        "spacy",
+        "train",
+        str(folder / "spacy.cfg"),
+        f"--output={folder / 'spacy'}",
+        f"--code={code}",
+    ]
     measured = measure(command)
     rows = [json.loads(line) for line in (folder / "stamps.jsonl").read_text(encoding="utf-8").splitlines()]
     return Trained(measured, rows[-1]["words"] / rows[-1]["seconds"], max(row["ents_f"] for row in rows))
 
 
 def _line(batches: str, steps: int, what: str, runs: list[Trained]) -> Line:
-    speed, checkpoints = (statistics.median(values) for values in zip(*((run.words_per_second, run.in_checkpoints) for run in runs), strict=True))
+    speed, checkpoints = (
+        statistics.median(values)
+        for values in zip(*((run.words_per_second, run.in_checkpoints) for run in runs), strict=True)
+    )
     best = [round(run.best_f, 4) for run in runs]
-    return Line(batches, steps, what, round(speed), *medians([run.measured for run in runs]), best, round(checkpoints, 4))
+    return Line(
+        batches,
+        steps,
+        what,
+        round(speed),
+        *medians([run.measured for run in runs]),
+        best,
+        round(checkpoints, 4),
+    )
 
 
 def _pipe(model: Path, corpus: Path, way: str) -> float:
-    return float(measure([sys.executable, "-m", "scripts.benchmarks.pipe", str(model), str(corpus), way]).output)
+    return float(
+        measure([sys.executable, "-m", "scripts.benchmarks.pipe", str(model), str(corpus), way]).output
+    )
 
 
 def stop_and_go_on(command: list[str], checkpoint: Path) -> Resumption:
@@ -233,7 +289,9 @@ def stop_and_go_on(command: list[str], checkpoint: Path) -> Resumption:
     return Resumption(round(stop, 2), round(go_on, 2), round(size, 1))
 
 
-def _memory(plan: Plan, size: int, work: Path, sentences: list, quickstart: Path, tell: Callable[[str], None]) -> Iterator[Memory]:
+def _memory(
+    plan: Plan, size: int, work: Path, sentences: list, quickstart: Path, tell: Callable[[str], None]
+) -> Iterator[Memory]:
     """Measure training on a corpus of some size, and delete it again."""
     work.mkdir()
     steps = plan.steps[2]

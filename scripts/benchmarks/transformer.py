@@ -21,7 +21,7 @@ from scripts.benchmarks.measure import measure
 from scripts.benchmarks.padding import padding_shares
 from scripts.benchmarks.training import validate, write_stamped
 from scripts.checks.recipe import Recipe, RecipeFile
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import read_json, write_json
 from scripts.corpus.lengths import read_lengths
 from scripts.machine import physical_cores
@@ -117,7 +117,9 @@ class Results:
 def choose_device(asked: str, limits: tuple[int, ...]) -> str:
     """Return cpu or cuda. Raises UserError where the package for the comparison is missing, or the GPU that was asked for."""
     if util.find_spec("accelerate") is None:
-        raise UserError("Hugging Face's Trainer needs accelerate; run: python -m pip install -r requirements/benchmark.txt -c requirements/lock.txt")
+        raise UserError(
+            "Hugging Face's Trainer needs accelerate; run: python -m pip install -r requirements/benchmark.txt -c requirements/lock.txt"
+        )
     if asked not in ("auto", "cpu", "cuda"):
         raise UserError(f"--device={asked}: write auto, cpu or cuda")
     device = "cpu" if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()) else "cuda"
@@ -147,9 +149,14 @@ def run(plan: Plan, work: Path, *, demo: Path, columns: Path | None, tell: Calla
 def measure_padding(folder: Path, corpus: Path) -> dict[str, float]:
     """Return the shares of padding in the batches of the configs that `contestants` wrote."""
     lengths = read_lengths(corpus / "train").tokens
-    files = RecipeFile("stock", folder / "spacy.cfg", (STAMPS,)), RecipeFile("ours", folder / "ours-0" / "config.cfg")
+    files = (
+        RecipeFile("stock", folder / "spacy.cfg", (STAMPS,)),
+        RecipeFile("ours", folder / "ours-0" / "config.cfg"),
+    )
     stock, ours = (Recipe(file).first_epoch(lengths) for file in files)
-    return padding_shares(corpus, locate_transformer(next(iter(PACKAGED))), ours=ours, stock=stock, batch=BATCH)
+    return padding_shares(
+        corpus, locate_transformer(next(iter(PACKAGED))), ours=ours, stock=stock, batch=BATCH
+    )
 
 
 def write_large_model(folder: Path, texts: Path) -> None:
@@ -164,15 +171,21 @@ def write_large_model(folder: Path, texts: Path) -> None:
     tokenizer = ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     lines = texts.read_text(encoding="utf-8").splitlines()
-    tokenizer.train_from_iterator(lines, vocab_size=10_000, min_frequency=2, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator(
+        lines, vocab_size=10_000, min_frequency=2, special_tokens=special, show_progress=False
+    )
     tokenizer.save_model(str(folder))
     RobertaModel(RobertaConfig(max_position_embeddings=514, type_vocab_size=1)).save_pretrained(folder)
 
 
-def _compare(plan: Plan, work: Path, corpus: Path, model: str, seeds: int, limit: int, tell: Callable[[str], None]) -> list[Line]:
+def _compare(
+    plan: Plan, work: Path, corpus: Path, model: str, seeds: int, limit: int, tell: Callable[[str], None]
+) -> list[Line]:
     lines: dict[str, Line] = {}
     for seed in range(seeds):
-        for what, train in contestants(work / str(seed), corpus, plan, seed=seed, model=model, limit=limit).items():
+        for what, train in contestants(
+            work / str(seed), corpus, plan, seed=seed, model=model, limit=limit
+        ).items():
             if seed and what in ONCE:
                 continue
             tell(f"{f'{limit} GB' if limit else plan.device}, seed {seed}: {what}")
@@ -209,12 +222,18 @@ def contestants(
     trains: dict[str, Callable[[], Trained]] = {}
     folders = {what: folder / f"ours-{number}" for number, what in enumerate(ours)}
     for what, own in folders.items():
-        config = build_config(CONFIGS, "gpu", Settings(lang="en", seed=seed, max_steps=1, transformer=model, freeze_layers=0, **paths))
+        config = build_config(
+            CONFIGS,
+            "gpu",
+            Settings(lang="en", seed=seed, max_steps=1, transformer=model, freeze_layers=0, **paths),
+        )
         config["initialize"]["after_init"] |= {"head_rate": 1.0} | OPTIONS[what]
         config["training"]["batcher"] = quickstart["training"]["batcher"] | {"discard_oversize": False}
         batches = schedule(config, own / "config.cfg", lengths, plan.epochs)
         precision = PRECISIONS.get(what, "fp32")
-        trains[what] = lambda own=own, precision=precision: train_ours(own, corpus, plan, len(lengths), limit, precision)
+        trains[what] = lambda own=own, precision=precision: train_ours(
+            own, corpus, plan, len(lengths), limit, precision
+        )
     validate(corpus, list(folders.values()))
     dropped = len(lengths) - sum(map(len, schedule(quickstart, folder / "spacy.cfg", lengths, plan.epochs)))
     quickstart["corpora"]["dev"] = {"@readers": "benchmark.dev.v1", "path": "${paths.dev}"}
@@ -235,28 +254,55 @@ def schedule(config: Config, path: Path, lengths: numpy.ndarray, epochs: int) ->
     steps = epochs * len(batches)
     config["training"] |= {"max_steps": steps, "patience": 0, "eval_frequency": len(batches)}
     warmup = max(1, round(steps * WARMUP))
-    config["training"]["optimizer"]["learn_rate"] |= {"warmup_steps": warmup, "total_steps": steps, "initial_rate": RATE}
+    config["training"]["optimizer"]["learn_rate"] |= {
+        "warmup_steps": warmup,
+        "total_steps": steps,
+        "initial_rate": RATE,
+    }
     config.to_disk(path)
     return batches
 
 
 def train_ours(folder: Path, corpus: Path, plan: Plan, documents: int, limit: int, precision: str) -> Trained:
     """Train with `python -m scripts.train`."""
-    options = [f"--corpus={corpus}", f"--workers={plan.workers or 1}", f"--device={plan.device}", "--wandb-mode=disabled"]
+    options = [
+        f"--corpus={corpus}",
+        f"--workers={plan.workers or 1}",
+        f"--device={plan.device}",
+        "--wandb-mode=disabled",
+    ]
     options += [f"--precision={precision}", *([f"--gpu-memory={limit}GB"] if limit else [])]
     used = _run(plan, 0, "scripts.train", str(folder), *options)  # it keeps to the limit by itself
     metrics = read_json(folder / "metrics.json")
-    figures = metrics["steps"], metrics["words_per_second"], metrics["best"]["ents_f"], metrics["peak_gpu_memory_mb"]
-    return Trained(*used, *figures, dropped=documents - metrics["trainer"]["documents"], workers=metrics["workers"])
+    figures = (
+        metrics["steps"],
+        metrics["words_per_second"],
+        metrics["best"]["ents_f"],
+        metrics["peak_gpu_memory_mb"],
+    )
+    return Trained(
+        *used, *figures, dropped=documents - metrics["trainer"]["documents"], workers=metrics["workers"]
+    )
 
 
 def train_spacy(folder: Path, plan: Plan, dropped: int, limit: int) -> Trained:
     """Train with `spacy train`, and read its stamps."""
-    options = [f"--output={folder / 'spacy'}", f"--code={STAMPS}", f"--gpu-id={-1 if plan.device == 'cpu' else 0}"]
+    options = [
+        f"--output={folder / 'spacy'}",
+        f"--code={STAMPS}",
+        f"--gpu-id={-1 if plan.device == 'cpu' else 0}",
+    ]
     used = _run(plan, limit, "spacy", "train", str(folder / "spacy.cfg"), *options)
     rows = [json.loads(line) for line in (folder / "stamps.jsonl").read_text(encoding="utf-8").splitlines()]
     last = rows[-1]
-    return Trained(*used, last["step"] + 1, last["words"] / last["seconds_steps"], max(row["ents_f"] for row in rows), last["gpu_mb"], dropped)
+    return Trained(
+        *used,
+        last["step"] + 1,
+        last["words"] / last["seconds_steps"],
+        max(row["ents_f"] for row in rows),
+        last["gpu_mb"],
+        dropped,
+    )
 
 
 def train_trainer(settings: TrainerSettings, plan: Plan, limit: int) -> Trained:
@@ -266,7 +312,12 @@ def train_trainer(settings: TrainerSettings, plan: Plan, limit: int) -> Trained:
     used = _run(plan, limit, "scripts.benchmarks.hugging_face", str(path))
     result = read_json(path.with_name("result.json"))
     return Trained(
-        *used, result["steps"], result["words"] / result["seconds_steps"], max(result["ents_f"]), result["gpu_mb"], cut=result["words_cut"]
+        *used,
+        result["steps"],
+        result["words"] / result["seconds_steps"],
+        max(result["ents_f"]),
+        result["gpu_mb"],
+        cut=result["words_cut"],
     )
 
 

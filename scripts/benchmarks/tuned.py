@@ -2,7 +2,18 @@
 
 import statistics
 
-from scripts.benchmarks.transformer import ONCE, OPTIONS, OURS, RATE, RECIPE, SPACY, TRAINER, Line, Plan, Results
+from scripts.benchmarks.transformer import (
+    ONCE,
+    OPTIONS,
+    OURS,
+    RATE,
+    RECIPE,
+    SPACY,
+    TRAINER,
+    Line,
+    Plan,
+    Results,
+)
 from scripts.report.chart import Measure
 
 COMMAND = "python -m scripts.benchmark transformer --device=cuda --memory=6GB,8GB,12GB"
@@ -20,7 +31,9 @@ with start, evaluations and saving. Medians over the seeds; memory is that of al
 
 def as_markdown(results: Results, plan: Plan, machine: str) -> str:
     """Make the table and what follows from it, with the machine; and say what was not measured, and what measures it."""
-    rows = ["| device | what | steps | words/s | seconds | peak memory | best F on dev, each seed | mean | never learned from |"]
+    rows = [
+        "| device | what | steps | words/s | seconds | peak memory | best F on dev, each seed | mean | never learned from |"
+    ]
     rows += ["| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | --- |"]
     rows += [_row(line, results.device_name) for line in results.lines]
     missing = [] if plan.device == "cuda" else ["GPU"]
@@ -31,7 +44,9 @@ def as_markdown(results: Results, plan: Plan, machine: str) -> str:
     shares = ", ".join(f"{who} {100 * share:.0f} %" for who, share in results.padding.items())
     notes.append(f"Padding, of all that the transformer computes in an epoch: {shares}.")
     if plan.limits:
-        notes.append("With less GPU memory: torch may take no more, for a transformer of roberta-base's size with random weights and one seed.")
+        notes.append(
+            "With less GPU memory: torch may take no more, for a transformer of roberta-base's size with random weights and one seed."
+        )
     if missing:
         notes.append(f"Not yet measured: `{COMMAND}` does it, on a machine with an NVIDIA GPU.")
     intro = f"{machine} Corpus: {results.corpus}; {plan.epochs} epoch{'s' if plan.epochs > 1 else ''}. {' '.join(MEANING.split())}"
@@ -44,10 +59,19 @@ def _row(line: Line, device: str) -> str:
         return f"| {where} | {line.what} | | out of memory | | | | | |"
     one, most = line.runs[0], max(run.workers for run in line.runs)
     what = f"{line.what}, {most} workers" if most > 1 else line.what
-    memory = f"{line.median('peak_mb'):,.0f} MB" + (f", GPU {line.median('gpu_mb'):,.0f} MB" if one.gpu_mb is not None else "")
-    figures = f"{one.steps:,} | {line.median('words_per_second'):,.0f} | {line.median('seconds'):,.1f} | {memory}"
+    memory = f"{line.median('peak_mb'):,.0f} MB" + (
+        f", GPU {line.median('gpu_mb'):,.0f} MB" if one.gpu_mb is not None else ""
+    )
+    figures = (
+        f"{one.steps:,} | {line.median('words_per_second'):,.0f} | {line.median('seconds'):,.1f} | {memory}"
+    )
     best = ", ".join(f"{100 * run.best_f:.2f}" for run in line.runs)
-    unseen = ", ".join(f"{count:,} {name}" for count, name in ((one.dropped, "documents"), (one.cut, "words")) if count) or "nothing"
+    unseen = (
+        ", ".join(
+            f"{count:,} {name}" for count, name in ((one.dropped, "documents"), (one.cut, "words")) if count
+        )
+        or "nothing"
+    )
     return f"| {where} | {what} | {figures} | {best} | {_mean_f(line):.2f} | {unseen} |"
 
 
@@ -57,8 +81,12 @@ def _ratios(lines: dict[str, Line]) -> list[str]:
     for ours in (lines[OURS], lines[RECIPE]):
         beside = []
         for other in (lines[SPACY], lines[TRAINER]):
-            speed, seconds = (ours.median(name) / other.median(name) for name in ("words_per_second", "seconds"))
-            beside.append(f"{speed:.2g} times the words/s of {other.what} ({1 / seconds:.2g} from start to end)")
+            speed, seconds = (
+                ours.median(name) / other.median(name) for name in ("words_per_second", "seconds")
+            )
+            beside.append(
+                f"{speed:.2g} times the words/s of {other.what} ({1 / seconds:.2g} from start to end)"
+            )
         notes.append(f"{ours.what}: {', '.join(beside)}.")
     return notes
 
@@ -67,9 +95,13 @@ def _options(lines: dict[str, Line]) -> list[str]:
     """Say what each option does to training all layers alike."""
     notes = []
     for what in [what for what in lines if what in OPTIONS and what != OURS]:
-        speed, memory = (lines[what].median(name) / lines[OURS].median(name) for name in ("words_per_second", "peak_mb"))
+        speed, memory = (
+            lines[what].median(name) / lines[OURS].median(name) for name in ("words_per_second", "peak_mb")
+        )
         gain = "" if what in ONCE else f", a mean F {_mean_f(lines[what]) - _mean_f(lines[OURS]):+.1f}"
-        notes.append(f"{what}, beside all layers alike: {speed:.2g} times the words/s, {memory:.2g} times the memory{gain}.")
+        notes.append(
+            f"{what}, beside all layers alike: {speed:.2g} times the words/s, {memory:.2g} times the memory{gain}."
+        )
     return notes
 
 
@@ -85,7 +117,9 @@ def chart(lines: list[Line]) -> tuple[list[str], list[Measure]]:
         return Measure(name, tuple(values), tuple(form.format(value) for value in values))
 
     return [SHORT[line.what] for line in own], [
-        measure("words/s of the steps (higher)", [line.median("words_per_second") for line in own], "{:,.0f}"),
+        measure(
+            "words/s of the steps (higher)", [line.median("words_per_second") for line in own], "{:,.0f}"
+        ),
         measure("start to end (lower)", [line.median("seconds") for line in own], "{:,.0f} s"),
         measure("peak memory (lower)", [line.median("peak_mb") for line in own], "{:,.0f} MB"),
         measure("best F, mean (higher)", [_mean_f(line) for line in own], "{:.1f}"),

@@ -35,7 +35,15 @@ class Results:
     ratios: dict[str, float]
 
 
-def run(sizes: list[int], work: Path, *, repeats: int, demo: Path, columns: Path | None, tell: Callable[[str], None]) -> Results:
+def run(
+    sizes: list[int],
+    work: Path,
+    *,
+    repeats: int,
+    demo: Path,
+    columns: Path | None,
+    tell: Callable[[str], None],
+) -> Results:
     """Build a corpus of the column files as they are (or of the demo), and one of each size, and validate all. Pairs are run in turn."""
     configs = write_quickstarts(work / "configs")
     sentences = column_sentences(columns) if columns else demo_sentences(demo)
@@ -56,7 +64,12 @@ def run(sizes: list[int], work: Path, *, repeats: int, demo: Path, columns: Path
             both.append(measure(_validate(corpus, [configs / "cpu.cfg", configs / "gpu.cfg"]), codes=(0, 1)))
             if pair:
                 paths = [f"--paths.{split}={corpus / split}" for split in ("train", "dev")]
-                theirs.append(measure([sys.executable, "-m", "spacy", "debug", "data", str(configs / "cpu.cfg"), *paths], codes=(0, 1)))
+                theirs.append(
+                    measure(
+                        [sys.executable, "-m", "spacy", "debug", "data", str(configs / "cpu.cfg"), *paths],
+                        codes=(0, 1),
+                    )
+                )
         sizes_of = (name, count["documents"], count["tokens"])
         lines.append(_line(*sizes_of, "validate, cpu config", ours, first))
         lines.append(_line(*sizes_of, "validate, cpu and gpu configs", both))
@@ -71,7 +84,9 @@ def _validate(corpus: Path, configs: list[Path]) -> list[str]:
     return [sys.executable, "-m", "scripts.validate", *(f"--config={path}" for path in configs), *data]
 
 
-def _line(name: str, documents: int, tokens: int, what: str, runs: list[Measured], first: list[float] | None = None) -> Line:
+def _line(
+    name: str, documents: int, tokens: int, what: str, runs: list[Measured], first: list[float] | None = None
+) -> Line:
     seconds, peak = medians(runs)
     soon = None if first is None else round(statistics.median(first), 2)
     return Line(name, documents, tokens, what, len(runs), seconds, peak, soon)
@@ -79,9 +94,21 @@ def _line(name: str, documents: int, tokens: int, what: str, runs: list[Measured
 
 def as_markdown(results: Results, machine: str) -> str:
     """Make the table, with the machine."""
-    rows = ["| corpus | documents | what | seconds | first finding after | peak memory |", "| --- | ---: | --- | ---: | ---: | ---: |"]
+    rows = [
+        "| corpus | documents | what | seconds | first finding after | peak memory |",
+        "| --- | ---: | --- | ---: | ---: | ---: |",
+    ]
     for line in results.lines:
         first = "" if line.first is None else f"{line.first:.1f} s"
-        rows.append(f"| {line.input} | {line.documents:,} | {line.what} | {line.seconds:,.1f} | {first} | {line.peak_mb:,.0f} MB |")
-    notes = [f"- {name}: {ratio:g} times as fast as `spacy debug data` with the same config." for name, ratio in results.ratios.items()]
-    return f"{machine} Medians; memory is that of all processes together.\n\n" + "\n".join([*rows, "", *notes]) + "\n"
+        rows.append(
+            f"| {line.input} | {line.documents:,} | {line.what} | {line.seconds:,.1f} | {first} | {line.peak_mb:,.0f} MB |"
+        )
+    notes = [
+        f"- {name}: {ratio:g} times as fast as `spacy debug data` with the same config."
+        for name, ratio in results.ratios.items()
+    ]
+    return (
+        f"{machine} Medians; memory is that of all processes together.\n\n"
+        + "\n".join([*rows, "", *notes])
+        + "\n"
+    )

@@ -40,7 +40,8 @@ declare(
     error="E024",
     remedy="mend the entity or the component's settings, or put the component behind the ner in [nlp] pipeline",
     bad=PIPELINE.format(*["sentencizer"] * 4) + "They/O sued/O Yip/B-ORG !/I-ORG Inc./I-ORG yesterday/O",
-    good=PIPELINE.format(*["sentencizer"] * 4) + "They/O sued/O Yip/B-ORG and/I-ORG Inc./I-ORG !/O Yesterday/O",
+    good=PIPELINE.format(*["sentencizer"] * 4)
+    + "They/O sued/O Yip/B-ORG and/I-ORG Inc./I-ORG !/O Yesterday/O",
 )
 declare(
     "NER416",
@@ -52,7 +53,8 @@ declare(
     error="E024",
     remedy="put the component behind the ner, or take it out of annotating_components unless the ner needs it",
     bad=PIPELINE.format(*["senter"] * 4) + CUT,
-    good=PIPELINE.format(*["senter"] * 4).replace('"senter","tok2vec","ner"', '"tok2vec","ner","senter"') + CUT,
+    good=PIPELINE.format(*["senter"] * 4).replace('"senter","tok2vec","ner"', '"tok2vec","ner","senter"')
+    + CUT,
 )
 
 
@@ -70,7 +72,12 @@ class Annotators:
         self.dev: dict[str, Callable[[Doc], Doc]] = {}
         wanted = self._wanted(config)
         settings = config["initialize"]["components"]
-        self.key = repr([(name, config["components"][name], settings.get(name), splits) for name, splits in wanted.items()])
+        self.key = repr(
+            [
+                (name, config["components"][name], settings.get(name), splits)
+                for name, splits in wanted.items()
+            ]
+        )
         for name, splits in wanted.items():
             proc = self._made(config, name, vocab, get_examples)
             for split in splits if proc is not None else ():
@@ -85,7 +92,9 @@ class Annotators:
         for name in pipeline[: pipeline.index(ners[-1])] if ners else ():
             factory, meta = known[name], meta_of(lang, known[name])
             assigned = set(meta.assigns) if meta else SENTENCES_OR_ENTITIES
-            is_harmless = not SENTENCES_OR_ENTITIES & assigned and module_of(factory).startswith("spacy.pipeline.")
+            is_harmless = not SENTENCES_OR_ENTITIES & assigned and module_of(factory).startswith(
+                "spacy.pipeline."
+            )
             if factory in TENSORS or name in config["nlp"]["disabled"]:
                 continue
             if meta is None or "model" in meta.default_config:
@@ -100,20 +109,30 @@ class Annotators:
                 wanted[name] = (*train, *(() if learned else ("dev",)))
         return {name: splits for name, splits in wanted.items() if splits}
 
-    def _made(self, config: dict, name: str, vocab: Vocab, get_examples: Callable) -> Callable[[Doc], Doc] | None:
+    def _made(
+        self, config: dict, name: str, vocab: Vocab, get_examples: Callable
+    ) -> Callable[[Doc], Doc] | None:
         """Make a component as training would; None, and a reason in `unknown`, where that fails."""
         block = config["components"][name]
         nlp = {key: config["nlp"][key] for key in ("lang", "tokenizer", "batch_size")}
         as_without_torch()
         try:
-            made = load_model_from_config({"nlp": nlp | {"pipeline": [name]}, "components": {name: block}}, vocab=vocab, auto_fill=True)
+            made = load_model_from_config(
+                {"nlp": nlp | {"pipeline": [name]}, "components": {name: block}}, vocab=vocab, auto_fill=True
+            )
             proc = made.get_pipe(name)
-            if hasattr(proc, "initialize") and "source" not in block and name not in config["training"]["frozen_components"]:
+            if (
+                hasattr(proc, "initialize")
+                and "source" not in block
+                and name not in config["training"]["frozen_components"]
+            ):
                 settings = registry.resolve({"it": config["initialize"]["components"].get(name, {})})["it"]
                 settings = validate_init_settings(proc.initialize, settings, section="components", name=name)
                 proc.initialize(get_examples, nlp=made, **settings)
         except Exception as error:  # of somebody's code
-            self.unknown[name] = f"it cannot be run here: {type(error).__name__}: {' '.join(str(error).split())}"
+            self.unknown[name] = (
+                f"it cannot be run here: {type(error).__name__}: {' '.join(str(error).split())}"
+            )
             return None
         return proc
 
@@ -142,7 +161,9 @@ def learnable(example: Example) -> tuple[Span, ...]:
     aligned, _ = example.get_aligned_ents_and_ner()
     preset = {ent.label_ for ent in example.predicted.ents}  # the ner is given these labels, too
     actions = BiluoPushDown.get_actions(examples=[example], entity_types=preset)
-    BiluoPushDown(example.reference.vocab.strings, actions, incorrect_spans_key=None).get_oracle_sequence(example)
+    BiluoPushDown(example.reference.vocab.strings, actions, incorrect_spans_key=None).get_oracle_sequence(
+        example
+    )
     return aligned
 
 
@@ -152,7 +173,11 @@ def _crossed(example: Example, name: str) -> Iterator[tuple[int, int, str]]:
         for span in example.get_aligned_spans_y2x([ent]):
             begun = next((token for token in span[1:] if token.is_sent_start), None)
             if begun is not None:
-                yield ent.start, ent.end, f"{name} begins a sentence at {begun.text!r}, inside {ent.text!r} {ent.label_}"
+                yield (
+                    ent.start,
+                    ent.end,
+                    f"{name} begins a sentence at {begun.text!r}, inside {ent.text!r} {ent.label_}",
+                )
 
 
 def _preset(example: Example, name: str) -> Iterator[tuple[int, int, str]]:
@@ -162,5 +187,11 @@ def _preset(example: Example, name: str) -> Iterator[tuple[int, int, str]]:
         if (ent.start_char, ent.end_char, ent.label) not in gold:
             tokens = sorted({int(i) for i in example.alignment.x2y[ent.start : ent.end]})
             if any(example.reference[i].ent_iob for i in tokens):
-                there = ", ".join(dict.fromkeys(example.reference[i].ent_type_ or "no entity" for i in tokens))
-                yield tokens[0], tokens[-1] + 1, f"{name} sets {ent.text!r} {ent.label_}; the data has {there} there"
+                there = ", ".join(
+                    dict.fromkeys(example.reference[i].ent_type_ or "no entity" for i in tokens)
+                )
+                yield (
+                    tokens[0],
+                    tokens[-1] + 1,
+                    f"{name} sets {ent.text!r} {ent.label_}; the data has {there} there",
+                )

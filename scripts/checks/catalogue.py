@@ -71,7 +71,11 @@ class Finding(NamedTuple):
 
     def as_json(self) -> dict:
         """Return the finding as plain data."""
-        return {"code": self.check.code} | self._asdict() | {"tokens": list(self.tokens) if self.tokens else None, "severity": str(self.severity)}
+        return (
+            {"code": self.check.code}
+            | self._asdict()
+            | {"tokens": list(self.tokens) if self.tokens else None, "severity": str(self.severity)}
+        )
 
 
 BY_SLUG: dict[str, Check] = {}
@@ -91,13 +95,21 @@ def check(code: str, slug: str, severity: Severity, **details: Any) -> Callable[
     return register
 
 
-def declare(code: str, slug: str, severity: Severity, text: str, *, function: Callable | None = None, **details: Any) -> None:
+def declare(
+    code: str, slug: str, severity: Severity, text: str, *, function: Callable | None = None, **details: Any
+) -> None:
     """Register a check that preprocessing makes, or that takes more than one document to see."""
     if slug in BY_SLUG or any(known.code == code for known in BY_SLUG.values()):
         raise ValueError(f"two checks are called {code} or {slug!r}")
     summary, _, explanation = text.strip().partition("\n")
     BY_SLUG[slug] = Check(
-        code=code, slug=slug, severity=severity, summary=summary, explanation=" ".join(explanation.split()), function=function, **details
+        code=code,
+        slug=slug,
+        severity=severity,
+        summary=summary,
+        explanation=" ".join(explanation.split()),
+        function=function,
+        **details,
     )
 
 
@@ -111,6 +123,14 @@ def excerpt(text: str, start: int, end: int, *, width: int = 40) -> str:
     start, end = max(0, min(start, len(text))), max(0, min(end, len(text)))
     before, after = text[max(0, start - width) : start], text[end : end + width]
     if start == end:
-        return " ".join(f"{'…' if start > width else ''}{before}{after}{'…' if end + width < len(text) else ''}".split())
-    shown = text[start:end] if end - start <= 4 * width else f"{text[start : start + 2 * width]} … {text[end - 2 * width : end]}"
-    return " ".join(f"{'…' if start > width else ''}{before}【{shown}】{after}{'…' if end + width < len(text) else ''}".split())
+        return " ".join(
+            f"{'…' if start > width else ''}{before}{after}{'…' if end + width < len(text) else ''}".split()
+        )
+    shown = (
+        text[start:end]
+        if end - start <= 4 * width
+        else f"{text[start : start + 2 * width]} … {text[end - 2 * width : end]}"
+    )
+    return " ".join(
+        f"{'…' if start > width else ''}{before}【{shown}】{after}{'…' if end + width < len(text) else ''}".split()
+    )

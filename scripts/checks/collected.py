@@ -55,7 +55,9 @@ def token_hash(orths: Iterable[int]) -> int:
     return value
 
 
-def find_unlabelled(paths: list[Path], sizes: list[int], names: dict[int, numpy.ndarray]) -> dict[int, tuple[int, int, int, int]]:
+def find_unlabelled(
+    paths: list[Path], sizes: list[int], names: dict[int, numpy.ndarray]
+) -> dict[int, tuple[int, int, int, int]]:
     """Look for names where no token is annotated as an entity, and nothing says why (`_has_reason`).
 
     sizes: how many documents each shard holds; 0: it cannot be read. names: by number of tokens, the sorted hashes of what to look for.
@@ -78,7 +80,9 @@ def find_unlabelled(paths: list[Path], sizes: list[int], names: dict[int, numpy.
             for hit, index in zip(hits.tolist(), documents.tolist(), strict=True):
                 start, end = table.starts[index], table.ends[index]
                 if hit + length <= end and not _has_reason(table, index, hit, hit + length):
-                    count, *first = found.get(int(runs[hit]), (0, base + index, hit - start, hit - start + length))
+                    count, *first = found.get(
+                        int(runs[hit]), (0, base + index, hit - start, hit - start + length)
+                    )
                     found[int(runs[hit])] = (count + 1, *first)
         base += size
     return found
@@ -105,7 +109,9 @@ def _has_reason(table: Shard, index: int, first: int, last: int) -> bool:
         return True
     if len(texts[first]) == 1 and is_unspaced(texts[first]):
         return is_unspaced(before[-1:]) or is_unspaced(after[:1])
-    beyond = texts[last + 1] if after in QUOTES and last + 1 < end else after  # a "Name" -compound, as in Finnish
+    beyond = (
+        texts[last + 1] if after in QUOTES and last + 1 < end else after
+    )  # a "Name" -compound, as in Finnish
     joined = before in PATH or (before in JOINING and not table.spaces[first - 1])
     if joined or beyond[:1] in JOINING or after[:1].isdigit():
         return True
@@ -206,7 +212,10 @@ class Corpus:
             is_name = _is_telling(text) and not all(label.upper() in VALUES for _, label in counts)
             if often and is_name and end - start <= LONGEST:
                 found.setdefault(end - start, []).append(key)
-        return {length: numpy.array(sorted(set(keys)), dtype=numpy.uint64) for length, keys in sorted(found.items())}
+        return {
+            length: numpy.array(sorted(set(keys)), dtype=numpy.uint64)
+            for length, keys in sorted(found.items())
+        }
 
     def add_unlabelled(self, found: dict[int, tuple[str, tuple[int, int, int, int]]]) -> None:
         """Add where names were found unlabelled."""
@@ -218,12 +227,16 @@ class Corpus:
     @cached_property
     def _texts(self) -> numpy.ndarray:
         """The texts' hashes of all splits, one after the other."""
-        return numpy.concatenate([numpy.empty(0, dtype=numpy.uint64), *(split.texts for split in self.splits.values())])
+        return numpy.concatenate(
+            [numpy.empty(0, dtype=numpy.uint64), *(split.texts for split in self.splits.values())]
+        )
 
     def equal_texts(self) -> Iterator[tuple[str, int, str, int]]:
         """Yield split and number of every document whose text occurred before, and split and number of the first that has it."""
         _, first, which = numpy.unique(self._texts, return_index=True, return_inverse=True)
-        for i in numpy.flatnonzero((first[which] != numpy.arange(len(self._texts))) & (self._texts != 0)).tolist():
+        for i in numpy.flatnonzero(
+            (first[which] != numpy.arange(len(self._texts))) & (self._texts != 0)
+        ).tolist():
             yield *self._numbered(i), *self._numbered(int(first[which[i]]))
 
     def near_texts(self) -> Iterator[tuple[str, int, str, int]]:

@@ -7,7 +7,7 @@ from spacy.language import FactoryMeta
 from spacy.pipeline.factories import register_factories
 from spacy.util import get_lang_class, get_package_path, is_package, load_config, registry
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.config_file import CONFIG
 from scripts.corpus.files import read_json
 

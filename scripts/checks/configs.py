@@ -145,7 +145,9 @@ def streaming(recipe: Recipe) -> Iterator[str]:
     """
     if recipe.training["max_epochs"] == -1:
         settings = recipe.config["initialize"]["components"]
-        new = [name for name in trained(recipe.config, NERS) if "source" not in recipe.config["components"][name]]
+        new = [
+            name for name in trained(recipe.config, NERS) if "source" not in recipe.config["components"][name]
+        ]
         labels = all(settings.get(name, {}).get("labels") for name in new)
         reader = recipe.reader("train")
         if labels and isinstance(reader, ShardStream) and reader.shuffle:
@@ -169,7 +171,12 @@ def no_score(recipe: Recipe) -> Iterator[str]:
     """
     lang, given = recipe.lang, recipe.training["score_weights"]
     metas = [meta_of(lang, factory) for factory in factories(recipe.config).values()]
-    weights = {name: weight for meta in metas if meta is not None for name, weight in meta.default_score_weights.items()} | given
+    weights = {
+        name: weight
+        for meta in metas
+        if meta is not None
+        for name, weight in meta.default_score_weights.items()
+    } | given
     if given and not any(weights.values()):
         yield f"score_weights are {dict(given)}"
 
@@ -230,7 +237,10 @@ def impossible_setting(recipe: Recipe) -> Iterator[str]:
     for name, least in LEAST.items():
         if training[name] < least:
             yield f"{name} = {training[name]}: {least} or more"
-    for section, block, name in (("nlp", recipe.config["nlp"], "batch_size"), ("training.batcher", training["batcher"], "size")):
+    for section, block, name in (
+        ("nlp", recipe.config["nlp"], "batch_size"),
+        ("training.batcher", training["batcher"], "size"),
+    ):
         if isinstance(block.get(name), (int, float)) and block[name] < 1:
             yield f"[{section}] {name} = {block[name]}: 1 or more"
     rate = training["optimizer"].get("learn_rate")
@@ -251,7 +261,11 @@ def _knows_nothing(recipe: Recipe) -> bool:
     sections = recipe.config["components"]
     architectures = re.findall(r"'@architectures': '([^']+)'", repr(sections))
     sourced = any("source" in sections.get(name, {}) for name in recipe.config["nlp"]["pipeline"])
-    return not sourced and not recipe.config["initialize"]["init_tok2vec"] and all(name.startswith("spacy.") for name in architectures)
+    return (
+        not sourced
+        and not recipe.config["initialize"]["init_tok2vec"]
+        and all(name.startswith("spacy.") for name in architectures)
+    )
 
 
 def _is_foreign(factory: str) -> bool:

@@ -58,7 +58,10 @@ def seen_entities(corpus: Corpus) -> Iterator[Spot]:
                     total += count
                     seen += count if ("train", label) in counts else 0
         if seen:
-            yield Spot(split, f"{100 * seen / total:.0f} % ({seen:,} of {total:,}) of the entities in {split} are in train, too")
+            yield Spot(
+                split,
+                f"{100 * seen / total:.0f} % ({seen:,} of {total:,}) of the entities in {split} are in train, too",
+            )
 
 
 @check(
@@ -78,7 +81,9 @@ def labelled_elsewhere(corpus: Corpus) -> Iterator[Spot]:
     """
     for (text, labelled), (count, split, document, start, end) in corpus.unlabelled.items():
         if labelled >= max(OFTEN, 2 * count):
-            yield Spot(split, f"{text!r} is labelled in {labelled} places and not in {count}", document, (start, end))
+            yield Spot(
+                split, f"{text!r} is labelled in {labelled} places and not in {count}", document, (start, end)
+            )
 
 
 @check(
@@ -97,7 +102,9 @@ def empty_split(corpus: Corpus) -> Iterator[Spot]:
     """
     for name, split in corpus.splits.items():
         if not split.labels:
-            yield Spot(name, f"{split.documents} documents without any entity" if split.documents else "no document")
+            yield Spot(
+                name, f"{split.documents} documents without any entity" if split.documents else "no document"
+            )
 
 
 @check(
@@ -135,9 +142,18 @@ def length_outlier(corpus: Corpus) -> Iterator[Spot]:
     """
     for name, split in corpus.splits.items():
         if split.documents:
-            usual = max(float(numpy.percentile(split.lengths, 95)) if split.documents > 20 else float(numpy.median(split.lengths)), 1.0)
+            usual = max(
+                float(numpy.percentile(split.lengths, 95))
+                if split.documents > 20
+                else float(numpy.median(split.lengths)),
+                1.0,
+            )
             for document in numpy.flatnonzero(split.lengths > max(LONG, OUTLIER * usual)).tolist():
-                yield Spot(name, f"{split.lengths[document]:,} tokens; most documents have up to {usual:.0f}", document)
+                yield Spot(
+                    name,
+                    f"{split.lengths[document]:,} tokens; most documents have up to {usual:.0f}",
+                    document,
+                )
 
 
 @check(

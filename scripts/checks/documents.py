@@ -143,7 +143,11 @@ def inside_word(view: View) -> Iterator[Hit]:
         right = end < len(words) and not spaces[end - 1] and _is_one_word(words[end - 1], words[end])
         right = right and words[end][0].isalpha()
         if left or right:
-            yield start, end, f"{view.name(start, end)!r} {label} is part of {view.name(start - left, end + right)!r}"
+            yield (
+                start,
+                end,
+                f"{view.name(start, end)!r} {label} is part of {view.name(start - left, end + right)!r}",
+            )
 
 
 def _is_one_word(left: str, right: str) -> bool:

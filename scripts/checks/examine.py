@@ -109,7 +109,15 @@ def examine(
         for check in CONFIG_CHECKS:
             if check.slug in checks:
                 for detail in check.function(recipe):
-                    add(finding(check.slug, "", detail, source=recipe.file.path.as_posix(), variant=recipe.file.name))
+                    add(
+                        finding(
+                            check.slug,
+                            "",
+                            detail,
+                            source=recipe.file.path.as_posix(),
+                            variant=recipe.file.name,
+                        )
+                    )
     groups = _groups([recipe for recipe in loaded if recipe.has_plain_readers])
     tasks = list(_tasks(splits, labels, checks, groups))
     tables: dict[tuple[str, str], list[numpy.ndarray]] = {}
@@ -125,7 +133,9 @@ def examine(
                     table[:, COLUMNS.index("document")] += first
                     tables.setdefault((name, task.split), []).append(table)
                 for source, counts in seen.unknown.items():
-                    unknown[*source, task.split] = unknown.get((*source, task.split), Unknown()).plus(counts, first)
+                    unknown[*source, task.split] = unknown.get((*source, task.split), Unknown()).plus(
+                        counts, first
+                    )
                 file.write(seen.shingles.tobytes())
                 progress("documents", sum(shard.stat().st_size for shard in task.paths))
         if path.stat().st_size:
@@ -136,21 +146,35 @@ def examine(
         _add_spot(report, corpus, slug, spot, tell)
     for split, part in corpus.splits.items():
         entities = part.labels.total()
-        own = {"documents": part.documents, "tokens": int(part.lengths.sum()), "entities": entities, "labels": dict(sorted(part.labels.items()))}
+        own = {
+            "documents": part.documents,
+            "tokens": int(part.lengths.sum()),
+            "entities": entities,
+            "labels": dict(sorted(part.labels.items())),
+        }
         report.counts[split] = own
     for recipe in loaded:
         group = next((names for names in groups if recipe.file in groups[names]), recipe.file.name)
         report.trainers[recipe.file.name] = {}
         for split in [split for split in ("train", "dev") if split in splits]:
-            table, failures = (numpy.concatenate(tables[group, split]), []) if recipe.has_plain_readers else read_whole(recipe, split)
-            arrived, lost = hand_over(recipe, split, table, corpus.splits[split].ends, corpus.splits[split].lengths)
+            table, failures = (
+                (numpy.concatenate(tables[group, split]), [])
+                if recipe.has_plain_readers
+                else read_whole(recipe, split)
+            )
+            arrived, lost = hand_over(
+                recipe, split, table, corpus.splits[split].ends, corpus.splits[split].lengths
+            )
             report.trainers[recipe.file.name][split] = arrived
             for (name, source, where), counts in unknown.items():
                 if (name, where) == (recipe.file.name, split):
                     lost += unknown_spots(source, split, counts)
             if split == "train":
                 crossing = report.count_of("across-sentences", split)
-                lost += [("unknown-annotation", Spot(split, detail)) for detail in recipe.annotators.doubts(crossing)]
+                lost += [
+                    ("unknown-annotation", Spot(split, detail))
+                    for detail in recipe.annotators.doubts(crossing)
+                ]
             for slug, spot in [*lost, *((slug, Spot(split, failure)) for slug, failure in failures)]:
                 if slug in checks:
                     _add_spot(report, corpus, slug, spot, tell, recipe=recipe.file)
@@ -166,7 +190,10 @@ def _groups(recipes: list[Recipe]) -> dict[str, tuple[RecipeFile, ...]]:
 
 
 def _tasks(
-    splits: dict[str, list[Path]], labels: frozenset[str], checks: frozenset[str], groups: dict[str, tuple[RecipeFile, ...]]
+    splits: dict[str, list[Path]],
+    labels: frozenset[str],
+    checks: frozenset[str],
+    groups: dict[str, tuple[RecipeFile, ...]],
 ) -> Iterator[Task]:
     """Cut the corpus into tasks: the first is one shard, so that something is seen soon."""
     size = 1
@@ -190,9 +217,13 @@ def _look_elsewhere(corpus: Corpus, workers: int) -> None:
     if not names:
         return
     found: dict[int, tuple[str, tuple[int, int, int, int]]] = {}
-    parts = [(split, part, at) for split, part in corpus.splits.items() for at in range(0, len(part.paths), SHARDS)]
+    parts = [
+        (split, part, at) for split, part in corpus.splits.items() for at in range(0, len(part.paths), SHARDS)
+    ]
     calls = ((part.paths[at : at + SHARDS], part.sizes[at : at + SHARDS], names) for _, part, at in parts)
-    for (split, part, at), hits in zip(parts, ordered_map(find_unlabelled, calls, workers=workers), strict=True):
+    for (split, part, at), hits in zip(
+        parts, ordered_map(find_unlabelled, calls, workers=workers), strict=True
+    ):
         first = part.ends[at - 1] if at else 0
         for key, (count, document, start, end) in hits.items():
             where, (known, *place) = found.get(key, (split, (0, first + document, start, end)))
@@ -206,7 +237,9 @@ def _corpus_spots(corpus: Corpus, checks: frozenset[str]) -> Iterator[tuple[str,
             yield from ((check.slug, spot) for spot in check.function(corpus))
 
 
-def _add_spot(report: Report, corpus: Corpus, slug: str, spot: Spot, tell: Tell, *, recipe: RecipeFile | None = None) -> None:
+def _add_spot(
+    report: Report, corpus: Corpus, slug: str, spot: Spot, tell: Tell, *, recipe: RecipeFile | None = None
+) -> None:
     """Count what a check of the corpus, or of what a recipe makes of it, found; say where it is only if it is kept."""
     variant, path = ("", "") if recipe is None else (recipe.name, recipe.path.as_posix())
     severity = BY_SLUG[slug].severity

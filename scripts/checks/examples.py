@@ -19,7 +19,6 @@ from spacy.tokens import Doc, DocBin
 from spacy.util import load_config
 from spacy.vocab import Vocab
 
-from scripts.annotations.record import AnnotationError
 from scripts.checks.examine import Report, examine
 from scripts.checks.inputs import Inputs, find_inputs
 from scripts.checks.recipe import RecipeFile
@@ -29,6 +28,7 @@ from scripts.corpus.build import RawCorpus, build_corpus
 from scripts.corpus.files import read_json, write_json
 from scripts.corpus.settings import OnError, Settings
 from scripts.corpus.shards import MANIFEST, documents_sha256, read_shard
+from scripts.formats.record import AnnotationError
 
 TAGGED = re.compile(r"(\S+)/(-|O|[BIO]-\S*)")
 SPLIT = re.compile(r"(train|dev|test): ?")
@@ -37,7 +37,11 @@ REPEAT = re.compile(r" \*(\d+)$")
 TIMES = re.compile(r'"([^"]*?) ×(\d+)"')
 WORDS = " ".join(f"word{i}/O" for i in range(60))
 CODES = {"-": 0, "I": 1, "O": 2, "B": 3}
-BASE = "Nobody/O saw/O {n}/O", "Flo/B-PERSON {n}/O went/O to/O Leeds/B-LOC ./O", "The/O ACME{n}/B-ORG closed/O today/O ./O"
+BASE = (
+    "Nobody/O saw/O {n}/O",
+    "Flo/B-PERSON {n}/O went/O to/O Leeds/B-LOC ./O",
+    "The/O ACME{n}/B-ORG closed/O today/O ./O",
+)
 """What stands in every split beside the example, each several times with another number."""
 
 
@@ -150,10 +154,18 @@ def plant(
         data["train"].write_bytes(example.options["shard"].encode())
     if "ledger" in example.options:
         manifest = read_json(data["train"] / MANIFEST)
-        write_json(data["train"] / MANIFEST, manifest | {"documents": manifest["documents"] + int(example.options["ledger"])})
+        write_json(
+            data["train"] / MANIFEST,
+            manifest | {"documents": manifest["documents"] + int(example.options["ledger"])},
+        )
     if "scored" in example.options:
-        here = documents_sha256(doc for shard in sorted(data["test"].glob("*.spacy")) for doc in read_shard(shard, Vocab()))
-        hashed = {"test_sha256": here if example.options["scored"] == "here" else "", "test": {"documents": 2}}
+        here = documents_sha256(
+            doc for shard in sorted(data["test"].glob("*.spacy")) for doc in read_shard(shard, Vocab())
+        )
+        hashed = {
+            "test_sha256": here if example.options["scored"] == "here" else "",
+            "test": {"documents": 2},
+        }
         write_json(folder / SCORES, hashed)
     variant = "gpu" if "transformer" in example.config else "cpu"
     whole = load_config(configs / f"{variant}.cfg", interpolate=False).merge(overlay(example.config))
@@ -167,7 +179,9 @@ def examined(text: str, folder: Path, configs: Path) -> Report:
     """Plant an example in a folder, and return all that is found in it."""
     example = parse(text)
     corpus, data, config = plant(example, folder, configs)
-    inputs = find_inputs([config], {}, corpus, []) if corpus else Inputs(data, (RecipeFile(folder.name, config),))
+    inputs = (
+        find_inputs([config], {}, corpus, []) if corpus else Inputs(data, (RecipeFile(folder.name, config),))
+    )
     report = Report(places=0)
     for finding in inputs.own_findings():
         report.add(finding)
@@ -183,7 +197,9 @@ def overlay(text: str) -> Config:
     sections = dict(re.findall(r"(?ms)^\[([\w.]+)\]\n?(.*?)(?=^\[|\Z)", text))
     for name in list(sections):
         parts = name.split(".")
-        sections |= {parent: sections.get(parent, "") for parent in (".".join(parts[:i]) for i in range(1, len(parts)))}
+        sections |= {
+            parent: sections.get(parent, "") for parent in (".".join(parts[:i]) for i in range(1, len(parts)))
+        }
     ordered = sorted(sections, key=lambda name: name.count("."))
     return Config().from_str("".join(f"[{name}]\n{sections[name]}\n" for name in ordered), interpolate=False)
 
@@ -194,7 +210,9 @@ def _preprocess(example: Example, folder: Path, corpus: Path) -> None:
     names = [f"{split}{i}" for split in ("train", "dev", "test") for i in range(2)]
     rest = [{"id": name, "text": f"Flo {name} left", "spans": [[0, 3, "PERSON"]]} for name in names]
     for split in ("dev", "test"):
-        (raw / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rest if row["id"].startswith(split)), encoding="utf-8")
+        (raw / f"{split}.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in rest if row["id"].startswith(split)), encoding="utf-8"
+        )
     train = raw / "train.jsonl"
     if example.raw and example.raw[0] == "brat":
         annotations, text = example.raw[1].split("\n\n")
@@ -207,8 +225,12 @@ def _preprocess(example: Example, folder: Path, corpus: Path) -> None:
     else:
         rows = [*(json.dumps(row) for row in rest if row["id"].startswith("train")), *example.rows]
         train.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
-    settings = Settings(on_error=OnError.reject, max_reject_rate=1.0, max_tokens=int(example.options.get("max_tokens", 1000)))
+    settings = Settings(
+        on_error=OnError.reject, max_reject_rate=1.0, max_tokens=int(example.options.get("max_tokens", 1000))
+    )
     try:
-        build_corpus(RawCorpus.find(str(train), str(raw / "dev.jsonl"), str(raw / "test.jsonl")), corpus, settings)
+        build_corpus(
+            RawCorpus.find(str(train), str(raw / "dev.jsonl"), str(raw / "test.jsonl")), corpus, settings
+        )
     except AnnotationError as error:
         raise ValueError(f"an example's corpus cannot be built: {error}") from error

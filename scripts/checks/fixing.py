@@ -10,19 +10,19 @@ import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.tokens import DocBin
 
-from scripts.annotations.offsets import settle
-from scripts.annotations.record import AnnotationError, Record, Span, made_id
-from scripts.annotations.registry import choose_format, items, open_file, records_of
-from scripts.annotations.words import iob2_tags
 from scripts.checks.mending import Change, mend
 from scripts.checks.shard import Shard, View
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.build import RawCorpus
 from scripts.corpus.files import write_bytes
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import BEGIN, OUTSIDE
 from scripts.corpus.tokenizer import Tokeniser
 from scripts.corpus.units import hash64
+from scripts.formats.offsets import settle
+from scripts.formats.record import AnnotationError, Record, Span, made_id
+from scripts.formats.registry import choose_format, items, open_file, records_of
+from scripts.formats.words import iob2_tags
 
 CHANGES = "changes.diff"
 DOCBIN = "docbin"
@@ -42,7 +42,9 @@ class Seen:
         self._texts: dict[bytes, tuple[str, str]] = {}
         self._same: dict[tuple[str, bytes, bytes], str] = {}
 
-    def fault(self, split: str, text: str, annotation: str, place: str, *, unsafe: bool) -> tuple[str, str] | None:
+    def fault(
+        self, split: str, text: str, annotation: str, place: str, *, unsafe: bool
+    ) -> tuple[str, str] | None:
         """Say why a document should go, and where its like is: the same in its split, or (unsafe) in another; None where it may stay."""
         key, own = hash64(" ".join(text.split())), hash64(annotation)
         where, first = self._texts.setdefault(key, (split, place))
@@ -52,7 +54,15 @@ class Seen:
         return ("duplicate-text", same) if same != place else None
 
 
-def fix(raw: RawCorpus, output: Path, settings: Settings, *, unsafe: bool, tell: Tell, progress: Progress = lambda done: None) -> dict[str, Path]:
+def fix(
+    raw: RawCorpus,
+    output: Path,
+    settings: Settings,
+    *,
+    unsafe: bool,
+    tell: Tell,
+    progress: Progress = lambda done: None,
+) -> dict[str, Path]:
     """Write mended copies of raw files; return the folder of each split of which anything is left.
 
     Text with spans becomes JSONL, tokens with tags become columns (Parquet stays Parquet), DocBin files stay what they are, with all that they
@@ -81,7 +91,9 @@ def clear(output: Path) -> None:
             (output / split).rmdir()
 
 
-def _fix_all(raw: RawCorpus, output: Path, settings: Settings, tell: Tell, progress: Progress, *, unsafe: bool) -> dict[str, Path]:
+def _fix_all(
+    raw: RawCorpus, output: Path, settings: Settings, tell: Tell, progress: Progress, *, unsafe: bool
+) -> dict[str, Path]:
     tokenizer = Tokeniser(settings.lang)
     seen = Seen()
     done = 0
@@ -102,7 +114,9 @@ def _fix_all(raw: RawCorpus, output: Path, settings: Settings, tell: Tell, progr
     return folders
 
 
-def _fix_text(path: Path, split: str, settings: Settings, tokenizer: Tokeniser, seen: Seen, tell: Tell, *, unsafe: bool) -> tuple[str, bytes]:
+def _fix_text(
+    path: Path, split: str, settings: Settings, tokenizer: Tokeniser, seen: Seen, tell: Tell, *, unsafe: bool
+) -> tuple[str, bytes]:
     """Return a file's mended records as the ending and the bytes of a new one; no bytes where none is left."""
     kept: list[tuple[Record, list[tuple[Span, str]]]] = []
     for record in _records(path, settings, tell, unsafe=unsafe):
@@ -113,7 +127,9 @@ def _fix_text(path: Path, split: str, settings: Settings, tokenizer: Tokeniser, 
             tell(change)
         for one in mended.records:
             place = f"{one.source} {one.id}"
-            fault = seen.fault(split, one.text, repr((sorted(one.spans), sorted(mended.doubtful))), place, unsafe=unsafe)
+            fault = seen.fault(
+                split, one.text, repr((sorted(one.spans), sorted(mended.doubtful))), place, unsafe=unsafe
+            )
             if fault is not None:
                 tell(Change(fault[0], place, f"{one.text[:80]!r}, as {fault[1]}", ""))
                 continue
@@ -138,14 +154,20 @@ def _records(path: Path, settings: Settings, tell: Tell, *, unsafe: bool) -> Ite
             yield from (settle(record, settings.offsets) for record in records_of(item, opened.format))
         except AnnotationError as error:
             if not unsafe:
-                raise AnnotationError(f"{error}; no safe fix is known (--unsafe leaves the record out)") from None
+                raise AnnotationError(
+                    f"{error}; no safe fix is known (--unsafe leaves the record out)"
+                ) from None
             tell(Change("unreadable", str(item.source), str(error), ""))
 
 
 def json_row(record: Record, doubtful: list[tuple[Span, str]], group_by: str) -> str:
     """Write a record as a line of JSON; a doubtful span quotes what was meant."""
-    spans = [span._asdict() for span in record.spans] + [span._asdict() | {"text": meant} for span, meant in doubtful]
-    return json.dumps(_own(record, group_by) | {"text": record.text, "spans": spans}, ensure_ascii=False) + "\n"
+    spans = [span._asdict() for span in record.spans] + [
+        span._asdict() | {"text": meant} for span, meant in doubtful
+    ]
+    return (
+        json.dumps(_own(record, group_by) | {"text": record.text, "spans": spans}, ensure_ascii=False) + "\n"
+    )
 
 
 def _own(record: Record, group_by: str) -> dict[str, str]:
@@ -159,10 +181,15 @@ def parquet(records: list[Record], group_by: str) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    rows = [_own(record, group_by) | {"tokens": list(record.words), "ner_tags": iob2_tags(record)} for record in records]
+    rows = [
+        _own(record, group_by) | {"tokens": list(record.words), "ner_tags": iob2_tags(record)}
+        for record in records
+    ]
     names = dict.fromkeys(chain(*rows))
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), buffer)
+    pyarrow.parquet.write_table(
+        pyarrow.table({name: [row.get(name) for row in rows] for name in names}), buffer
+    )
     return buffer.getvalue()
 
 
@@ -175,7 +202,12 @@ def columns(record: Record) -> str:
     for i, (word, space, tag) in enumerate(zip(record.words, record.spaces, iob2_tags(record), strict=True)):
         if i == 0 or record.sent_starts[i]:
             lines.append("\n")
-        lines.append("\t".join([str(i + 1), word, *([["SpaceAfter=No", "_"][space]] if record.spaces_given else []), tag]) + "\n")
+        lines.append(
+            "\t".join(
+                [str(i + 1), word, *([["SpaceAfter=No", "_"][space]] if record.spaces_given else []), tag]
+            )
+            + "\n"
+        )
     return "".join([*lines, "\n"])
 
 
@@ -197,7 +229,9 @@ def _fix_docbin(path: Path, split: str, seen: Seen, tell: Tell, *, unsafe: bool)
         if not view.text.strip():
             tell(Change("empty-document", place, repr(view.text[:80]), ""))
             continue
-        fault = seen.fault(split, view.text, repr([*table[:, iob].tolist(), *table[:, types].tolist()]), place, unsafe=unsafe)
+        fault = seen.fault(
+            split, view.text, repr([*table[:, iob].tolist(), *table[:, types].tolist()]), place, unsafe=unsafe
+        )
         if fault is not None:
             tell(Change(fault[0], place, f"{view.text[:80]!r}, as {fault[1]}", ""))
             continue
@@ -211,7 +245,9 @@ def _fix_docbin(path: Path, split: str, seen: Seen, tell: Tell, *, unsafe: bool)
     return whole.to_bytes() if kept else b""
 
 
-def _fix_tags(view: View, iob: numpy.ndarray, types: numpy.ndarray, *, unsafe: bool) -> Iterator[tuple[str, int, str, str]]:
+def _fix_tags(
+    view: View, iob: numpy.ndarray, types: numpy.ndarray, *, unsafe: bool
+) -> Iterator[tuple[str, int, str, str]]:
     """Mend a document's tags in place; yield slug, token, and its tag before and after."""
     if view.is_plain:
         return
@@ -226,7 +262,12 @@ def _fix_tags(view: View, iob: numpy.ndarray, types: numpy.ndarray, *, unsafe: b
                 iob[i], types[i] = OUTSIDE, 0
             if inner:
                 iob[first] = BEGIN
-            yield "whitespace-edge", start, f"{view.surface(start, end)!r} {label}", f"{view.surface(first, last)!r} {label}" if inner else ""
+            yield (
+                "whitespace-edge",
+                start,
+                f"{view.surface(start, end)!r} {label}",
+                f"{view.surface(first, last)!r} {label}" if inner else "",
+            )
     if unsafe:
         for i in range(len(view)):
             if iob[i] == 0 and not types[i]:

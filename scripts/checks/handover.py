@@ -17,7 +17,9 @@ discard_oversize = {}
 
 """
 LONG_DOCUMENT = "She/O saw/O Cork/B-LOC and/O left/O again/O ./O"
-FOUR_OF_THREE = "She/O saw/O Cork/B-LOC\nAna/B-PERSON saw/O it/O\nBo/B-PERSON left/O it/O\nWe/O saw/O Leeds/B-LOC"
+FOUR_OF_THREE = (
+    "She/O saw/O Cork/B-LOC\nAna/B-PERSON saw/O it/O\nBo/B-PERSON left/O it/O\nWe/O saw/O Leeds/B-LOC"
+)
 
 declare(
     "NER410",
@@ -91,7 +93,12 @@ def hand_over(
     if limit >= 1:
         kept = _limited(ends, numpy.flatnonzero(lengths), limit)
         if len(kept) < numpy.count_nonzero(lengths):
-            lost.append(("limit", Spot(split, f"limit = {limit}: {len(kept):,} of {len(lengths):,} documents are read")))
+            lost.append(
+                (
+                    "limit",
+                    Spot(split, f"limit = {limit}: {len(kept):,} of {len(lengths):,} documents are read"),
+                )
+            )
         examples = examples[numpy.isin(examples[:, 0], kept)]
     batches: list[list[int]] = []
     if split == "train":
@@ -107,7 +114,9 @@ def hand_over(
     return Handover(*counts, batches=len(batches)), lost
 
 
-def _dropped(recipe: Recipe, split: str, examples: numpy.ndarray, arrived: numpy.ndarray) -> Iterator[tuple[str, Spot]]:
+def _dropped(
+    recipe: Recipe, split: str, examples: numpy.ndarray, arrived: numpy.ndarray
+) -> Iterator[tuple[str, Spot]]:
     settings = recipe.training["batcher"]
     size = settings.get("size")
     shown = size if isinstance(size, int) else "the schedule's"
@@ -117,7 +126,9 @@ def _dropped(recipe: Recipe, split: str, examples: numpy.ndarray, arrived: numpy
             alone[length] = bool(recipe.first_epoch(numpy.array([length])))
         slug = "full-batch-dropped" if alone[length] else "dropped-by-batcher"
         why = f"discard_oversize = {settings.get('discard_oversize')}, size = {shown}"
-        place = document if recipe.has_plain_readers else None  # another reader does not say what its examples come of
+        place = (
+            document if recipe.has_plain_readers else None
+        )  # another reader does not say what its examples come of
         yield slug, Spot(split, f"{tokens:,} tokens, {entities} entities: {why}", place)
 
 

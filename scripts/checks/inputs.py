@@ -9,7 +9,7 @@ from scripts.checks.catalogue import Finding, finding
 from scripts.checks.notes import noted
 from scripts.checks.recipe import Recipe, RecipeFile, load_recipe
 from scripts.checks.scored import scored_elsewhere
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.config_file import CONFIG, one_line
 from scripts.corpus.files import sha256
 from scripts.corpus.settings import Settings
@@ -44,10 +44,16 @@ class Inputs:
         found = {}
         for split, path in self.data.items():
             if not path.exists():
-                raise UserError(f"{path}: no such file or folder; --{split} wants a .spacy file, or a folder of them")
+                raise UserError(
+                    f"{path}: no such file or folder; --{split} wants a .spacy file, or a folder of them"
+                )
             if path.is_file() and not path.name.endswith(FILE_TYPE):
-                raise UserError(f"{path}: is no .spacy file; turn it into a corpus by: python -m scripts.preprocess --train={path}")
-            found[split] = walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
+                raise UserError(
+                    f"{path}: is no .spacy file; turn it into a corpus by: python -m scripts.preprocess --train={path}"
+                )
+            found[split] = (
+                walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
+            )
             if not found[split] and self.corpus is None:
                 raise UserError(f"{path}: holds no .spacy file")
         return found
@@ -70,38 +76,62 @@ class Inputs:
             counted = tuple(counts[split][name] for name in ("documents", "tokens", "labels"))
             listed = (manifest["documents"], manifest["tokens"], manifest["entities"])
             if counted != listed:
-                detail = "documents, tokens, entities: {} in the shards, {} in the manifest".format(*map(str, (counted, listed)))
+                detail = "documents, tokens, entities: {} in the shards, {} in the manifest".format(
+                    *map(str, (counted, listed))
+                )
                 yield finding("ledger", split, detail, shard=self.data[split].as_posix())
 
 
-def find_inputs(configs: list[Path], data: dict[str, Path | None], corpus: Path, code: list[Path], overrides: tuple[str, ...] = ()) -> Inputs:
+def find_inputs(
+    configs: list[Path],
+    data: dict[str, Path | None],
+    corpus: Path,
+    code: list[Path],
+    overrides: tuple[str, ...] = (),
+) -> Inputs:
     """Find out what is to be checked: the files that are named, or else the first config's, or else the corpus.
 
     code, overrides: of every config, as the command line has them.
     Raises UserError where something is missing, or raw files changed after the corpus was made.
     """
     if overrides and not configs:
-        raise UserError(f"{overrides[0]}: no such option, and no config that it could be a setting of; name one by --config")
+        raise UserError(
+            f"{overrides[0]}: no such option, and no config that it could be a setting of; name one by --config"
+        )
     given = {split: path for split, path in data.items() if path is not None}
     if not given and not configs:
         return _own(corpus, ())
     if given and "train" not in given:
         raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
-    paths = tuple((split, given.get(split, given["train"]).as_posix()) for split in ("train", "dev")) if given else ()
-    recipes = tuple(RecipeFile(name, path, tuple(code), paths, overrides) for name, path in _names(configs).items())
+    paths = (
+        tuple((split, given.get(split, given["train"]).as_posix()) for split in ("train", "dev"))
+        if given
+        else ()
+    )
+    recipes = tuple(
+        RecipeFile(name, path, tuple(code), paths, overrides) for name, path in _names(configs).items()
+    )
     loaded = [load_recipe(file) for file in recipes]
     if given:
         return Inputs(given, recipes)
     found = {split: loaded[0].path(split) for split in ("train", "dev")}
     for recipe in loaded[1:]:
         if {split: recipe.path(split) for split in found} != found:
-            raise UserError(f"{recipe.file.path} and {loaded[0].file.path} name other data; give --train and --dev, or check one at a time")
-    if all(path is not None and path.resolve() == (corpus / split).resolve() for split, path in found.items()):
+            raise UserError(
+                f"{recipe.file.path} and {loaded[0].file.path} name other data; give --train and --dev, or check one at a time"
+            )
+    if all(
+        path is not None and path.resolve() == (corpus / split).resolve() for split, path in found.items()
+    ):
         return _own(corpus, recipes)
     if all(found.values()):
         return Inputs(found, recipes)
     folder = tempfile.TemporaryDirectory(prefix="validate-", ignore_cleanup_errors=True)
-    return Inputs({split: path or _drawn(loaded[0], split, Path(folder.name)) for split, path in found.items()}, recipes, drawn=folder)
+    return Inputs(
+        {split: path or _drawn(loaded[0], split, Path(folder.name)) for split, path in found.items()},
+        recipes,
+        drawn=folder,
+    )
 
 
 def _drawn(recipe: Recipe, split: str, folder: Path) -> Path:
@@ -114,7 +144,9 @@ def _drawn(recipe: Recipe, split: str, folder: Path) -> Path:
             whole.add(example.reference)
     except Exception as error:  # a reader may be anybody's code
         name = recipe.training[f"{split}_corpus"]
-        raise UserError(f"{recipe.file.path}: [{name}] fails after {len(whole):,} examples: {one_line(error)}; mend the reader or its data") from None
+        raise UserError(
+            f"{recipe.file.path}: [{name}] fails after {len(whole):,} examples: {one_line(error)}; mend the reader or its data"
+        ) from None
     path = folder / f"{split}.spacy"
     whole.to_disk(path)
     return path
@@ -134,5 +166,7 @@ def _own(corpus: Path, recipes: tuple[RecipeFile, ...]) -> Inputs:
     for manifest in manifests.values():
         for source in [] if manifest["drawn_from_train"] else manifest["sources"]:
             if not Path(source["path"]).exists() or sha256(Path(source["path"])) != source["sha256"]:
-                raise UserError(f"{source['path']}: changed or gone since the corpus was built; run: python -m spacy project run preprocess")
+                raise UserError(
+                    f"{source['path']}: changed or gone since the corpus was built; run: python -m spacy project run preprocess"
+                )
     return Inputs({split: corpus / split for split in SPLITS}, recipes, corpus, manifests)

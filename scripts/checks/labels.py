@@ -89,7 +89,10 @@ def two_labels(corpus: Corpus) -> Iterator[Spot]:
     """
     for text, labels in corpus.labels_of_surfaces():
         if len(labels) > 1 and sorted(count for count, *_ in labels.values())[-2] > 1:
-            counts = ", ".join(f"{label} {count}" for label, (count, *_) in sorted(labels.items(), key=lambda item: -item[1][0]))
+            counts = ", ".join(
+                f"{label} {count}"
+                for label, (count, *_) in sorted(labels.items(), key=lambda item: -item[1][0])
+            )
             _, split, document, start, end = min(labels.values(), key=lambda value: value[0])
             yield Spot(split, f"{text!r} is {counts}", document, (start, end))
 
@@ -116,7 +119,9 @@ def label_typo(corpus: Corpus) -> Iterator[Spot]:
         rare, other = sorted(pair, key=lambda label: labels[label])
         is_rare = labels[rare] * RARE <= labels[other]
         if _is_one_word(rare, other, is_rare=is_rare) or _is_short_form(corpus, rare, other):
-            split = next(name for name in SPLITS if name in corpus.splits and rare in corpus.splits[name].labels)
+            split = next(
+                name for name in SPLITS if name in corpus.splits and rare in corpus.splits[name].labels
+            )
             yield Spot(
                 split,
                 f"{rare} ({labels[rare]}) looks like {other} ({labels[other]})",
@@ -143,10 +148,17 @@ def tag_as_label(corpus: Corpus) -> Iterator[Spot]:
     begun = {stem for label, stem in tags.items() if label.startswith("B-")}
     others = {stem for label, stem in tags.items() if not label.startswith("B-")}
     if begun and (begun & others or len(tags) == len(labels) or (len(begun) > 1 and begun <= labels.keys())):
-        split, label = next((name, label) for name in corpus.splits for label in sorted(tags) if label in corpus.splits[name].labels)
+        split, label = next(
+            (name, label)
+            for name in corpus.splits
+            for label in sorted(tags)
+            if label in corpus.splits[name].labels
+        )
         names = ", ".join(f"{label} {labels[label]}" for label in sorted(tags)[:8])
         total = sum(labels[label] for label in tags)
-        yield Spot(split, f"{total:,} of {labels.total():,} entities: {names}", *corpus.first_of(split, label))
+        yield Spot(
+            split, f"{total:,} of {labels.total():,} entities: {names}", *corpus.first_of(split, label)
+        )
 
 
 @check(

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scripts.annotations.record import Record, Span
 from scripts.checks.catalogue import excerpt
 from scripts.checks.texts import MARKS_SEEN
 from scripts.corpus.convert import cut, shared_kind, tokenise
 from scripts.corpus.settings import Alignment
 from scripts.corpus.tokenizer import Tokeniser
+from scripts.formats.record import Record, Span
 
 
 class Change(NamedTuple):
@@ -44,7 +44,11 @@ def mend(record: Record, tokenizer: Tokeniser, *, max_tokens: int, unsafe: bool)
     place = f"{record.source} {record.id}"
     if not record.text.strip():
         return Mended([], [Change("empty-document", place, repr(record.text[:80]), "")], [])
-    changes = [Change(fault.code, str(fault.source), fault.detail, "read by the rule") for fault in record.faults if fault.span is None]
+    changes = [
+        Change(fault.code, str(fault.source), fault.detail, "read by the rule")
+        for fault in record.faults
+        if fault.span is None
+    ]
     doubtful: list[tuple[Span, str]] = []
     for fault in record.faults:
         if fault.span is not None and unsafe:
@@ -68,16 +72,26 @@ def mend(record: Record, tokenizer: Tokeniser, *, max_tokens: int, unsafe: bool)
         record = record._replace(spans=tuple(kept))
     if not max_tokens or len(tokens) <= max_tokens or doubtful:
         return Mended([record], changes, doubtful)
-    placed = sorted((*found, s.label) for s in record.spans if s.start < s.end and (found := tokens.find(s.start, s.end)))
+    placed = sorted(
+        (*found, s.label) for s in record.spans if s.start < s.end and (found := tokens.find(s.start, s.end))
+    )
     if len(placed) < len(record.spans):
-        return Mended([record], changes, doubtful)  # where spans are wrong it is not known where a cut is safe
+        return Mended(
+            [record], changes, doubtful
+        )  # where spans are wrong it is not known where a cut is safe
     tokens.ents = placed
     places = cut(tokens, max_tokens, tokenizer)
     pieces = [_piece(record, tokens, number, *piece) for number, piece in enumerate(places, start=1)]
-    if len(pieces) == 1 or not all(_is_sound(piece, end - start, tokenizer) for piece, (start, end) in zip(pieces, places, strict=True)):
+    if len(pieces) == 1 or not all(
+        _is_sound(piece, end - start, tokenizer) for piece, (start, end) in zip(pieces, places, strict=True)
+    ):
         return Mended([record], changes, doubtful)
     changes.append(Change("text-too-long", place, f"{len(tokens):,} tokens", f"{len(pieces)} documents"))
-    changes += [Change("empty-document", f"{one.source} {one.id}", repr(one.text[:80]), "") for one in pieces if not one.text.strip()]
+    changes += [
+        Change("empty-document", f"{one.source} {one.id}", repr(one.text[:80]), "")
+        for one in pieces
+        if not one.text.strip()
+    ]
     return Mended([one for one in pieces if one.text.strip()], changes, doubtful)
 
 
@@ -120,11 +134,15 @@ def _snap(record: Record, tokens, place: str) -> tuple[list[Span], list[Change]]
                 changes.append(Change("misaligned", place, _shown(record.text, span), ""))
                 continue
             snapped = Span(tokens.starts[found[0]], tokens.ends[found[1] - 1], span.label)
-            changes.append(Change("misaligned", place, _shown(record.text, span), _shown(record.text, snapped)))
+            changes.append(
+                Change("misaligned", place, _shown(record.text, span), _shown(record.text, snapped))
+            )
         placed.append((*found, span, snapped))
     taken: dict[int, Span] = {}
     kept: list[Span] = []
-    for start, end, span, snapped in sorted(placed, key=lambda entry: (entry[2].start - entry[2].end, entry[2].start)):
+    for start, end, span, snapped in sorted(
+        placed, key=lambda entry: (entry[2].start - entry[2].end, entry[2].start)
+    ):
         rival = next((taken[token] for token in range(start, end) if token in taken), None)
         if rival is None:
             taken.update(dict.fromkeys(range(start, end), snapped))
@@ -145,13 +163,20 @@ def _clean(record: Record, place: str) -> tuple[Record, list[Change]]:
         words = tuple([new if (new := cleaned(word)[0]).strip() else word for word in record.words])
         return (record, []) if words == record.words else (_with_words(record, words), [change])
     new, places = cleaned(text)
-    spans = tuple([Span(places[s.start][0], places[s.end][1], s.label) if 0 <= s.start < s.end <= len(text) else s for s in record.spans])
+    spans = tuple(
+        [
+            Span(places[s.start][0], places[s.end][1], s.label) if 0 <= s.start < s.end <= len(text) else s
+            for s in record.spans
+        ]
+    )
     return record._replace(text=new, spans=spans), [change]
 
 
 def _strip_words(record: Record, place: str) -> tuple[Record, list[Change]]:
     """Take white space off the edges of tokens that an entity begins or ends with."""
-    if record.words is None or not any(record.text[s.start].isspace() or record.text[s.end - 1].isspace() for s in record.spans):
+    if record.words is None or not any(
+        record.text[s.start].isspace() or record.text[s.end - 1].isspace() for s in record.spans
+    ):
         return record, []
     at, edges = 0, {edge for span in record.spans for edge in span[:2]}
     words = []
@@ -159,7 +184,9 @@ def _strip_words(record: Record, place: str) -> tuple[Record, list[Change]]:
         words.append(word.strip() if not edges.isdisjoint((at, at + len(word))) else word)
         at += len(word) + space
     changed = [(old, new) for old, new in zip(record.words, words, strict=True) if old != new]
-    return _with_words(record, tuple(words)), [Change("whitespace-edge", place, repr(old), repr(new)) for old, new in changed]
+    return _with_words(record, tuple(words)), [
+        Change("whitespace-edge", place, repr(old), repr(new)) for old, new in changed
+    ]
 
 
 def _with_words(record: Record, words: tuple[str, ...]) -> Record:
@@ -171,7 +198,11 @@ def _with_words(record: Record, words: tuple[str, ...]) -> Record:
         moved[at], moved[at + len(old)] = len(text), len(text) + len(new)
         at += len(old) + space
         text += new + " " * space
-    return record._replace(text=text, words=words, spans=tuple([Span(moved[s.start], moved[s.end], s.label) for s in record.spans]))
+    return record._replace(
+        text=text,
+        words=words,
+        spans=tuple([Span(moved[s.start], moved[s.end], s.label) for s in record.spans]),
+    )
 
 
 def cleaned(text: str) -> tuple[str, list[tuple[int, int]]]:
@@ -193,7 +224,9 @@ def cleaned(text: str) -> tuple[str, list[tuple[int, int]]]:
         for i in range(len(cluster)):
             head = _nfc(cluster[:i])
             at = length + len(head)
-            places.append((at, at) if new in (cluster, head + _nfc(cluster[i:])) else (length, length + len(new)))
+            places.append(
+                (at, at) if new in (cluster, head + _nfc(cluster[i:])) else (length, length + len(new))
+            )
         parts.append(new)
         length += len(new)
     places.append((length, length))
@@ -204,7 +237,10 @@ def _clusters(text: str) -> Iterator[str]:
     """Cut a text where normalisation cannot cross."""
     cluster = ""
     for char in text:
-        if cluster and not (unicodedata.combining(char) or (not char.isascii() and _nfc(cluster + char) != _nfc(cluster) + _nfc(char))):
+        if cluster and not (
+            unicodedata.combining(char)
+            or (not char.isascii() and _nfc(cluster + char) != _nfc(cluster) + _nfc(char))
+        ):
             yield cluster
             cluster = ""
         cluster += char
@@ -220,13 +256,23 @@ def _piece(record: Record, tokens, number: int, start: int, end: int) -> Record:
     """Return tokens `start` to `end` of a record as one of its own; the pieces of a record are a group, which stays in one split."""
     first = tokens.starts[start]
     last = tokens.starts[end] if end < len(tokens) else len(record.text)
-    spans = tuple(Span(s.start - first, s.end - first, s.label) for s in record.spans if first <= s.start and s.end <= last)
+    spans = tuple(
+        Span(s.start - first, s.end - first, s.label)
+        for s in record.spans
+        if first <= s.start and s.end <= last
+    )
     parts = {}
     if record.words is not None:
         starts = record.sent_starts
-        parts = {"words": record.words[start:end], "spaces": record.spaces[start:end], "sent_starts": None if starts is None else starts[start:end]}
+        parts = {
+            "words": record.words[start:end],
+            "spaces": record.spaces[start:end],
+            "sent_starts": None if starts is None else starts[start:end],
+        }
     group = record.id if record.group is None else record.group
-    return record._replace(id=f"{record.id}#{number}", group=group, text=record.text[first:last], spans=spans, **parts)
+    return record._replace(
+        id=f"{record.id}#{number}", group=group, text=record.text[first:last], spans=spans, **parts
+    )
 
 
 def _is_sound(piece: Record, size: int, tokenizer: Tokeniser) -> bool:

@@ -11,7 +11,17 @@ from scripts.corpus.parts import EXCERPT
 from scripts.corpus.settings import OnError, Overlaps, Settings
 
 ACCEPTED = frozenset(
-    {"unreadable", "i-without-b", "illegal-sequence", "misaligned", "overlap", "nested", "whitespace-edge", "bad-offsets", "empty-label"}
+    {
+        "unreadable",
+        "i-without-b",
+        "illegal-sequence",
+        "misaligned",
+        "overlap",
+        "nested",
+        "whitespace-edge",
+        "bad-offsets",
+        "empty-label",
+    }
     | {"other-text", "discontinuous"}
 )
 """Faults that preprocessing rejects or mends, with a place in the ledger, where the user says so."""
@@ -38,7 +48,9 @@ def noted(corpus: Path, settings: Settings, manifests: dict[str, dict]) -> Itera
                 if slug in BY_SLUG:
                     stated = slug in ("overlap", "nested") and settings.overlaps is not Overlaps.error
                     accepted = slug in ACCEPTED and settings.on_error is OnError.reject
-                    yield _finding(slug, row)._replace(severity=Severity.warning if stated or accepted else BY_SLUG[slug].severity)
+                    yield _finding(slug, row)._replace(
+                        severity=Severity.warning if stated or accepted else BY_SLUG[slug].severity
+                    )
     for name, kind in ((REJECTS, "losses"), (MENDS, "mends")):
         ledgers = [Ledger.from_json(manifest["ledger"]) for manifest in manifests.values()]
         listed = sum(
@@ -48,7 +60,12 @@ def noted(corpus: Path, settings: Settings, manifests: dict[str, dict]) -> Itera
             if stage != "read"
         )
         if listed > rows[name] and (corpus / name).exists():
-            yield finding("ledger", "", f"{corpus / name} has {rows[name]} rows, the ledger counts {listed}", shard=(corpus / name).as_posix())
+            yield finding(
+                "ledger",
+                "",
+                f"{corpus / name} has {rows[name]} rows, the ledger counts {listed}",
+                shard=(corpus / name).as_posix(),
+            )
 
 
 def _finding(slug: str, row: dict) -> Finding:
@@ -58,4 +75,6 @@ def _finding(slug: str, row: dict) -> Finding:
         return finding(slug, row["split"], row.get("detail", "").removeprefix(f"{row['source']}: "), **place)
     shown = min(EXCERPT, max(0, span["start"]))
     detail = f"{span['text'][:80]!r} {span['label']} ({span['start']}–{span['end']}): {row['detail']}"
-    return finding(slug, row["split"], detail, **place, excerpt=excerpt(row["text"], shown, shown + len(span["text"])))
+    return finding(
+        slug, row["split"], detail, **place, excerpt=excerpt(row["text"], shown, shown + len(span["text"]))
+    )

@@ -85,10 +85,16 @@ class Reading:
         self.split = split
         self.rows: list[tuple[int, int, int, int]] = []
         self._checks = checks
-        self.unknown: dict[tuple[str, str], Unknown] = {}  # by recipe and its part, `transformer` or `vectors`
+        self.unknown: dict[
+            tuple[str, str], Unknown
+        ] = {}  # by recipe and its part, `transformer` or `vectors`
         readers = recipes if checks & (WORDPIECE_CHECKS.keys() | UNKNOWN_CHECKS.keys()) else ()
         self._windows = {recipe.file.name: recipe.windows for recipe in readers if recipe.transformer}
-        keys = {recipe.file.name: vector_keys(recipe.config) for recipe in recipes if checks & UNKNOWN_CHECKS.keys()}
+        keys = {
+            recipe.file.name: vector_keys(recipe.config)
+            for recipe in recipes
+            if checks & UNKNOWN_CHECKS.keys()
+        }
         self._vectors = {name: known for name, known in keys.items() if known}
         self._reader = self.recipe.reader(split)
         self._annotates = bool(checks & {"forbidden-entity"} and getattr(self.recipe.annotators, split))
@@ -100,21 +106,35 @@ class Reading:
         if self._is_simple(view):
             self.rows.append((number, len(view), len(view), len(view.ents)))
             if self._windows or self._vectors:
-                seen.append((view.words, [True] * len(view) if view.unknown_spaces else view.spaces, view.sentences))
+                seen.append(
+                    (view.words, [True] * len(view) if view.unknown_spaces else view.spaces, view.sentences)
+                )
         else:
             found, predicted = self._read(view, number)
             for doc in predicted:
                 sentences = view.sentences if len(doc) == len(view) else []
-                seen.append(([token.text for token in doc], [bool(token.whitespace_) for token in doc], sentences))
+                seen.append(
+                    ([token.text for token in doc], [bool(token.whitespace_) for token in doc], sentences)
+                )
         unread = [one for document in seen for one in self._look(document, number)]
         milder = {"forbidden-entity": {"severity": Severity.warning}} if self.split != "train" else {}
         return [
-            finding(slug, self.split, detail, **view.place(start, end), **view.marked(start, end), variant=name, **milder.get(slug, {}))
+            finding(
+                slug,
+                self.split,
+                detail,
+                **view.place(start, end),
+                **view.marked(start, end),
+                variant=name,
+                **milder.get(slug, {}),
+            )
             for name, slug, start, end, detail in [*((self.name, *one) for one in found), *unread]
             if slug in self._checks
         ]
 
-    def _look(self, document: tuple[list[str], list[bool], list[int]], number: int) -> list[tuple[str, str, int, int, str]]:
+    def _look(
+        self, document: tuple[list[str], list[bool], list[int]], number: int
+    ) -> list[tuple[str, str, int, int, str]]:
         """Return what transformers do not read of a document, with the recipe's name first; count the unknown."""
         found = []
         for name, windows in self._windows.items():
@@ -135,10 +155,18 @@ class Reading:
         compare both).
         """
         reader = self._reader
-        if self._annotates or not view.is_plain or reader.gold_preproc or (reader.max_length and len(view) >= reader.max_length) or not len(view):
+        if (
+            self._annotates
+            or not view.is_plain
+            or reader.gold_preproc
+            or (reader.max_length and len(view) >= reader.max_length)
+            or not len(view)
+        ):
             return False
         try:
-            return view.unknown_spaces or numpy.array_equal(self.recipe.nlp.make_doc(view.text).to_array(ORTH), view.column("orths"))
+            return view.unknown_spaces or numpy.array_equal(
+                self.recipe.nlp.make_doc(view.text).to_array(ORTH), view.column("orths")
+            )
         except Exception:  # of a tokeniser; `_read` tells it
             return False
 
@@ -166,9 +194,13 @@ class Reading:
         gold, most = self._reader.gold_preproc, self._reader.max_length
         if not gold and (most == 0 or len(view) < most):
             return [0]
-        return [start for start, end in pairwise([0, *view.sentences, len(view)]) if gold or end - start < most]
+        return [
+            start for start, end in pairwise([0, *view.sentences, len(view)]) if gold or end - start < most
+        ]
 
-    def _entities(self, view: View, example: Example, first: int) -> tuple[int, list[tuple[str, int, int, str]]]:
+    def _entities(
+        self, view: View, example: Example, first: int
+    ) -> tuple[int, list[tuple[str, int, int, str]]]:
         """Return how many entities of an example, which begins at a document's token `first`, the ner can learn, and what is wrong with others."""
         same = numpy.array_equal(example.predicted.to_array(ORTH), example.reference.to_array(ORTH))
         if same and view.is_plain and len(example.reference) == len(view):
@@ -185,7 +217,14 @@ class Reading:
         found = []
         for ent in lost:
             there = [words[i] for i in sorted({int(i) for i in example.alignment.y2x[ent.start : ent.end]})]
-            found.append(("retokenised", first + ent.start, first + ent.end, f"{ent.text!r} {ent.label_}: the config's tokens there are {there}"))
+            found.append(
+                (
+                    "retokenised",
+                    first + ent.start,
+                    first + ent.end,
+                    f"{ent.text!r} {ent.label_}: the config's tokens there are {there}",
+                )
+            )
         return len(aligned), found
 
     def _forbidden(self, view: View, example: Example, first: int) -> list[tuple[str, int, int, str]]:
@@ -203,11 +242,15 @@ class Reading:
         total = len(view)
         why = f"gold_preproc = true in [{self.recipe.training[f'{self.split}_corpus']}]"
         if not self._reader.gold_preproc:
-            why = f"max_length = {self._reader.max_length} in [{self.recipe.training[f'{self.split}_corpus']}]"
+            why = (
+                f"max_length = {self._reader.max_length} in [{self.recipe.training[f'{self.split}_corpus']}]"
+            )
         found = []
         if arrived < total:
             no_sentences = "" if view.sentences else ", no sentence boundaries"
-            found.append(("dropped-by-reader", 0, 0, f"{arrived} of {total} tokens are handed on: {why}{no_sentences}"))
+            found.append(
+                ("dropped-by-reader", 0, 0, f"{arrived} of {total} tokens are handed on: {why}{no_sentences}")
+            )
         if examples > 1:
             found.append(("cut-by-reader", 0, 0, f"{total} tokens in {examples} pieces: {why}"))
         if examples > 1 or (arrived < total and examples):
@@ -245,7 +288,9 @@ def _where(view: View) -> tuple[int, int]:
     illegal = numpy.flatnonzero(view.column("illegal")).tolist()
     if illegal:
         return illegal[0], illegal[0] + 1
-    return next(((start, end) for start, end, _ in view.ents if view.column("white")[start:end].any()), (0, 0))
+    return next(
+        ((start, end) for start, end, _ in view.ents if view.column("white")[start:end].any()), (0, 0)
+    )
 
 
 def _told(error: Exception) -> str:

@@ -20,8 +20,15 @@ from scripts.checks.annotating import Annotators
 from scripts.checks.components import component
 from scripts.checks.registered import faults
 from scripts.checks.wordpieces import Windows
-from scripts.command import UserError
-from scripts.corpus.config_file import RecipeFile, full_config, import_code, one_line, read_config, reader_block
+from scripts.cli import UserError
+from scripts.corpus.config_file import (
+    RecipeFile,
+    full_config,
+    import_code,
+    one_line,
+    read_config,
+    reader_block,
+)
 from scripts.corpus.pool import as_without_torch
 from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream
@@ -59,7 +66,11 @@ class Recipe:
     def nlp(self) -> Any:
         """What readers need of a pipeline: `vocab` and `make_doc`. A real one, without components, where the config has code of its own for it."""
         settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
-        own = before_init or any(settings[name] for name in CALLBACKS) or not settings["tokenizer"]["@tokenizers"].startswith("spacy.")
+        own = (
+            before_init
+            or any(settings[name] for name in CALLBACKS)
+            or not settings["tokenizer"]["@tokenizers"].startswith("spacy.")
+        )
         if own or not self.has_plain_readers:
             return self._blank(before_init)
         tokenizer = Tokeniser(self.lang, settings["tokenizer"])
@@ -77,7 +88,9 @@ class Recipe:
         except UserError:
             raise
         except Exception as error:  # of somebody's callback or tokeniser
-            raise UserError(f"{self.file.path}: a pipeline cannot be made: {type(error).__name__}: {one_line(error)}; mend that code") from None
+            raise UserError(
+                f"{self.file.path}: a pipeline cannot be made: {type(error).__name__}: {one_line(error)}; mend that code"
+            ) from None
         return nlp
 
     def resolve(self, name: str, block: dict) -> Any:
@@ -85,7 +98,9 @@ class Recipe:
         try:
             return registry.resolve({"it": block})["it"]
         except (ConfigValidationError, ValueError, TypeError) as error:
-            raise UserError(f"{self.file.path}: {name} cannot be made: {one_line(error)}; is its code given (--code)?") from None
+            raise UserError(
+                f"{self.file.path}: {name} cannot be made: {one_line(error)}; is its code given (--code)?"
+            ) from None
 
     @property
     def is_full(self) -> bool:
@@ -95,7 +110,10 @@ class Recipe:
     @cached_property
     def _readers(self) -> dict[str, Callable]:
         """The readers of train and dev, without their augmenters."""
-        names, given = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}, dict(self.file.paths)
+        names, given = (
+            {split: self.training[f"{split}_corpus"] for split in ("train", "dev")},
+            dict(self.file.paths),
+        )
         try:
             for split, name in names.items():
                 block = reader_block(self.config, name)
@@ -105,7 +123,9 @@ class Recipe:
                     block["path"] = given[split]
             return dict(zip(names, resolve_dot_names(self.config, list(names.values())), strict=True))
         except Exception as error:  # a reader may be anybody's code
-            raise UserError(f"{self.file.path}: its readers cannot be made: {one_line(error)}; mend them") from None
+            raise UserError(
+                f"{self.file.path}: its readers cannot be made: {one_line(error)}; mend them"
+            ) from None
 
     def reader(self, split: str) -> Callable:
         """Return the reader of train or dev."""
@@ -127,9 +147,17 @@ class Recipe:
         there = path is not None and path.exists()
         if not there and block.get("@readers") in PLAIN:
             setting = f"--paths.{split}" if split in self.config["paths"] else f"--{name}.path"
-            remedy = "run: python -m spacy project run preprocess" if path == Path("corpus") / split else f"give it by {setting}"
+            remedy = (
+                "run: python -m spacy project run preprocess"
+                if path == Path("corpus") / split
+                else f"give it by {setting}"
+            )
             raise UserError(f"{self.file.path}: {split}'s data is at {path}, which does not exist; {remedy}")
-        if there and (self.has_plain_readers or path.suffix == FILE_TYPE or (path.is_dir() and any(path.rglob(f"*{FILE_TYPE}")))):
+        if there and (
+            self.has_plain_readers
+            or path.suffix == FILE_TYPE
+            or (path.is_dir() and any(path.rglob(f"*{FILE_TYPE}")))
+        ):
             return path
         return None
 
@@ -147,7 +175,14 @@ class Recipe:
     def reading(self) -> str:
         """What decides the examples, so that recipes that read alike need to read only once."""
         blocks = [reader_block(self.config, self.training[f"{split}_corpus"]) for split in self._readers]
-        return repr((blocks, [self.config["nlp"][name] for name in ("tokenizer", *CALLBACKS)], self.lang, self.config["initialize"]["before_init"]))
+        return repr(
+            (
+                blocks,
+                [self.config["nlp"][name] for name in ("tokenizer", *CALLBACKS)],
+                self.lang,
+                self.config["initialize"]["before_init"],
+            )
+        )
 
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:
         """Return the batches of the first epoch, as indexes into `lengths` (tokens of each example).
@@ -167,7 +202,9 @@ class Recipe:
             try:
                 return self._batches(examples)
             except Exception as error:
-                raise UserError(f"{self.file.path}: [training.batcher] fails: {type(error).__name__}: {one_line(error)}; mend that code") from None
+                raise UserError(
+                    f"{self.file.path}: [training.batcher] fails: {type(error).__name__}: {one_line(error)}; mend that code"
+                ) from None
 
     def _batches(self, items: list) -> list[list[int]]:
         """Return the batches that the config's batcher makes of examples, or of what stands for them, as their numbers."""
@@ -210,9 +247,13 @@ class Recipe:
         """The model block of the transformer component, where the pipeline has one of spacy-transformers."""
         for name in self.config["nlp"]["pipeline"]:
             block = component(self.config, name)
-            if block.get("factory") == TRANSFORMER and "TransformerModel" in str(block.get("model", {}).get("@architectures")):
+            if block.get("factory") == TRANSFORMER and "TransformerModel" in str(
+                block.get("model", {}).get("@architectures")
+            ):
                 sourced = block is not self.config["components"][name]
-                if not sourced or Path(block["model"]["name"]).exists():  # else its tokeniser is only among its weights
+                if (
+                    not sourced or Path(block["model"]["name"]).exists()
+                ):  # else its tokeniser is only among its weights
                     return block["model"]
         return None
 

@@ -11,10 +11,16 @@ from spacy.schemas import ConfigSchema
 from spacy.util import copy_config, get_lang_class, registry
 
 from scripts.checks.components import component
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.config_file import one_line
 
-KINDS = {"architectures": "architecture", "factories": "factory", "misc": "function", "batchers": "batcher", "readers": "reader"}
+KINDS = {
+    "architectures": "architecture",
+    "factories": "factory",
+    "misc": "function",
+    "batchers": "batcher",
+    "readers": "reader",
+}
 """What those are called that a registry holds; others are called by the registry's name, less its s."""
 
 
@@ -46,7 +52,12 @@ def _unregistered(block: dict, where: str) -> Iterator[str]:
                 yield from _unregistered(value, f"{where}.{key}" if where else key)
         elif isinstance(value, str) and key.startswith("@") and not _is_known(key[1:], value):
             yield _missing(where, key[1:], value)
-        elif key == "factory" and where.startswith("components.") and where.count(".") == 1 and not _is_known("factories", value):
+        elif (
+            key == "factory"
+            and where.startswith("components.")
+            and where.count(".") == 1
+            and not _is_known("factories", value)
+        ):
             yield _missing(where, "factories", value)
 
 
@@ -63,7 +74,10 @@ def _is_known(kind: str, name: str) -> bool:
     if names & _announced(kind):
         return True
     if kind == "factories":  # some are one language's: `zh.ner`
-        return any(key[:2] == ("spacy", "internal_factories") and key[2].rpartition(".")[2] == name for key in REGISTRY)
+        return any(
+            key[:2] == ("spacy", "internal_factories") and key[2].rpartition(".")[2] == name
+            for key in REGISTRY
+        )
     known = getattr(registry, kind, None)
     if known is not None and any((*known.namespace, one) in REGISTRY for one in names):
         return True

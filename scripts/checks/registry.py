@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from types import ModuleType
 
-from scripts.checks import (  # noqa: F401  (each registers)
+from scripts.checks import (
     annotating,
     annotations,
     configs,
@@ -20,7 +20,7 @@ from scripts.checks import (  # noqa: F401  (each registers)
     wordpieces,
 )
 from scripts.checks.catalogue import BY_SLUG, Check
-from scripts.command import UserError
+from scripts.cli import UserError
 
 CHECKS = tuple(sorted(BY_SLUG.values(), key=lambda check: check.code))
 """Every check there is."""
@@ -29,7 +29,9 @@ CHECKS = tuple(sorted(BY_SLUG.values(), key=lambda check: check.code))
 def checks_of(*modules: ModuleType) -> tuple[Check, ...]:
     """Return the checks whose functions some modules define."""
     names = {module.__name__ for module in modules}
-    return tuple(check for check in CHECKS if check.function is not None and check.function.__module__ in names)
+    return tuple(
+        check for check in CHECKS if check.function is not None and check.function.__module__ in names
+    )
 
 
 DOCUMENT_CHECKS = {
@@ -75,9 +77,15 @@ def shown(example: str) -> str:
 def _named(names: str) -> set[str]:
     found: set[str] = set()
     for name in filter(None, (part.strip() for part in names.split(","))):
-        matching = {check.slug for check in CHECKS if check.slug == name.casefold() or check.code.startswith(name.upper())}
+        matching = {
+            check.slug
+            for check in CHECKS
+            if check.slug == name.casefold() or check.code.startswith(name.upper())
+        }
         if not matching:
-            raise UserError(f"no check is called {name!r}; `python -m scripts.validate --explain NER` lists them all")
+            raise UserError(
+                f"no check is called {name!r}; `python -m scripts.validate --explain NER` lists them all"
+            )
         found |= matching
     return found
 

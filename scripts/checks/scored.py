@@ -42,7 +42,9 @@ def scored_elsewhere(test: Path, manifest: dict, recipes: Iterable[RecipeFile]) 
         if before is None or scores.get("corpus_sha256", {}).get("test") == sha256(test / MANIFEST):
             continue
         try:
-            now = now or documents_sha256(chain(*(read_shard(test / shard["name"], Vocab()) for shard in manifest["shards"])))
+            now = now or documents_sha256(
+                chain(*(read_shard(test / shard["name"], Vocab()) for shard in manifest["shards"]))
+            )
         except ShardError:
             return
         if now != before:

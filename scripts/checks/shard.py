@@ -35,32 +35,46 @@ class Shard:
         self.path = path
         try:
             # object_pairs_hook: srsly would look for plugins at each call, which takes as long as the rest
-            message = srsly.msgpack.unpackb(zlib.decompress(path.read_bytes()), raw=False, object_pairs_hook=dict)
+            message = srsly.msgpack.unpackb(
+                zlib.decompress(path.read_bytes()), raw=False, object_pairs_hook=dict
+            )
             attrs = message["attrs"]
             self._tokens = numpy.frombuffer(message["tokens"], dtype=numpy.uint64).reshape(-1, len(attrs))
             lengths = numpy.frombuffer(message["lengths"], dtype=numpy.int32)
             self.spaces = numpy.frombuffer(message["spaces"], dtype=bool)
             self.unknown_spaces = [bool(flags.get("has_unknown_spaces")) for flags in message["flags"]]
-            if lengths.sum() != len(self._tokens) or len(self.spaces) != len(self._tokens) or len(self.unknown_spaces) != len(lengths):
+            if (
+                lengths.sum() != len(self._tokens)
+                or len(self.spaces) != len(self._tokens)
+                or len(self.unknown_spaces) != len(lengths)
+            ):
                 raise ValueError("the numbers of tokens and documents do not agree")
             self.orths = self._tokens[:, attrs.index(ORTH)]
             self._strings = message["strings"]
         except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zlib.error) as error:
-            raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})") from None
+            raise ShardError(
+                f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})"
+            ) from None
         self._attrs = attrs
         self.ends = numpy.cumsum(lengths).tolist()
         self.starts = [end - length for end, length in zip(self.ends, lengths.tolist(), strict=True)]
         self.places = message.get(PLACES)
         self.iob, self.types = self._column(ENT_IOB), self._column(ENT_TYPE)
         self._docs: dict[Vocab, list[Doc]] = {}
-        self._require(self.iob <= BEGIN, lambda token: f"the tag code {self.iob[token]}, of 0 to {BEGIN} (E982)")
+        self._require(
+            self.iob <= BEGIN, lambda token: f"the tag code {self.iob[token]}, of 0 to {BEGIN} (E982)"
+        )
 
     def __len__(self) -> int:
         """Return the number of documents."""
         return len(self.ends)
 
     def _column(self, attr: int) -> numpy.ndarray:
-        return self._tokens[:, self._attrs.index(attr)] if attr in self._attrs else numpy.zeros(len(self._tokens), dtype=numpy.uint64)
+        return (
+            self._tokens[:, self._attrs.index(attr)]
+            if attr in self._attrs
+            else numpy.zeros(len(self._tokens), dtype=numpy.uint64)
+        )
 
     @cached_property
     def strings(self) -> StringStore:
@@ -71,9 +85,14 @@ class Shard:
     def _words(self) -> tuple[numpy.ndarray, numpy.ndarray]:
         """The tokens' texts, and whether each is white space. Raises ShardError where the file has no string for a token."""
         distinct, which = numpy.unique(self.orths, return_inverse=True)
-        texts = [self.strings[orth] if orth in self.strings else "" for orth in distinct.tolist()]  # noqa: SIM401  (there is no get)
-        self._require(numpy.array([bool(text) for text in texts], dtype=bool)[which], lambda token: "a token without text (E018, E031)")
-        return numpy.array([*texts, None], dtype=object)[:-1][which], numpy.array([text.isspace() for text in texts], dtype=bool)[which]
+        texts = [self.strings[orth] if orth in self.strings else "" for orth in distinct.tolist()]
+        self._require(
+            numpy.array([bool(text) for text in texts], dtype=bool)[which],
+            lambda token: "a token without text (E018, E031)",
+        )
+        return numpy.array([*texts, None], dtype=object)[:-1][which], numpy.array(
+            [text.isspace() for text in texts], dtype=bool
+        )[which]
 
     def _require(self, sound: numpy.ndarray, what: Callable[[int], str]) -> None:
         """Raise ShardError, naming document and token, unless all tokens are sound."""
@@ -81,12 +100,17 @@ class Shard:
             token = int(numpy.argmin(sound))
             index = int(numpy.searchsorted(self.ends, token, side="right"))
             where = f"at token {token - self.starts[index]}"
-            raise ShardError(f"{self.path}: spaCy can read it only up to document {index}, which has {what(token)} {where}")
+            raise ShardError(
+                f"{self.path}: spaCy can read it only up to document {index}, which has {what(token)} {where}"
+            )
 
     @cached_property
     def labels(self) -> dict[int, str]:
         """The name of each type; ? and its hash where the file lacks it."""
-        return {type: self.strings[type] if type in self.strings else f"?{type}" for type in numpy.unique(self.types).tolist()}  # noqa: SIM401
+        return {
+            type: self.strings[type] if type in self.strings else f"?{type}"
+            for type in numpy.unique(self.types).tolist()
+        }
 
     @property
     def texts(self) -> numpy.ndarray:
@@ -96,7 +120,10 @@ class Shard:
     @cached_property
     def pieces(self) -> list[str]:
         """The tokens' texts, each with the space behind it."""
-        return [text + " " if space else text for text, space in zip(self.texts.tolist(), self.spaces.tolist(), strict=True)]
+        return [
+            text + " " if space else text
+            for text, space in zip(self.texts.tolist(), self.spaces.tolist(), strict=True)
+        ]
 
     @property
     def white(self) -> numpy.ndarray:
@@ -107,7 +134,9 @@ class Shard:
     def sent_starts(self) -> numpy.ndarray:
         """1 where a sentence starts, −1 where none does, 0 where that is not known."""
         if SENT_START not in self._attrs and self._column(HEAD).any():  # sentences follow from the parse
-            return numpy.concatenate([doc.to_array(SENT_START) for doc in read_shard(self.path, Vocab())]).astype(numpy.int64)
+            return numpy.concatenate(
+                [doc.to_array(SENT_START) for doc in read_shard(self.path, Vocab())]
+            ).astype(numpy.int64)
         return self._column(SENT_START).astype(numpy.int64)
 
     @cached_property
@@ -134,7 +163,13 @@ class Shard:
         """Whether a document has a tag that is not plain, see `View.is_plain`."""
         inside = (self.iob == BEGIN) | (self.iob == INSIDE)
         refused = [type for type, label in self.labels.items() if label.startswith(("?", "!"))]  # E084, E869
-        odd = self.illegal | (self.iob == 0) | (inside == (self.types == 0)) | (inside & self.white) | numpy.isin(self.types, refused)
+        odd = (
+            self.illegal
+            | (self.iob == 0)
+            | (inside == (self.types == 0))
+            | (inside & self.white)
+            | numpy.isin(self.types, refused)
+        )
         before = numpy.concatenate(([0], numpy.cumsum(odd)))
         return (before[self.ends] > before[self.starts]).tolist()
 
@@ -267,6 +302,13 @@ class View:
         known = self.shard.places
         source, id = (str(known["sources"][self.index]), str(known["ids"][self.index])) if known else ("", "")
         lines = known["lines"][self.index] if known and "lines" in known else ()
-        line = next((line for line, (first, last, _) in zip(lines, self.ents, strict=False) if first < end and start < last), None)
+        line = next(
+            (
+                line
+                for line, (first, last, _) in zip(lines, self.ents, strict=False)
+                if first < end and start < last
+            ),
+            None,
+        )
         source = source if line is None else f"{source.rpartition(':')[0]}:{line}"
         return {"shard": f"{self.shard.path.as_posix()}#{self.index}", "source": source, "document": id}

@@ -57,8 +57,14 @@ class Survey(NamedTuple):
 
 def survey(task: Task) -> Survey:
     """Look at some shards."""
-    readings = {name: Reading(name, [load_recipe(file) for file in files], task.split, task.checks) for name, files in task.recipes.items()}
-    wanted = {when: [check for check in checks if check.slug in task.checks] for when, checks in DOCUMENT_CHECKS.items()}
+    readings = {
+        name: Reading(name, [load_recipe(file) for file in files], task.split, task.checks)
+        for name, files in task.recipes.items()
+    }
+    wanted = {
+        when: [check for check in checks if check.slug in task.checks]
+        for when, checks in DOCUMENT_CHECKS.items()
+    }
     if any(reading.recipe.is_full for reading in readings.values()):
         forget_recipes()  # the next task takes new ones, so that memory stays flat however many words there are
     findings: list[Finding] = []
@@ -77,10 +83,22 @@ def survey(task: Task) -> Survey:
         orths = shard.orths.tolist()
         for index in range(len(shard)):
             view = shard.view(index, task.labels)
-            run = wanted["text"] + (wanted["entities"] if view.ents else []) + (wanted["tags"] if not view.is_plain else [])
+            run = (
+                wanted["text"]
+                + (wanted["entities"] if view.ents else [])
+                + (wanted["tags"] if not view.is_plain else [])
+            )
             for check in run:
                 for start, end, detail in check.function(view):
-                    findings.append(finding(check.slug, task.split, detail, **view.place(start, end), **view.marked(start, end)))
+                    findings.append(
+                        finding(
+                            check.slug,
+                            task.split,
+                            detail,
+                            **view.place(start, end),
+                            **view.marked(start, end),
+                        )
+                    )
             for reading in readings.values():
                 findings += reading.take(view, len(lengths))
             text = " ".join("".join(pieces[view.start : view.end]).split())
@@ -105,7 +123,9 @@ def survey(task: Task) -> Survey:
         with_label,
         numpy.array(texts, dtype=numpy.uint64),
         numpy.array(annotations, dtype=numpy.uint64),
-        shingles(plain) if "near-duplicate" in task.checks or "near-duplicate-across-splits" in task.checks else numpy.empty(0, dtype=numpy.uint32),
+        shingles(plain)
+        if "near-duplicate" in task.checks or "near-duplicate-across-splits" in task.checks
+        else numpy.empty(0, dtype=numpy.uint32),
         surfaces,
         {name: reading.table() for name, reading in readings.items()},
         {source: counts for reading in readings.values() for source, counts in reading.unknown.items()},

@@ -16,7 +16,9 @@ LONG_TOKEN, LONG_UNSPACED = 200, 40
 """Characters above which a token is no word: in most scripts, and in those without spaces between words."""
 WEB = ("://", "www.", "@")
 """What web and mail addresses hold, which may be as long as they like."""
-MARKS_SEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+MARKS_SEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
 """Control characters, and characters of no width but for joiners, which emoji, Persian and Indic scripts need."""
 
 

@@ -9,7 +9,7 @@ import numpy
 
 from scripts.checks.catalogue import BY_SLUG, Severity, declare
 from scripts.checks.unknown import Unknown
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.hub import require_model
 
 declare(
@@ -62,13 +62,17 @@ class Windows:
             self._tokenizer = AutoTokenizer.from_pretrained(name, **block.get("tokenizer_config", {}))
             positions = getattr(AutoConfig.from_pretrained(name), "max_position_embeddings", None)
         except (OSError, ValueError) as error:
-            raise UserError(f"{config}: the tokeniser of {name} cannot be loaded: {str(error).splitlines()[0]}") from None
+            raise UserError(
+                f"{config}: the tokeniser of {name} cannot be loaded: {str(error).splitlines()[0]}"
+            ) from None
         if self._tokenizer.is_fast:  # spacy-transformers does neither, whatever the tokeniser's file says
             self._tokenizer.backend_tokenizer.no_truncation()
             self._tokenizer.backend_tokenizer.no_padding()
         self.limit = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
 
-    def look(self, words: list[str], spaces: list[bool], sentences: list[int]) -> tuple[list[tuple[str, int, int, str]], Unknown]:
+    def look(
+        self, words: list[str], spaces: list[bool], sentences: list[int]
+    ) -> tuple[list[tuple[str, int, int, str]], Unknown]:
         """Return the tokens of a document that the transformer does not read, and count those it does not know.
 
         Of the former: slug, first, the one after the last, detail.
@@ -82,16 +86,27 @@ class Windows:
             if len(where):
                 start = int(where[0])
                 end = start + int(numpy.argmin(numpy.append(missed[start:], False)))
-                found.append((slug, start, end, f"{len(where)} of {len(words)} tokens, first {words[start][:80]!r}: {why}"))
+                found.append(
+                    (
+                        slug,
+                        start,
+                        end,
+                        f"{len(where)} of {len(words)} tokens, first {words[start][:80]!r}: {why}",
+                    )
+                )
         if not unknown:
             return found, Unknown(len(words))
         return found, Unknown(len(words), len(unknown), 0, min(unknown), words[min(unknown)])
 
-    def unread(self, words: list[str], spaces: list[bool], sentences: list[int]) -> dict[str, tuple[numpy.ndarray, str]]:
+    def unread(
+        self, words: list[str], spaces: list[bool], sentences: list[int]
+    ) -> dict[str, tuple[numpy.ndarray, str]]:
         """Return by slug whether each token is not read for that reason, and the reason in words. White space counts as read."""
         return self._read(words, spaces, sentences)[0]
 
-    def _read(self, words: list[str], spaces: list[bool], sentences: list[int]) -> tuple[dict[str, tuple[numpy.ndarray, str]], set[int]]:
+    def _read(
+        self, words: list[str], spaces: list[bool], sentences: list[int]
+    ) -> tuple[dict[str, tuple[numpy.ndarray, str]], set[int]]:
         """Return what `unread` does, and the tokens with a word piece that stands for the unknown."""
         total = len(words)
         read = numpy.zeros(total, dtype=bool)
@@ -99,7 +114,9 @@ class Windows:
         unknown: set[int] = set()
         most = 0
         for start, end in windows(self._getter, total, sentences):
-            text = "".join([word + " " * space for word, space in zip(words[start:end], spaces[start:end], strict=True)])
+            text = "".join(
+                [word + " " * space for word, space in zip(words[start:end], spaces[start:end], strict=True)]
+            )
             offsets, unknown_offsets = self._offsets(text.removesuffix(" ") if spaces[end - 1] else text)
             most = max(most, len(offsets))
             seen[start:end] = True
@@ -114,9 +131,15 @@ class Windows:
             return {}, unknown
         black = numpy.array([not word.isspace() for word in words])
         return {
-            "wordpiece-overflow": (cut & ~read, f"its window has {most} word pieces, the transformer reads {self.limit}"),
+            "wordpiece-overflow": (
+                cut & ~read,
+                f"its window has {most} word pieces, the transformer reads {self.limit}",
+            ),
             "outside-windows": (~seen & black, "in no window"),
-            "no-wordpiece": (seen & ~read & ~cut & black, "the transformer's tokeniser makes no word piece of it"),
+            "no-wordpiece": (
+                seen & ~read & ~cut & black,
+                "the transformer's tokeniser makes no word piece of it",
+            ),
         }, unknown
 
     def _offsets(self, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -126,7 +149,9 @@ class Windows:
         """
         if not self._tokenizer.is_fast:
             return [(0, len(text))] * len(self._tokenizer(text, verbose=False)["input_ids"]), []
-        encoding = self._tokenizer.backend_tokenizer.encode(text)  # 100 µs a text of 18 tokens; by the wrapper 130
+        encoding = self._tokenizer.backend_tokenizer.encode(
+            text
+        )  # 100 µs a text of 18 tokens; by the wrapper 130
         ids, unknown = encoding.ids, self._tokenizer.unk_token_id
         if unknown not in ids:
             return encoding.offsets, []
@@ -161,7 +186,9 @@ def _covered(words: list[str], spaces: list[bool], offsets: list[tuple[int, int]
     lengths = numpy.array([len(word) for word in words])
     starts = ends - lengths - spaces
     marks = numpy.zeros(ends[-1] + 2, dtype=numpy.int32)
-    pieces = numpy.array([offset for offset in offsets if offset[1] > offset[0]], dtype=numpy.int64).reshape(-1, 2)
+    pieces = numpy.array([offset for offset in offsets if offset[1] > offset[0]], dtype=numpy.int64).reshape(
+        -1, 2
+    )
     numpy.add.at(marks, pieces[:, 0], 1)
     numpy.add.at(marks, pieces[:, 1], -1)
     inside = numpy.concatenate(([0], numpy.cumsum(numpy.cumsum(marks) > 0)))

@@ -13,10 +13,7 @@ from pathlib import Path
 
 import numpy
 
-from scripts.annotations.find import FoundFiles
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import Opened, find_raw_files
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import digests, read_json, replace_folder, require_folder, sha256, write_json
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.look import Understood, doubts, open_all, require_characters, require_readable, understood
@@ -24,8 +21,20 @@ from scripts.corpus.pool import ordered_map
 from scripts.corpus.settings import OnError, Overlaps, Settings
 from scripts.corpus.shards import LABELS, MANIFEST, label_data
 from scripts.corpus.splits import SPLITS, draw_splits, survey_unit
-from scripts.corpus.units import NOTES, UnitError, cannot_be_read, convert_unit, cut_into_units, same_id, tracked, unit_file
+from scripts.corpus.units import (
+    NOTES,
+    UnitError,
+    cannot_be_read,
+    convert_unit,
+    cut_into_units,
+    same_id,
+    tracked,
+    unit_file,
+)
 from scripts.corpus.versions import versions
+from scripts.formats.find import FoundFiles
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import Opened, find_raw_files
 
 STAGING = ".new"
 STATE = "build.json"
@@ -53,12 +62,16 @@ class RawCorpus:
         found = {split: find_raw_files(name) for split, name in names.items()}
         files = {split: of.files for split, of in found.items()}
         if not files["train"]:
-            raise AnnotationError("no training file is named; set vars.train to a file, a folder or several with commas between")
+            raise AnnotationError(
+                "no training file is named; set vars.train to a file, a folder or several with commas between"
+            )
         real = {split: {path.resolve() for path in paths} for split, paths in files.items()}
         for one, other in combinations(SPLITS, 2):
             for path in files[other]:
                 if path.resolve() in real[one]:
-                    raise AnnotationError(f"{path}: is named for {one} and for {other}; leave vars.{other} empty, and a part of train is held out")
+                    raise AnnotationError(
+                        f"{path}: is named for {one} and for {other}; leave vars.{other} empty, and a part of train is held out"
+                    )
         return cls(names, files, {split: of.passed_over for split, of in found.items()})
 
     @property
@@ -79,7 +92,10 @@ class RawCorpus:
 
     def hashes(self) -> dict[str, list[dict]]:
         """Return path and SHA-256 of each file of each split."""
-        return {split: [{"path": path.as_posix(), "sha256": sha256(path)} for path in paths] for split, paths in self.files.items()}
+        return {
+            split: [{"path": path.as_posix(), "sha256": sha256(path)} for path in paths]
+            for split, paths in self.files.items()
+        }
 
 
 def build_corpus(
@@ -128,7 +144,11 @@ def build_corpus(
         raise
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = f"{folder}: the disk is full; make room" if full else f"{error.filename or folder}: cannot be written ({error.strerror}); mend that"
+        what = (
+            f"{folder}: the disk is full; make room"
+            if full
+            else f"{error.filename or folder}: cannot be written ({error.strerror}); mend that"
+        )
         raise UserError(f"{what} and run the same command again: it continues where it stopped") from None
     for split in SPLITS:
         if (staging / split).exists():
@@ -152,17 +172,32 @@ def _discard(staging: Path) -> None:
 
 def _code() -> dict[str, str]:
     """Hash the code that a corpus depends on."""
-    return {package: str(sorted(digests(CODE / package, "*.py").items())) for package in ("annotations", "corpus")}
+    return {
+        package: str(sorted(digests(CODE / package, "*.py").items())) for package in ("formats", "corpus")
+    }
 
 
-def _plan(raw: RawCorpus, opened: dict[str, list[Opened]], staging: Path, settings: Settings, workers: int, progress: Progress) -> list[bytes]:
+def _plan(
+    raw: RawCorpus,
+    opened: dict[str, list[Opened]],
+    staging: Path,
+    settings: Settings,
+    workers: int,
+    progress: Progress,
+) -> list[bytes]:
     """Draw the splits that have no files, or read what was drawn before an interruption."""
     path = staging / "plan.json"
     if path.exists():
         return [base64.b64decode(unit) for unit in read_json(path)["units"]]
     progress("looking through train", 0)
-    units = tracked(cut_into_units({"train": opened["train"]}, settings), lambda done: progress("looking through train", done))
-    surveys = (_checked(survey) for survey in ordered_map(survey_unit, ((unit, settings) for unit in units), workers=workers))
+    units = tracked(
+        cut_into_units({"train": opened["train"]}, settings),
+        lambda done: progress("looking through train", done),
+    )
+    surveys = (
+        _checked(survey)
+        for survey in ordered_map(survey_unit, ((unit, settings) for unit in units), workers=workers)
+    )
     drawn = draw_splits(surveys, ("train", *raw.drawn), settings.seed, staging, name=raw.names["train"])
     write_json(path, {"units": [base64.b64encode(unit).decode("ascii") for unit in drawn]})
     return drawn
@@ -186,7 +221,13 @@ def _convert(
             total = unit.index + 1
             if not _is_complete(staging, unit.index):
                 drawn = plan[unit.index] if plan is not None and unit.split == "train" else None
-                yield unit, drawn, ("train", *raw.drawn) if drawn is not None else (unit.split,), staging, settings
+                yield (
+                    unit,
+                    drawn,
+                    ("train", *raw.drawn) if drawn is not None else (unit.split,),
+                    staging,
+                    settings,
+                )
 
     for result in ordered_map(convert_unit, calls(), workers=workers):
         _checked(result)
@@ -197,7 +238,11 @@ def _is_complete(staging: Path, index: int) -> bool:
     path = unit_file(staging, index)
     if not path.exists() or not all(path.with_suffix(f".{name}").exists() for name in NOTES):
         return False
-    shards = ((staging / split / shard["name"], shard) for split, shards in read_json(path)["shards"].items() for shard in shards)
+    shards = (
+        (staging / split / shard["name"], shard)
+        for split, shards in read_json(path)["shards"].items()
+        for shard in shards
+    )
     return all(path.exists() and sha256(path) == shard["sha256"] for path, shard in shards)
 
 
@@ -210,18 +255,27 @@ def _checked(result):
 
 def _require_own_ids(opened: dict[str, list[Opened]], staging: Path, units: int, settings: Settings) -> None:
     """Raise AnnotationError where two documents of a file have one id: 16 bytes of memory a document."""
-    ids = numpy.concatenate([numpy.frombuffer(base64.b64decode(read_json(unit_file(staging, i))["ids"]), dtype="<u8") for i in range(units)])
+    ids = numpy.concatenate(
+        [
+            numpy.frombuffer(base64.b64decode(read_json(unit_file(staging, i))["ids"]), dtype="<u8")
+            for i in range(units)
+        ]
+    )
     order = numpy.argsort(ids, kind="stable")
     again = numpy.flatnonzero((ids[order][1:] == ids[order][:-1]) & (ids[order][1:] != 0))
     if not len(again):
         return
     first, second = (int(order[again[0] + i]) for i in (0, 1))
     documents = (document for unit in cut_into_units(opened, settings) for document in unit.records(settings))
-    (item, record), (other, _) = (document for i, document in enumerate(islice(documents, second + 1)) if i in (first, second))
+    (item, record), (other, _) = (
+        document for i, document in enumerate(islice(documents, second + 1)) if i in (first, second)
+    )
     raise same_id(item.source, other.source, record.id)
 
 
-def _finish(raw: RawCorpus, files: list[Understood], staging: Path, units: int, identity: dict, settings: Settings) -> dict[str, Ledger]:
+def _finish(
+    raw: RawCorpus, files: list[Understood], staging: Path, units: int, identity: dict, settings: Settings
+) -> dict[str, Ledger]:
     """Add the units up; write rejects and manifests, and check that all is there."""
     ledgers = {split: Ledger() for split in SPLITS}
     shards: dict[str, list[dict]] = {split: [] for split in SPLITS}
@@ -236,7 +290,9 @@ def _finish(raw: RawCorpus, files: list[Understood], staging: Path, units: int, 
             for split, ledger in unit["ledgers"].items():
                 ledgers[split].merge(Ledger.from_json(ledger))
                 shards[split] += unit["shards"][split]
-                spaces[split] = {kind: spaces[split].get(kind, 0) + count for kind, count in unit["spaces"][split].items()}
+                spaces[split] = {
+                    kind: spaces[split].get(kind, 0) + count for kind, count in unit["spaces"][split].items()
+                }
             for name, counts in unit["offsets"].items():
                 evidence[unit["split"]].setdefault(name, Counter()).update(counts)
         for split, by_file in evidence.items():
@@ -252,15 +308,31 @@ def _finish(raw: RawCorpus, files: list[Understood], staging: Path, units: int, 
         count = ledger.stages["sharded"]
         if not count.documents:
             raise AnnotationError(f"the {split} split has no document; {_remedy(raw, split)}")
-        own = {"split": split, "sources": identity["sources"][split] or identity["sources"]["train"], "drawn_from_train": split in raw.drawn}
-        counts = {"documents": count.documents, "tokens": count.tokens, "entities": dict(sorted(count.labels.items()))}
+        own = {
+            "split": split,
+            "sources": identity["sources"][split] or identity["sources"]["train"],
+            "drawn_from_train": split in raw.drawn,
+        }
+        counts = {
+            "documents": count.documents,
+            "tokens": count.tokens,
+            "entities": dict(sorted(count.labels.items())),
+        }
         if count.other:
             counts["other_annotation"] = dict(sorted(count.other.items()))
         read_as = [asdict(file) for file in files if file.split == ("train" if split in raw.drawn else split)]
-        parts = {"understood": read_as, "shards": shards[split], "spaces": spaces[split], "ledger": ledger.as_json()}
+        parts = {
+            "understood": read_as,
+            "shards": shards[split],
+            "spaces": spaces[split],
+            "ledger": ledger.as_json(),
+        }
         if split == "train":
             write_json(staging / split / LABELS, label_data(counts["entities"]))
-        write_json(staging / split / MANIFEST, own | counts | {name: identity[name] for name in ("settings", "versions")} | parts)
+        write_json(
+            staging / split / MANIFEST,
+            own | counts | {name: identity[name] for name in ("settings", "versions")} | parts,
+        )
     return ledgers
 
 
@@ -273,7 +345,9 @@ def _require_few_rejects(ledgers: Iterable[Ledger], rejects: Path, settings: Set
         read["entities"] += ledger.stages["read"].entities
         for (_, reason), change in ledger.losses.items():
             lost["documents"] += change.count.documents if reason == "unreadable" else 0
-            harmless = reason == "duplicate-span" or (reason in ("overlap", "nested") and settings.overlaps is not Overlaps.error)
+            harmless = reason == "duplicate-span" or (
+                reason in ("overlap", "nested") and settings.overlaps is not Overlaps.error
+            )
             stated = change.count.documents or harmless
             lost["entities"] += 0 if stated else change.count.entities
     for what in ("documents", "entities"):

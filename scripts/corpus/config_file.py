@@ -15,7 +15,7 @@ from confection import Config, ConfigValidationError
 from spacy.language import DEFAULT_CONFIG_PATH
 from spacy.util import dot_to_object, import_file, load_config, registry
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import digests, sha256
 from scripts.corpus.shards import MANIFEST
 
@@ -61,9 +61,13 @@ def _parsed(words: list[str], where: str) -> dict[str, Any]:
         word = words.pop(0)
         name, equals, value = word.replace("--", "").partition("=")
         if not word.startswith("--"):
-            raise UserError(f"{where}unexpected {word!r}; a setting is written --section.name value, after the config")
+            raise UserError(
+                f"{where}unexpected {word!r}; a setting is written --section.name value, after the config"
+            )
         if "." not in name:
-            raise UserError(f"{where}no such option: --{name}; settings of the config are written --section.name value (see --help)")
+            raise UserError(
+                f"{where}no such option: --{name}; settings of the config are written --section.name value (see --help)"
+            )
         if equals:
             name = name.replace("-", "_")
         else:
@@ -78,16 +82,22 @@ def _parsed(words: list[str], where: str) -> dict[str, Any]:
 def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
     """Read a config as `spacy train` does, with variables left as they are. Raises UserError, in one line, where that fails."""
     if not path.is_file():
-        raise UserError(f"{path}: no such file; write one by `python -m scripts.configure` or `python -m spacy init config`")
+        raise UserError(
+            f"{path}: no such file; write one by `python -m scripts.configure` or `python -m spacy init config`"
+        )
     settings = parse_overrides(overrides)
     try:
         config = load_config(path, overrides=settings, interpolate=False)
         _check(settings, load_config(DEFAULT_CONFIG_PATH).merge(load_config(path)))
         return config
     except ConfigValidationError as error:
-        wrong = next((".".join(one["loc"]) for one in error.errors or () if ".".join(one["loc"]) in settings), None)
+        wrong = next(
+            (".".join(one["loc"]) for one in error.errors or () if ".".join(one["loc"]) in settings), None
+        )
         if wrong is not None:
-            raise UserError(f"--{wrong}: {path} has no section [{wrong.rpartition('.')[0]}]; see how it is spelt there") from None
+            raise UserError(
+                f"--{wrong}: {path} has no section [{wrong.rpartition('.')[0]}]; see how it is spelt there"
+            ) from None
         raise UserError(f"{path}: is no config that spaCy can train: {one_line(error)}") from None
     except (configparser.Error, KeyError, ValueError) as error:
         raise UserError(f"{path}: is no config that spaCy can train: {one_line(error)}") from None
@@ -100,7 +110,9 @@ def _check(settings: dict[str, Any], config: Config) -> None:
         block = dot_to_object(config, section)
         if section in KNOWN and key not in block:
             close = difflib.get_close_matches(key, block, n=1)
-            raise UserError(f"--{name}: [{section}] has no {key!r}; {f'perhaps {close[0]}' if close else 'it has ' + ', '.join(block)}")
+            raise UserError(
+                f"--{name}: [{section}] has no {key!r}; {f'perhaps {close[0]}' if close else 'it has ' + ', '.join(block)}"
+            )
         if value is True and not isinstance(block.get(key), bool | dict | None):
             raise UserError(f"--{name}: wants a value, as the config's {block[key]!r}; write --{name} VALUE")
 
@@ -113,7 +125,9 @@ def full_config(config: Config) -> Config:
 def one_line(error: Exception) -> str:
     """Return what an error says, on one line; of a config's: each value's place and what is wrong with it."""
     if isinstance(error, ConfigValidationError) and error.errors:
-        return "; ".join(f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg')}" for one in error.errors)
+        return "; ".join(
+            f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg')}" for one in error.errors
+        )
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -131,9 +145,15 @@ def _import(path: Path, content: bytes) -> None:
     try:
         import_file("python_code", path)
     except Exception as error:  # whatever somebody's code does
-        frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        frames = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename) == path
+        ]
         line = frames[-1] if frames else getattr(error, "lineno", None)
-        raise UserError(f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {one_line(error)}; mend that code") from None
+        raise UserError(
+            f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {one_line(error)}; mend that code"
+        ) from None
 
 
 def reader_block(full: Config, name: str) -> dict:
@@ -146,7 +166,10 @@ def data_paths(full: Config) -> dict[str, Path | None]:
     """Return where a config's data for train and dev are; None where its reader has no path that exists."""
     blocks = {split: reader_block(full, full["training"][f"{split}_corpus"]) for split in SPLITS}
     paths = {split: block.get("path") for split, block in blocks.items()}
-    return {split: Path(path) if isinstance(path, str) and Path(path).exists() else None for split, path in paths.items()}
+    return {
+        split: Path(path) if isinstance(path, str) and Path(path).exists() else None
+        for split, path in paths.items()
+    }
 
 
 def data_sha256(path: Path | None) -> str | None:
@@ -170,7 +193,11 @@ def fingerprint(config: Config, code: tuple[Path, ...], data: dict[str, Path | N
 def default_output(path: Path) -> Path:
     """Return the folder of a config's pipelines: FOLDER of training/FOLDER/config.cfg, or else training/ and the config's own name."""
     folder = path.resolve().parent
-    return path.parent if path.name == CONFIG and folder.parent.name == "training" else Path("training") / path.stem
+    return (
+        path.parent
+        if path.name == CONFIG and folder.parent.name == "training"
+        else Path("training") / path.stem
+    )
 
 
 def may_need_transformers(config: Config) -> bool:

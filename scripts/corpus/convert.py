@@ -10,10 +10,10 @@ from spacy.pipeline import Sentencizer
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 
-from scripts.annotations.doc_annotation import DocAnnotation
-from scripts.annotations.record import Record, Span
 from scripts.corpus.settings import Alignment, Overlaps, Settings
 from scripts.corpus.tokenizer import Tokeniser
+from scripts.formats.doc_annotation import DocAnnotation
+from scripts.formats.record import Record, Span
 
 Entity = tuple[int, int, str]
 """First token, token after the last, label."""
@@ -38,7 +38,18 @@ class Tokens:
     annotation: what else a DocBin says of these very tokens, or None.
     """
 
-    __slots__ = ("_doc", "_found_starts", "_offsets", "annotation", "ents", "lines", "orths", "sent_starts", "spaces", "strings")
+    __slots__ = (
+        "_doc",
+        "_found_starts",
+        "_offsets",
+        "annotation",
+        "ents",
+        "lines",
+        "orths",
+        "sent_starts",
+        "spaces",
+        "strings",
+    )
 
     def __init__(self, made_from: Doc | Record, strings: StringStore) -> None:
         """Take the tokens of a Doc whose strings these are, or a token-level record's own."""
@@ -59,8 +70,16 @@ class Tokens:
         self.spaces = numpy.array(made_from.spaces, dtype=numpy.uint64)
         if made_from.sent_starts is not None:
             self.sent_starts = numpy.array(made_from.sent_starts, dtype=bool)
-        after = list(accumulate([len(word) + space for word, space in zip(made_from.words, made_from.spaces, strict=True)], initial=0))
-        self._offsets = after[:-1], [end - space for end, space in zip(after[1:], made_from.spaces, strict=True)]
+        after = list(
+            accumulate(
+                [len(word) + space for word, space in zip(made_from.words, made_from.spaces, strict=True)],
+                initial=0,
+            )
+        )
+        self._offsets = (
+            after[:-1],
+            [end - space for end, space in zip(after[1:], made_from.spaces, strict=True)],
+        )
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -87,7 +106,11 @@ class Tokens:
             return None if span is None else (span.start, span.end)
         starts, ends = self._both()
         first, last = bisect_left(starts, start), bisect_left(ends, end)
-        return (first, last + 1) if starts[first : first + 1] == [start] and ends[last : last + 1] == [end] else None
+        return (
+            (first, last + 1)
+            if starts[first : first + 1] == [start] and ends[last : last + 1] == [end]
+            else None
+        )
 
     def snap(self, start: int, end: int, alignment: Alignment) -> tuple[int, int] | None:
         """Return the tokens inside a stretch of characters (contract), or all that it touches (expand); None where there are none."""
@@ -107,7 +130,10 @@ class Tokens:
 
     def _both(self) -> tuple[list[int], list[int]]:
         if self._offsets is None:
-            self._offsets = [token.idx for token in self._doc], [token.idx + len(token) for token in self._doc]
+            self._offsets = (
+                [token.idx for token in self._doc],
+                [token.idx + len(token) for token in self._doc],
+            )
         return self._offsets
 
 
@@ -122,7 +148,9 @@ def tokenise(record: Record, tokenizer: Tokeniser) -> Tokens:
     tokens = Tokens(doc if record.words is None else record, strings)
     tokens.annotation = record.annotation
     if doc.has_annotation("SENT_START"):
-        tokens.sent_starts = numpy.array([i == 0 or token.is_sent_start is True for i, token in enumerate(doc)], dtype=bool)
+        tokens.sent_starts = numpy.array(
+            [i == 0 or token.is_sent_start is True for i, token in enumerate(doc)], dtype=bool
+        )
     return tokens
 
 
@@ -132,14 +160,20 @@ def align(record: Record, tokens: Tokens, settings: Settings) -> tuple[list[Note
     Spans snap by `settings.align`; white space at their edges is trimmed if `settings.trim` says so. Of spans that
     overlap, one stays: the first in the file by `Overlaps.first`, or else the longest (the first of equals).
     """
-    losses = [Note(fault.code, fault.span, fault.detail) for fault in record.faults if fault.span is not None] if record.faults else []
+    losses = (
+        [Note(fault.code, fault.span, fault.detail) for fault in record.faults if fault.span is not None]
+        if record.faults
+        else []
+    )
     mends: list[Note] = []
     text = record.text
     found: list[tuple[int, int, Span]] = []
     for span in record.spans:
         start, end, _ = span
         if not 0 <= start < end <= len(text):
-            losses.append(Note("bad-offsets", span, f"a span needs 0 ≤ start < end ≤ {len(text)} (the text's length)"))
+            losses.append(
+                Note("bad-offsets", span, f"a span needs 0 ≤ start < end ≤ {len(text)} (the text's length)")
+            )
             continue
         if not span.label.strip():
             losses.append(Note("empty-label", span, "the label is empty"))
@@ -172,7 +206,9 @@ def align(record: Record, tokens: Tokens, settings: Settings) -> tuple[list[Note
     return losses, mends
 
 
-def _without_overlaps(record: Record, found: list[tuple[int, int, Span]], rule: Overlaps, losses: list[Note]) -> list[tuple[int, int, Span]]:
+def _without_overlaps(
+    record: Record, found: list[tuple[int, int, Span]], rule: Overlaps, losses: list[Note]
+) -> list[tuple[int, int, Span]]:
     if rule is Overlaps.first:
         order = {id(span): i for i, span in enumerate(record.spans)}
         found.sort(key=lambda entity: order[id(entity[2])])
@@ -187,7 +223,13 @@ def _without_overlaps(record: Record, found: list[tuple[int, int, Span]], rule: 
             kept.append((start, end, span))
         else:
             surface = record.text[rival.start : rival.end]
-            losses.append(Note(shared_kind(span, rival), span, f"it shares tokens with {surface!r} {rival.label} ({rival.start}–{rival.end})"))
+            losses.append(
+                Note(
+                    shared_kind(span, rival),
+                    span,
+                    f"it shares tokens with {surface!r} {rival.label} ({rival.start}–{rival.end})",
+                )
+            )
     return sorted(kept, key=lambda entity: entity[0])
 
 
@@ -195,7 +237,9 @@ def shared_kind(one: Span, two: Span) -> str:
     """Name the check that explains how two spans share tokens."""
     if one == two:
         return "duplicate-span"
-    contained = (two.start <= one.start and one.end <= two.end) or (one.start <= two.start and two.end <= one.end)
+    contained = (two.start <= one.start and one.end <= two.end) or (
+        one.start <= two.start and two.end <= one.end
+    )
     return "nested" if contained and one[:2] != two[:2] else "overlap"
 
 
@@ -238,6 +282,10 @@ def sentence_starts(tokens: Tokens, tokenizer: Tokeniser) -> numpy.ndarray:
     if tokens.sent_starts is not None:
         return tokens.sent_starts
     if tokens._found_starts is None:
-        doc = Doc(tokenizer.vocab, words=tokens.words(0, len(tokens)), spaces=tokens.spaces.astype(bool).tolist())
-        tokens._found_starts = numpy.array([token.is_sent_start is True for token in Sentencizer()(doc)], dtype=bool)
+        doc = Doc(
+            tokenizer.vocab, words=tokens.words(0, len(tokens)), spaces=tokens.spaces.astype(bool).tolist()
+        )
+        tokens._found_starts = numpy.array(
+            [token.is_sent_start is True for token in Sentencizer()(doc)], dtype=bool
+        )
     return tokens._found_starts

@@ -42,12 +42,16 @@ def shingles(texts: list[str]) -> numpy.ndarray:
     words = [text.lower().split() for text in texts]
     words = [run if len(run) >= SHINGLE else run + [""] * (SHINGLE - len(run)) for run in words]
     owners = numpy.repeat(numpy.arange(len(words), dtype=numpy.uint64), [len(run) for run in words])
-    hashes = numpy.fromiter(map(_hashes.__getitem__, chain.from_iterable(words)), dtype=numpy.uint64, count=len(owners))
+    hashes = numpy.fromiter(
+        map(_hashes.__getitem__, chain.from_iterable(words)), dtype=numpy.uint64, count=len(owners)
+    )
     runs = ((hashes[:-2] * FACTOR + hashes[1:-1]) * FACTOR + hashes[2:]) * FACTOR >> HALF
     inside = owners[2:] == owners[:-2]
     sets = numpy.unique(owners[:-2][inside] << HALF | runs[inside])
     sizes = numpy.bincount((sets >> HALF).astype(numpy.int64), minlength=len(texts))
-    return numpy.concatenate([column.astype(numpy.uint32) for column in (numpy.array([len(texts)]), sizes, sets)])
+    return numpy.concatenate(
+        [column.astype(numpy.uint32) for column in (numpy.array([len(texts)]), sizes, sets)]
+    )
 
 
 class Groups:
@@ -56,7 +60,9 @@ class Groups:
     def __init__(self, size: int) -> None:
         self.size = size
         self._first = array("q", range(size))
-        self._view = numpy.frombuffer(self._first, dtype=numpy.int64) if size else numpy.empty(0, dtype=numpy.int64)
+        self._view = (
+            numpy.frombuffer(self._first, dtype=numpy.int64) if size else numpy.empty(0, dtype=numpy.int64)
+        )
 
     def first(self, i: int) -> int:
         """Return the first document of i's group."""
@@ -130,7 +136,9 @@ class _Sets:
             ends = at + 1 + count + numpy.cumsum(block)
             sizes.append(block)
             starts.append(ends - block)
-            self.blocks += [(documents + i, documents + min(i + 2**16, count)) for i in range(0, count, 2**16)]
+            self.blocks += [
+                (documents + i, documents + min(i + 2**16, count)) for i in range(0, count, 2**16)
+            ]
             at = int(ends[-1]) if count else at + 1
             documents += count
         self.size = numpy.concatenate(sizes)
@@ -160,7 +168,9 @@ class _Sets:
             numpy.add.at(counts, self._of(first, last) & numpy.uint32(len(counts) - 1), numpy.uint32(1))
         return counts
 
-    def rarest(self, counts: numpy.ndarray, wanted: numpy.ndarray, part: int, parts: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    def rarest(
+        self, counts: numpy.ndarray, wanted: numpy.ndarray, part: int, parts: int
+    ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
         """Return the rarest runs of the wanted documents, those of a part of all hashes that occur twice or more.
 
         As many of each document as near duplicates cannot do without all of. Beside each run its document, and how many
@@ -169,7 +179,9 @@ class _Sets:
         found = []
         for first, last in self.blocks:
             runs, size = self._of(first, last), self.size[first:last]
-            count = numpy.minimum(counts[runs & numpy.uint32(len(counts) - 1)], 2**16 - 1).astype(numpy.uint64)
+            count = numpy.minimum(counts[runs & numpy.uint32(len(counts) - 1)], 2**16 - 1).astype(
+                numpy.uint64
+            )
             owner = numpy.repeat(numpy.arange(len(size), dtype=numpy.uint64), size)
             ordered = numpy.sort(owner << numpy.uint64(48) | count << HALF | runs)
             rest = numpy.repeat(numpy.cumsum(size), size) - numpy.arange(len(runs))
@@ -194,8 +206,12 @@ class _Sets:
 
     def _numbered(self, documents: numpy.ndarray) -> numpy.ndarray:
         size = self.size[documents]
-        places = numpy.repeat(self.start[documents] - numpy.cumsum(size) + size, size) + numpy.arange(size.sum())
-        return numpy.repeat(numpy.arange(len(documents), dtype=numpy.uint64), size) << HALF | self.table[places]
+        places = numpy.repeat(self.start[documents] - numpy.cumsum(size) + size, size) + numpy.arange(
+            size.sum()
+        )
+        return (
+            numpy.repeat(numpy.arange(len(documents), dtype=numpy.uint64), size) << HALF | self.table[places]
+        )
 
 
 def _join_sharing(
@@ -229,7 +245,9 @@ def _join_sharing(
             near = sets.near(left, right)
             for i, j in zip(left[near].tolist(), right[near].tolist(), strict=True):
                 groups.join(i, j)
-        if distance & (distance - 1) == 0:  # a power of two: leave out the runs whose documents are all of one group
+        if (
+            distance & (distance - 1) == 0
+        ):  # a power of two: leave out the runs whose documents are all of one group
             begin = numpy.flatnonzero(numpy.concatenate(([True], runs[1:] != runs[:-1])))
             first = groups.firsts(documents)
             several = numpy.minimum.reduceat(first, begin) != numpy.maximum.reduceat(first, begin)

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from scripts.command import UserError
+from scripts.cli import UserError
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -45,7 +45,11 @@ def sha256(path: Path) -> str:
 def digests(folder: Path, pattern: str) -> dict[str, str]:
     """Map the files below a folder that match a pattern, by their relative paths, to their SHA-256; what is hidden does not count."""
     paths = {path.relative_to(folder): path for path in sorted(folder.rglob(pattern))}
-    return {name.as_posix(): sha256(path) for name, path in paths.items() if not any(part.startswith(".") for part in name.parts)}
+    return {
+        name.as_posix(): sha256(path)
+        for name, path in paths.items()
+        if not any(part.startswith(".") for part in name.parts)
+    }
 
 
 def write_json_if_changed(path: Path, data: dict) -> bool:

@@ -34,7 +34,14 @@ class Count:
         """Entities of all labels."""
         return self.labels.total()
 
-    def add(self, *, tokens: int | None, labels: Iterable[str] = (), documents: int = 1, other: Mapping[str, int] | None = None) -> None:
+    def add(
+        self,
+        *,
+        tokens: int | None,
+        labels: Iterable[str] = (),
+        documents: int = 1,
+        other: Mapping[str, int] | None = None,
+    ) -> None:
         """Count one document with its tokens, its entities' labels and its other annotation."""
         self.documents += documents
         self.tokens = None if tokens is None or self.tokens is None else self.tokens + tokens
@@ -47,12 +54,19 @@ class Count:
         """Return the sum of two counts (or, with sign −1, the difference)."""
         tokens = None if self.tokens is None or other.tokens is None else self.tokens + sign * other.tokens
         both = ((self.labels, other.labels), (self.other, other.other))
-        labels, kinds = (Counter({name: n for name in {**a, **b} if (n := a[name] + sign * b[name])}) for a, b in both)
+        labels, kinds = (
+            Counter({name: n for name in {**a, **b} if (n := a[name] + sign * b[name])}) for a, b in both
+        )
         return Count(self.documents + sign * other.documents, tokens, labels, kinds)
 
     def as_json(self) -> dict:
         """Return the count as plain data; `other` only where there is any."""
-        counts = {"documents": self.documents, "tokens": self.tokens, "entities": self.entities, "labels": dict(sorted(self.labels.items()))}
+        counts = {
+            "documents": self.documents,
+            "tokens": self.tokens,
+            "entities": self.entities,
+            "labels": dict(sorted(self.labels.items())),
+        }
         return counts | ({"other": dict(sorted(self.other.items()))} if self.other else {})
 
     @classmethod
@@ -130,7 +144,12 @@ class Ledger:
             found = self.stages[after]
             same_tokens = expected.tokens is None or expected.tokens == found.tokens
             same_other = +expected.other == +found.other
-            if expected.documents != found.documents or expected.labels != +found.labels or not same_tokens or not same_other:
+            if (
+                expected.documents != found.documents
+                or expected.labels != +found.labels
+                or not same_tokens
+                or not same_other
+            ):
                 raise LedgerError(
                     f"the ledger does not balance: {before} with its changes should leave {expected.as_json()}, "
                     f"but {after} has {found.as_json()}; please report this with the data that shows it"
@@ -160,7 +179,9 @@ class Ledger:
     def from_json(cls, data: dict) -> "Ledger":
         """Read what `as_json` made."""
         changes = {
-            kind: {(c["stage"], c["reason"]): Change(Count.from_json(c), list(c["places"])) for c in data[kind]}
+            kind: {
+                (c["stage"], c["reason"]): Change(Count.from_json(c), list(c["places"])) for c in data[kind]
+            }
             for kind in ("losses", "additions", "mends")
         }
         return cls(stages={stage: Count.from_json(data["stages"][stage]) for stage in STAGES}, **changes)

@@ -14,7 +14,7 @@ import numpy
 import srsly
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 
-from scripts.command import UserError, progress_bar
+from scripts.cli import UserError, progress_bar
 from scripts.corpus.files import read_json, write_bytes
 from scripts.corpus.shards import MANIFEST, REBUILD, ShardError
 
@@ -48,16 +48,22 @@ def unpack(path: Path, sha256: str = "") -> dict:
     try:
         data = path.read_bytes()
         if sha256 and hashlib.sha256(data).hexdigest() != sha256:
-            raise ShardError(f"{path}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}")
+            raise ShardError(
+                f"{path}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}"
+            )
         # object_pairs_hook: srsly would look for plugins at each call, which takes as long as the rest
         message = srsly.msgpack.unpackb(zlib.decompress(data), raw=False, object_pairs_hook=dict)
-        message["tokens"] = numpy.frombuffer(message["tokens"], dtype=numpy.uint64).reshape(-1, len(message["attrs"]))
+        message["tokens"] = numpy.frombuffer(message["tokens"], dtype=numpy.uint64).reshape(
+            -1, len(message["attrs"])
+        )
         message["spaces"] = numpy.frombuffer(message["spaces"], dtype=bool).reshape(-1, 1)
         message["lengths"] = numpy.frombuffer(message["lengths"], dtype=numpy.int32)
         if not len(message["tokens"]) == len(message["spaces"]) == message["lengths"].sum():
             raise ValueError("the numbers of tokens do not agree")
     except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error) as error:
-        raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}") from error
+        raise ShardError(
+            f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}"
+        ) from error
     return message
 
 
@@ -69,18 +75,31 @@ def read_lengths(path: Path) -> Lengths:
     """
     paths, hashes = _shards(path)
     manifest = path / MANIFEST
-    known = manifest.read_bytes() if manifest.exists() else json.dumps([(name.as_posix(), *_state(name)) for name in paths]).encode()
+    known = (
+        manifest.read_bytes()
+        if manifest.exists()
+        else json.dumps([(name.as_posix(), *_state(name)) for name in paths]).encode()
+    )
     key = hashlib.sha256(known).hexdigest()
     cache = path / CACHE if path.is_dir() else path.with_name(f".{path.name}{CACHE}")
     try:
         with numpy.load(cache, allow_pickle=False) as kept:
             found = Lengths(paths, hashes, kept["ends"], kept["tokens"])
-            if str(kept["key"]) == key and len(found.ends) == len(paths) and found.ends[-1] == len(found.tokens):
+            if (
+                str(kept["key"]) == key
+                and len(found.ends) == len(paths)
+                and found.ends[-1] == len(found.tokens)
+            ):
                 return found
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         pass  # none, or damaged
     parts = list(_read_all(paths, hashes))
-    lengths = Lengths(paths, hashes, numpy.cumsum([len(part) for part in parts]), numpy.concatenate(parts).astype(numpy.uint32))
+    lengths = Lengths(
+        paths,
+        hashes,
+        numpy.cumsum([len(part) for part in parts]),
+        numpy.concatenate(parts).astype(numpy.uint32),
+    )
     file = io.BytesIO()
     numpy.savez(file, key=numpy.array(key), ends=lengths.ends, tokens=lengths.tokens)
     with contextlib.suppress(OSError):  # a folder that cannot be written to: read anew next time
@@ -96,7 +115,9 @@ def _shards(path: Path) -> tuple[list[Path], list[str]]:
         return paths, [hashes[name] for name in paths]
     paths = walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
     if not paths:
-        raise UserError(f"{path}: holds no {FILE_TYPE} file; set [paths] train to a corpus, or make one: python -m spacy project run preprocess")
+        raise UserError(
+            f"{path}: holds no {FILE_TYPE} file; set [paths] train to a corpus, or make one: python -m spacy project run preprocess"
+        )
     return paths, [""] * len(paths)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from scripts.annotations.offsets import undecided, verdict
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import Opened, open_file
 from scripts.corpus.settings import OnError, Settings
 from scripts.corpus.units import cannot_be_read, cut_into_units
+from scripts.formats.offsets import undecided, verdict
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import Opened, open_file
 
 LOOKED_AT = 300
 """Documents of each file that are read before anything is converted."""
@@ -43,7 +43,9 @@ def open_all(files: dict[str, list[Path]], settings: Settings) -> dict[str, list
     Raises AnnotationError where a file cannot be read, or can be understood in several ways.
     """
     options = settings.read_options
-    return {split: [open_file(path, settings.format, options) for path in paths] for split, paths in files.items()}
+    return {
+        split: [open_file(path, settings.format, options) for path in paths] for split, paths in files.items()
+    }
 
 
 def require_readable(opened: dict[str, list[Opened]], settings: Settings) -> None:
@@ -65,7 +67,9 @@ def require_characters(evidence: dict[str, Counter[str]]) -> None:
         found = verdict(counts)
         if found is not None:
             unit, why = found
-            raise AnnotationError(f"{path}: {why}; set --offsets={unit}, or --offsets=characters if they are right as they are")
+            raise AnnotationError(
+                f"{path}: {why}; set --offsets={unit}, or --offsets=characters if they are right as they are"
+            )
 
 
 def doubts(evidence: dict[str, Counter[str]]) -> Iterator[tuple[str, str]]:
@@ -83,5 +87,7 @@ def understood(opened: dict[str, list[Opened]]) -> list[Understood]:
         alike: dict[tuple[str, str], list[Opened]] = {}
         for file in files:
             alike.setdefault((file.format.name, file.format.describe(file.layout)), []).append(file)
-        found += [Understood(split, *key, len(group), group[0].path.as_posix()) for key, group in alike.items()]
+        found += [
+            Understood(split, *key, len(group), group[0].path.as_posix()) for key, group in alike.items()
+        ]
     return found

@@ -4,12 +4,12 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from scripts.annotations.doc_annotation import SPANS, USER_DATA, describe_counts
-from scripts.annotations.record import Record, Source, Span
-from scripts.annotations.registry import Item
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import Document, ShardWriter
+from scripts.formats.doc_annotation import SPANS, USER_DATA, describe_counts
+from scripts.formats.record import Record, Source, Span
+from scripts.formats.registry import Item
 
 if TYPE_CHECKING:  # imported where they are used: the process that leads a build does without spaCy
     from scripts.corpus.convert import Note, Tokens
@@ -50,7 +50,15 @@ class Part:
         """Count and keep a document that could not be read."""
         self._read.documents += 1
         self.ledger.note("losses", "aligned", "unreadable", str(item.source), documents=1)
-        self.rejects.append({"split": self.split, "source": str(item.source), "reason": "unreadable", "detail": error, "text": _raw_text(item)})
+        self.rejects.append(
+            {
+                "split": self.split,
+                "source": str(item.source),
+                "reason": "unreadable",
+                "detail": error,
+                "text": _raw_text(item),
+            }
+        )
 
     def add(self, record: Record, tokens: "Tokens | None") -> None:
         """Align a record with its tokens and give its documents to the writer; what does not come along goes to ledger and rejects."""
@@ -59,7 +67,9 @@ class Part:
             labels += [fault.span.label for fault in record.faults if fault.span is not None]
         known_tokens = None if record.words is None else len(record.words)
         self._read.documents += 1
-        self._read.tokens = None if known_tokens is None or self._read.tokens is None else self._read.tokens + known_tokens
+        self._read.tokens = (
+            None if known_tokens is None or self._read.tokens is None else self._read.tokens + known_tokens
+        )
         self._labels_read += labels
         other = None if record.annotation is None else +record.annotation.whole.counts
         if other:
@@ -69,8 +79,25 @@ class Part:
         if tokens is None or not record.text:
             reason = record.excluded or "empty text"
             place = f"{record.source} ({record.id})"
-            self.ledger.note("losses", "aligned", reason, place, documents=1, tokens=known_tokens, labels=labels, other=other)
-            self.rejects.append({"split": self.split, "source": str(record.source), "id": record.id, "reason": reason, "text": record.text})
+            self.ledger.note(
+                "losses",
+                "aligned",
+                reason,
+                place,
+                documents=1,
+                tokens=known_tokens,
+                labels=labels,
+                other=other,
+            )
+            self.rejects.append(
+                {
+                    "split": self.split,
+                    "source": str(record.source),
+                    "id": record.id,
+                    "reason": reason,
+                    "text": record.text,
+                }
+            )
             return
         losses, mends = self._align(record, tokens, self._settings)
         if losses or mends or record.faults:
@@ -80,9 +107,13 @@ class Part:
         self._labels_aligned += [label for _, _, label in tokens.ents]
         if other:
             self._aligned.other.update(other)
-        self.spaces["original" if record.words is None else "given" if record.spaces_given else "rebuilt"] += 1
+        self.spaces[
+            "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
+        ] += 1
         if len(tokens) <= self._max_tokens:
-            self.writer.add(Document(tokens, 0, len(tokens), record.id, str(record.source), record.words is not None))
+            self.writer.add(
+                Document(tokens, 0, len(tokens), record.id, str(record.source), record.words is not None)
+            )
             return
         pieces = self._cut(tokens, self._settings.max_tokens, self._tokenizer)
         detail = f"{record.source} ({record.id}): {len(tokens):,} tokens in {len(pieces)} pieces"
@@ -92,9 +123,21 @@ class Part:
             words = f"between {' '.join(tokens.words(token - 3, token))!r} and {' '.join(tokens.words(token, token + 3))!r}"
             why = f"{words}: no sentence starts within {self._settings.max_tokens:,} tokens"
             self.ledger.note("mends", "sharded", "cut-in-sentence", f"{record.source} ({record.id}): {why}")
-            self.mends.append({"split": self.split, "source": str(record.source), "id": record.id, "reason": "cut-in-sentence", "detail": why})
+            self.mends.append(
+                {
+                    "split": self.split,
+                    "source": str(record.source),
+                    "id": record.id,
+                    "reason": "cut-in-sentence",
+                    "detail": why,
+                }
+            )
         for number, (start, end) in enumerate(pieces, start=1):
-            self.writer.add(Document(tokens, start, end, f"{record.id}#{number}", str(record.source), record.words is not None))
+            self.writer.add(
+                Document(
+                    tokens, start, end, f"{record.id}#{number}", str(record.source), record.words is not None
+                )
+            )
 
     def close(self) -> None:
         """Write what is left, and see that the ledger balances."""
@@ -111,7 +154,9 @@ class Part:
         for kind, number in (whole - left).items():
             reason, detail = LOST_BY_CUTS[kind]
             lost = describe_counts({kind: number})
-            self.ledger.note("losses", "sharded", reason, f"{record.source} ({record.id}): {lost}", other={kind: number})
+            self.ledger.note(
+                "losses", "sharded", reason, f"{record.source} ({record.id}): {lost}", other={kind: number}
+            )
             row = {"split": self.split, "source": str(record.source), "id": record.id, "reason": reason}
             self.rejects.append(row | {"detail": f"{lost}: {detail}"})
         return left - whole
@@ -120,8 +165,16 @@ class Part:
         """Put what stands in the data and was not read into the ledger, and annotations among it into the rejects."""
         for unread in record.unread:
             place = f"{record.source} ({record.id}): {unread.detail}"
-            self.ledger.note("losses", "read", unread.reason, place, tokens=unread.tokens, labels=unread.labels)
-            row = {"split": self.split, "source": str(record.source), "id": record.id, "reason": unread.reason, "detail": unread.detail}
+            self.ledger.note(
+                "losses", "read", unread.reason, place, tokens=unread.tokens, labels=unread.labels
+            )
+            row = {
+                "split": self.split,
+                "source": str(record.source),
+                "id": record.id,
+                "reason": unread.reason,
+                "detail": unread.detail,
+            }
             if not record.excluded:  # its row among the rejects tells all of it
                 self.rejects += [row | {"label": label} for label in unread.labels]
 
@@ -130,15 +183,26 @@ class Part:
         lines = record.line_of
         for fault in record.faults:
             if fault.span is None:
-                self.ledger.note("mends", "aligned", fault.code, f"{fault.source} ({record.id}): {fault.detail}")
-                self.mends.append(where | {"source": str(fault.source), "reason": fault.code, "detail": fault.detail})
+                self.ledger.note(
+                    "mends", "aligned", fault.code, f"{fault.source} ({record.id}): {fault.detail}"
+                )
+                self.mends.append(
+                    where | {"source": str(fault.source), "reason": fault.code, "detail": fault.detail}
+                )
         for kind, notes, rows in (("losses", losses, self.rejects), ("mends", mends, self.mends)):
             for note in notes:
                 surface = record.text[max(0, note.span.start) : max(0, note.span.end)]
-                line = next((fault.source.line for fault in record.faults if fault.span is note.span), lines.get(id(note.span)))
+                line = next(
+                    (fault.source.line for fault in record.faults if fault.span is note.span),
+                    lines.get(id(note.span)),
+                )
                 source = record.source if line is None else Source(record.source.path, line)
-                detail = f"{surface[:80]!r} {note.span.label} ({note.span.start}–{note.span.end}): {note.detail}"
-                self.ledger.note(kind, "aligned", note.code, f"{source} ({record.id}): {detail}", labels=[note.span.label])
+                detail = (
+                    f"{surface[:80]!r} {note.span.label} ({note.span.start}–{note.span.end}): {note.detail}"
+                )
+                self.ledger.note(
+                    kind, "aligned", note.code, f"{source} ({record.id}): {detail}", labels=[note.span.label]
+                )
                 span = note.span._asdict() | {"text": surface}
                 place = {"source": str(source), "reason": note.code, "detail": note.detail}
                 rows.append(where | place | {"span": span, "text": _excerpt(record.text, note.span)})
@@ -146,7 +210,9 @@ class Part:
 
 def _raw_text(item: Item) -> str:
     parts = item.data if isinstance(item.data, tuple) else (item.data,)
-    text = "\n".join([part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part) for part in parts])
+    text = "\n".join(
+        [part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part) for part in parts]
+    )
     return text if len(text) <= LARGEST_EXCERPT else text[:LARGEST_EXCERPT] + "…"
 
 

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from importlib import metadata
 from typing import TypeVar
 
-from scripts.command import UserError
+from scripts.cli import UserError
 
 Result = TypeVar("Result")
 WAITING = 2
@@ -35,7 +35,9 @@ def without_transformers() -> None:
     import catalogue
 
     found = (entry for distribution in metadata.distributions() for entry in distribution.entry_points)
-    catalogue.AVAILABLE_ENTRY_POINTS = metadata.EntryPoints(entry for entry in found if not entry.value.startswith("spacy_transformers"))
+    catalogue.AVAILABLE_ENTRY_POINTS = metadata.EntryPoints(
+        entry for entry in found if not entry.value.startswith("spacy_transformers")
+    )
 
 
 def as_without_torch() -> None:

@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from scripts.annotations.offsets import Offsets
-from scripts.annotations.record import AnnotationError
-from scripts.annotations.registry import ACCEPTABLE, ReadOptions
+from scripts.formats.offsets import Offsets
+from scripts.formats.record import AnnotationError
+from scripts.formats.registry import ACCEPTABLE, ReadOptions
 
 
 class Alignment(StrEnum):
@@ -61,9 +61,24 @@ class Settings:
         accept = _parts(self.accept)
         for name in accept:
             if name not in ACCEPTABLE:
-                raise AnnotationError(f"--accept: nothing is called {name!r}; choose of {', '.join(ACCEPTABLE)}")
-        alike = ("lang", "encoding", "columns", "sentences_per_doc", "text_field", "spans_field", "annotator", "group_by")
-        return ReadOptions(accept=accept, label_names=_parts(self.label_names), **{name: getattr(self, name) for name in alike})
+                raise AnnotationError(
+                    f"--accept: nothing is called {name!r}; choose of {', '.join(ACCEPTABLE)}"
+                )
+        alike = (
+            "lang",
+            "encoding",
+            "columns",
+            "sentences_per_doc",
+            "text_field",
+            "spans_field",
+            "annotator",
+            "group_by",
+        )
+        return ReadOptions(
+            accept=accept,
+            label_names=_parts(self.label_names),
+            **{name: getattr(self, name) for name in alike},
+        )
 
     @classmethod
     def from_json(cls, data: dict) -> "Settings":
@@ -73,7 +88,9 @@ class Settings:
 
     def as_json(self) -> dict:
         """Return the settings as plain data."""
-        return {name: str(value) if isinstance(value, StrEnum) else value for name, value in asdict(self).items()}
+        return {
+            name: str(value) if isinstance(value, StrEnum) else value for name, value in asdict(self).items()
+        }
 
 
 def _parts(names: str) -> tuple[str, ...]:

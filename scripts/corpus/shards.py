@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import read_json, sha256, write_bytes
 from scripts.corpus.ledger import Count
 
@@ -102,7 +102,9 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
     annotated = [d.tokens.annotation and d.tokens.annotation.of(d.start, d.end) for d in documents]
     others = [other for other in annotated if other]
     sentences_known = any(document.tokens.sent_starts is not None for document in documents)
-    further = {IDS[name] for other in others for name in other.columns} | ({SENT_START} if sentences_known else set())
+    further = {IDS[name] for other in others for name in other.columns} | (
+        {SENT_START} if sentences_known else set()
+    )
     attrs = [ORTH, *sorted({ENT_IOB, ENT_TYPE} | further)]
     lengths = [document.end - document.start for document in documents]
     table = numpy.zeros((sum(lengths), len(attrs)), dtype=numpy.uint64)
@@ -122,15 +124,27 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
                 table[base : base + length, attrs.index(IDS[name])] = values
         base += length
     labels = _write_entities(documents, lengths, iob, types)
-    lines = [[line for line, (i, j, _) in zip(d.tokens.lines or (), d.tokens.ents, strict=False) if d.start <= i and j <= d.end] for d in documents]
-    kept = [d.tokens.spaces[d.start : d.end].astype(bool).tobytes() if d.keep_tokens else None for d in documents]
+    lines = [
+        [
+            line
+            for line, (i, j, _) in zip(d.tokens.lines or (), d.tokens.ents, strict=False)
+            if d.start <= i and j <= d.end
+        ]
+        for d in documents
+    ]
+    kept = [
+        d.tokens.spaces[d.start : d.end].astype(bool).tobytes() if d.keep_tokens else None for d in documents
+    ]
     message = {
         "version": "0.1",
         "attrs": attrs,
         "tokens": table.tobytes(),
         "spaces": spaces.tobytes(),
         "lengths": numpy.array(lengths, dtype=numpy.int32).tobytes(),
-        "strings": [*map(strings.__getitem__, numpy.unique(table[:, 0]).tolist()), *sorted(labels.union(*(other.strings for other in others)))],
+        "strings": [
+            *map(strings.__getitem__, numpy.unique(table[:, 0]).tolist()),
+            *sorted(labels.union(*(other.strings for other in others))),
+        ],
         "cats": [other.cats if other else {} for other in annotated],
         "flags": [{"has_unknown_spaces": document.keep_tokens} for document in documents],
         "span_groups": [other.span_groups if other else b"" for other in annotated],
@@ -140,12 +154,16 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
     if any(other.user_data is not None for other in others):
         message["user_data"] = [other and other.user_data for other in annotated]
     begun, counts = numpy.unique(types[iob == BEGIN], return_counts=True)
-    counted = Counter({strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)})
+    counted = Counter(
+        {strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)}
+    )
     count = Count(len(documents), len(table), counted, sum((other.counts for other in others), Counter()))
     return zlib.compress(srsly.msgpack_dumps(message), COMPRESSION), count
 
 
-def _write_entities(documents: list[Document], lengths: list[int], iob: "numpy.ndarray", types: "numpy.ndarray") -> set[str]:
+def _write_entities(
+    documents: list[Document], lengths: list[int], iob: "numpy.ndarray", types: "numpy.ndarray"
+) -> set[str]:
     """Write the documents' entities into the columns of their tokens; return the labels."""
     import numpy
 
@@ -162,7 +180,9 @@ def _write_entities(documents: list[Document], lengths: list[int], iob: "numpy.n
         base += length
     if first:
         sizes = numpy.array(size)
-        inside = numpy.repeat(numpy.array(first) - numpy.cumsum(sizes) + sizes, sizes) + numpy.arange(sizes.sum())
+        inside = numpy.repeat(numpy.array(first) - numpy.cumsum(sizes) + sizes, sizes) + numpy.arange(
+            sizes.sum()
+        )
         iob[inside], types[inside] = INSIDE, numpy.repeat(numpy.array(label, dtype=numpy.uint64), sizes)
         iob[first] = BEGIN
     return set(labels)
@@ -180,7 +200,9 @@ def read_manifest(folder: Path) -> dict:
     """Read a split's manifest. Raises ShardError where there is none."""
     path = folder / MANIFEST
     if not path.exists():
-        raise ShardError(f"{path}: no such file, so {folder} is not a complete corpus; run: python -m spacy project run preprocess")
+        raise ShardError(
+            f"{path}: no such file, so {folder} is not a complete corpus; run: python -m spacy project run preprocess"
+        )
     return read_json(path)
 
 
@@ -192,9 +214,13 @@ def check_shards(folder: Path, manifest: dict) -> None:
         if name not in found:
             raise ShardError(f"{folder / name}: listed in the manifest, but missing; {REBUILD}")
         if name not in wanted:
-            raise ShardError(f"{folder / name}: not listed in the manifest, yet spaCy would train on it; delete it or {REBUILD}")
+            raise ShardError(
+                f"{folder / name}: not listed in the manifest, yet spaCy would train on it; delete it or {REBUILD}"
+            )
         if sha256(folder / name) != wanted[name]:
-            raise ShardError(f"{folder / name}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}")
+            raise ShardError(
+                f"{folder / name}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}"
+            )
 
 
 REBUILD = "build the corpus again: python -m spacy project run preprocess . --force"
@@ -218,12 +244,17 @@ def read_shard(path: Path, vocab: "Vocab") -> "Iterator[Doc]":
                     doc.user_data["spaces"] = places["spaces"][index]
             yield doc
     except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zlib.error) as error:
-        raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}") from error
+        raise ShardError(
+            f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}"
+        ) from error
 
 
 def documents_sha256(docs: "Iterable[Doc]") -> str:
     """Return a hash of documents' tokens and entities, whatever their order, ids and places."""
-    contents = (([token.text for token in doc], [(ent.start, ent.end, ent.label_) for ent in doc.ents]) for doc in docs)
+    contents = (
+        ([token.text for token in doc], [(ent.start, ent.end, ent.label_) for ent in doc.ents])
+        for doc in docs
+    )
     each = sorted(hashlib.sha256(repr(content).encode()).digest() for content in contents)
     return hashlib.sha256(b"".join(each)).hexdigest()
 

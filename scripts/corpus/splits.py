@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy
 
-from scripts.annotations.record import AnnotationError
 from scripts.corpus.duplicates import Groups, join_equal, join_near, shingles
 from scripts.corpus.settings import OnError, Settings
 from scripts.corpus.units import Unit, UnitError, hash64
+from scripts.formats.record import AnnotationError
 
 SPLITS = ("train", "dev", "test")
 HELD_OUT = 0.1
@@ -70,7 +70,10 @@ class Draw:
 
     def take(self, key: int, labels: Iterable[str]) -> str:
         """Return the split of a document, given the hash of its key and its labels."""
-        lacking = {name: sum(name not in self._seen.get(label, ()) for label in ("", *labels)) for name in self.splits}
+        lacking = {
+            name: sum(name not in self._seen.get(label, ()) for label in ("", *labels))
+            for name in self.splits
+        }
         split = self.by_hash(key)
         if any(lacking.values()):
             split = max(self.splits, key=lambda name: (lacking[name], _hash(self.seed, f"{key} {name}")))
@@ -79,7 +82,10 @@ class Draw:
 
     def by_hash(self, key: int) -> str:
         """Return the split that a hash alone decides."""
-        return next((name for i, name in enumerate(self.splits[1:], start=1) if key / 2**64 < i * self.share), self.splits[0])
+        return next(
+            (name for i, name in enumerate(self.splits[1:], start=1) if key / 2**64 < i * self.share),
+            self.splits[0],
+        )
 
     def note(self, split: str, labels: Iterable[str]) -> None:
         """Remember that a document with these labels is in a split."""
@@ -87,7 +93,9 @@ class Draw:
             self._seen.setdefault(label, set()).add(split)
 
 
-def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path, *, name: str = "train") -> list[bytes]:
+def draw_splits(
+    surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path, *, name: str = "train"
+) -> list[bytes]:
     """Return for each unit, one byte a document, the index in `splits` of where it goes.
 
     Documents of a group, and exact or near duplicates, stay together: they follow the first of them, or go to train
@@ -114,15 +122,21 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
     firsts = groups.firsts(numpy.arange(len(keys)))
     members = numpy.bincount(firsts[used], minlength=len(keys))
     alone = numpy.array(keys, dtype=numpy.uint64)[used][numpy.array(groups_of, dtype=numpy.uint64)[used] == 0]
-    if len(numpy.unique(alone)) == len(alone):  # else an id, or a text without one, is there twice, which is told by itself
+    if len(numpy.unique(alone)) == len(
+        alone
+    ):  # else an id, or a text without one, is there twice, which is told by itself
         _require_groups(members, splits, name)
-    drawn = _draw(Draw(splits, seed, _share(members)), keys, labels, firsts.tolist(), _large(members).tolist())
+    drawn = _draw(
+        Draw(splits, seed, _share(members)), keys, labels, firsts.tolist(), _large(members).tolist()
+    )
     _fill_empty(drawn, splits, firsts, members)
     ends = numpy.cumsum(sizes, dtype=numpy.int64).tolist()
     return [bytes(drawn[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-def _draw(draw: Draw, keys: array, labels: list[tuple[str, ...] | None], firsts: list[int], large: list[bool]) -> bytearray:
+def _draw(
+    draw: Draw, keys: array, labels: list[tuple[str, ...] | None], firsts: list[int], large: list[bool]
+) -> bytearray:
     """Return the index of each document's split. large: by its first document, whether a group has to go to train."""
     drawn = bytearray(len(keys))
     for i, (names, first) in enumerate(zip(labels, firsts, strict=True)):
@@ -152,7 +166,9 @@ def _share(members: numpy.ndarray) -> float:
     return min(MOST, HELD_OUT * 2**doublings)
 
 
-def _fill_empty(drawn: bytearray, splits: tuple[str, ...], firsts: numpy.ndarray, members: numpy.ndarray) -> None:
+def _fill_empty(
+    drawn: bytearray, splits: tuple[str, ...], firsts: numpy.ndarray, members: numpy.ndarray
+) -> None:
     """Give each split that got nothing the smallest group of train."""
     where = numpy.frombuffer(drawn, dtype=numpy.uint8)
     for index in range(1, len(splits)):

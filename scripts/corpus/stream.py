@@ -37,7 +37,14 @@ class Ref:
 
     __slots__ = ("example", "index", "length", "make", "shard", "window")
 
-    def __init__(self, shard: int, index: int, length: int, window: WindowKey, make: "Callable[[Ref], Example] | None" = None) -> None:
+    def __init__(
+        self,
+        shard: int,
+        index: int,
+        length: int,
+        window: WindowKey,
+        make: "Callable[[Ref], Example] | None" = None,
+    ) -> None:
         self.shard, self.index, self.length, self.window, self.make = shard, index, length, window, make
         self.example: Example | None = None
 
@@ -88,7 +95,12 @@ class ShardStream(Corpus):
         make = None if nlp is None else lambda ref: next(self.load([ref], nlp))
         for number, window in enumerate(self._windows(epoch)):
             lengths = ((shard, self.lengths.of(shard).tolist()) for shard in window)
-            refs = [Ref(shard, i, length, (epoch, number), make) for shard, tokens in lengths for i, length in enumerate(tokens) if length]
+            refs = [
+                Ref(shard, i, length, (epoch, number), make)
+                for shard, tokens in lengths
+                for i, length in enumerate(tokens)
+                if length
+            ]
             if self.shuffle:
                 random.Random(f"{self.seed}-{epoch}-{number}").shuffle(refs)
             yield from refs
@@ -145,7 +157,9 @@ class ShardStream(Corpus):
         """Return the shards of a window that are in memory; at a new one, let go of the oldest and begin to read the next."""
         if key not in self._held:
             known, ahead = self._ahead or (None, None)
-            self._held[key] = ahead.result() if known == key else self._read_all(self._windows(key[0])[key[1]])
+            self._held[key] = (
+                ahead.result() if known == key else self._read_all(self._windows(key[0])[key[1]])
+            )
             for old in list(self._held)[:-HELD]:
                 del self._held[old]
             epoch, number = key
@@ -174,7 +188,9 @@ class ShardStream(Corpus):
         path = self.lengths.paths[shard]
         packed = Packed(path, unpack(path, self.lengths.hashes[shard]))
         if packed.lengths != self.lengths.of(shard).tolist():
-            raise ShardError(f"{path}: changed since its documents' lengths were read; start again, or {REBUILD}")
+            raise ShardError(
+                f"{path}: changed since its documents' lengths were read; start again, or {REBUILD}"
+            )
         return packed
 
 
@@ -200,15 +216,26 @@ class Packed:
         message, end = self._message, self._ends[index]
         one, own = DocBin(attrs=()), slice(end - self.lengths[index], end)
         try:
-            one.attrs, one.tokens, one.spaces = message["attrs"], [message["tokens"][own]], [message["spaces"][own]]
-            one.cats, one.user_data = [message["cats"][index]], [message["user_data"][index] if "user_data" in message else None]
+            one.attrs, one.tokens, one.spaces = (
+                message["attrs"],
+                [message["tokens"][own]],
+                [message["spaces"][own]],
+            )
+            one.cats, one.user_data = (
+                [message["cats"][index]],
+                [message["user_data"][index] if "user_data" in message else None],
+            )
             one.flags = [message["flags"][index] if "flags" in message else {}]
             one.span_groups = [message["span_groups"][index] if "span_groups" in message else b""]
-            has_spans = len(one.span_groups[0]) > 1  # none are b"" or an empty list, a byte; their labels are in no column
+            has_spans = (
+                len(one.span_groups[0]) > 1
+            )  # none are b"" or an empty list, a byte; their labels are in no column
             hashes = self._strings if has_spans else set(one.tokens[0].ravel().tolist())
             for string in [self._strings.get(value) for value in hashes if value not in vocab.strings]:
                 if string:
                     vocab.strings.add(string)
             return next(one.get_docs(vocab))
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise ShardError(f"{self.path}#{index}: cannot be made a Doc ({type(error).__name__}: {error}); {REBUILD}") from error
+            raise ShardError(
+                f"{self.path}#{index}: cannot be made a Doc ({type(error).__name__}: {error}); {REBUILD}"
+            ) from error

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from spacy.util import get_lang_class, registry
 from spacy.vocab import create_vocab
 
-from scripts.command import UserError
+from scripts.cli import UserError
 
 CACHE = 100_000
 """Distinct strings whose tokens are remembered; spaCy's default is 10,000."""
@@ -27,9 +27,15 @@ def load_tokenizer(lang: str, block: dict | None = None) -> Tokenizer:
         language = get_lang_class(lang)
         config = Language.default_config.merge(language.default_config)["nlp"]["tokenizer"]
         create = registry.resolve({"tokenizer": config if block is None else block})["tokenizer"]
-        return create(SimpleNamespace(lang=lang, vocab=create_vocab(lang, language.Defaults), Defaults=language.Defaults))
+        return create(
+            SimpleNamespace(
+                lang=lang, vocab=create_vocab(lang, language.Defaults), Defaults=language.Defaults
+            )
+        )
     except ImportError as error:
-        raise UserError(f"language {lang!r}: spaCy cannot set up its tokeniser ({str(error).splitlines()[0]}); see vars.lang") from None
+        raise UserError(
+            f"language {lang!r}: spaCy cannot set up its tokeniser ({str(error).splitlines()[0]}); see vars.lang"
+        ) from None
 
 
 class Tokeniser:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scripts.annotations.offsets import Offsets, settle, weigh
-from scripts.annotations.record import AnnotationError, Record, Source
-from scripts.annotations.registry import Item, Opened, formats, items, records_of
 from scripts.corpus.files import write_bytes, write_json
 from scripts.corpus.parts import Part
 from scripts.corpus.settings import OnError, Settings
 from scripts.corpus.shards import ShardWriter
+from scripts.formats.offsets import Offsets, settle, weigh
+from scripts.formats.record import AnnotationError, Record, Source
+from scripts.formats.registry import Item, Opened, formats, items, records_of
 
 if TYPE_CHECKING:  # imported where they are used: the process that leads a build does without spaCy
     from scripts.corpus.tokenizer import Tokeniser
@@ -49,7 +49,9 @@ class Unit:
     split: str
     pieces: list[Piece]
 
-    def records(self, settings: Settings, evidence: dict[str, Counter[str]] | None = None) -> Iterator[tuple[Item, Record | AnnotationError]]:
+    def records(
+        self, settings: Settings, evidence: dict[str, Counter[str]] | None = None
+    ) -> Iterator[tuple[Item, Record | AnnotationError]]:
         """Yield each document as its format's reader wants it, with its record or the error where it cannot be read.
 
         evidence: takes what the spans say of the units that they are counted in, by file (`offsets.weigh`).
@@ -92,14 +94,24 @@ def cut_into_units(files: dict[str, list[Opened]], settings: Settings) -> Iterat
                 places.append(item.source[1:])
                 data.append(item.data)
                 documents += 1
-                size += sum(len(part) for part in (item.data if isinstance(item.data, tuple) else (item.data,)) if isinstance(part, bytes))
+                size += sum(
+                    len(part)
+                    for part in (item.data if isinstance(item.data, tuple) else (item.data,))
+                    if isinstance(part, bytes)
+                )
                 if documents == UNIT_DOCUMENTS or size >= UNIT_BYTES:
-                    yield Unit(index, split, [*pieces, Piece(path.as_posix(), format.name, item.layout, places, data, read)])
+                    yield Unit(
+                        index,
+                        split,
+                        [*pieces, Piece(path.as_posix(), format.name, item.layout, places, data, read)],
+                    )
                     index, documents, size, pieces, places, data = index + 1, 0, 0, [], [], []
             if item is None:
                 raise AnnotationError(f"{path}: holds no document; write one, or leave the variable empty")
             if places:
-                pieces.append(Piece(path.as_posix(), format.name, item.layout, places, data, path.stat().st_size))
+                pieces.append(
+                    Piece(path.as_posix(), format.name, item.layout, places, data, path.stat().st_size)
+                )
         if pieces:
             yield Unit(index, split, pieces)
             index += 1
@@ -133,7 +145,9 @@ def unit_file(folder: Path, index: int) -> Path:
     return folder / "units" / f"{index:05d}.json"
 
 
-def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder: Path, settings: Settings) -> UnitError | None:
+def convert_unit(
+    unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder: Path, settings: Settings
+) -> UnitError | None:
     """Convert a unit's documents; write their shards, rejects and, last, the JSON file that says so.
 
     plan: for each document the index in `splits` of where it goes; None: all go to the unit's split.
@@ -143,7 +157,9 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
     from scripts.corpus.convert import tokenise
 
     tokenizer = _tokeniser(settings.lang)
-    parts = {split: Part(split, ShardWriter(folder / split, unit.index), tokenizer, settings) for split in splits}
+    parts = {
+        split: Part(split, ShardWriter(folder / split, unit.index), tokenizer, settings) for split in splits
+    }
     evidence: dict[str, Counter[str]] = {}
     records = list(unit.records(settings, evidence))
     errors = [str(record) for _, record in records if isinstance(record, AnnotationError)]
@@ -151,7 +167,10 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
         return UnitError(errors[0], len(errors) - 1)
     ids = _hash_ids(unit, records)
     # step by step for all records: half as slow again where each takes all steps at once, for the sake of the CPU's caches
-    tokens = [tokenise(record, tokenizer) if isinstance(record, Record) and not record.excluded else None for _, record in records]
+    tokens = [
+        tokenise(record, tokenizer) if isinstance(record, Record) and not record.excluded else None
+        for _, record in records
+    ]
     for i, ((item, record), own) in enumerate(zip(records, tokens, strict=True)):
         part = parts[splits[plan[i]] if plan is not None else unit.split]
         if isinstance(record, AnnotationError):
@@ -162,7 +181,11 @@ def convert_unit(unit: Unit, plan: bytes | None, splits: tuple[str, ...], folder
         part.close()
     path = unit_file(folder, unit.index)
     for name in NOTES:
-        rows = [json.dumps(row, ensure_ascii=False) + "\n" for part in parts.values() for row in getattr(part, name)]
+        rows = [
+            json.dumps(row, ensure_ascii=False) + "\n"
+            for part in parts.values()
+            for row in getattr(part, name)
+        ]
         write_bytes(path.with_suffix(f".{name}"), "".join(rows).encode("utf-8", "replace"))
     write_json(
         path,

@@ -8,4 +8,6 @@ PACKAGES = ("spacy", "thinc", "spacy-transformers", "transformers", "torch", "nu
 
 def versions(packages: tuple[str, ...] = ("python", *PACKAGES)) -> dict[str, str]:
     """Map each name to its installed version; `python` is Python itself."""
-    return {name: platform.python_version() if name == "python" else metadata.version(name) for name in packages}
+    return {
+        name: platform.python_version() if name == "python" else metadata.version(name) for name in packages
+    }

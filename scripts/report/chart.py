@@ -23,7 +23,9 @@ def measures(variants: dict[str, dict]) -> list[Measure]:
 
     def measure(name: str, unit: str, value) -> Measure:
         values = tuple(value(report) for report in reports)
-        return Measure(name, values, tuple(f"{number:,.{0 if number >= 100 else 1}f}{unit}" for number in values))
+        return Measure(
+            name, values, tuple(f"{number:,.{0 if number >= 100 else 1}f}{unit}" for number in values)
+        )
 
     return [
         measure("F on the test set (higher is better)", "", lambda r: 100 * r["gold_tokens"]["ents_f"]),
@@ -34,7 +36,9 @@ def measures(variants: dict[str, dict]) -> list[Measure]:
     ]
 
 
-def bar_chart(names: list[str], rows: list[Measure], *, title: str = "Comparison of the trained pipelines") -> str:
+def bar_chart(
+    names: list[str], rows: list[Measure], *, title: str = "Comparison of the trained pipelines"
+) -> str:
     """Return the SVG: a group of bars a measure, each group scaled to its own largest value."""
     group = BAR * len(names) + GAP
     height = 40 + group * len(rows)
@@ -49,10 +53,14 @@ def bar_chart(names: list[str], rows: list[Measure], *, title: str = "Comparison
         parts.append(f'<text x="{x + 18}" y="22">{escape(name)}</text>')
     for j, row in enumerate(rows):
         top = 36 + group * j
-        parts.append(f'<text x="{LABEL - 10}" y="{top + group / 2 - 3:.0f}" text-anchor="end">{escape(row.name)}</text>')
+        parts.append(
+            f'<text x="{LABEL - 10}" y="{top + group / 2 - 3:.0f}" text-anchor="end">{escape(row.name)}</text>'
+        )
         largest = max(*row.values, 1e-9)
         for i, (value, text) in enumerate(zip(row.values, row.texts, strict=True)):
             y, length = top + BAR * i, (WIDTH - LABEL - 90) * value / largest
-            parts.append(f'<rect x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR - 2}" fill="{COLORS[i % len(COLORS)]}"/>')
+            parts.append(
+                f'<rect x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR - 2}" fill="{COLORS[i % len(COLORS)]}"/>'
+            )
             parts.append(f'<text x="{LABEL + length + 6:.1f}" y="{y + BAR - 4}">{escape(text)}</text>')
     return "\n".join([*parts, "</svg>", ""])

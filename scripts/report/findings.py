@@ -11,7 +11,7 @@ from scripts.checks.examine import Report
 from scripts.checks.inputs import Inputs
 from scripts.checks.recipe import load_recipe
 from scripts.checks.registry import in_order
-from scripts.command import console
+from scripts.cli import console
 from scripts.corpus.config_file import CONFIG, SPLITS, RecipeFile, fingerprint
 from scripts.corpus.files import sha256, write_json
 from scripts.corpus.shards import VALIDATED
@@ -21,7 +21,11 @@ VERSION = 1
 """Of the JSON; it grows by new keys, and changes its number when one means something else."""
 PLACES_SHOWN = 3
 LONGEST_LINE = 300
-FIXES = {"safe": " (or run: python -m scripts.fix)", "unsafe": " (or run: python -m scripts.fix --unsafe)", "": ""}
+FIXES = {
+    "safe": " (or run: python -m scripts.fix)",
+    "unsafe": " (or run: python -m scripts.fix --unsafe)",
+    "": "",
+}
 STYLES = {Severity.error: "red", Severity.warning: "yellow", Severity.note: "default"}
 
 
@@ -47,10 +51,22 @@ def as_json(report: Report, inputs: Inputs) -> dict:
         "errors": report.errors,
         "warnings": report.warnings,
         "validated": report.counts,
-        "trainers": {name: {split: counts.as_json() for split, counts in splits.items()} for name, splits in report.trainers.items()},
-        "configs": {file.name: {"path": file.path.as_posix(), "sha256": sha256(file.path)} for file in inputs.recipes},
+        "trainers": {
+            name: {split: counts.as_json() for split, counts in splits.items()}
+            for name, splits in report.trainers.items()
+        },
+        "configs": {
+            file.name: {"path": file.path.as_posix(), "sha256": sha256(file.path)} for file in inputs.recipes
+        },
         "checks": [
-            {"code": check.code, "slug": check.slug, "summary": check.summary, "spacy": check.error, "remedy": check.remedy, "fix": check.fix}
+            {
+                "code": check.code,
+                "slug": check.slug,
+                "summary": check.summary,
+                "spacy": check.error,
+                "remedy": check.remedy,
+                "fix": check.fix,
+            }
             | {"found": sum(count for (slug, _), count in report.found.items() if slug == check.slug)}
             for check in in_order(checks)
         ],
@@ -58,28 +74,53 @@ def as_json(report: Report, inputs: Inputs) -> dict:
     }
 
 
-def write(report: Report, inputs: Inputs, output: str, *, partial: bool, ignored: str, stamp: Path | None = None) -> Path | None:
+def write(
+    report: Report, inputs: Inputs, output: str, *, partial: bool, ignored: str, stamp: Path | None = None
+) -> Path | None:
     """Write the JSON and, unless only some checks ran, what training asks for: what was found of these data for each config.
 
     stamp: where that goes; None: beside each config that has a folder of its own.
     """
     data = as_json(report, inputs)
-    path = Path(output) if output not in ("", "-") else inputs.corpus / "validation.json" if inputs.corpus and not output else None
+    path = (
+        Path(output)
+        if output not in ("", "-")
+        else inputs.corpus / "validation.json"
+        if inputs.corpus and not output
+        else None
+    )
     if output == "-":
         sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
     elif path is not None:
         write_json(path, data)
     for file in inputs.recipes if not partial else ():
-        place = stamp if stamp is not None else file.path.with_name(VALIDATED) if file.path.name == CONFIG else None
+        place = (
+            stamp
+            if stamp is not None
+            else file.path.with_name(VALIDATED)
+            if file.path.name == CONFIG
+            else None
+        )
         if place is not None:
-            write_json(place, _passed(report, inputs, file) | {"ignored": ignored, "reaches": data["trainers"][file.name]})
+            write_json(
+                place,
+                _passed(report, inputs, file) | {"ignored": ignored, "reaches": data["trainers"][file.name]},
+            )
     return path
 
 
 def _passed(report: Report, inputs: Inputs, file: RecipeFile) -> dict:
     """Return how many errors of train and dev (or of no split) concern a config, and the hashes of what was looked at."""
-    errors = sum(report.total(Severity.error, split=split, variant=who) for split in ("", *SPLITS) for who in ("", file.name))
-    counts = {split: {name: report.counts[split][name] for name in ("documents", "tokens", "entities")} for split in SPLITS if split in report.counts}
+    errors = sum(
+        report.total(Severity.error, split=split, variant=who)
+        for split in ("", *SPLITS)
+        for who in ("", file.name)
+    )
+    counts = {
+        split: {name: report.counts[split][name] for name in ("documents", "tokens", "entities")}
+        for split in SPLITS
+        if split in report.counts
+    }
     return {"errors": errors, "counts": counts} | fingerprint(load_recipe(file).own, file.code, inputs.kept)
 
 
@@ -92,9 +133,14 @@ def show(report: Report, inputs: Inputs) -> None:
         severity = min(found, key=list(Severity).index)
         total = sum(found.values())
         own = [finding for finding in report.findings if finding.slug == check.slug][:PLACES_SHOWN]
-        _print(f"\n{check.code} {check.slug}: {check.summary}{f' (spaCy: {check.error})' if check.error else ''}", style=f"bold {STYLES[severity]}")
+        _print(
+            f"\n{check.code} {check.slug}: {check.summary}{f' (spaCy: {check.error})' if check.error else ''}",
+            style=f"bold {STYLES[severity]}",
+        )
         for finding in own:
-            document = f" {finding.document}" if finding.document and finding.document not in finding.place else ""
+            document = (
+                f" {finding.document}" if finding.document and finding.document not in finding.place else ""
+            )
             who = f" [{finding.variant}]" if finding.variant and finding.shard else ""
             _print(f"  {finding.place}{document}{who}: {finding.detail}")
             if finding.excerpt:
@@ -129,7 +175,14 @@ def ledger(report: Report, inputs: Inputs) -> list[Row]:
             stages = {"raw": inputs.manifests[split]["ledger"]["stages"]["read"]} | stages
         for name, splits in report.trainers.items():
             steps = f", {splits[split].batches:,} steps an epoch" if split == "train" else ""
-            stages[f"reaches {name}'s {'trainer' if split == 'train' else 'evaluation'}{steps}"] = splits[split].as_json()
+            stages[f"reaches {name}'s {'trainer' if split == 'train' else 'evaluation'}{steps}"] = splits[
+                split
+            ].as_json()
         for stage, count in stages.items():
-            rows.append(Row(f"{split}: {stage}", tuple("–" if count[what] is None else f"{count[what]:,}" for what in LEDGER_COLUMNS[1:])))
+            rows.append(
+                Row(
+                    f"{split}: {stage}",
+                    tuple("–" if count[what] is None else f"{count[what]:,}" for what in LEDGER_COLUMNS[1:]),
+                )
+            )
     return rows

@@ -30,7 +30,9 @@ class Scores:
     def as_json(self) -> dict:
         """Return the scores as plain data, in spaCy's spelling."""
         per_label = {label: _numbers(score) for label, score in sorted(self.per_label.items())}
-        return {f"ents_{key}": value for key, value in _numbers(self.overall).items()} | {"ents_per_type": per_label}
+        return {f"ents_{key}": value for key, value in _numbers(self.overall).items()} | {
+            "ents_per_type": per_label
+        }
 
 
 def score_entities(pairs: Iterable[tuple[set[Entity], set[Entity]]]) -> Scores:
@@ -40,13 +42,17 @@ def score_entities(pairs: Iterable[tuple[set[Entity], set[Entity]]]) -> Scores:
     for predicted, gold in pairs:
         overall.score_set(predicted, gold)
         for label in {entity[2] for entity in predicted | gold}:
-            per_label[label].score_set({e for e in predicted if e[2] == label}, {e for e in gold if e[2] == label})
+            per_label[label].score_set(
+                {e for e in predicted if e[2] == label}, {e for e in gold if e[2] == label}
+            )
     return Scores(overall, dict(per_label))
 
 
 def score_gold_tokens(nlp: Language, gold: list[Doc]) -> Scores:
     """Score the pipeline when it is given the gold tokens, as spaCy's own evaluation does on token-level data."""
-    copies = (Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc]) for doc in gold)
+    copies = (
+        Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc]) for doc in gold
+    )
     return score_entities(zip(predict(nlp, copies), map(entities, gold), strict=True))
 
 
@@ -95,7 +101,12 @@ def with_spaces(doc: Doc) -> Doc:
     spaces = doc.user_data.get("spaces")
     if spaces is None:
         return doc
-    made = Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(flag) for flag in spaces], user_data=doc.user_data)
+    made = Doc(
+        doc.vocab,
+        words=[token.text for token in doc],
+        spaces=[bool(flag) for flag in spaces],
+        user_data=doc.user_data,
+    )
     made.ents = [DocSpan(made, ent.start, ent.end, label=ent.label) for ent in doc.ents]
     return made
 

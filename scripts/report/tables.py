@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from scripts.annotations.doc_annotation import describe_counts
+from scripts.formats.doc_annotation import describe_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,15 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         _row("F from raw text", reports, lambda r: _percent(r["raw_text"]["ents_f"])),
     ]
     for label in labels:
-        rows.append(_row(f"  F of {label}", reports, lambda r, label=label: _percent(r["gold_tokens"]["ents_per_type"].get(label, {"f": 0.0})["f"])))
+        rows.append(
+            _row(
+                f"  F of {label}",
+                reports,
+                lambda r, label=label: _percent(
+                    r["gold_tokens"]["ents_per_type"].get(label, {"f": 0.0})["f"]
+                ),
+            )
+        )
     return [
         *rows,
         _row("words/s, predicting", reports, lambda r: f"{r['words_per_second']:,.0f}"),
@@ -41,7 +49,11 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         _row("steps", reports, lambda r: f"{r['training']['steps']:,}"),
         _row("peak memory, training", reports, lambda r: _megabytes(r["training"]["peak_memory_mb"])),
         *_gpu_memory("peak GPU memory, training", reports, lambda r: r["training"]["peak_gpu_memory_mb"]),
-        _row("trained on", reports, lambda r: r["training"]["device"] + _several(r["training"].get("workers", 1))),
+        _row(
+            "trained on",
+            reports,
+            lambda r: r["training"]["device"] + _several(r["training"].get("workers", 1)),
+        ),
         _row("seed", reports, lambda r: str(r["training"]["seed"])),
     ]
 
@@ -49,7 +61,9 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
 LEDGER_COLUMNS = ("split and stage", "documents", "tokens", "entities")
 
 
-def ledger_rows(splits: dict[str, dict], validated: dict[str, dict] | None = None, variants: dict[str, dict] | None = None) -> list[Row]:
+def ledger_rows(
+    splits: dict[str, dict], validated: dict[str, dict] | None = None, variants: dict[str, dict] | None = None
+) -> list[Row]:
     """Return what was counted at each stage: documents, tokens and entities, from raw files to the trainers and the test.
 
     splits: each split's manifest. validated, variants: counts of validation and each variant's scores.json, where there are any.
@@ -68,14 +82,21 @@ def ledger_rows(splits: dict[str, dict], validated: dict[str, dict] | None = Non
         for stage, count in stages.items():
             for kind, sign in (("losses", "−"), ("additions", "+"), ("mends", "")):
                 rows += [_change(change, sign) for change in ledger[kind] if change["stage"] == stage]
-            rows.append(Row(f"{split}: {stage}", tuple("–" if count[what] is None else f"{count[what]:,}" for what in LEDGER_COLUMNS[1:])))
+            rows.append(
+                Row(
+                    f"{split}: {stage}",
+                    tuple("–" if count[what] is None else f"{count[what]:,}" for what in LEDGER_COLUMNS[1:]),
+                )
+            )
     return rows
 
 
 def _change(change: dict, sign: str) -> Row:
     numbers = (f"{sign}{change[what]:,}" if change[what] else "" for what in LEDGER_COLUMNS[1:])
     other = f" ({describe_counts(change['other'])})" if "other" in change else ""
-    return Row(f"  {dict({'−': 'less', '+': 'more'}).get(sign, 'mended')}: {change['reason']}{other}", tuple(numbers))
+    return Row(
+        f"  {dict({'−': 'less', '+': 'more'}).get(sign, 'mended')}: {change['reason']}{other}", tuple(numbers)
+    )
 
 
 def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:
@@ -92,7 +113,10 @@ def as_markdown(columns: tuple[str, ...], rows: list[Row]) -> str:
     """Make a Markdown table; a name's leading spaces become an indent."""
     lines = [columns, ("---", *("---:" for _ in columns[1:]))]
     lines += [(_indent(row.name), *row.values) for row in rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+    return (
+        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        + "\n"
+    )
 
 
 def _indent(name: str) -> str:
@@ -110,7 +134,11 @@ def _row(name: str, reports: list[dict], value) -> Row:
 def _gpu_memory(name: str, reports: list[dict], value) -> list[Row]:
     """One row where a GPU was used at all."""
     sizes = [value(report) for report in reports]
-    return [Row(name, tuple("–" if size is None else _megabytes(size) for size in sizes))] if any(size is not None for size in sizes) else []
+    return (
+        [Row(name, tuple("–" if size is None else _megabytes(size) for size in sizes))]
+        if any(size is not None for size in sizes)
+        else []
+    )
 
 
 def _percent(share: float) -> str:

@@ -21,7 +21,9 @@ def is_alike(encoder: "Encoder") -> bool:
     They do not where padding is seen (ConvBERT's convolutions, Nyströmformer's landmarks), word vectors are scaled (BART) or word
     pieces have types.
     """
-    batch = encoder.component.model.tokenizer([*PROBE], padding="longest", return_tensors="pt").to(encoder.device)
+    batch = encoder.component.model.tokenizer([*PROBE], padding="longest", return_tensors="pt").to(
+        encoder.device
+    )
     is_real = batch["attention_mask"].bool()
     with torch.random.fork_rng([encoder.device] if encoder.device.type == "cuda" else []):
         encoder.module.eval()
@@ -32,6 +34,10 @@ def is_alike(encoder: "Encoder") -> bool:
             found = encoder.run_packed(encoder.look_up(numpy.concatenate(ids, axis=1)), lengths)[0]
         else:
             masks = [torch.ones(own.shape, dtype=torch.int64, device=encoder.device) for own in ids]
-            found = torch.cat([encoder.run(encoder.look_up(own), mask)[0] for own, mask in zip(ids, masks, strict=True)])
+            found = torch.cat(
+                [encoder.run(encoder.look_up(own), mask)[0] for own, mask in zip(ids, masks, strict=True)]
+            )
         encoder.rest()
-    return found.shape == expected.shape and bool((found - expected).abs().max() <= TOLERANCE * expected.abs().max())
+    return found.shape == expected.shape and bool(
+        (found - expected).abs().max() <= TOLERANCE * expected.abs().max()
+    )

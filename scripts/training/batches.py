@@ -10,7 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.stream import ShardStream
 from scripts.training.update import Prepared
 
@@ -22,7 +22,16 @@ class Batches:
     a generator of its own that nothing else draws from.
     """
 
-    def __init__(self, nlp: Language, corpus: Callable, batcher: Callable, *, max_epochs: int, shuffle: Any, prepare: bool) -> None:
+    def __init__(
+        self,
+        nlp: Language,
+        corpus: Callable,
+        batcher: Callable,
+        *,
+        max_epochs: int,
+        shuffle: Any,
+        prepare: bool,
+    ) -> None:
         """Read the corpus, unless it is streamed (max_epochs = -1). Raises UserError where it is empty."""
         self.nlp, self.corpus, self.max_epochs, self.prepare = nlp, corpus, max_epochs, prepare
         self.batcher, self._schedules = _counted(batcher)
@@ -31,7 +40,9 @@ class Batches:
         if max_epochs >= 0:
             self._examples = self._prepared(corpus(nlp))
             if not self._examples:
-                raise UserError("the training corpus is empty; name its data by --paths.train, or in the config's reader")
+                raise UserError(
+                    "the training corpus is empty; name its data by --paths.train, or in the config's reader"
+                )
         self._order = list(range(len(self._examples or ())))
         self._draws = [0] * len(self._schedules)
         self.epoch = 0
@@ -72,7 +83,9 @@ class Batches:
         """Return a hash of the texts and entities of all examples, as far as they are in memory."""
         digest = hashlib.sha256()
         for example in self._examples or ():
-            digest.update(repr((example.x.text, [(ent.start, ent.end, ent.label_) for ent in example.y.ents])).encode())
+            digest.update(
+                repr((example.x.text, [(ent.start, ent.end, ent.label_) for ent in example.y.ents])).encode()
+            )
         return digest.hexdigest()
 
     @property
@@ -83,7 +96,13 @@ class Batches:
     def position(self) -> dict:
         """Return where the batches are, as what JSON knows."""
         own = None if self._shuffle is random else self._shuffle.getstate()
-        return {"epoch": self.epoch, "taken": self._taken, "draws": self._draws, "order": self._order, "shuffle": own}
+        return {
+            "epoch": self.epoch,
+            "taken": self._taken,
+            "draws": self._draws,
+            "order": self._order,
+            "shuffle": own,
+        }
 
     def go_to(self, position: dict) -> None:
         """Go on after the batches that were taken when `position` was asked for; call it before the first batch is drawn."""
@@ -132,5 +151,9 @@ def _counted(batcher: Callable) -> tuple[Callable, list[Counted]]:
     """Count what a batcher draws from its schedules. spaCy's batchers are partial functions; others are taken to have no state."""
     if not isinstance(batcher, functools.partial):
         return batcher, []
-    schedules = {name: Counted(value) for name, value in batcher.keywords.items() if isinstance(value, GeneratorType)}
-    return functools.partial(batcher.func, *batcher.args, **(batcher.keywords | schedules)), list(schedules.values())
+    schedules = {
+        name: Counted(value) for name, value in batcher.keywords.items() if isinstance(value, GeneratorType)
+    }
+    return functools.partial(batcher.func, *batcher.args, **(batcher.keywords | schedules)), list(
+        schedules.values()
+    )

@@ -12,7 +12,7 @@ from spacy.language import Language
 from thinc.api import Optimizer
 from thinc.util import to_numpy
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training.kernels import FastOps
 from scripts.training.parameters import Parameter, trainable
 
@@ -27,7 +27,12 @@ def write_checkpoint(path: Path, arrays: dict[str, numpy.ndarray], state: dict) 
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
-            numpy.savez(file, allow_pickle=False, **arrays, **{STATE: numpy.frombuffer(json.dumps(state).encode("utf-8"), dtype=numpy.uint8)})
+            numpy.savez(
+                file,
+                allow_pickle=False,
+                **arrays,
+                **{STATE: numpy.frombuffer(json.dumps(state).encode("utf-8"), dtype=numpy.uint8)},
+            )
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -46,7 +51,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, numpy.ndarray], dict]:
             raise ValueError("parts are missing")
         return arrays, state
     except Exception as error:  # readers of archives raise some ten kinds, by the bit that is wrong
-        raise UserError(f"{path}: damaged ({type(error).__name__}: {error}); start the training again with --restart") from error
+        raise UserError(
+            f"{path}: damaged ({type(error).__name__}: {error}); start the training again with --restart"
+        ) from error
 
 
 def learned(parameters: list[Parameter], optimizer: Optimizer) -> tuple[dict[str, numpy.ndarray], dict]:
@@ -63,19 +70,27 @@ def learned(parameters: list[Parameter], optimizer: Optimizer) -> tuple[dict[str
     return arrays, {"names": [parameter.name for parameter in parameters], "updates": updates, "draws": draws}
 
 
-def learn_again(arrays: dict[str, numpy.ndarray], state: dict, parameters: list[Parameter], optimizer: Optimizer) -> None:
+def learn_again(
+    arrays: dict[str, numpy.ndarray], state: dict, parameters: list[Parameter], optimizer: Optimizer
+) -> None:
     """Put back what `learned` returned. Raises UserError where the pipeline is another one."""
     shapes = [arrays[f"weights.{i}"].shape for i in range(len(state["names"]))]
-    if state["names"] != [parameter.name for parameter in parameters] or shapes != [parameter.weights().shape for parameter in parameters]:
+    if state["names"] != [parameter.name for parameter in parameters] or shapes != [
+        parameter.weights().shape for parameter in parameters
+    ]:
         raise UserError("the checkpoint holds another pipeline's weights; start again with --restart")
     for i, parameter in enumerate(parameters):
         own = parameter.weights()
         like = type(own)
-        own[...] = arrays[f"weights.{i}"] if like is numpy.ndarray else _on_device(own, arrays[f"weights.{i}"])
+        own[...] = (
+            arrays[f"weights.{i}"] if like is numpy.ndarray else _on_device(own, arrays[f"weights.{i}"])
+        )
         for kind in MOMENTS:
             if f"{kind}.{i}" in arrays:
                 values = arrays[f"{kind}.{i}"]
-                getattr(optimizer, kind)[parameter.key] = values if like is numpy.ndarray else _on_device(own, values)
+                getattr(optimizer, kind)[parameter.key] = (
+                    values if like is numpy.ndarray else _on_device(own, values)
+                )
         optimizer.nr_update[parameter.key] = state["updates"][i]
     for name, draws in state["draws"].items():
         schedule = optimizer.schedules[name]
@@ -117,7 +132,9 @@ def set_random_states(states: dict, ops: FastOps | None) -> None:
         torch.cuda.set_rng_state_all([_bytes(state) for state in states["cuda"]])
     if ops is not None and "ops" in states:
         own = states["ops"]
-        ops.random.bit_generator.state = own | {"state": {"state": numpy.array(own["state"]["state"], dtype=numpy.uint64)}}
+        ops.random.bit_generator.state = own | {
+            "state": {"state": numpy.array(own["state"]["state"], dtype=numpy.uint64)}
+        }
 
 
 def _bytes(text: str) -> torch.Tensor:
@@ -126,7 +143,11 @@ def _bytes(text: str) -> torch.Tensor:
 
 def unseen_classes(nlp: Language) -> dict[str, list[int]]:
     """Return the actions that no component has seen in training so far; parsers keep them apart from their weights."""
-    return {pipe.name: sorted(pipe.model.attrs["unseen_classes"]) for pipe in trainable(nlp) if "unseen_classes" in pipe.model.attrs}
+    return {
+        pipe.name: sorted(pipe.model.attrs["unseen_classes"])
+        for pipe in trainable(nlp)
+        if "unseen_classes" in pipe.model.attrs
+    }
 
 
 def set_unseen_classes(nlp: Language, classes: dict[str, list[int]]) -> None:
@@ -146,7 +167,9 @@ def resumable(folder: Path, identity: dict, *, force: bool) -> str | None:
     _, state = read_checkpoint(path)
     changed = sorted(key for key in identity if state["identity"].get(key) != identity[key])
     if changed and not force:
-        raise UserError(f"{path}: of a run with another {', '.join(changed)}; train anew with --restart, or go on all the same with --force")
+        raise UserError(
+            f"{path}: of a run with another {', '.join(changed)}; train anew with --restart, or go on all the same with --force"
+        )
     return state["progress"]["run_id"]
 
 

@@ -8,7 +8,7 @@ from spacy.util import CONFIG_SECTION_ORDER, get_sourced_components, load_config
 
 from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST
-from scripts.training import stream  # noqa: F401  (registers what a config names)
+from scripts.training import stream
 from scripts.training.transformer import PACKAGED, locate_transformer
 
 VARIANTS = ("cpu", "gpu")
@@ -42,7 +42,9 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
     overlay = load_config(folder / f"{variant}.cfg", interpolate=False)
     for name, block in overlay.get("components", {}).items():
         if "source" in block or ("factory" in block and "source" in base.get("components", {}).get(name, {})):
-            base["components"].pop(name, None)  # a component is either made or taken from a pipeline: the two do not mix
+            base["components"].pop(
+                name, None
+            )  # a component is either made or taken from a pipeline: the two do not mix
     config = base.merge(overlay)
     config["paths"]["train"] = settings.train
     config["paths"]["dev"] = settings.dev
@@ -61,10 +63,17 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
         config["components"]["transformer"]["model"]["name"] = locate_transformer(settings.transformer)
         config["initialize"]["after_init"]["frozen_layers"] = settings.freeze_layers
     if settings.stream:
-        own = {"@readers": "ner_template.shards.v1", "path": "${paths.train}", "seed": "${system.seed}", "shuffle": True}
+        own = {
+            "@readers": "ner_template.shards.v1",
+            "path": "${paths.train}",
+            "seed": "${system.seed}",
+            "shuffle": True,
+        }
         config["corpora"]["train"] = own
         training["max_epochs"] = -1
-        config["initialize"]["components"]["ner"]["labels"]["require"] = True  # else they are those of the first 100 documents
+        config["initialize"]["components"]["ner"]["labels"]["require"] = (
+            True  # else they are those of the first 100 documents
+        )
     return fill(config)
 
 
@@ -88,7 +97,9 @@ def write_quickstarts(folder: Path, transformer: str = next(iter(PACKAGED))) -> 
 
     folder.mkdir(parents=True, exist_ok=True)
     for variant in VARIANTS:
-        config = init_config(lang="en", pipeline=["ner"], optimize="efficiency", gpu=variant == "gpu", silent=True)
+        config = init_config(
+            lang="en", pipeline=["ner"], optimize="efficiency", gpu=variant == "gpu", silent=True
+        )
         if variant == "gpu":
             config["components"]["transformer"]["model"]["name"] = locate_transformer(transformer)
         config.to_disk(folder / f"{variant}.cfg")

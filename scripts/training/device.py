@@ -9,7 +9,7 @@ import torch
 from spacy import require_gpu
 from threadpoolctl import threadpool_limits
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.machine import physical_cores
 
 
@@ -42,7 +42,11 @@ def activate(device: str, *, threads: int | None = 0) -> Device:
     obstacle = gpu_obstacle(gpu_id)
     if obstacle is None:
         require_gpu(gpu_id)
-        return Device(gpu_id, f"GPU {gpu_id}, {torch.cuda.get_device_name(gpu_id)}", "as asked" if device != "auto" else "it works")
+        return Device(
+            gpu_id,
+            f"GPU {gpu_id}, {torch.cuda.get_device_name(gpu_id)}",
+            "as asked" if device != "auto" else "it works",
+        )
     if device == "auto":
         return _cpu(f"no GPU: {obstacle}", threads)
     raise UserError(f"device {device!r}: {obstacle}; set vars.device to auto or cpu to train without a GPU")
@@ -58,7 +62,9 @@ def gpu_obstacle(gpu_id: int) -> str | None:
         import cupy
     except ImportError:
         cuda = (torch.version.cuda or "12").split(".")[0]
-        return f"a GPU is here, but cupy is missing; run: python -m pip install -r requirements/cuda{cuda}.txt"
+        return (
+            f"a GPU is here, but cupy is missing; run: python -m pip install -r requirements/cuda{cuda}.txt"
+        )
     try:
         with cupy.cuda.Device(gpu_id):
             if int(cupy.arange(3).sum()) != 3:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 import psutil
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from scripts.command import console
+from scripts.cli import console
 
 if TYPE_CHECKING:
     from scripts.training.progress import Progress as Training
@@ -25,8 +25,18 @@ class Display:
 
     def __init__(self, *, max_steps: int, eval_frequency: int) -> None:
         self.max_steps, self.eval_frequency = max_steps, eval_frequency
-        texts = ("step {task.completed}/{task.total}", "epoch {task.fields[epoch]}", "{task.fields[speed]}", "loss {task.fields[loss]}")
-        more = ("best {task.fields[best]}", "{task.fields[memory]}", "next score {task.fields[score]}", "end {task.fields[end]}")
+        texts = (
+            "step {task.completed}/{task.total}",
+            "epoch {task.fields[epoch]}",
+            "{task.fields[speed]}",
+            "loss {task.fields[loss]}",
+        )
+        more = (
+            "best {task.fields[best]}",
+            "{task.fields[memory]}",
+            "next score {task.fields[score]}",
+            "end {task.fields[end]}",
+        )
         self.bar = Progress(
             BarColumn(bar_width=16),
             *map(TextColumn, (*texts, *more)),
@@ -35,7 +45,17 @@ class Display:
             transient=True,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("training", total=max_steps or None, epoch=0, speed="", loss="", best="", memory="", score="", end="")
+        self.task = self.bar.add_task(
+            "training",
+            total=max_steps or None,
+            epoch=0,
+            speed="",
+            loss="",
+            best="",
+            memory="",
+            score="",
+            end="",
+        )
         self.pace = 0.0
         self._last = self._looked = self._told_at = time.perf_counter()
         self._words = 0
@@ -78,12 +98,23 @@ class Display:
             self._told_at = 0.0
             left = (self.max_steps - progress.step) * progress.seconds / progress.step
             if left > LONG:
-                console.print(f"{progress.step:,} of {self.max_steps:,} steps taken; about {left / 60:.0f} min left, if steps stay as large")
+                console.print(
+                    f"{progress.step:,} of {self.max_steps:,} steps taken; about {left / 60:.0f} min left, if steps stay as large"
+                )
 
     def row(self, row: dict, *, is_best: bool) -> None:
         """Print an evaluation's row."""
         scores = [f"{100 * row[key]:.2f}" for key in ("ents_f", "ents_p", "ents_r")]
-        console.print(ROW.format(row["epoch"], row["step"], f"{row['loss']:.2f}", *scores, f"{row['words_per_second']:,.0f}", "*" if is_best else ""))
+        console.print(
+            ROW.format(
+                row["epoch"],
+                row["step"],
+                f"{row['loss']:.2f}",
+                *scores,
+                f"{row['words_per_second']:,.0f}",
+                "*" if is_best else "",
+            )
+        )
 
 
 def _clock(seconds: float) -> str:

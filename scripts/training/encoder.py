@@ -20,7 +20,7 @@ from thinc.util import torch2xp, xp2torch
 from torch.nn.functional import embedding_bag
 from torch.utils.checkpoint import checkpoint
 
-from scripts.command import console
+from scripts.cli import console
 from scripts.training.alike import is_alike
 from scripts.training.memory import is_out_of_memory
 from scripts.training.packed import Packing, is_packable, runs_of
@@ -50,7 +50,9 @@ class Encoder:
         self.device = self.module.device
         self.precision = Precision("fp32", "to compare", self.device.type)
         self.read = PieceReader(model)
-        self.packing = Packing(self.module) if self.device.type == "cpu" and is_packable(self.module) else None
+        self.packing = (
+            Packing(self.module) if self.device.type == "cpu" and is_packable(self.module) else None
+        )
         self.most = PASS.get(self.device.type, ALL)
         self.pieces = self.padded = self.halved = 0  # in training so far
         self.size = 0  # of the pass under way
@@ -63,7 +65,9 @@ class Encoder:
         self.module.train()
         self.scaler = PyTorchGradScaler(enabled=precision.scales)
         self.scaler.to_(self.device)
-        self.component.model.layers[0].shims[0]._grad_scaler = self.scaler  # by which its finish_update leaves a step out
+        self.component.model.layers[0].shims[
+            0
+        ]._grad_scaler = self.scaler  # by which its finish_update leaves a step out
         for node in listening:
             is_last = node.layers[0] is self.component.listeners[-1]
             node.replace_callbacks(partial(self._listen, is_last), init=node.init)
@@ -71,7 +75,9 @@ class Encoder:
     def update(self, examples: list[Example], losses: dict[str, float]) -> None:
         """Run forward; the listeners take it from there, and the last of them starts the way back."""
         losses.setdefault(self.name, 0.0)
-        maybe_flush_pytorch_cache(chance=self.component.cfg.get("flush_cache_chance", 0))  # which draws a number, as what comes after may
+        maybe_flush_pytorch_cache(
+            chance=self.component.cfg.get("flush_cache_chance", 0)
+        )  # which draws a number, as what comes after may
         self._forward = None  # where no listener had anything to learn, the last one's memory is still held
         self._forward = _Forward(self, [example.x for example in examples], losses)
         self.pieces += self._forward.pieces
@@ -84,7 +90,9 @@ class Encoder:
         forward = self._forward
         if forward is None or list(map(id, forward.docs)) != list(map(id, docs)):
             raise ValueError("the batch is another one than the transformer has just read")
-        return forward.vectors(), partial(forward.take, factor=node.layers[1].attrs["grad_factor"], is_last=is_last)
+        return forward.vectors(), partial(
+            forward.take, factor=node.layers[1].attrs["grad_factor"], is_last=is_last
+        )
 
     @torch.no_grad()
     def predict(self, docs: list[Doc]) -> list:
@@ -115,7 +123,10 @@ class Encoder:
         self.most = max(self.size // 2, *(own.longest for own in self.read(docs)))
         self.let_go()
         if not self.halved:
-            console.print(f"Warning: memory ran out; from here on {self.most:,} word pieces at most run together", style="yellow")
+            console.print(
+                f"Warning: memory ran out; from here on {self.most:,} word pieces at most run together",
+                style="yellow",
+            )
         self.halved += 1
 
     def let_go(self) -> None:
@@ -130,11 +141,15 @@ class Encoder:
 
         Where a gradient overflowed, the transformer's weights stay as they are in this step, and the scale is halved.
         """
-        self.scaler.unscale([weights.grad for weights in self.module.parameters() if weights.grad is not None])
+        self.scaler.unscale(
+            [weights.grad for weights in self.module.parameters() if weights.grad is not None]
+        )
 
     def told(self, world: World) -> dict:
         """Return what this run's word pieces were: how many learned from, the share of padding among all computed, and the most of a pass."""
-        pieces, padded, halved = (sum(own) for own in zip(*world.gather((self.pieces, self.padded, self.halved)), strict=True))
+        pieces, padded, halved = (
+            sum(own) for own in zip(*world.gather((self.pieces, self.padded, self.halved)), strict=True)
+        )
         return {
             "pieces": pieces,
             "padding_share": round(1.0 - pieces / max(1, padded), 4),
@@ -145,7 +160,9 @@ class Encoder:
 
     def look_up(self, ids: numpy.ndarray) -> torch.Tensor:
         """Return the vectors of word pieces."""
-        return _Lookup.apply(self._words.weight, torch.from_numpy(ids).to(self.device), self._words.padding_idx)
+        return _Lookup.apply(
+            self._words.weight, torch.from_numpy(ids).to(self.device), self._words.padding_idx
+        )
 
     def run(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Run padded windows forward, windows by pieces by width; return the last hidden state."""
@@ -158,7 +175,9 @@ class Encoder:
         kinds = torch.zeros_like(positions)
         self.packing.runs = runs_of(lengths)
         with self.precision.autocast():
-            return self.module(inputs_embeds=inputs, position_ids=positions, token_type_ids=kinds).last_hidden_state.float()
+            return self.module(
+                inputs_embeds=inputs, position_ids=positions, token_type_ids=kinds
+            ).last_hidden_state.float()
 
 
 class _Forward:
@@ -167,9 +186,15 @@ class _Forward:
     def __init__(self, encoder: Encoder, docs: list[Doc], losses: dict[str, float] | None = None) -> None:
         self.encoder, self.docs, self.losses = encoder, docs, losses
         own = encoder.read(docs)
-        ids, lengths, counts = (numpy.concatenate([EMPTY, *(getattr(each, name) for each in own)]) for name in ("ids", "lengths", "counts"))
+        ids, lengths, counts = (
+            numpy.concatenate([EMPTY, *(getattr(each, name) for each in own)])
+            for name in ("ids", "lengths", "counts")
+        )
         groups = pack(lengths, encoder.most) if encoder.packing else group(lengths, encoder.most)
-        sizes = [int(lengths[windows].sum() if encoder.packing else len(windows) * lengths[windows[-1]]) for windows in groups]
+        sizes = [
+            int(lengths[windows].sum() if encoder.packing else len(windows) * lengths[windows[-1]])
+            for windows in groups
+        ]
         self.pieces, self.padded = len(ids), sum(sizes)
         self._places = numpy.empty(len(ids), dtype=numpy.int64)  # of each word piece, in what comes out
         self._again = losses is not None and self.padded > encoder.most
@@ -180,19 +205,32 @@ class _Forward:
             run = self._packed if encoder.packing else self._padded
             outputs.append(run(ids, starts[windows], lengths[windows], place).reshape(size, -1))
         if self._again:
-            encoder.size = max(sizes)  # the way back runs all passes again, the last of which may be a small one
+            encoder.size = max(
+                sizes
+            )  # the way back runs all passes again, the last of which may be a small one
         begins = numpy.cumsum([0, *(len(each.ids) for each in own)]).tolist()
-        places = numpy.concatenate([self._places[:0], *(self._places[begin + each.places] for begin, each in zip(begins, own, strict=False))])
+        places = numpy.concatenate(
+            [
+                self._places[:0],
+                *(self._places[begin + each.places] for begin, each in zip(begins, own, strict=False)),
+            ]
+        )
         self._ends = numpy.cumsum([0, *(len(each.counts) for each in own)]).tolist()
         bags = numpy.cumsum(counts, dtype=numpy.int64) - counts
-        self._counts, bags, self._at = (torch.from_numpy(array).to(encoder.device) for array in (counts, bags, places))
+        self._counts, bags, self._at = (
+            torch.from_numpy(array).to(encoder.device) for array in (counts, bags, places)
+        )
         if outputs:
             self._vectors = embedding_bag(self._at, torch.cat(outputs), bags, mode="mean")
         else:
-            self._vectors = torch.zeros(len(counts), encoder.component.model.get_dim("nO"), device=encoder.device)
+            self._vectors = torch.zeros(
+                len(counts), encoder.component.model.get_dim("nO"), device=encoder.device
+            )
         self._gradient: torch.Tensor | None = None
 
-    def _padded(self, ids: numpy.ndarray, starts: numpy.ndarray, lengths: numpy.ndarray, place: int) -> torch.Tensor:
+    def _padded(
+        self, ids: numpy.ndarray, starts: numpy.ndarray, lengths: numpy.ndarray, place: int
+    ) -> torch.Tensor:
         """Run windows of like length forward."""
         columns = numpy.arange(lengths[-1])
         is_real = columns < lengths[:, None]
@@ -200,17 +238,27 @@ class _Forward:
         rows = numpy.full(is_real.shape, self.encoder.read.pad, dtype=numpy.int64)
         rows[is_real] = ids[sources]
         self._places[sources] = place + numpy.flatnonzero(is_real)
-        return self._run(self.encoder.run, rows, torch.from_numpy(is_real.astype(numpy.int64)).to(self.encoder.device))
+        return self._run(
+            self.encoder.run, rows, torch.from_numpy(is_real.astype(numpy.int64)).to(self.encoder.device)
+        )
 
-    def _packed(self, ids: numpy.ndarray, starts: numpy.ndarray, lengths: numpy.ndarray, place: int) -> torch.Tensor:
+    def _packed(
+        self, ids: numpy.ndarray, starts: numpy.ndarray, lengths: numpy.ndarray, place: int
+    ) -> torch.Tensor:
         """Run windows forward in one row."""
-        sources = numpy.repeat(starts - numpy.cumsum(lengths) + lengths, lengths) + numpy.arange(lengths.sum())
+        sources = numpy.repeat(starts - numpy.cumsum(lengths) + lengths, lengths) + numpy.arange(
+            lengths.sum()
+        )
         self._places[sources] = place + numpy.arange(len(sources))
         return self._run(self.encoder.run_packed, ids[None, sources].astype(numpy.int64), lengths.tolist())
 
     def _run(self, function: Callable, ids: numpy.ndarray, about: Any) -> torch.Tensor:
         inputs = self.encoder.look_up(ids)
-        return checkpoint(function, inputs, about, use_reentrant=False) if self._again else function(inputs, about)
+        return (
+            checkpoint(function, inputs, about, use_reentrant=False)
+            if self._again
+            else function(inputs, about)
+        )
 
     def vectors(self) -> list:
         """Return the vectors of each document's tokens."""
@@ -219,9 +267,16 @@ class _Forward:
 
     def take(self, gradients: list, *, factor: float, is_last: bool) -> list:
         """Take what flows back from a listener; after the last one, run back."""
-        own = xp2torch(get_array_module(gradients[0]).concatenate(gradients), device=self.encoder.device) * factor
-        shares = (own / self._counts.clamp(min=1)[:, None]).repeat_interleave(self._counts, 0, output_size=len(self._at))
-        self.losses[self.encoder.name] += float(own.new_zeros(self.padded, own.shape[1]).index_add_(0, self._at, shares).square().sum())
+        own = (
+            xp2torch(get_array_module(gradients[0]).concatenate(gradients), device=self.encoder.device)
+            * factor
+        )
+        shares = (own / self._counts.clamp(min=1)[:, None]).repeat_interleave(
+            self._counts, 0, output_size=len(self._at)
+        )
+        self.losses[self.encoder.name] += float(
+            own.new_zeros(self.padded, own.shape[1]).index_add_(0, self._at, shares).square().sum()
+        )
         self._gradient = own if self._gradient is None else self._gradient + own
         if is_last:
             self.encoder._forward = None
@@ -262,7 +317,9 @@ def find_encoder(nlp: Language, exclude: Iterable[str], precision: Precision) ->
     for name, component in nlp.pipeline:
         if type(component) is Transformer and name not in exclude:
             listening = _listening(nlp, component)
-            is_heard = bool(listening) and {id(node.layers[0]) for node in listening} == set(map(id, component.listeners))
+            is_heard = bool(listening) and {id(node.layers[0]) for node in listening} == set(
+                map(id, component.listeners)
+            )
             encoder = _computing(component) if is_heard else None
             if encoder is not None:
                 encoder.take_over(listening, precision)
@@ -273,9 +330,15 @@ def find_encoder(nlp: Language, exclude: Iterable[str], precision: Precision) ->
 def _computing(component: Transformer) -> Encoder | None:
     """Return an encoder that computes what a transformer does; None where there is none."""
     model: Any = component.model
-    is_plain = model._func is transformer_model.forward and component.set_extra_annotations is null_annotation_setter
+    is_plain = (
+        model._func is transformer_model.forward and component.set_extra_annotations is null_annotation_setter
+    )
     try:
-        return encoder if is_plain and model.tokenizer.is_fast and is_alike(encoder := Encoder(component)) else None
+        return (
+            encoder
+            if is_plain and model.tokenizer.is_fast and is_alike(encoder := Encoder(component))
+            else None
+        )
     except Exception:  # of whatever kind: models differ in what they take, and spacy-transformers' own code says what it cannot do
         return None
 
@@ -283,5 +346,13 @@ def _computing(component: Transformer) -> Encoder | None:
 def _listening(nlp: Language, transformer: Transformer) -> list[Model]:
     """Return the layers that hand on a transformer's output as the mean of each token's word pieces (spacy_transformers/architectures.py)."""
     nodes = [node for name in transformer.listening_components for node in nlp.get_pipe(name).model.walk()]
-    chains = [node for node in nodes if [layer.name for layer in node.layers] == ["transformer-listener", "trfs2arrays"]]
-    return [node for node in chains if node.layers[1].layers[0].name == "reduce_mean" and node.layers[0] in transformer.listeners]
+    chains = [
+        node
+        for node in nodes
+        if [layer.name for layer in node.layers] == ["transformer-listener", "trfs2arrays"]
+    ]
+    return [
+        node
+        for node in chains
+        if node.layers[1].layers[0].name == "reduce_mean" and node.layers[0] in transformer.listeners
+    ]

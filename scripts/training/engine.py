@@ -27,9 +27,16 @@ from spacy.training.loop import subdivide_batch
 from thinc.api import NumpyOps, fix_random_seed, get_current_ops
 from thinc.util import torch2xp, xp2torch
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training.batches import Batches, Counted
-from scripts.training.checkpoint import learn_again, learned, random_states, set_random_states, set_unseen_classes, unseen_classes
+from scripts.training.checkpoint import (
+    learn_again,
+    learned,
+    random_states,
+    set_random_states,
+    set_unseen_classes,
+    unseen_classes,
+)
 from scripts.training.kernels import FastOps, use_kernels
 from scripts.training.labels import add_labels, knows_labels
 from scripts.training.memory import is_out_of_memory
@@ -62,36 +69,62 @@ READS_ONLY = (
 
 def reads_only(nlp: Language, T: dict[str, Any]) -> bool:
     """Say whether documents stay as they are in a step. Else they are copied, as spaCy does: what is written into them must not stay."""
-    learning = [component for name, component in nlp.pipeline if name not in T["frozen_components"] and hasattr(component, "update")]
+    learning = [
+        component
+        for name, component in nlp.pipeline
+        if name not in T["frozen_components"] and hasattr(component, "update")
+    ]
     return not T["annotating_components"] and all(
-        type(component) in READS_ONLY or nlp.get_pipe_meta(component.name).factory == "transformer" for component in learning
+        type(component) in READS_ONLY or nlp.get_pipe_meta(component.name).factory == "transformer"
+        for component in learning
     )
 
 
 class Engine:
     """A pipeline with its optimizer and its batches. `exact` computes by spaCy's own `nlp.update` and `finish_update`."""
 
-    def __init__(self, nlp: Language, T: dict[str, Any], corpus: Callable, world: World, *, exact: bool, encoder: "Encoder | None" = None) -> None:
+    def __init__(
+        self,
+        nlp: Language,
+        T: dict[str, Any],
+        corpus: Callable,
+        world: World,
+        *,
+        exact: bool,
+        encoder: "Encoder | None" = None,
+    ) -> None:
         """Read the corpus, the same in all processes. Raises UserError where it is empty, or another in each process."""
         self.nlp, self.T, self.world, self.encoder, self.exact = nlp, T, world, encoder, exact
         self.optimizer = T["optimizer"]
-        self.optimizer.schedules = {name: Counted(schedule) for name, schedule in self.optimizer.schedules.items()}
-        self.dropouts = Counted(repeat(T["dropout"]) if isinstance(T["dropout"], (int, float)) else T["dropout"])
+        self.optimizer.schedules = {
+            name: Counted(schedule) for name, schedule in self.optimizer.schedules.items()
+        }
+        self.dropouts = Counted(
+            repeat(T["dropout"]) if isinstance(T["dropout"], (int, float)) else T["dropout"]
+        )
         self.exclude = T["frozen_components"]
         ops, seed = get_current_ops(), T["seed"]
         self.ops = ops if isinstance(ops, FastOps) else None
         self._fast = not exact and isinstance(ops, NumpyOps)
         self.prepares = encoder is not None or (self._fast and reads_only(nlp, T))
-        shuffle = random if world.size == 1 else random.Random()  # of its own, where processes go on to draw other numbers
-        self.batches = Batches(nlp, corpus, T["batcher"], max_epochs=T["max_epochs"], shuffle=shuffle, prepare=self.prepares)
+        shuffle = (
+            random if world.size == 1 else random.Random()
+        )  # of its own, where processes go on to draw other numbers
+        self.batches = Batches(
+            nlp, corpus, T["batcher"], max_epochs=T["max_epochs"], shuffle=shuffle, prepare=self.prepares
+        )
         if shuffle is not random:
             shuffle.setstate(random.getstate())
         if len({*world.gather(self.batches.digest() if world.size > 1 else "")}) > 1:
-            raise UserError(f"[{T['train_corpus']}]: its reader gives each process other documents; train with --workers 1")
+            raise UserError(
+                f"[{T['train_corpus']}]: its reader gives each process other documents; train with --workers 1"
+            )
         if seed is not None and world.rank:  # after the corpus was read, which may have drawn, too
             fix_random_seed(seed + world.rank * OTHER_SEEDS)
         if self.ops is not None:
-            self.ops.random = None  # the first step leaves out what spaCy leaves out, so that its losses can be compared
+            self.ops.random = (
+                None  # the first step leaves out what spaCy leaves out, so that its losses can be compared
+            )
         self.added: list[tuple[str, str]] = []
         self._may_grow = not self.batches.are_all(lambda examples: knows_labels(nlp, examples, self.exclude))
         self.flat: FlatParameters | None = None
@@ -104,12 +137,18 @@ class Engine:
         if self.ops is not None:
             use_kernels(self.nlp, self.ops)
         if self._fast:
-            self.flat = FlatParameters(self.nlp, self.optimizer, self.exclude, world=self.world, signals=SIGNALS)
+            self.flat = FlatParameters(
+                self.nlp, self.optimizer, self.exclude, world=self.world, signals=SIGNALS
+            )
             self.flat.adopt()
         self.parameters = self.flat.parameters if self.flat else walk_parameters(self.nlp, self.exclude)
-        self._some_unseen = any(unseen_classes(self.nlp).values())  # the same in every process, also while they learn
+        self._some_unseen = any(
+            unseen_classes(self.nlp).values()
+        )  # the same in every process, also while they learn
 
-    def learn(self, items: list, losses: dict[str, float], signals: Callable[[], tuple[bool, bool]]) -> list[bool]:
+    def learn(
+        self, items: list, losses: dict[str, float], signals: Callable[[], tuple[bool, bool]]
+    ) -> list[bool]:
         """Take one step on a batch; return which signals any process gave when it had its gradients."""
         drop = next(self.dropouts)
         with self.nlp.memory_zone() if self.batches.forgets else nullcontext():
@@ -141,7 +180,9 @@ class Engine:
         added = add_labels(self.nlp, examples, self.exclude)
         if added and self.world.size > 1 and not self.batches.is_in_memory:
             name, label = added[0]
-            raise UserError(f"{name} does not know the label {label} of a document that is streamed; train with --workers 1")
+            raise UserError(
+                f"{name} does not know the label {label} of a document that is streamed; train with --workers 1"
+            )
         if added:
             self.added += added
             self._lay_out()
@@ -176,7 +217,9 @@ class Engine:
             update(self.nlp, examples, drop=drop, losses=losses, exclude=self.exclude, encoder=self.encoder)
         else:
             annotates = self.T["annotating_components"]
-            self.nlp.update(examples, drop=drop, losses=losses, sgd=False, exclude=self.exclude, annotates=annotates)
+            self.nlp.update(
+                examples, drop=drop, losses=losses, sgd=False, exclude=self.exclude, annotates=annotates
+            )
 
     def _sum(self, signals: tuple[bool, bool]) -> list[bool]:
         """Add up the gradients of all processes where they are (on GPUs), with which of them have one: only these learn."""
@@ -186,9 +229,18 @@ class Engine:
                 found[parameter.key] = xp2torch(parameter.node.get_grad(parameter.key[1]))
             elif parameter.tensor is not None and parameter.tensor.grad is not None:
                 found[parameter.key] = parameter.tensor.grad
-        likes = [xp2torch(parameter.weights()) if parameter.node is not None else parameter.tensor.data for parameter in self.parameters]
-        pieces = [found.get(p.key, torch.zeros_like(like)).reshape(-1) for p, like in zip(self.parameters, likes, strict=True)]
-        has = torch.tensor([float(parameter.key in found) for parameter in self.parameters] + [float(signal) for signal in signals])
+        likes = [
+            xp2torch(parameter.weights()) if parameter.node is not None else parameter.tensor.data
+            for parameter in self.parameters
+        ]
+        pieces = [
+            found.get(p.key, torch.zeros_like(like)).reshape(-1)
+            for p, like in zip(self.parameters, likes, strict=True)
+        ]
+        has = torch.tensor(
+            [float(parameter.key in found) for parameter in self.parameters]
+            + [float(signal) for signal in signals]
+        )
         total = self.world.sum_tensor(torch.cat([*pieces, has.to(pieces[0].device)]))
         *sums, has = total.split([piece.numel() for piece in pieces] + [len(has)])
         for parameter, like, own, any_has in zip(self.parameters, likes, sums, has.tolist(), strict=False):
@@ -202,7 +254,13 @@ class Engine:
         """Let every process know which actions any of them has seen."""
         if self.world.size > 1 and self._some_unseen:
             all_unseen = self.world.gather(unseen_classes(self.nlp))
-            set_unseen_classes(self.nlp, {name: sorted(set.intersection(*(set(own[name]) for own in all_unseen))) for name in all_unseen[0]})
+            set_unseen_classes(
+                self.nlp,
+                {
+                    name: sorted(set.intersection(*(set(own[name]) for own in all_unseen)))
+                    for name in all_unseen[0]
+                },
+            )
             self._some_unseen = any(unseen_classes(self.nlp).values())
 
     def state(self) -> tuple[dict[str, numpy.ndarray], dict]:
@@ -236,5 +294,7 @@ class Engine:
             self.encoder.most = state["most_pieces"]
         self._some_unseen = any(state["unseen"].values())
         self._draw_faster()
-        if self.world.rank < len(state["random"]):  # a process more than before goes on with the seed of its own
+        if self.world.rank < len(
+            state["random"]
+        ):  # a process more than before goes on with the seed of its own
             set_random_states(state["random"][self.world.rank], self.ops)

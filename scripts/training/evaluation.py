@@ -12,7 +12,7 @@ from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback
 from spacy.util import minibatch
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training.update import is_greedy, predict_ner
 from scripts.training.workers import World
 
@@ -26,7 +26,14 @@ class Evaluation:
     Documents of like length are predicted together. Where entities are all that is scored, every process predicts its part.
     """
 
-    def __init__(self, nlp: Language, corpus: Callable, weights: dict[str, float | None], world: World, encoder: "Encoder | None") -> None:
+    def __init__(
+        self,
+        nlp: Language,
+        corpus: Callable,
+        weights: dict[str, float | None],
+        world: World,
+        encoder: "Encoder | None",
+    ) -> None:
         self.nlp, self.world = nlp, world
         self._ner = self._last_ner(nlp)
         self._left_out = [encoder.name] if encoder else []  # its listeners ask it themselves
@@ -40,7 +47,13 @@ class Evaluation:
         self.weights = {name: weight for name, weight in weights.items() if weight is not None}
         scored = [name for name, component in nlp.pipeline if getattr(component, "scorer", None)]
         self.shared = world.size > 1 and scored == ["ner"]
-        self._mine = self.examples[world.rank :: world.size] if self.shared else self.examples if world.rank == 0 else []
+        self._mine = (
+            self.examples[world.rank :: world.size]
+            if self.shared
+            else self.examples
+            if world.rank == 0
+            else []
+        )
         for batch in minibatch(self._mine if encoder else [], nlp.batch_size):
             encoder.read([example.x for example in batch])  # their copies know, too
 
@@ -50,20 +63,27 @@ class Evaluation:
         docs = list(self.nlp.pipe([example.x.copy() for example in self._mine], disable=self._left_out))
         for batch in minibatch(docs if self._ner is not None else [], self.nlp.batch_size):
             predict_ner(self._ner, batch)
-        found = [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in docs] if self.shared else []
+        found = (
+            [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in docs] if self.shared else []
+        )
         parts = self.world.gather(found)
         scores: dict[str, float] = {}
         if self.world.rank == 0:
             if self.shared:
                 docs = self._together(parts)
-            scored = [Example(doc, eg.y, alignment=eg.alignment) for doc, eg in zip(docs, self.examples, strict=True)]
+            scored = [
+                Example(doc, eg.y, alignment=eg.alignment)
+                for doc, eg in zip(docs, self.examples, strict=True)
+            ]
             scores = {key: value for key, value in self.scorer.score(scored).items() if value is not None}
             scores["speed"] = sum(map(len, scored)) / (time.perf_counter() - started)
         scores = self.world.gather(scores)[0]
         weights = {name: weight for name, weight in self.weights.items() if name in scores}
         for name in weights:
             if not isinstance(scores[name], (int, float)):
-                raise UserError(f"[training.score_weights] {name} is no number but {type(scores[name]).__name__}; give it the weight null")
+                raise UserError(
+                    f"[training.score_weights] {name} is no number but {type(scores[name]).__name__}; give it the weight null"
+                )
         return sum(scores[name] * weight for name, weight in weights.items()), scores
 
     def _last_ner(self, nlp: Language) -> EntityRecognizer | None:
@@ -82,7 +102,17 @@ class Evaluation:
 
 
 def evaluation(
-    nlp: Language, corpus: Callable, weights: dict[str, float | None], world: World, *, exact: bool, encoder: "Encoder | None" = None
+    nlp: Language,
+    corpus: Callable,
+    weights: dict[str, float | None],
+    world: World,
+    *,
+    exact: bool,
+    encoder: "Encoder | None" = None,
 ) -> Callable:
     """Return what scores a pipeline: spaCy's own callback where `exact`."""
-    return create_evaluation_callback(nlp, corpus, weights) if exact else Evaluation(nlp, corpus, weights, world, encoder)
+    return (
+        create_evaluation_callback(nlp, corpus, weights)
+        if exact
+        else Evaluation(nlp, corpus, weights, world, encoder)
+    )

@@ -15,7 +15,7 @@ from spacy.util import registry
 from thinc.api import get_array_module
 from thinc.util import to_numpy
 
-from scripts.command import UserError, console
+from scripts.cli import UserError, console
 from scripts.corpus.files import write_json
 from scripts.training.checkpoint import random_states, set_random_states, set_unseen_classes, unseen_classes
 from scripts.training.encoder import Encoder
@@ -46,7 +46,9 @@ class Fit:
     words_per_second: float
 
 
-def costliest_step(nlp: Language, corpus: Callable, training: dict[str, Any], encoder: Encoder) -> list[Prepared]:
+def costliest_step(
+    nlp: Language, corpus: Callable, training: dict[str, Any], encoder: Encoder
+) -> list[Prepared]:
     """Return the batch with most word pieces of an epoch, as a new copy of the config's batcher makes it.
 
     Raises UserError where there is none.
@@ -64,7 +66,14 @@ def costliest_step(nlp: Language, corpus: Callable, training: dict[str, Any], en
     return max(batches, key=pieces)
 
 
-def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: list[Prepared], dev: list[Doc], memory: Memory) -> Fit:
+def find_fit(
+    nlp: Language,
+    encoder: Encoder,
+    training: dict[str, Any],
+    step: list[Prepared],
+    dev: list[Doc],
+    memory: Memory,
+) -> Fit:
     """Find the largest pass with which a step, forward, back and the optimizer, and an evaluation of the longest documents fit.
 
     Halved until it fits; then half as much again, where that fits, too. The optimizer's moments are there from the
@@ -73,7 +82,9 @@ def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: li
     """
     exclude = training["frozen_components"]
     parameters = walk_parameters(nlp, exclude)
-    kept = [to_numpy(parameter.weights()).copy() for parameter in parameters]  # a GPU's memory is not for copies
+    kept = [
+        to_numpy(parameter.weights()).copy() for parameter in parameters
+    ]  # a GPU's memory is not for copies
     states, unseen = random_states(None), unseen_classes(nlp)
     scaler = encoder.scaler
     scale, growth = scaler._scale.clone(), scaler._growth_tracker.clone()
@@ -116,7 +127,9 @@ def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: li
         found = peak(most)
     if was_too_much and (more := peak(most + most // 2)) is not None:
         most, found = most + most // 2, more
-    found = peak(most) or found  # once more for the time: the first steps of all are slow, and the last may have been another
+    found = (
+        peak(most) or found
+    )  # once more for the time: the first steps of all are slow, and the last may have been another
     for parameter, weights in zip(parameters, kept, strict=True):
         own_weights = parameter.weights()
         own_weights[...] = get_array_module(own_weights).asarray(weights)
@@ -124,11 +137,19 @@ def find_fit(nlp: Language, encoder: Encoder, training: dict[str, Any], step: li
     set_random_states(states, None)
     set_unseen_classes(nlp, unseen)
     words = sum(map(len, step))
-    return Fit(most, pieces, words, round(found / MB, 1), round(memory.limit / MB, 1), round(words / seconds, 1))
+    return Fit(
+        most, pieces, words, round(found / MB, 1), round(memory.limit / MB, 1), round(words / seconds, 1)
+    )
 
 
 def fit_to_gpu(
-    nlp: Language, encoder: Encoder, training: dict[str, Any], train: Callable, dev: Callable, limit: int | None, path: Path | None
+    nlp: Language,
+    encoder: Encoder,
+    training: dict[str, Any],
+    train: Callable,
+    dev: Callable,
+    limit: int | None,
+    path: Path | None,
 ) -> None:
     """Let passes be as large as the GPU takes, tell it, and write it to a file. path: None where only the limit is to be set."""
     memory = GpuMemory(encoder.device, limit)
@@ -146,7 +167,9 @@ def fit_to_gpu(
     )
 
 
-def estimate_passes(nlp: Language, encoder: Encoder, step: list[Prepared], limits: Iterable[int], exclude: Iterable[str] = ()) -> list[int]:
+def estimate_passes(
+    nlp: Language, encoder: Encoder, step: list[Prepared], limits: Iterable[int], exclude: Iterable[str] = ()
+) -> list[int]:
     """Return about how many word pieces a pass may have on GPUs with so many bytes of memory; 0 where not one window fits.
 
     Weights, their gradients and the optimizer's moments, and what a pass keeps for its way back are counted in one step on this device. Of what

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from confection import Config, ConfigValidationError
 
-from scripts.command import UserError, console
+from scripts.cli import UserError, console
 from scripts.corpus.config_file import RecipeFile, data_paths, fingerprint, full_config, one_line
 from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
@@ -19,7 +19,9 @@ def hashes(config: Config, file: RecipeFile) -> dict:
     try:
         data = data_paths(full_config(config))
     except (ConfigValidationError, KeyError, ValueError) as error:
-        raise UserError(f"{file.path}: no config that spaCy can train: {one_line(error)}; mend it, or see `python -m spacy debug config`") from None
+        raise UserError(
+            f"{file.path}: no config that spaCy can train: {one_line(error)}; mend it, or see `python -m spacy debug config`"
+        ) from None
     for path in data.values():
         if path is not None and (path / MANIFEST).exists():
             check_shards(path, read_manifest(path))
@@ -34,11 +36,18 @@ def require_validated(file: RecipeFile, now: dict, stamp: Path, corpus: Path) ->
     """
     noted = _fresh(stamp, now)
     if noted is None:
-        console.print(f"{stamp.parent}: not validated for this config yet; validating…", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"{stamp.parent}: not validated for this config yet; validating…",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
         _validate(file, stamp, corpus)
         noted = read_json(stamp)
     if noted["errors"]:
-        raise UserError(f"{stamp} counts {noted['errors']} errors, as told above; mend the data or the config, {ANYWAY}")
+        raise UserError(
+            f"{stamp} counts {noted['errors']} errors, as told above; mend the data or the config, {ANYWAY}"
+        )
     return noted
 
 
@@ -46,7 +55,10 @@ def _fresh(stamp: Path, now: dict) -> dict | None:
     """Return what a file notes, where it is about just this and without errors. Data that cannot be hashed are never the same."""
     try:
         noted = read_json(stamp)
-        same = all(noted[key] == value for key, value in now.items()) and None not in now["corpus_sha256"].values()
+        same = (
+            all(noted[key] == value for key, value in now.items())
+            and None not in now["corpus_sha256"].values()
+        )
         return noted if same and not noted["errors"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -54,8 +66,17 @@ def _fresh(stamp: Path, now: dict) -> dict | None:
 
 def _validate(file: RecipeFile, stamp: Path, corpus: Path) -> None:
     """Run `python -m scripts.validate` in a process of its own: it does without torch."""
-    options = [f"--config={file.path}", f"--stamp={stamp}", f"--corpus={corpus}", *(f"--code={path}" for path in file.code)]
+    options = [
+        f"--config={file.path}",
+        f"--stamp={stamp}",
+        f"--corpus={corpus}",
+        *(f"--code={path}" for path in file.code),
+    ]
     stamp.unlink(missing_ok=True)
-    done = subprocess.run([sys.executable, "-m", "scripts.validate", *options, *file.overrides], stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.validate", *options, *file.overrides], stdin=subprocess.DEVNULL
+    )
     if done.returncode not in (0, 1) or not stamp.exists():
-        raise UserError(f"{file.path}: could not be validated, for the reason told above; mend that, {ANYWAY}")
+        raise UserError(
+            f"{file.path}: could not be validated, for the reason told above; mend that, {ANYWAY}"
+        )

@@ -17,7 +17,9 @@ def knows_labels(nlp: Language, examples: Iterable[Example], exclude: Iterable[s
     return all(set().union(*map(parser.moves.get_doc_labels, docs)) <= {*parser.labels} for parser in parsers)
 
 
-def add_labels(nlp: Language, examples: Iterable[Example], exclude: Iterable[str] = ()) -> list[tuple[str, str]]:
+def add_labels(
+    nlp: Language, examples: Iterable[Example], exclude: Iterable[str] = ()
+) -> list[tuple[str, str]]:
     """Let each transition-based component know all labels of a batch, as `Parser.update` does; return what is new to which.
 
     A sourced component meets labels that it has not learned. spaCy adds them in the order of a set, which is another in

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from scripts.command import UserError, console
+from scripts.cli import UserError, console
 
 LOCK = ".lock"
 
@@ -23,17 +23,25 @@ def locked(folder: Path) -> Iterator[None]:
     except FileExistsError:
         holder = _holder(path)
         if holder is not None:
-            raise UserError(f"{path}: process {holder} trains in {folder} already; wait for it, or end it") from None
-        console.print(f"{path}: left behind by a process that is gone; taken over", highlight=False, soft_wrap=True)
+            raise UserError(
+                f"{path}: process {holder} trains in {folder} already; wait for it, or end it"
+            ) from None
+        console.print(
+            f"{path}: left behind by a process that is gone; taken over", highlight=False, soft_wrap=True
+        )
         descriptor = os.open(path, os.O_TRUNC | os.O_WRONLY)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); training needs a folder that it may write to") from error
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); training needs a folder that it may write to"
+        ) from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(own, file)
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror}); mend that, and run the same command again") from error
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); mend that, and run the same command again"
+        ) from error
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.util import registry
 
-from scripts.command import UserError, console
+from scripts.cli import UserError, console
 
 LogStep = Callable[[dict[str, Any] | None], None]
 NO_LOGGER = (lambda info: None), (lambda: None)
@@ -30,7 +30,9 @@ def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[]
         with nlp.select_pipes(disable=T["frozen_components"]):
             log_step, finish = setup(nlp, sys.stdout, sys.stderr)
     except Exception as error:  # of whatever service it logs to
-        raise UserError(f"[training.logger] {block['@loggers']} did not start ({type(error).__name__}: {error}); name another") from error
+        raise UserError(
+            f"[training.logger] {block['@loggers']} did not start ({type(error).__name__}: {error}); name another"
+        ) from error
     going = [True]
 
     def try_to(action: Callable, *arguments: Any) -> None:
@@ -39,6 +41,10 @@ def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[]
                 action(*arguments)
             except Exception as error:  # whatever a service does, training goes on
                 going[0] = False
-                console.print(f"[training.logger] is off from here on: {type(error).__name__}: {error}", style="yellow", markup=False)
+                console.print(
+                    f"[training.logger] is off from here on: {type(error).__name__}: {error}",
+                    style="yellow",
+                    markup=False,
+                )
 
     return partial(try_to, log_step), partial(try_to, finish)

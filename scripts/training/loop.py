@@ -12,7 +12,7 @@ import torch
 from confection import Config
 from spacy.training.loop import create_before_to_disk_callback, update_meta
 
-from scripts.command import Stopped, UserError, console
+from scripts.cli import Stopped, UserError, console
 from scripts.corpus.files import replace_folder
 from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from scripts.training.display import Display
@@ -61,12 +61,16 @@ def train(
     Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be written.
     """
     nlp, T, train_corpus, dev_corpus = make_pipeline(config, gpu_id, exact=exact)
-    encoder = None if exact or not reads_only(nlp, T) else make_encoder(nlp, T["frozen_components"], precision)
+    encoder = (
+        None if exact or not reads_only(nlp, T) else make_encoder(nlp, T["frozen_components"], precision)
+    )
     if encoder is not None and gpu_id >= 0:
         from scripts.training.fit import fit_to_gpu
 
         path = None if (output / CHECKPOINT).exists() else output / "fit.json"  # a run that goes on knows it
-        fit_to_gpu(nlp, encoder, nlp.config.interpolate()["training"], train_corpus, dev_corpus, gpu_memory, path)
+        fit_to_gpu(
+            nlp, encoder, nlp.config.interpolate()["training"], train_corpus, dev_corpus, gpu_memory, path
+        )
     if workers > 1 and (why := why_alone(T, train_corpus)):
         console.print(f"One process trains instead of {workers}: {why}", style="yellow", markup=False)
         workers = 1
@@ -74,14 +78,18 @@ def train(
         console.quiet = world.rank > 0
         engine = Engine(nlp, T, train_corpus, world, exact=exact, encoder=encoder)
         run = _Run(engine, output, minutes=minutes, identity=identity or {})
-        evaluate = run.timed(evaluation)(nlp, dev_corpus, T["score_weights"], world, exact=exact, encoder=encoder)
+        evaluate = run.timed(evaluation)(
+            nlp, dev_corpus, T["score_weights"], world, exact=exact, encoder=encoder
+        )
         run.resume(tracker)
         try:
             with run.asked, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:
                 why = run.loop(run.timed(evaluate), tracker, display)
             return run.finish(why)
         except OSError as error:
-            raise UserError(f"{error.filename or output}: cannot be written ({error.strerror or error}); {GO_ON}") from error
+            raise UserError(
+                f"{error.filename or output}: cannot be written ({error.strerror or error}); {GO_ON}"
+            ) from error
         finally:
             run.end_logger()
 
@@ -118,11 +126,18 @@ class _Run:
         if self.checkpoint.exists():
             arrays, state = read_checkpoint(self.checkpoint)
             self.engine.restore(arrays, state["engine"])
-            losses = dict(enumerate(state["progress"].pop("losses"))).get(self.world.rank, {})  # of each process, since the last evaluation
+            losses = dict(enumerate(state["progress"].pop("losses"))).get(
+                self.world.rank, {}
+            )  # of each process, since the last evaluation
             self.progress = Progress(**state["progress"], losses=losses)
             self.nlp.meta["performance"] = self.progress.performance
             self._clock = time.perf_counter()
-            console.print(f"Goes on from step {self.progress.step:,}: {self.checkpoint}", highlight=False, markup=False, soft_wrap=True)
+            console.print(
+                f"Goes on from step {self.progress.step:,}: {self.checkpoint}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
         elif self.world.rank == 0:
             shutil.rmtree(self.unfinished, ignore_errors=True)
         if self.world.rank == 0:
@@ -136,7 +151,11 @@ class _Run:
         progress = self.progress
         for row in progress.history:
             display.row(row, is_best=row["step"] == progress.best.get("step"))
-        why = progress.why_stop(patience=self.T["patience"], max_steps=self.T["max_steps"]) if progress.step else ""
+        why = (
+            progress.why_stop(patience=self.T["patience"], max_steps=self.T["max_steps"])
+            if progress.step
+            else ""
+        )
         steps = self._steps(evaluate)
         while not why:
             scores, told = next(steps, (None, None))
@@ -148,8 +167,12 @@ class _Run:
             if any(told):
                 self._write_checkpoint()
             if told[0]:
-                where = f"Stopped after step {progress.step - 1:,}, as asked; all of it is in {self.checkpoint}"
-                raise Stopped(self.asked.code, f"{where}{self._best_so_far()}. Run the same command to go on.")
+                where = (
+                    f"Stopped after step {progress.step - 1:,}, as asked; all of it is in {self.checkpoint}"
+                )
+                raise Stopped(
+                    self.asked.code, f"{where}{self._best_so_far()}. Run the same command to go on."
+                )
             why = progress.why_stop(patience=self.T["patience"], max_steps=self.T["max_steps"])
         return why
 
@@ -161,7 +184,9 @@ class _Run:
             if self.T["before_update"]:
                 self.T["before_update"](self.nlp, {"step": step, "epoch": epoch})
             evaluates = step % frequency == 0
-            told = engine.learn(batch, progress.losses, lambda due=evaluates: (bool(self.asked), self._is_due(due)))
+            told = engine.learn(
+                batch, progress.losses, lambda due=evaluates: (bool(self.asked), self._is_due(due))
+            )
             progress.words += sum(map(len, batch))
             progress.step += 1
             scores = None
@@ -177,9 +202,14 @@ class _Run:
         """Return the losses of all processes since the last evaluation, and begin anew."""
         parts = self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
         self.progress.losses.clear()
-        return {name: sum(part.get(name, 0.0) for part in parts) for name in dict.fromkeys(name for part in parts for name in part)}
+        return {
+            name: sum(part.get(name, 0.0) for part in parts)
+            for name in dict.fromkeys(name for part in parts for name in part)
+        }
 
-    def _evaluated(self, score: float, others: dict, losses: dict[str, float], tracker: Tracker, display: Display) -> dict:
+    def _evaluated(
+        self, score: float, others: dict, losses: dict[str, float], tracker: Tracker, display: Display
+    ) -> dict:
         """Keep, log and show what an evaluation found; return what spaCy's loggers want to know of it."""
         progress = self.progress
         check_equal(self.engine.parameters, self.world)
@@ -188,7 +218,9 @@ class _Run:
         with self.nlp.select_pipes(disable=self.engine.exclude):
             update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
         progress.performance = self.nlp.meta["performance"]
-        is_best = row["score"] >= progress.best.get("score", -math.inf)  # of equals the last one, as with spaCy
+        is_best = row["score"] >= progress.best.get(
+            "score", -math.inf
+        )  # of equals the last one, as with spaCy
         if is_best:
             progress.best = row
             if self.world.rank == 0:
@@ -197,7 +229,13 @@ class _Run:
         display.row(row, is_best=is_best)
         for warning in self.watch.look(row):
             console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-        figures = {"epoch": row["epoch"], "step": row["step"], "score": score, "other_scores": others, "losses": losses}
+        figures = {
+            "epoch": row["epoch"],
+            "step": row["step"],
+            "score": score,
+            "other_scores": others,
+            "losses": losses,
+        }
         known = {"checkpoints": progress.results, "seconds": int(progress.seconds), "words": progress.words}
         return figures | known | {"output_path": str(self.unfinished / BEST)}
 
@@ -206,7 +244,10 @@ class _Run:
         return [name for name in losses if not hasattr(self.nlp.get_pipe(name), "listening_components")]
 
     def _save(self, name: str) -> None:
-        with self.nlp.use_params(self.engine.optimizer.averages or {}), contextlib.nullcontext() if self.engine.exact else portable(self.nlp):
+        with (
+            self.nlp.use_params(self.engine.optimizer.averages or {}),
+            contextlib.nullcontext() if self.engine.exact else portable(self.nlp),
+        ):
             self._before_to_disk(self.nlp).to_disk(self.unfinished / f"{name}.new")
         replace_folder(self.unfinished / f"{name}.new", self.unfinished / name)
 
@@ -220,7 +261,9 @@ class _Run:
     def _is_due(self, evaluates: bool) -> bool:
         """Say whether this process, the first, wants a checkpoint after this step."""
         since = time.perf_counter() - self._saved
-        return self.world.rank == 0 and (since >= self._minutes * 60 or (evaluates and since >= SHARE * self._cost))
+        return self.world.rank == 0 and (
+            since >= self._minutes * 60 or (evaluates and since >= SHARE * self._cost)
+        )
 
     def _write_checkpoint(self) -> None:
         started = time.perf_counter()
@@ -228,7 +271,13 @@ class _Run:
         losses = self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
         if self.world.rank == 0:
             write_checkpoint(
-                self.checkpoint, arrays, {"identity": self.identity, "engine": engine, "progress": asdict(self.progress) | {"losses": losses}}
+                self.checkpoint,
+                arrays,
+                {
+                    "identity": self.identity,
+                    "engine": engine,
+                    "progress": asdict(self.progress) | {"losses": losses},
+                },
             )
         self._saved = time.perf_counter()
         self._cost = self._saved - started
@@ -257,7 +306,9 @@ class _Run:
         if self.world.rank == 0:
             self._save(LAST)
             for name in (BEST, LAST):
-                if (self.unfinished / name).exists():  # else it is in its place since a run that was killed here
+                if (
+                    self.unfinished / name
+                ).exists():  # else it is in its place since a run that was killed here
                     replace_folder(self.unfinished / name, self.output / name)
             shutil.rmtree(self.unfinished)
             self.checkpoint.unlink(missing_ok=True)

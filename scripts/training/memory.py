@@ -8,7 +8,7 @@ from typing import Protocol
 import psutil
 import torch
 
-from scripts.command import UserError
+from scripts.cli import UserError
 
 MB = 1_000_000
 OUT_OF_MEMORY = (
@@ -75,8 +75,12 @@ class GpuMemory:
         self.limit = free + own if limit is None else min(limit - taken, free + own)
         if self.limit <= 0:
             asked = "" if limit is None else f"of {limit / MB:,.0f} MB, as asked for, "
-            raise UserError(f"no GPU memory is left: {asked}CUDA and other processes hold {taken / MB:,.0f} MB; end these")
-        torch.cuda.set_per_process_memory_fraction(1.0 if limit is None else min(1.0, self.limit / total), device)
+            raise UserError(
+                f"no GPU memory is left: {asked}CUDA and other processes hold {taken / MB:,.0f} MB; end these"
+            )
+        torch.cuda.set_per_process_memory_fraction(
+            1.0 if limit is None else min(1.0, self.limit / total), device
+        )
 
     def peak(self, action: Callable[[], None]) -> int | None:
         """Return the most bytes that torch reserves meanwhile; None where they do not suffice."""

@@ -22,14 +22,21 @@ class Packing:
     def __init__(self, module: nn.Module) -> None:
         """Replace the way attention runs forward, in this object alone: nothing of it is saved."""
         self.runs: list[tuple[int, int]] = []  # in the row that runs forward, or that is on its way back
-        attend = self._attend if module._compiled_call_impl is None else torch.compiler.disable(self._attend)  # each step's lengths are new
+        attend = (
+            self._attend if module._compiled_call_impl is None else torch.compiler.disable(self._attend)
+        )  # each step's lengths are new
         for part in _attentions(module):
             part.forward = partial(attend, part)
 
-    def _attend(self, part: Any, hidden_states: torch.Tensor, *args: Any, **options: Any) -> tuple[torch.Tensor, ...]:
+    def _attend(
+        self, part: Any, hidden_states: torch.Tensor, *args: Any, **options: Any
+    ) -> tuple[torch.Tensor, ...]:
         """Do what BertSdpaSelfAttention does (transformers/models/bert/modeling_bert.py), window by window; those of one length together."""
         sizes = [windows * length for windows, length in self.runs]
-        if hidden_states.shape[:2] != (1, sum(sizes)):  # of somebody else, a callback for instance, who pads windows
+        if hidden_states.shape[:2] != (
+            1,
+            sum(sizes),
+        ):  # of somebody else, a callback for instance, who pads windows
             return type(part).forward(part, hidden_states, *args, **options)
         shape = (part.num_attention_heads, part.attention_head_size)
         projected = [layer(hidden_states[0]).split(sizes) for layer in (part.query, part.key, part.value)]
@@ -37,20 +44,32 @@ class Packing:
         outputs = []
         for (windows, length), *own in zip(self.runs, *projected, strict=True):
             query, key, value = (array.view(windows, length, *shape).transpose(1, 2) for array in own)
-            outputs.append(scaled_dot_product_attention(query, key, value, dropout_p=drop).transpose(1, 2).reshape(windows * length, -1))
+            outputs.append(
+                scaled_dot_product_attention(query, key, value, dropout_p=drop)
+                .transpose(1, 2)
+                .reshape(windows * length, -1)
+            )
         return (torch.cat(outputs)[None],)
 
 
 def is_packable(module: nn.Module) -> bool:
     """Say whether Packing knows a transformer's attention."""
     config = module.config
-    plain = config.model_type in FAMILY and not config.is_decoder and getattr(config, "position_embedding_type", "absolute") == "absolute"
+    plain = (
+        config.model_type in FAMILY
+        and not config.is_decoder
+        and getattr(config, "position_embedding_type", "absolute") == "absolute"
+    )
     return plain and not config.output_attentions and len(_attentions(module)) == config.num_hidden_layers
 
 
 def _attentions(module: nn.Module) -> list[nn.Module]:
     names = ("query", "key", "value")
-    return [part for part in module.modules() if all(isinstance(getattr(part, name, None), nn.Linear) for name in names)]
+    return [
+        part
+        for part in module.modules()
+        if all(isinstance(getattr(part, name, None), nn.Linear) for name in names)
+    ]
 
 
 def runs_of(lengths: list[int]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from spacy.language import Language
 from thinc.api import Model, Optimizer
 from thinc.util import to_numpy, torch2xp
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.training.tuning import HEAD_RATE, RATE
 from scripts.training.workers import World, deal
 
@@ -35,28 +35,47 @@ class Parameter:
 
 def trainable(nlp: Language, exclude: Iterable[str] = ()) -> list:
     """Return the components that training updates."""
-    return [component for name, component in nlp.pipeline if name not in exclude and getattr(component, "is_trainable", False) and component.model]
+    return [
+        component
+        for name, component in nlp.pipeline
+        if name not in exclude and getattr(component, "is_trainable", False) and component.model
+    ]
 
 
 def walk_parameters(nlp: Language, exclude: Iterable[str] = ()) -> list[Parameter]:
     """List what the optimizer updates: thinc's parameters, and torch's that are not frozen, each once, in the same order every time."""
     found: dict[tuple[int, str], Parameter] = {}
-    modules = [module for component in trainable(nlp) for node in component.model.walk() for _, module in _torch_modules(node)]
+    modules = [
+        module
+        for component in trainable(nlp)
+        for node in component.model.walk()
+        for _, module in _torch_modules(node)
+    ]
     head_rate = next((getattr(module, HEAD_RATE) for module in modules if hasattr(module, HEAD_RATE)), 1.0)
     for component in trainable(nlp, exclude):
         for number, node in enumerate(component.model.walk()):
             own = [((node.id, name), name, None) for name in node.param_names if node.has_param(name)]
             for shim, module in _torch_modules(node):
-                own += [((shim.id, name), name, tensor) for name, tensor in module.named_parameters() if tensor.requires_grad]
+                own += [
+                    ((shim.id, name), name, tensor)
+                    for name, tensor in module.named_parameters()
+                    if tensor.requires_grad
+                ]
             for key, name, tensor in own:
                 of_node, rate = (node, head_rate) if tensor is None else (None, getattr(tensor, RATE, 1.0))
-                found.setdefault(key, Parameter(key, f"{component.name}.{number}.{name}", of_node, tensor, rate))
+                found.setdefault(
+                    key, Parameter(key, f"{component.name}.{number}.{name}", of_node, tensor, rate)
+                )
     return list(found.values())
 
 
 def _torch_modules(node: Model) -> list[tuple[Any, torch.nn.Module]]:
     """Return a layer's torch modules, each with thinc's object around it."""
-    return [(shim, shim._model) for shim in node.shims if isinstance(getattr(shim, "_model", None), torch.nn.Module)]
+    return [
+        (shim, shim._model)
+        for shim in node.shims
+        if isinstance(getattr(shim, "_model", None), torch.nn.Module)
+    ]
 
 
 def forget_gradients(parameters: Iterable[Parameter]) -> None:
@@ -68,7 +87,9 @@ def forget_gradients(parameters: Iterable[Parameter]) -> None:
             parameter.node.get_grad(parameter.key[1]).fill(0.0)
 
 
-def finish_update(nlp: Language, exclude: Iterable[str], optimizer: Optimizer, parameters: Iterable[Parameter]) -> None:
+def finish_update(
+    nlp: Language, exclude: Iterable[str], optimizer: Optimizer, parameters: Iterable[Parameter]
+) -> None:
     """Let thinc's optimizer update all components, each parameter at its own rate."""
     rated = Rated(optimizer, parameters)
     for component in trainable(nlp, exclude):
@@ -86,7 +107,9 @@ def weights_hash(parameters: list[Parameter]) -> str:
 def check_equal(parameters: list[Parameter], world: World) -> None:
     """Raise UserError unless all processes have the same weights, bit by bit."""
     if world.size > 1 and len({*world.gather(weights_hash(parameters))}) > 1:
-        raise UserError("the workers' weights are not the same; train with --workers 1, and tell us what config does this")
+        raise UserError(
+            "the workers' weights are not the same; train with --workers 1, and tell us what config does this"
+        )
 
 
 class FlatParameters:
@@ -96,7 +119,15 @@ class FlatParameters:
     processes share memory, each adds up the gradients of some arrays and updates them, for all: none does another's work again.
     """
 
-    def __init__(self, nlp: Language, optimizer: Optimizer, exclude: Iterable[str] = (), *, world: World, signals: int = 0) -> None:
+    def __init__(
+        self,
+        nlp: Language,
+        optimizer: Optimizer,
+        exclude: Iterable[str] = (),
+        *,
+        world: World,
+        signals: int = 0,
+    ) -> None:
         """Take a pipeline's parameters over. signals: numbers that are added up beside the gradients."""
         self.parameters = walk_parameters(nlp, exclude)
         self.optimizer, self.world = optimizer, world
@@ -110,15 +141,24 @@ class FlatParameters:
         rows, state, norms = (world.size, total + signals), (kinds, total), (len(sizes),)
         shared = world.shared({"rows": rows, "state": state, "norms": norms}) if self._plain else None
         self._rows = None if shared is None else shared["rows"]
-        self.gradients = numpy.zeros(total + signals, dtype="float32") if shared is None else shared["rows"][world.rank]
+        self.gradients = (
+            numpy.zeros(total + signals, dtype="float32") if shared is None else shared["rows"][world.rank]
+        )
         self._sums = self.gradients if shared is None else numpy.zeros(total + signals, dtype="float32")
         self._norms = numpy.zeros(norms, dtype="float32") if shared is None else shared["norms"]
-        self.weights, *self.moments = numpy.zeros(state, dtype="float32") if shared is None else shared["state"]
-        self._mine = [i for i, owner in enumerate(deal(sizes, world.size)) if shared is None or owner == world.rank]
+        self.weights, *self.moments = (
+            numpy.zeros(state, dtype="float32") if shared is None else shared["state"]
+        )
+        self._mine = [
+            i for i, owner in enumerate(deal(sizes, world.size)) if shared is None or owner == world.rank
+        ]
         self._learns = [False] * len(sizes)
         for parameter, own in zip(self.parameters, self.slices, strict=True):
             _move(parameter, self.weights[own], self.gradients[own])
-        self._tensors = [[torch.from_numpy(array[own]) for own in self.slices] for array in (self._sums, self.weights, *self.moments)]
+        self._tensors = [
+            [torch.from_numpy(array[own]) for own in self.slices]
+            for array in (self._sums, self.weights, *self.moments)
+        ]
 
     def adopt(self) -> None:
         """Let the optimizer's moments and averages, where it has some already, live in the flat arrays."""
@@ -163,7 +203,9 @@ class FlatParameters:
         """Count the updates that any process has made, and let the optimizer know where their moments are."""
         for i, norm in enumerate(self._norms.tolist()):
             if not math.isfinite(norm):
-                raise UserError(f"the gradient of {self.parameters[i].name} is {norm}; lower the learning rate ([training.optimizer] learn_rate)")
+                raise UserError(
+                    f"the gradient of {self.parameters[i].name} is {norm}; lower the learning rate ([training.optimizer] learn_rate)"
+                )
             if self._plain and (norm > 0.0 or self._learns[i]):
                 self.optimizer.nr_update[self.parameters[i].key] += 1
                 if not self._learns[i]:
@@ -173,7 +215,11 @@ class FlatParameters:
     def _known(self) -> list[dict]:
         """Return what the optimizer keeps of each parameter, in the order of `moments`."""
         averages = self.optimizer.averages
-        return [self.optimizer.mom1, self.optimizer.mom2] if averages is None else [self.optimizer.mom1, self.optimizer.mom2, averages]
+        return (
+            [self.optimizer.mom1, self.optimizer.mom2]
+            if averages is None
+            else [self.optimizer.mom1, self.optimizer.mom2, averages]
+        )
 
     def _publish(self, i: int) -> None:
         key, shape = self.parameters[i].key, self.parameters[i].weights().shape
@@ -188,7 +234,9 @@ class FlatParameters:
         optimizer = Rated(self.optimizer, self.parameters)
         for i in chosen:
             weights = self.parameters[i].weights()
-            weights[...], _ = optimizer(self.parameters[i].key, weights, self._sums[self.slices[i]].reshape(weights.shape))
+            weights[...], _ = optimizer(
+                self.parameters[i].key, weights, self._sums[self.slices[i]].reshape(weights.shape)
+            )
 
     def _adam(self, chosen: dict[int, float]) -> None:
         """Clip gradients, given their norms, and run torch's fused AdamW as thinc's Adam would be; weights decay before the update, not after it."""
@@ -198,7 +246,9 @@ class FlatParameters:
         for i, norm in chosen.items():
             if norm >= optimizer.grad_clip > 0.0:
                 gradients[i].mul_(optimizer.grad_clip / norm)
-            groups.setdefault((optimizer.nr_update[self.parameters[i].key] + 1, self.parameters[i].rate), []).append(i)
+            groups.setdefault(
+                (optimizer.nr_update[self.parameters[i].key] + 1, self.parameters[i].rate), []
+            ).append(i)
         for (updates, rate), group in groups.items():
             torch._fused_adamw_(
                 *([tensors[i] for i in group] for tensors in (weights, gradients, mom1, mom2)),
@@ -208,7 +258,9 @@ class FlatParameters:
                 beta1=float(optimizer.b1),
                 beta2=float(optimizer.b2),
                 weight_decay=float(optimizer.L2),
-                eps=float(optimizer.eps / (1.0 - optimizer.b2**updates) ** 0.5),  # thinc adds eps before it corrects for bias
+                eps=float(
+                    optimizer.eps / (1.0 - optimizer.b2**updates) ** 0.5
+                ),  # thinc adds eps before it corrects for bias
                 amsgrad=False,
                 maximize=False,
             )

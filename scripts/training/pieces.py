@@ -40,7 +40,9 @@ class PieceReader:
 
     def __init__(self, model: Any) -> None:
         """model: a TransformerModel of spacy-transformers with a fast tokeniser."""
-        self._tokenizer = copy.deepcopy(model.tokenizer.backend_tokenizer)  # whoever else uses it lets it pad and truncate
+        self._tokenizer = copy.deepcopy(
+            model.tokenizer.backend_tokenizer
+        )  # whoever else uses it lets it pad and truncate
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._get_spans = model.attrs["get_spans"]
@@ -49,7 +51,10 @@ class PieceReader:
         before_first = getattr(table, "padding_idx", None)
         self.first_position = 0 if before_first is None else before_first + 1  # RoBERTa counts from 2
         positions = getattr(model.transformer.config, "max_position_embeddings", None) or 0  # XLNet says -1
-        self.limit = min(model.tokenizer.model_max_length, positions - self.first_position if positions > 0 else model.tokenizer.model_max_length)
+        self.limit = min(
+            model.tokenizer.model_max_length,
+            positions - self.first_position if positions > 0 else model.tokenizer.model_max_length,
+        )
 
     def __call__(self, docs: list[Doc]) -> list[Pieces]:
         """Return what each document keeps, and let it keep it."""
@@ -63,7 +68,9 @@ class PieceReader:
                 doc.user_data[KEY] = _pieces(doc, windows)
         return [doc.user_data[KEY] for doc in docs]
 
-    def _windows(self, doc: Doc, start: int, end: int, encoding: Any) -> Iterator[tuple[int, int, list[int], numpy.ndarray]]:
+    def _windows(
+        self, doc: Doc, start: int, end: int, encoding: Any
+    ) -> Iterator[tuple[int, int, list[int], numpy.ndarray]]:
         """Yield windows that the transformer can read: first token, the one after the last, pieces, and each piece's characters."""
         offsets = numpy.array(encoding.offsets, dtype=numpy.int64).reshape(-1, 2)
         size = end - start
@@ -94,7 +101,8 @@ def _pieces(doc: Doc, windows: list[tuple[int, int, Any, numpy.ndarray]]) -> Pie
     for start, end, ids, offsets in windows:
         where = numpy.flatnonzero(offsets[:, 1] > offsets[:, 0])
         first, last = (
-            numpy.searchsorted(begins[start:end], begins[start] + chars, side="right") - 1 for chars in (offsets[where, 0], offsets[where, 1] - 1)
+            numpy.searchsorted(begins[start:end], begins[start] + chars, side="right") - 1
+            for chars in (offsets[where, 0], offsets[where, 1] - 1)
         )
         while len(where):
             tokens.append(start + first)
@@ -105,7 +113,9 @@ def _pieces(doc: Doc, windows: list[tuple[int, int, Any, numpy.ndarray]]) -> Pie
     token = numpy.concatenate(tokens) if tokens else numpy.zeros(0, dtype=numpy.int64)
     place = numpy.concatenate(places) if places else numpy.zeros(0, dtype=numpy.int64)
     return Pieces(
-        ids=numpy.concatenate([numpy.asarray(ids, dtype=numpy.int32) for _, _, ids, _ in windows]) if windows else numpy.zeros(0, dtype=numpy.int32),
+        ids=numpy.concatenate([numpy.asarray(ids, dtype=numpy.int32) for _, _, ids, _ in windows])
+        if windows
+        else numpy.zeros(0, dtype=numpy.int32),
         lengths=numpy.array([len(ids) for _, _, ids, _ in windows], dtype=numpy.int32),
         counts=numpy.bincount(token, minlength=len(doc)).astype(numpy.int32),
         places=place[numpy.lexsort((place, token))].astype(numpy.int32),

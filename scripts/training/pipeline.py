@@ -14,10 +14,10 @@ from spacy.training.initialize import init_nlp
 from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed, get_torch_default_device, set_gpu_allocator
 
-from scripts.command import console
+from scripts.cli import console
 from scripts.corpus.stream import ShardStream
 from scripts.hub import require_models
-from scripts.training import stream  # noqa: F401  (registers what a config names)
+from scripts.training import stream
 from scripts.training.update import Prepared
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def read_once(path: Path, gold_preproc: bool = False, max_length: int = 0, limit
     return ReadOnce(path, gold_preproc=gold_preproc, max_length=max_length, limit=limit)
 
 
-def make_pipeline(config: Config, gpu_id: int, *, exact: bool = False) -> tuple[Language, dict[str, Any], Callable, Callable]:
+def make_pipeline(
+    config: Config, gpu_id: int, *, exact: bool = False
+) -> tuple[Language, dict[str, Any], Callable, Callable]:
     """Return the initialised pipeline, its resolved training block, and the readers of train and dev.
 
     Random states are then as `spacy train` has them before its first step.
@@ -57,7 +59,10 @@ def make_pipeline(config: Config, gpu_id: int, *, exact: bool = False) -> tuple[
     require_models(config.interpolate())
     read_once.cache_clear()
     own = None if exact else _train_block(config)
-    nlp = init_nlp(config if own is None else config.merge({"corpora": {"train": own | {"@readers": READ_ONCE}}}), use_gpu=gpu_id)
+    nlp = init_nlp(
+        config if own is None else config.merge({"corpora": {"train": own | {"@readers": READ_ONCE}}}),
+        use_gpu=gpu_id,
+    )
     resolved = nlp.config.interpolate()
     if resolved["training"]["seed"] is not None:
         fix_random_seed(resolved["training"]["seed"])
@@ -73,7 +78,10 @@ def make_pipeline(config: Config, gpu_id: int, *, exact: bool = False) -> tuple[
 def _train_block(config: Config) -> dict | None:
     """Return the block of train's reader, where that is spaCy's own, reads all at once and draws nothing at random."""
     training, block = config.get("training", {}), config.get("corpora", {}).get("train", {})
-    is_named = training.get("train_corpus", "corpora.train") == "corpora.train" and training.get("max_epochs", 0) != STREAMED
+    is_named = (
+        training.get("train_corpus", "corpora.train") == "corpora.train"
+        and training.get("max_epochs", 0) != STREAMED
+    )
     if not is_named or block.get("@readers") != "spacy.Corpus.v1" or block.get("augmenter") is not None:
         return None
     return {name: value for name, value in block.items() if name != "augmenter"}
@@ -88,7 +96,12 @@ def make_encoder(nlp: Language, exclude: Iterable[str], precision: str) -> "Enco
 
     chosen = choose_precision(precision, get_torch_default_device())
     encoder = find_encoder(nlp, exclude, chosen)
-    console.print(f"The transformer computes in {chosen}" if encoder else "The transformer computes as spacy-transformers lets it", highlight=False)
+    console.print(
+        f"The transformer computes in {chosen}"
+        if encoder
+        else "The transformer computes as spacy-transformers lets it",
+        highlight=False,
+    )
     return encoder
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from scripts.command import UserError
+from scripts.cli import UserError
 
 NAMES = ("auto", "bf16", "fp16", "fp32")
 
@@ -44,7 +44,9 @@ def choose_precision(asked: str, device: torch.device) -> Precision:
         if has_bf16:
             return Precision("bf16", "the device computes in it", kind)
         return (
-            Precision("fp16", "the GPU has no bf16", kind) if kind == "cuda" else Precision("fp32", "this CPU has neither avx512_bf16 nor AMX", kind)
+            Precision("fp16", "the GPU has no bf16", kind)
+            if kind == "cuda"
+            else Precision("fp32", "this CPU has neither avx512_bf16 nor AMX", kind)
         )
     if asked not in NAMES:
         raise UserError(f"--precision={asked}: write one of {', '.join(NAMES)}")

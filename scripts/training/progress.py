@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from scripts.command import UserError
+from scripts.cli import UserError
 
 
 @dataclass(slots=True)
@@ -44,7 +44,9 @@ class Progress:
         """Return the figures of the last step's evaluation. Raises UserError where the loss, that of `objectives`, is no number."""
         loss, step = sum(losses[name] for name in objectives), self.step - 1
         if not math.isfinite(loss):
-            raise UserError(f"the loss is {loss} at step {step}; lower the learning rate ([training.optimizer] learn_rate)")
+            raise UserError(
+                f"the loss is {loss} at step {step}; lower the learning rate ([training.optimizer] learn_rate)"
+            )
         return {
             "step": step,
             "epoch": self.epoch,

@@ -22,7 +22,9 @@ class Asked:
         return 128 + self.signal if self.signal else TERMINATED
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._before = {
+            number: signal.signal(number, self._take) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         return self
 
     def __exit__(self, *_) -> None:

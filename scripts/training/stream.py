@@ -5,10 +5,12 @@ from pathlib import Path
 
 from spacy import registry
 
-sys.path.append(str(Path(__file__).resolve().parent.parent.parent))  # `spacy train`, unlike `python -m spacy train`, does not look where it runs
+sys.path.append(
+    str(Path(__file__).resolve().parent.parent.parent)
+)  # `spacy train`, unlike `python -m spacy train`, does not look where it runs
 
 from scripts.corpus.stream import ShardStream
-from scripts.training import tuning  # noqa: F401  (registers what a config names)
+from scripts.training import tuning
 
 
 @registry.readers("ner_template.shards.v1")

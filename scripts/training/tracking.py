@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from scripts.command import UserError, console
+from scripts.cli import UserError, console
 
 MODES = {
     "online": "online",

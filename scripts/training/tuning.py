@@ -39,11 +39,19 @@ def tune_transformer(
     """
 
     def prepare(nlp: Language) -> Language:
-        if frozen_layers == 0 and head_rate == rate_decay == 1.0 and dropout is None and not recompute and not compiled:
+        if (
+            frozen_layers == 0
+            and head_rate == rate_decay == 1.0
+            and dropout is None
+            and not recompute
+            and not compiled
+        ):
             return nlp
         transformers = _transformers(nlp)
         if not transformers:
-            raise ValueError(f"[initialize.after_init] {NAME}: the pipeline has no transformer; delete the block")
+            raise ValueError(
+                f"[initialize.after_init] {NAME}: the pipeline has no transformer; delete the block"
+            )
         for transformer in transformers:
             setattr(transformer, HEAD_RATE, head_rate)
             if dropout is not None:
@@ -83,17 +91,28 @@ def set_dropout(transformer: Any, share: float) -> None:
 
 def _transformers(nlp: Language) -> list[Any]:
     """Return the transformers of a pipeline, whatever the names of their components, also those that one component has for itself."""
-    nodes = [node for _, component in nlp.pipeline if hasattr(component, "model") for node in component.model.walk()]
+    nodes = [
+        node
+        for _, component in nlp.pipeline
+        if hasattr(component, "model")
+        for node in component.model.walk()
+    ]
     return [node.transformer for node in nodes if node.attrs.get("has_transformer")]
 
 
 def _tune_layers(transformer: Any, frozen_layers: int, rate_decay: float) -> None:
     """Freeze the lowest layers, and let each of the others learn at a rate of its own."""
-    layers = getattr(getattr(transformer, "encoder", getattr(transformer, "transformer", None)), "layer", None)
+    layers = getattr(
+        getattr(transformer, "encoder", getattr(transformer, "transformer", None)), "layer", None
+    )
     if (frozen_layers or rate_decay != 1.0) and (layers is None or not hasattr(transformer, "embeddings")):
-        raise ValueError(f"{type(transformer).__name__}: its layers cannot be told; set vars.freeze_layers to 0 and rate_decay to 1.0")
+        raise ValueError(
+            f"{type(transformer).__name__}: its layers cannot be told; set vars.freeze_layers to 0 and rate_decay to 1.0"
+        )
     if frozen_layers and frozen_layers >= len(layers):
-        raise ValueError(f"{type(transformer).__name__} has {len(layers)} layers; set vars.freeze_layers below that")
+        raise ValueError(
+            f"{type(transformer).__name__} has {len(layers)} layers; set vars.freeze_layers below that"
+        )
     parts = (transformer.embeddings, *layers) if frozen_layers or rate_decay != 1.0 else ()
     for depth, part in enumerate(parts if frozen_layers else ()):
         part.requires_grad_(depth > frozen_layers)
@@ -110,4 +129,6 @@ def _try_compiler(device: Any) -> None:
         torch.compile(torch.sin)(torch.zeros(2, device=device))
     except Exception as error:  # of whatever kind: torch wraps what compilers and Triton say
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"torch cannot compile here ({why}); install a C++ compiler, or set compiled = false in configs/gpu.cfg") from error
+        raise ValueError(
+            f"torch cannot compile here ({why}); install a C++ compiler, or set compiled = false in configs/gpu.cfg"
+        ) from error

@@ -53,9 +53,16 @@ class Prepared(Example):
         tags = [OUTSIDE.get(code) for code in self.y.to_array(ENT_IOB).tolist()]
         for ent in entities:
             name, start, last = ent.label_, ent.start, ent.end - 1
-            tags[start : last + 1] = [f"U-{name}"] if start == last else [f"B-{name}", *[f"I-{name}"] * (last - start - 1), f"L-{name}"]
+            tags[start : last + 1] = (
+                [f"U-{name}"]
+                if start == last
+                else [f"B-{name}", *[f"I-{name}"] * (last - start - 1), f"L-{name}"]
+            )
         if None in tags:
-            tags = ["O" if tag is None and token.is_space else tag for tag, token in zip(tags, self.x, strict=True)]
+            tags = [
+                "O" if tag is None and token.is_space else tag
+                for tag, token in zip(tags, self.x, strict=True)
+            ]
         return entities, tags
 
     def gold(self, ner: EntityRecognizer, state: Any) -> Any:
@@ -106,9 +113,14 @@ def is_greedy(ner: Any) -> bool:
     if type(ner) is not EntityRecognizer:
         return False
     known, model = {"beam_width": 1, "multitasks": [], "incorrect_spans_key": None}, ner.model
-    if any(ner.cfg.get(name, usual) != usual for name, usual in known.items()) or type(ner.moves) is not BiluoPushDown:
+    if (
+        any(ner.cfg.get(name, usual) != usual for name, usual in known.items())
+        or type(ner.moves) is not BiluoPushDown
+    ):
         return False
-    is_plain = isinstance(model, Model) and model._func is transition_model and isinstance(model.ops, NumpyOps)
+    is_plain = (
+        isinstance(model, Model) and model._func is transition_model and isinstance(model.ops, NumpyOps)
+    )
     return is_plain and model.layers[1].get_dim("nP") > 1
 
 
@@ -117,7 +129,9 @@ def batch_id(docs: list) -> int:
     return hash(tuple(map(id, docs)))
 
 
-def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict[str, float]) -> list[Tok2VecListener]:
+def update_tok2vec(
+    tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict[str, float]
+) -> list[Tok2VecListener]:
     """Run the tok2vec layer forward and hand its output, and the way back, to its listeners (spacy/pipeline/tok2vec.py).
 
     Returns the listeners, which know batches by `batch_id` until that is taken from them.
@@ -145,7 +159,9 @@ def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, l
     return listeners
 
 
-def update_ner(ner: EntityRecognizer, examples: list[Prepared], *, drop: float, losses: dict[str, float]) -> None:
+def update_ner(
+    ner: EntityRecognizer, examples: list[Prepared], *, drop: float, losses: dict[str, float]
+) -> None:
     """Parse a batch greedily, learn from each decision, and run all decisions' backward pass at once.
 
     What `Parser.update` does (spacy/pipeline/transition_parser.pyx), which runs backward after each word. Gradients are
@@ -181,7 +197,10 @@ def predict_ner(ner: EntityRecognizer, docs: list[Doc]) -> None:
     1,009 documents with 15,733 words: 0.06 s instead of 0.26.
     """
     states = ner.moves.init_batch(docs)
-    decisions, going = _Decisions(ner.model, docs, is_train=False), [state for state in states if not state.is_final()]
+    decisions, going = (
+        _Decisions(ner.model, docs, is_train=False),
+        [state for state in states if not state.is_final()],
+    )
     while going:
         going = ner.transition_states(going, decisions.score(going))
     ner.set_annotations(docs, states)
@@ -193,7 +212,9 @@ def _start(ner: EntityRecognizer, examples: list[Prepared], longest: int) -> tup
         states, golds, _ = ner._init_gold_batch(examples, max_length=longest)
         return states, golds
     states, golds = [], []
-    for state, example in zip(ner.moves.init_batch([example.x for example in examples]), examples, strict=True):
+    for state, example in zip(
+        ner.moves.init_batch([example.x for example in examples]), examples, strict=True
+    ):
         gold = example.gold(ner, state)
         if gold is not None and not state.is_final():
             states.append(state)
@@ -215,7 +236,9 @@ class _Decisions:
         self.unseen = sorted(model.attrs["unseen_classes"])
         self.words, self.backprop_words = tok2vec(docs, is_train)
         self.nF, self.nO, self.nP, self.nI = (self.lower.get_dim(name) for name in ("nF", "nO", "nP", "nI"))
-        table = numpy.empty((len(self.words) + 1, self.nF * self.nO * self.nP), dtype="float32")  # the first row is for missing features
+        table = numpy.empty(
+            (len(self.words) + 1, self.nF * self.nO * self.nP), dtype="float32"
+        )  # the first row is for missing features
         self.ops.gemm(self.words, self.lower.get_param("W").reshape(-1, self.nI), trans2=True, out=table[1:])
         table[0] = self.lower.get_param("pad").reshape(-1)
         table[:, : self.nO * self.nP] += self.lower.get_param("b").reshape(-1)
@@ -267,7 +290,9 @@ class _Decisions:
         missing = (ids < 0).astype("float32")
         lower.inc_grad("pad", numpy.dot(missing.T, gradient).reshape(1, nF, self.nO, self.nP))
         lower.inc_grad("b", gradient.sum(axis=0).reshape(self.nO, self.nP))
-        weights = numpy.ascontiguousarray(lower.get_param("W").transpose(1, 2, 0, 3)).reshape(-1, nF * nI)  # O·P x F·I
+        weights = numpy.ascontiguousarray(lower.get_param("W").transpose(1, 2, 0, 3)).reshape(
+            -1, nF * nI
+        )  # O·P x F·I
         change = numpy.dot(gradient.T, self._features(ids)).reshape(self.nO, self.nP, nF, nI)
         lower.inc_grad("W", change.transpose(2, 0, 1, 3))
         d_words = numpy.zeros((len(self.words) + 1, nI), dtype="float32")

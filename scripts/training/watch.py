@@ -78,4 +78,6 @@ class Watch:
 def _learns_a_transformer(nlp: Language, frozen: list[str]) -> bool:
     """Say whether training changes a pretrained transformer; spacy-transformers' layers of that kind have it as `transformer`."""
     models = [getattr(component, "model", None) for name, component in nlp.pipeline if name not in frozen]
-    return any(hasattr(node, "transformer") for model in models if hasattr(model, "walk") for node in model.walk())
+    return any(
+        hasattr(node, "transformer") for model in models if hasattr(model, "walk") for node in model.walk()
+    )

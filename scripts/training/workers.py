@@ -20,7 +20,7 @@ import numpy
 import torch
 import torch.distributed as dist
 
-from scripts.command import UserError, console
+from scripts.cli import UserError, console
 from scripts.training import ranks
 from scripts.training.ranks import STORE
 
@@ -85,13 +85,22 @@ class Workers(World):
         """Return arrays of zeros that all processes have mapped; None under torchrun, and where there is no room for them."""
         if self.folder is None:
             return None
-        fits = all([_reserve(self.folder / name, 4 * math.prod(shape)) for name, shape in shapes.items()]) if self.rank == 0 else True
+        fits = (
+            all([_reserve(self.folder / name, 4 * math.prod(shape)) for name, shape in shapes.items()])
+            if self.rank == 0
+            else True
+        )
         if not self.gather(fits)[0]:
             return None
-        arrays = {name: numpy.asarray(numpy.memmap(self.folder / name, dtype="float32", mode="r+", shape=shape)) for name, shape in shapes.items()}
+        arrays = {
+            name: numpy.asarray(numpy.memmap(self.folder / name, dtype="float32", mode="r+", shape=shape))
+            for name, shape in shapes.items()
+        }
         self.wait()
         for name in shapes if self.rank == 0 else ():
-            with contextlib.suppress(OSError):  # Windows keeps what is open; elsewhere the memory is free when the last process ends, however it does
+            with contextlib.suppress(
+                OSError
+            ):  # Windows keeps what is open; elsewhere the memory is free when the last process ends, however it does
                 (self.folder / name).unlink()
         return arrays
 
@@ -151,7 +160,10 @@ def deal(loads: list[int], parts: int) -> list[int]:
 def split_evenly(batch: list[Sized], parts: int) -> list[list]:
     """Split examples into parts of about as many words each, in the batch's order."""
     owners = deal([len(example) for example in batch], parts)
-    return [[example for example, owner in zip(batch, owners, strict=True) if owner == part] for part in range(parts)]
+    return [
+        [example for example, owner in zip(batch, owners, strict=True) if owner == part]
+        for part in range(parts)
+    ]
 
 
 @contextlib.contextmanager
@@ -183,8 +195,14 @@ def _started_here(workers: int) -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="ner-template-", dir=memory if memory.is_dir() else None))
     variables = os.environ | {"WORLD_SIZE": str(workers), STORE: str(folder)}
     command = [sys.executable, *sys.orig_argv[1:]]
-    apart: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"process_group": 0}
-    others = [subprocess.Popen(command, env=variables | {"RANK": str(rank)}, **apart) for rank in range(1, workers)]  # Ctrl-C is the first's
+    apart: dict[str, Any] = (
+        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        if sys.platform == "win32"
+        else {"process_group": 0}
+    )
+    others = [
+        subprocess.Popen(command, env=variables | {"RANK": str(rank)}, **apart) for rank in range(1, workers)
+    ]  # Ctrl-C is the first's
     try:
         _wait_for(others, folder)
         member = Workers(0, workers, folder)
@@ -205,7 +223,9 @@ def _wait_for(others: list[subprocess.Popen], folder: Path) -> None:
     while not all((folder / f"ready-{rank}").exists() for rank in range(1, len(others) + 1)):
         for rank, process in enumerate(others, 1):
             if process.poll() is not None:
-                raise UserError(f"worker {rank} ended before it began (exit code {process.returncode}); train with --workers 1")
+                raise UserError(
+                    f"worker {rank} ended before it began (exit code {process.returncode}); train with --workers 1"
+                )
         time.sleep(POLL)
 
 
@@ -215,8 +235,14 @@ def _told(others: list[subprocess.Popen], error: RuntimeError) -> Exception:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=2)
         if process.returncode:
-            why = f"killed by signal {-process.returncode}, often for want of memory" if process.returncode < 0 else f"exit code {process.returncode}"
-            return UserError(f"worker {rank} died ({why}); the last checkpoint is whole: run the same command to go on, or with --workers 1")
+            why = (
+                f"killed by signal {-process.returncode}, often for want of memory"
+                if process.returncode < 0
+                else f"exit code {process.returncode}"
+            )
+            return UserError(
+                f"worker {rank} died ({why}); the last checkpoint is whole: run the same command to go on, or with --workers 1"
+            )
     return error
 
 

@@ -57,7 +57,10 @@ def hugging_face(path: Path, columns: dict[str, list], features: dict) -> None:
 def class_labels(names: list[str], *, kind: str = "Sequence") -> dict:
     """Describe `tokens` and `ner_tags`; datasets before version 4 say Sequence, later ones List."""
     tags = {"names": names, "_type": "ClassLabel"}
-    return {"tokens": {"feature": {"dtype": "string", "_type": "Value"}, "_type": kind}, "ner_tags": {"feature": tags, "_type": kind}}
+    return {
+        "tokens": {"feature": {"dtype": "string", "_type": "Value"}, "_type": kind},
+        "ner_tags": {"feature": tags, "_type": kind},
+    }
 
 
 def _parquet_tokens(path: Path) -> None:
@@ -65,7 +68,11 @@ def _parquet_tokens(path: Path) -> None:
         path,
         {
             "id": ["0", "1", "2"],
-            "tokens": [["Ada", "Lindqvist", "left", "Tollan", "."], ["Rain", "again", "."], ["Castell", "&", "Sons"]],
+            "tokens": [
+                ["Ada", "Lindqvist", "left", "Tollan", "."],
+                ["Rain", "again", "."],
+                ["Castell", "&", "Sons"],
+            ],
             "ner_tags": [[1, 2, 0, 5, 0], [0, 0, 0], [3, 4, 4]],
         },
         class_labels(["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]),
@@ -74,7 +81,9 @@ def _parquet_tokens(path: Path) -> None:
 
 def _parquet_text(path: Path) -> None:
     spans = [[{"start": 0, "end": 4, "label": "PER"}, {"start": 9, "end": 20, "label": "LOC"}], []]
-    hugging_face(path, {"id": [7, 8], "text": ["Ilse saw Port Merrow pier.", "Nobody else did."], "spans": spans}, {})
+    hugging_face(
+        path, {"id": [7, 8], "text": ["Ilse saw Port Merrow pier.", "Nobody else did."], "spans": spans}, {}
+    )
 
 
 def _docbin(path: Path) -> None:
@@ -99,13 +108,18 @@ OWN = (
         (("Odalys Brenn", "PERSON"), ("Lantern Café", "ORG"), ("Gull Street", "LOC"), ("Port Merrow", "LOC")),
     ),
     Found("Nothing happened today."),
-    Found("🚢 The Skerry Star left Tollan at noon, says Wim Aerden.", (("Skerry Star", "PRODUCT"), ("Tollan", "LOC"), ("Wim Aerden", "PERSON"))),
+    Found(
+        "🚢 The Skerry Star left Tollan at noon, says Wim Aerden.",
+        (("Skerry Star", "PRODUCT"), ("Tollan", "LOC"), ("Wim Aerden", "PERSON")),
+    ),
 )
 KELP = Found(
     "Nadia Forsberg-Ito moved the Kelp Museum to Tollan.",
     (("Nadia Forsberg-Ito", "Person"), ("Kelp Museum", "Organisation"), ("Tollan", "Place")),
 )
-RADIO = Found("Skerry Radio called Émile Dacosta.", (("Skerry Radio", "Organisation"), ("Émile Dacosta", "Person")))
+RADIO = Found(
+    "Skerry Radio called Émile Dacosta.", (("Skerry Radio", "Organisation"), ("Émile Dacosta", "Person"))
+)
 CONLL_2003 = (
     Found(
         "Merrow Freight beats Tollan United. PORT MERROW 1997-03-14",
@@ -113,7 +127,13 @@ CONLL_2003 = (
     ),
     Found(
         "Ada Lindqvist told Norlandic Skerry Cup fans (and Bo Ran).",
-        (("Ada Lindqvist", "PER"), ("Norlandic", "MISC"), ("Skerry Cup", "MISC"), ("Bo", "PER"), ("Ran", "PER")),
+        (
+            ("Ada Lindqvist", "PER"),
+            ("Norlandic", "MISC"),
+            ("Skerry Cup", "MISC"),
+            ("Bo", "PER"),
+            ("Ran", "PER"),
+        ),
     ),
 )
 
@@ -138,7 +158,10 @@ SAMPLES = (
         "doccano_old.jsonl",
         "json",
         (
-            Found("Pilar Quist chairs the Tollan Rowing Club.", (("Pilar Quist", "PER"), ("Tollan Rowing Club", "ORG"))),
+            Found(
+                "Pilar Quist chairs the Tollan Rowing Club.",
+                (("Pilar Quist", "PER"), ("Tollan Rowing Club", "ORG")),
+            ),
             Found("The ferry to Ny Hamn is late again.", (("Ny Hamn", "LOC"),)),
             Found("No service on Sundays."),
         ),
@@ -147,7 +170,10 @@ SAMPLES = (
         "doccano_entities.jsonl",
         "json",
         (
-            Found("Jun Okabe-Lund joined Merrow Freight in May.", (("Jun Okabe-Lund", "PER"), ("Merrow Freight", "ORG"))),
+            Found(
+                "Jun Okabe-Lund joined Merrow Freight in May.",
+                (("Jun Okabe-Lund", "PER"), ("Merrow Freight", "ORG")),
+            ),
             Found("Rain all day."),
             Found("“Ahoy”, wrote Zoë Tarn from Ny Hamn.", (("Zoë Tarn", "PER"), ("Ny Hamn", "LOC"))),
         ),
@@ -155,7 +181,13 @@ SAMPLES = (
     Sample(
         "doccano_label.jsonl",
         "json",
-        (Found("Kestrel Bakery feeds half of Gull Street.", (("Kestrel Bakery", "ORG"), ("Gull Street", "LOC"))), Found("Half past nine.")),
+        (
+            Found(
+                "Kestrel Bakery feeds half of Gull Street.",
+                (("Kestrel Bakery", "ORG"), ("Gull Street", "LOC")),
+            ),
+            Found("Half past nine."),
+        ),
     ),
     Sample(
         "label_studio.json",
@@ -189,7 +221,10 @@ SAMPLES = (
         (
             Found("@odalys_b meet at Lantern Café 😀!", (("Lantern Café", "location"),)),
             Found("love the new Bluefin 3 :)", (("Bluefin 3", "product"),)),
-            Found("RT @tollan_fm: Salt and Rope by The Drift", (("Salt and Rope", "creative-work"), ("The Drift", "group"))),
+            Found(
+                "RT @tollan_fm: Salt and Rope by The Drift",
+                (("Salt and Rope", "creative-work"), ("The Drift", "group")),
+            ),
         ),
     ),
     Sample(
@@ -197,7 +232,10 @@ SAMPLES = (
         "columns",
         (
             Found("Wim van Aerden left Tollan.", (("Wim van Aerden", "PER"), ("Tollan", "LOC"))),
-            Found("Castell Bank Merrow Ny Hamn", (("Castell Bank", "ORG"), ("Merrow", "LOC"), ("Ny Hamn", "LOC"))),
+            Found(
+                "Castell Bank Merrow Ny Hamn",
+                (("Castell Bank", "ORG"), ("Merrow", "LOC"), ("Ny Hamn", "LOC")),
+            ),
         ),
     ),
     Sample(
@@ -219,7 +257,11 @@ SAMPLES = (
             Found("Quist rowed.", (("Quist", "PER"),)),
         ),
     ),
-    Sample("header.tsv", "columns", (Found("Gull Street is shut", (("Gull Street", "LOC"),)), Found("Ask Ilse!", (("Ilse", "PER"),)))),
+    Sample(
+        "header.tsv",
+        "columns",
+        (Found("Gull Street is shut", (("Gull Street", "LOC"),)), Found("Ask Ilse!", (("Ilse", "PER"),))),
+    ),
     Sample(
         "brat/harbour.ann",
         "brat",
@@ -243,7 +285,10 @@ SAMPLES = (
     Sample(
         "kaggle.csv",
         "table",
-        (Found("Ada Lindqvist, of Curaçao.", (("Ada Lindqvist", "per"), ("Curaçao", "geo"))), Found('"Rain"')),
+        (
+            Found("Ada Lindqvist, of Curaçao.", (("Ada Lindqvist", "per"), ("Curaçao", "geo"))),
+            Found('"Rain"'),
+        ),
     ),
     Sample(
         "lists.csv",
@@ -274,7 +319,10 @@ SAMPLES = (
     Sample(
         "texts.parquet",
         "parquet",
-        (Found("Ilse saw Port Merrow pier.", (("Ilse", "PER"), ("Port Merrow", "LOC"))), Found("Nobody else did.")),
+        (
+            Found("Ilse saw Port Merrow pier.", (("Ilse", "PER"), ("Port Merrow", "LOC"))),
+            Found("Nobody else did."),
+        ),
         write=_parquet_text,
     ),
     Sample(

@@ -1,0 +1,123 @@
+"""What all command files share: one console, one way to fail, one way to run."""
+
+import errno
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+console = Console(stderr=True, width=None if sys.stderr.isatty() else 140, highlight=False)
+"""Where people look. Standard output is left to what a program may want to read."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C (128 + SIGINT), as shells have it."""
+
+
+class UserError(Exception):
+    """Something the user can mend. The message says what, where and how; no traceback is shown."""
+
+
+class Stopped(Exception):
+    """A command that was asked to stop, and has put away what it had. `code` is its exit code."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EEXIST: "a file is where a folder has to be: rename it, or name another folder",
+    errno.ENOTDIR: "a file is where a folder has to be: rename it, or name another folder",
+    errno.EISDIR: "a folder is where a file has to be: rename it, or name another file",
+    errno.ENOENT: "see that it is there",
+}
+"""What helps against the failures of a file system; against all others, rights or another folder."""
+
+
+def run(main: Callable, *, failure: int = 1, takes_settings: bool = False) -> None:
+    """Run a command function and exit. Typer reads its signature.
+
+    takes_settings: whether its last argument is a list that takes options which it does not know: settings of a config.
+
+    UserError, and an OSError that nobody caught, end in one line and exit code `failure`; a mistake on the
+    command line in one line and 2. Where nobody reads standard output any more, nothing is said.
+    """
+    try:
+        code = command_line(main, failure=failure, takes_settings=takes_settings)(standalone_mode=False)
+    except typer.TyperException as error:
+        mistake = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+        _print_error(f"{mistake}. What there is: python -m scripts.{Path(sys.argv[0]).stem} --help")
+        code = 2
+    sys.exit(code or 0)
+
+
+def command_line(main: Callable, *, failure: int = 1, takes_settings: bool = False) -> typer.Typer:
+    """Make the Typer application of a command function. Its help is plain: tables cut long options off."""
+
+    @functools.wraps(main)
+    def guarded(*args, **kwargs) -> None:
+        try:
+            main(*args, **kwargs)
+            sys.stdout.flush()
+        except UserError as error:
+            _print_error(error)
+            raise typer.Exit(failure) from None
+        except Stopped as stop:
+            console.print(str(stop), markup=False, soft_wrap=True)
+            raise typer.Exit(stop.code) from None
+        except KeyboardInterrupt:
+            console.print(
+                "Interrupted. What was complete before is unchanged; run the same command to go on."
+            )
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            raise  # Typer ends without a word
+        except OSError as error:
+            _print_error(os_error_text(error))
+            raise typer.Exit(failure) from None
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(context_settings={"ignore_unknown_options": takes_settings})(guarded)
+    return app
+
+
+def os_error_text(error: OSError) -> str:
+    """Say in one line which path could not be read or written, why, and what helps."""
+    path = error.filename2 or error.filename
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    remedy = REMEDIES.get(error.errno, "allow it, or name another folder" if path else "see to that")
+    return f"{f'{path}: ' if path else ''}{reason}; {remedy}, and run the same command again"
+
+
+def _print_error(message: object) -> None:
+    console.print(f"Error: {message}", style="red", markup=False, soft_wrap=True)
+
+
+def progress_bar(*, unit: str = "steps") -> Progress:
+    """Make a bar with what is done (in bytes: as MB), time taken and time left; silent where standard error is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal or os.environ.get("TERM") == "dumb",
+    )

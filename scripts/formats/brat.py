@@ -1,0 +1,110 @@
+"""brat standoff: a text in `x.txt`, its annotations in `x.ann` beside it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
+from scripts.formats.record import AnnotationError, Fault, Record, Source, Span
+from scripts.formats.registry import Found, Item, ReadOptions, reads
+
+OTHER = re.compile(
+    r"E\d+\t\S+:T\d|[AMN]\d+\t\S+ [TERA]\d|R\d+\t\S+ \S+:[TE]\d|#\d*\t\S+ [A-Z]\d|\*\t\S+ [TE]\d"
+)
+"""Events, attributes, notes and relations: each speaks of another annotation."""
+OTHER_KINDS = "ERAMN#*"
+ENTITY = re.compile(r"T\S+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
+
+
+def looks_like_brat(head: bytes) -> bool:
+    """Tell whether the first line is a text-bound annotation, an event, a relation, an attribute or a note."""
+    line = head.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
+    return bool(ENTITY.fullmatch(line) or OTHER.match(line))
+
+
+def whole_file(
+    file: RawFile, layout: Any, options: ReadOptions
+) -> Iterator[tuple[int, tuple[str, bytes, bytes]]]:
+    """Yield one document: the path of its text, the text, and the annotations."""
+    name = file.path.name.removesuffix(".gz")
+    base = name.removesuffix(Path(name).suffix)
+    beside = (
+        file.path.with_name(base + ending + packed)
+        for ending in (".txt", ".TXT", ".Txt")
+        for packed in ("", ".gz")
+    )
+    text = next((path for path in beside if path.is_file()), None)
+    if text is None:
+        raise AnnotationError(
+            f"{file.path.with_name(base + '.txt')}: no such file; the annotations in {file.path} want their text beside them"
+        )
+    with RawFile(text, encoding=options.encoding) as other:
+        yield 1, (text.as_posix(), other.read(MAX_DOCUMENT_BYTES + 1), file.read(MAX_DOCUMENT_BYTES + 1))
+
+
+def count_entities(item: Item) -> Found:
+    """Count the lines that begin with T."""
+    return Found(entities=len(re.findall(rb"(?m)^(?:\xef\xbb\xbf)?T", item.data[2])))
+
+
+@reads(
+    "brat",
+    title="brat standoff: `x.ann` beside `x.txt`; entities in several pieces are reported and left out",
+    example="T1⇥PERSON 0 3⇥Ana⏎",
+    endings=(".ann",),
+    beside=(".txt",),
+    may_be_empty=True,
+    recognise=looks_like_brat,
+    split=whole_file,
+    found=count_entities,
+    not_read="entities in several pieces: annotate one piece; relations, events, attributes and notes have no place in a ner",
+)
+def read_brat(item: Item) -> Record:
+    """Read one document: text-bound annotations (T…) are its entities; relations, events, attributes and notes do not count.
+
+    Offsets count characters of the text as it stands in the file. Raises AnnotationError, naming the line, on a
+    T-line that cannot be read.
+    """
+    path, raw_text, raw_annotations = item.data
+    text = Item(raw_text, Source(path, 1), None, item.options).text().removeprefix("\ufeff")
+    annotations = Item(raw_annotations, item.source, None, item.options).text().removeprefix("\ufeff")
+    spans: list[Span] = []
+    quotes: list[str | None] = []
+    lines: list[int] = []
+    faults: list[Fault] = []
+    for number, line in enumerate(annotations.split("\n"), start=1):
+        source = Source(item.source.path, number)
+        if not line.startswith("T"):
+            if line.strip() and line[0] not in OTHER_KINDS:
+                raise AnnotationError(
+                    f"{source}: {line[:80]!r} is no annotation; write T1⇥LABEL START END⇥TEXT, or take it out"
+                )
+            continue
+        match = ENTITY.fullmatch(line.removesuffix("\r"))
+        if match is None:
+            raise AnnotationError(f"{source}: {line[:80]!r} is no entity; write T1⇥LABEL START END⇥TEXT")
+        label, pieces, quoted = match.groups()
+        numbers = [int(number) for number in re.findall(r"\d{1,18}", pieces)]
+        span = Span(numbers[0], numbers[-1], label)
+        if len(numbers) > 2:
+            faults.append(
+                Fault(
+                    "discontinuous", source, f"{(quoted or '')[:80]!r} has pieces at {pieces}", span, quoted
+                )
+            )
+        else:
+            spans.append(span)
+            quotes.append(quoted)
+            lines.append(number)
+    id = path.removesuffix(".gz").removesuffix(".txt")
+    return Record(
+        id=id,
+        text=text,
+        spans=tuple(spans),
+        source=item.source,
+        group=item.file_group,
+        faults=tuple(faults),
+        quotes=tuple(quotes),
+        lines=tuple(lines),
+    )

@@ -1,0 +1,141 @@
+"""Tables written as text: how cells are separated and quoted, rows with their lines, and lists in a cell."""
+
+import ast
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
+from scripts.formats.record import AnnotationError
+from scripts.formats.spans import short
+
+csv.field_size_limit(MAX_DOCUMENT_BYTES)
+DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+SAMPLE_LINES, SAMPLE_BYTES = 50_000, 4 * 2**20
+"""How a table is written is told from so much of it."""
+STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+ITEM = re.compile(STRING.pattern + r"""|[^\s,'"]+""", re.DOTALL)
+"""A string or number in a list as Python or numpy write it."""
+
+NEEDLESS = re.compile(r'(?:^|\t)"[^"\t\r\n]*"(?=\t|\r?\n?$)')
+"""A cell between tabs in quotes that it does not need: a rule that asks for them quotes the header too."""
+
+
+class Dialect(NamedTuple):
+    """What separates cells, and whether quotes around a cell are no part of it."""
+
+    delimiter: str
+    quoted: bool = True
+
+
+class Row(NamedTuple):
+    """A row: the number of its first line, its lines as they stand in the file, and its cells."""
+
+    line: int
+    text: str
+    cells: list[str]
+
+
+def read_rows(lines: Iterable[tuple[int, str]], dialect: Dialect, path: str) -> Iterator[Row]:
+    """Yield the rows of numbered lines; a quoted cell may go over several.
+
+    Raises AnnotationError where a quote is wrong.
+    """
+    taken: list[tuple[int, str]] = []
+
+    def feed() -> Iterator[str]:
+        for number, line in lines:
+            taken.append((number, line))
+            yield line
+
+    quoting = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
+    reader = csv.reader(feed(), delimiter=dialect.delimiter, quoting=quoting, strict=True)
+    try:
+        for cells in reader:
+            number, line = taken[0]
+            yield Row(number, line if len(taken) == 1 else "".join([line for _, line in taken]), cells)
+            taken.clear()
+    except csv.Error as error:
+        number, line = taken[0] if taken else (1, "")
+        raise AnnotationError(
+            f"{path}:{number}: is no row of a table ({error}): {short(line.rstrip())}; a quotation mark "
+            'inside a cell is written "" and the cell in quotes'
+        ) from None
+
+
+def sample_lines(file: RawFile) -> tuple[list[tuple[int, str]], bool]:
+    """Return a file's first lines with their numbers, and whether these are all."""
+    lines, size = [], 0
+    for number, raw in file.lines():
+        if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
+            return lines, False
+        size += len(raw)
+        lines.append((number, raw.decode("utf-8", "replace")))
+    return lines, True
+
+
+def find_dialect(lines: list[tuple[int, str]], delimiter: str, path: str) -> Dialect:
+    """Tell from the first lines whether their quotes mark cells or are parts of them."""
+    quoted, plain = Dialect(delimiter), Dialect(delimiter, quoted=False)
+    if not any('"' in line for _, line in lines):
+        return quoted
+    plain_fits = _fits(lines, plain, path)
+    try:
+        rows = list(read_rows(lines, quoted, path))
+    except AnnotationError:
+        return plain if plain_fits else quoted
+    if not plain_fits or not _fits(lines, quoted, path):
+        return plain if plain_fits else quoted
+    if any("\n" in row.text.rstrip("\r\n") for row in rows):
+        return plain
+    header = next(row.text for row in rows if row.cells)
+    needless = '"' not in header and any(NEEDLESS.search(row.text) for row in rows)
+    return plain if delimiter == "\t" and needless else quoted
+
+
+def _fits(lines: list[tuple[int, str]], dialect: Dialect, path: str) -> bool:
+    """Tell whether all rows have as many cells as the first."""
+    try:
+        return len({len(row.cells) for row in read_rows(lines, dialect, path) if row.cells}) == 1
+    except AnnotationError:
+        return False
+
+
+def is_list(cell: str) -> bool:
+    """Tell whether a cell is a list or an object as JSON, Python or numpy write them."""
+    cell = cell.strip()
+    return len(cell) > 1 and cell[0] + cell[-1] in ("[]", "{}")
+
+
+def read_list(cell: str) -> Any:
+    """Read a list or an object as JSON, Python (`['Ana', 'Bo']`) or numpy (`['Ana' 'Bo']`) write it.
+
+    Raises ValueError where it is none, or was cut.
+    """
+    try:
+        return json.loads(cell)
+    except ValueError:
+        pass
+    cell = cell.strip()
+    inner = cell[1:-1]
+    if cell[:1] != "[" or re.search(r"[][(){}]", STRING.sub("", inner)):
+        return _literal(cell)
+    items = list(ITEM.finditer(inner))
+    gaps = {inner[one.end() : two.start()].strip() for one, two in pairwise(items)}
+    if len(gaps) > 1:
+        raise ValueError("commas stand between some items alone")
+    if "..." in (match.group() for match in items):
+        raise ValueError("numpy has cut it (...)")
+    return _literal(cell) if gaps == {","} else [_literal(match.group()) for match in items]
+
+
+def _literal(text: str) -> Any:
+    """Read what Python writes for lists, tuples, strings and numbers; tuples become lists."""
+    try:
+        value = ast.literal_eval(text)
+        return json.loads(json.dumps(value)) if isinstance(value, list | tuple | dict) else value
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(str(error).partition(" at 0x")[0]) from None

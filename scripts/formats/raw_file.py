@@ -1,0 +1,206 @@
+"""Read raw files piece by piece as UTF-8, unpacked where they are gzip or zip, within limits."""
+
+import gzip
+import io
+import lzma
+import os
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from scripts.formats import encoding as encodings
+from scripts.formats.encoding import Utf8Stream
+from scripts.formats.record import AnnotationError
+
+MAX_DOCUMENT_BYTES = 8 * 2**20
+"""A document whose raw form is larger is refused: reading it would take a hundred times as much memory."""
+MAX_GZIP_RATIO, GZIP_CHECKED_FROM = 200, 64 * 2**20
+"""Text shrinks to a tenth or so. A file that grows 200-fold, and to over 64 MB, is a gzip or zip bomb."""
+HEAD_BYTES = 64 * 1024
+"""How much of a file tells its encoding and line ends."""
+GZIP, ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+OFFICE = {
+    "xl": "a spreadsheet (Excel)",
+    "word": "a Word document",
+    "ppt": "a presentation",
+    "": "an OpenDocument file",
+}
+"""What the zip file of an office program is, by a folder in it."""
+OFFICE_REMEDY = "export it as CSV or plain text"
+ENCRYPTED = 1
+MEMBERS_SHOWN = 5
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
+"""What reading a packed file may raise."""
+
+
+class RawFile:
+    """A raw file opened for reading as UTF-8, unpacked if it is gzip or a zip of one file. A context manager.
+
+    encoding: of the file; a byte order mark outweighs it.
+    count: how many lines of which kind there are, for whoever splits the file; `rewind` clears it.
+    lines_read: how many lines `lines` has given since the last `rewind`.
+
+    Raises AnnotationError where the file cannot be read, is damaged, grows beyond all measure, changes while
+    it is read, has another encoding or ends its lines in CR alone.
+    """
+
+    def __init__(self, path: Path, *, encoding: str = "utf-8") -> None:
+        self.path = path
+        self.encoding = encodings.encoding_name(encoding)
+        self.size = 0
+        self.count: Counter[str] = Counter()
+        self.lines_read = 0
+        self._mark = b""
+        self._zip: zipfile.ZipFile | None = None
+        self._packed_with_gzip = False
+        self._read = 0
+        self._check_at = GZIP_CHECKED_FROM
+
+    def __enter__(self) -> "RawFile":
+        try:
+            self._file: BinaryIO = self.path.open("rb")
+            self._opened = self._version()
+            start = self._file.read(4)
+        except OSError as error:
+            raise AnnotationError(f"{self.path}: cannot be read: {error.strerror}") from None
+        try:
+            self.size = self._opened[0]
+            self._packed_with_gzip = start.startswith(GZIP)
+            if start.startswith(ZIP):
+                self._member = self._only_member()
+            self._find_encoding()
+            self.rewind()
+            self._see_line_ends()
+            self.rewind()
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stream.close()
+        self._file.close()
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file on disk (packed, if it is) that have been read."""
+        return self._file.tell()
+
+    def rewind(self) -> None:
+        """Go back to the beginning."""
+        content = self._content()
+        if self.encoding != "utf-8":
+            content.read(len(self._mark))
+            content = io.BufferedReader(Utf8Stream(content, self.encoding, self.path))
+        self._stream = content
+        self._read = 0
+        self._check_at = GZIP_CHECKED_FROM
+        self.count.clear()
+        self.lines_read = 0
+
+    def read(self, size: int) -> bytes:
+        """Read up to `size` unpacked bytes; none at the end."""
+        return self._take(self._stream.read, size)
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield each line with its number, its end included; only LF ends one. A byte order mark is skipped.
+
+        Of a line over MAX_DOCUMENT_BYTES only the beginning comes, still over that size: so it can be told.
+        """
+        number = 1
+        line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1).removeprefix(b"\xef\xbb\xbf")
+        while line:
+            self.lines_read = number
+            yield number, line
+            while len(line) > MAX_DOCUMENT_BYTES and not line.endswith(b"\n"):
+                line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1)
+            number += 1
+            line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1)
+
+    def _version(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_size, status.st_mtime_ns
+
+    def _content(self) -> BinaryIO:
+        """Return a stream of the unpacked bytes, from the first."""
+        self._file.seek(0)
+        if self._zip is not None:
+            try:
+                return io.BufferedReader(self._zip.open(self._member))
+            except DAMAGED as error:
+                what = f"cannot be unpacked: {error}"
+                raise AnnotationError(f"{self.path}: {what}; unpack it yourself") from None
+        return gzip.GzipFile(fileobj=self._file) if self._packed_with_gzip else self._file
+
+    def _find_encoding(self) -> None:
+        """Take the encoding from a byte order mark, or see that the named one agrees with the first bytes."""
+        head = self._take(self._content().read, HEAD_BYTES)
+        marked = encodings.byte_order_mark(head)
+        if marked is not None:
+            self.encoding, self._mark = marked
+        elif self.encoding == "utf-8":
+            unmarked = encodings.utf16_without_mark(head)
+            if unmarked is not None:
+                what = "every other byte is NUL, as in UTF-16 without a byte order mark"
+                raise AnnotationError(f"{self.path}: {what}; set encoding={unmarked}, or save it as UTF-8")
+        elif encodings.is_utf8(head):
+            raise AnnotationError(f"{self.path}: is UTF-8 already, not {self.encoding}; leave encoding out")
+
+    def _see_line_ends(self) -> None:
+        """Raise AnnotationError where the first bytes are text of several lines, none of which ends in LF."""
+        head = self._take(self._stream.read, HEAD_BYTES)
+        is_text = b"\0" not in head and encodings.is_utf8(head, surely=False)
+        if is_text and b"\n" not in head and b"\r" in head.strip():
+            what = "its lines end in CR alone, as on old Macs"
+            raise AnnotationError(f"{self.path}: {what}; save it with LF line ends")
+
+    def _only_member(self) -> zipfile.ZipInfo:
+        """Return the one file in a zip, apart from hidden ones. Raises AnnotationError if it has not one."""
+        try:
+            self._zip = zipfile.ZipFile(self._file)
+        except DAMAGED as error:
+            raise AnnotationError(f"{self.path}: a damaged zip file ({error}); get it again") from None
+        members = {member.filename: member for member in self._zip.infolist() if not member.is_dir()}
+        if what := _office(set(members)):
+            raise AnnotationError(f"{self.path}: is {what}; {OFFICE_REMEDY}")
+        paths = [PurePosixPath(name) for name in members]
+        files = [str(path) for path in paths if path.parts[0] != "__MACOSX" and not path.name.startswith(".")]
+        if len(files) != 1:
+            more = f" and {len(files) - MEMBERS_SHOWN:,} more" if len(files) > MEMBERS_SHOWN else ""
+            shown = f" ({', '.join(sorted(files)[:MEMBERS_SHOWN])}{more})" if files else ""
+            remedy = "unpack it and name the folder" if files else "pack one, or name another"
+            what = f"holds {len(files):,} files{shown}, but one is read"
+            raise AnnotationError(f"{self.path}: {what}; {remedy}")
+        member = next(member for name, member in members.items() if str(PurePosixPath(name)) == files[0])
+        if member.flag_bits & ENCRYPTED:
+            remedy = "unpack it with its password and name the file"
+            raise AnnotationError(f"{self.path}: {member.filename} is encrypted; {remedy}")
+        return member
+
+    def _take(self, read, size: int) -> bytes:
+        try:
+            data = read(size)
+        except DAMAGED as error:
+            what = f"cannot be read on after {self._read:,} bytes of content: {error}"
+            raise AnnotationError(f"{self.path}: {what}; get it again") from None
+        if not data and self._version() != self._opened:
+            remedy = "run the same command again when it is complete"
+            raise AnnotationError(f"{self.path}: was changed while it was read; {remedy}")
+        self._read += len(data)
+        if self._read > self._check_at:
+            self._check_at = self._read + GZIP_CHECKED_FROM
+            if self._read > MAX_GZIP_RATIO * self.size:
+                what = f"grows to over {MAX_GZIP_RATIO} times its {self.size:,} bytes, as no text does"
+                raise AnnotationError(f"{self.path}: {what}; unpack it yourself if you trust it")
+        return data
+
+
+def _office(names: set[str]) -> str | None:
+    """Say what the document of an office program is whose zip file holds such names."""
+    if "[Content_Types].xml" in names:
+        folders = {name.split("/", 1)[0] for name in names}
+        return next((what for folder, what in OFFICE.items() if folder in folders), "an office document")
+    return OFFICE[""] if {"mimetype", "content.xml"} <= names else None
