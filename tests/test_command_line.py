@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from scripts import command
+from scripts import cli
 from tests.closure import ROOT
 
 FILES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")}
@@ -26,7 +26,7 @@ def run(capsys, monkeypatch):
     def run_it(main, *arguments: str, failure: int = 1) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", [str(Path("scripts") / "verb.py"), *arguments])
         with pytest.raises(SystemExit) as exit:
-            command.run(main, failure=failure)
+            cli.run(main, failure=failure)
         return exit.value.code, capsys.readouterr().err
 
     return run_it
@@ -43,7 +43,7 @@ def test_the_commands_are_found():
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_shows_each_option_whole_at_80_columns(verb):
     main = importlib.import_module(f"scripts.{verb}").main
-    app = command.command_line(main)
+    app = cli.command_line(main)
     shown = CliRunner().invoke(app, ["--help"], terminal_width=80, env={"COLUMNS": "80"}).stdout
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in re.sub(r'"text": "…"', "", shown)

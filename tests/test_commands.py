@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from scripts import clean, command, compare, configure, evaluate, fingerprint, preprocess, train, validate
+from scripts import clean, cli, compare, configure, evaluate, fingerprint, preprocess, train, validate
 from scripts.cli import UserError
 from tests.closure import ROOT
 from tests.make import make_corpus, rows
@@ -47,7 +47,7 @@ def test_a_user_error_is_one_line_and_exit_code_1(capsys, monkeypatch):
         raise UserError("data.jsonl:3: [broken]")
 
     with pytest.raises(SystemExit) as exit:
-        command.run(main)
+        cli.run(main)
     assert exit.value.code == 1
     assert capsys.readouterr().err == "Error: data.jsonl:3: [broken]\n"
 
@@ -59,7 +59,7 @@ def test_an_interrupt_is_exit_code_130(capsys, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(SystemExit) as exit:
-        command.run(main)
+        cli.run(main)
     assert exit.value.code == 130
     assert "Interrupted" in capsys.readouterr().err
 
