@@ -18,10 +18,10 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import UserError, console, run
+from scripts.cli import UserError, console, physical_cores, run
 from scripts.corpus.files import write_json, write_text
-from scripts.machine import describe, measured_on, physical_cores
 from scripts.report.chart import bar_chart
+from scripts.report.machine import describe, measured_on
 
 
 class What(StrEnum):

@@ -16,15 +16,14 @@ GENERATED = ("corpus", "training")
 
 def main(root: Annotated[Path, typer.Option(help="The project's folder.")] = Path()) -> None:
     """Delete everything that was generated; raw data, configs and code stay."""
-    for name in GENERATED:
-        for path in sorted((root / name).glob("*")):
-            if path.name == ".gitignore":
-                continue
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-            console.print(f"deleted {path}")
+    for path in sorted(path for name in GENERATED for path in (root / name).glob("*")):
+        if path.name == ".gitignore":
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        console.print(f"deleted {path}")
     (root / "project.lock").unlink(missing_ok=True)
 
 

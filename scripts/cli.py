@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -27,22 +28,23 @@ INTERRUPTED = 130
 
 
 class UserError(Exception):
-    """Something the user can mend. The message says what, where and how; no traceback is shown."""
+    """Something the user can repair. The message says what, where and how; no traceback is shown."""
 
 
 class Stopped(Exception):
-    """A command that was asked to stop, and has put away what it had. `code` is its exit code."""
+    """A command that was asked to stop, and has saved what it had. `code` is its exit code."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
+_FILE_FOR_FOLDER = "a file is where a folder has to be: rename it, or name another folder"
 REMEDIES = {
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room",
-    errno.EEXIST: "a file is where a folder has to be: rename it, or name another folder",
-    errno.ENOTDIR: "a file is where a folder has to be: rename it, or name another folder",
+    errno.EEXIST: _FILE_FOR_FOLDER,
+    errno.ENOTDIR: _FILE_FOR_FOLDER,
     errno.EISDIR: "a folder is where a file has to be: rename it, or name another file",
     errno.ENOENT: "see that it is there",
 }
@@ -50,12 +52,11 @@ REMEDIES = {
 
 
 def run(main: Callable, *, failure: int = 1, takes_settings: bool = False) -> None:
-    """Run a command function and exit. Typer reads its signature.
-
-    takes_settings: whether its last argument is a list that takes options which it does not know: settings of a config.
+    """Run a command function, whose signature Typer reads, and exit.
 
     UserError, and an OSError that nobody caught, end in one line and exit code `failure`; a mistake on the
     command line in one line and 2. Where nobody reads standard output any more, nothing is said.
+    takes_settings: the last argument is a list of options that Typer does not know, such as a config's settings.
     """
     try:
         code = command_line(main, failure=failure, takes_settings=takes_settings)(standalone_mode=False)
@@ -74,22 +75,21 @@ def command_line(main: Callable, *, failure: int = 1, takes_settings: bool = Fal
         try:
             main(*args, **kwargs)
             sys.stdout.flush()
-        except UserError as error:
-            _print_error(error)
-            raise typer.Exit(failure) from None
+            return
+        except BrokenPipeError:
+            raise  # Typer ends without a word
+        except (UserError, OSError) as error:
+            _print_error(error if isinstance(error, UserError) else os_error_text(error))
+            code = failure
         except Stopped as stop:
             console.print(str(stop), markup=False, soft_wrap=True)
-            raise typer.Exit(stop.code) from None
+            code = stop.code
         except KeyboardInterrupt:
             console.print(
                 "Interrupted. What was complete before is unchanged; run the same command to go on."
             )
-            raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            raise  # Typer ends without a word
-        except OSError as error:
-            _print_error(os_error_text(error))
-            raise typer.Exit(failure) from None
+            code = INTERRUPTED
+        raise typer.Exit(code)
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(context_settings={"ignore_unknown_options": takes_settings})(guarded)
@@ -108,8 +108,15 @@ def _print_error(message: object) -> None:
     console.print(f"Error: {message}", style="red", markup=False, soft_wrap=True)
 
 
+def physical_cores() -> int:
+    """Count the physical cores that this process may use."""
+    physical = psutil.cpu_count(logical=False) or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(physical, allowed))
+
+
 def progress_bar(*, unit: str = "steps") -> Progress:
-    """Make a bar with what is done (in bytes: as MB), time taken and time left; silent where standard error is no terminal."""
+    """Make a bar with what is done (in bytes: as MB) and the times; silent where stderr is no terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -12,8 +12,8 @@ from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, sha256, write_json, write_text
 from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.splits import SPLITS
-from scripts.machine import describe
 from scripts.report.chart import bar_chart, measures
+from scripts.report.machine import describe
 from scripts.report.tables import LEDGER_COLUMNS, as_markdown, as_rich, comparison, ledger_rows
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import console, progress_bar, run
+from scripts.cli import console, physical_cores, progress_bar, run
 from scripts.corpus.build import REJECTS, STAGING, STATE, RawCorpus, build_corpus, choose_workers
 from scripts.corpus.files import digests, write_json_if_changed
 from scripts.corpus.pool import without_torch
@@ -16,7 +16,6 @@ from scripts.corpus.settings import Alignment, OnError, Overlaps, Settings
 from scripts.formats.doc_annotation import describe_counts
 from scripts.formats.offsets import Offsets
 from scripts.formats.registry import ACCEPTABLE
-from scripts.machine import physical_cores
 from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
 
 

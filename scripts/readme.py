@@ -16,8 +16,8 @@ from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, write_text
 from scripts.formats.foreign import JSONL, foreign_formats
 from scripts.formats.registry import formats
-from scripts.machine import measured_on
 from scripts.report.chart import bar_chart, measures
+from scripts.report.machine import measured_on
 from scripts.report.tables import as_markdown, comparison
 
 MARK = "<!-- {name}: made by `python -m scripts.readme`, {edge} -->"

@@ -14,9 +14,8 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import UserError, console, progress_bar, run
+from scripts.cli import UserError, console, physical_cores, progress_bar, run
 from scripts.corpus.pool import without_torch
-from scripts.machine import physical_cores
 
 
 def main(

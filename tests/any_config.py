@@ -244,7 +244,7 @@ def write(config: Config, path: Path) -> Path:
 
 def make(name: str, folder: Path, path: Path) -> tuple[Path, Path | None]:
     """Write a variation's config; return its path, and that of the code that it names."""
-    from tests import any_config_pipelines, any_config_training
+    from tests import any_config_pipelines, any_config_training  # noqa: F401
 
     config = base(folder)
     VARIATIONS[name](config, folder)

@@ -34,7 +34,7 @@ from scripts.benchmarks.transformer import (
 )
 from scripts.cli import UserError, console, run
 from scripts.corpus.files import write_json, write_text
-from scripts.machine import describe, measured_on
+from scripts.report.machine import describe, measured_on
 from scripts.training.device import gpu_obstacle
 from scripts.training.transformer import PACKAGED, locate_transformer
 from tests.tiny import roberta

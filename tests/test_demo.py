@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scripts.demo import LABELS, SPLITS, as_json, count, read_split
+from assets.demo.build import LABELS, SPLITS, as_json, count, read_split
 from tests.closure import ROOT
 
 DEMO = ROOT / "assets" / "demo"

@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import constants, try_to_load_from_cache
 
 from scripts.cli import UserError
-from scripts.hub import require_model, require_models
+from scripts.corpus.hub import require_model, require_models
 
 NAME = "somebody/tiny"
 

@@ -135,7 +135,7 @@ def test_a_part_of_the_documents_can_be_loaded_and_gives_the_same_examples(folde
 def test_a_place_has_a_length_and_with_a_pipeline_all_of_its_example(folder, nlp):
     reader = ShardStream(folder)
     with pytest.raises(AttributeError, match="reference"):
-        next(reader.order(0)).reference
+        next(reader.order(0)).reference  # noqa: B018
     ref = next(reader.order(0, nlp))
     assert len(ref) == len(ref.reference) == len(ref.y)
     assert next(reader.load([ref], nlp)) is ref.example

@@ -19,7 +19,7 @@ from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_check
 from scripts.training.lock import LOCK, locked
 from tests.make import contents
 from tests.runs import ENV, ROOT, command, models
-from tests.test_gate import check, passed
+from tests.test_gate import check, passed  # noqa: F401
 from tests.test_resume import finish
 from tests.test_training import config_for
 
@@ -115,7 +115,7 @@ def stop_early(folder, corpus, monkeypatch, **options) -> None:
 
 
 @pytest.fixture
-def stopped(passed, monkeypatch):
+def stopped(passed, monkeypatch):  # noqa: F811
     """A folder with models of a run before, and the checkpoint of an interrupted one."""
     corpus, folder = passed
     config_for(corpus, max_steps=3).to_disk(folder / "config.cfg")
@@ -316,7 +316,7 @@ def test_a_lock_that_cannot_be_written_is_told(tmp_path):
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become somebody else"
 )
-def test_an_unwritable_folder_is_told(passed):
+def test_an_unwritable_folder_is_told(passed):  # noqa: F811
     _, folder = passed
     code = (
         "import os, pathlib; from scripts.training.lock import locked; from scripts.cli import UserError\n"
@@ -351,7 +351,7 @@ def test_a_corrupt_shard_is_told_before_training(stopped):
         ({"device": "gpu"}, "write auto, cpu, cuda or cuda:N"),
     ],
 )
-def test_options_that_make_no_sense_are_told(passed, options, message):
+def test_options_that_make_no_sense_are_told(passed, options, message):  # noqa: F811
     corpus, folder = passed
     before = contents(folder)
     with pytest.raises(UserError) as error:

@@ -21,7 +21,7 @@ from scripts.training.workers import World, split_evenly
 from tests.closure import ROOT
 from tests.make import make_corpus
 from tests.runs import ENV, alive, command, family, models, small_pipeline
-from tests.test_resume import PATIENCE, await_checkpoint, finish, ready
+from tests.test_resume import PATIENCE, await_checkpoint, finish, ready  # noqa: F401
 from tests.test_training import config_for
 
 DRIVER = """
@@ -229,7 +229,7 @@ SHARED = Path("/dev/shm")
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):
+def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):  # noqa: F811
     """A worker killed, the first killed, Ctrl-C to all, SIGTERM to the first, SIGTERM to the other: one run after another in a folder."""
     corpus, make = ready
     whole, folder = make("whole", STEPS), make("ended", STEPS)
@@ -267,7 +267,7 @@ def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weigh
 
 
 @pytest.mark.slow
-def test_torchrun_starts_the_same_command(ready):
+def test_torchrun_starts_the_same_command(ready):  # noqa: F811
     """Under torchrun gradients are added up by all-reduce, as over several machines."""
     corpus, make = ready
     folder = make("torchrun")

@@ -21,10 +21,9 @@ from scripts.benchmarks.measure import measure
 from scripts.benchmarks.padding import padding_shares
 from scripts.benchmarks.training import validate, write_stamped
 from scripts.checks.recipe import Recipe, RecipeFile
-from scripts.cli import UserError
+from scripts.cli import UserError, physical_cores
 from scripts.corpus.files import read_json, write_json
 from scripts.corpus.lengths import read_lengths
-from scripts.machine import physical_cores
 from scripts.training.configs import WARMUP, Settings, build_config, write_quickstarts
 from scripts.training.transformer import PACKAGED, locate_transformer
 

@@ -5,19 +5,19 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from scripts.checks import (
-    annotating,
-    annotations,
+    annotating,  # noqa: F401
+    annotations,  # noqa: F401
     configs,
     corpora,
     documents,
-    handover,
+    handover,  # noqa: F401
     labels,
-    reading,
+    reading,  # noqa: F401
     repetition,
-    scored,
+    scored,  # noqa: F401
     texts,
-    unknown,
-    wordpieces,
+    unknown,  # noqa: F401
+    wordpieces,  # noqa: F401
 )
 from scripts.checks.catalogue import BY_SLUG, Check
 from scripts.cli import UserError

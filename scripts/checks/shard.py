@@ -85,7 +85,7 @@ class Shard:
     def _words(self) -> tuple[numpy.ndarray, numpy.ndarray]:
         """The tokens' texts, and whether each is white space. Raises ShardError where the file has no string for a token."""
         distinct, which = numpy.unique(self.orths, return_inverse=True)
-        texts = [self.strings[orth] if orth in self.strings else "" for orth in distinct.tolist()]
+        texts = [self.strings[orth] if orth in self.strings else "" for orth in distinct.tolist()]  # noqa: SIM401
         self._require(
             numpy.array([bool(text) for text in texts], dtype=bool)[which],
             lambda token: "a token without text (E018, E031)",
@@ -108,7 +108,7 @@ class Shard:
     def labels(self) -> dict[int, str]:
         """The name of each type; ? and its hash where the file lacks it."""
         return {
-            type: self.strings[type] if type in self.strings else f"?{type}"
+            type: self.strings[type] if type in self.strings else f"?{type}"  # noqa: SIM401
             for type in numpy.unique(self.types).tolist()
         }
 

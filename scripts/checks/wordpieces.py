@@ -10,7 +10,7 @@ import numpy
 from scripts.checks.catalogue import BY_SLUG, Severity, declare
 from scripts.checks.unknown import Unknown
 from scripts.cli import UserError
-from scripts.hub import require_model
+from scripts.corpus.hub import require_model
 
 declare(
     "NER406",

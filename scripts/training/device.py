@@ -9,8 +9,7 @@ import torch
 from spacy import require_gpu
 from threadpoolctl import threadpool_limits
 
-from scripts.cli import UserError
-from scripts.machine import physical_cores
+from scripts.cli import UserError, physical_cores
 
 
 @dataclass(frozen=True, slots=True)

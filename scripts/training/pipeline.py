@@ -15,9 +15,9 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed, get_torch_default_device, set_gpu_allocator
 
 from scripts.cli import console
+from scripts.corpus.hub import require_models
 from scripts.corpus.stream import ShardStream
-from scripts.hub import require_models
-from scripts.training import stream
+from scripts.training import stream  # noqa: F401
 from scripts.training.update import Prepared
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Build the demo corpus's JSONL files from its inline markup.
 
-python -m scripts.demo            # check assets/demo/source, write assets/demo/{train,dev,test}.jsonl
-python -m scripts.demo --stats    # and count documents, tokens, entities and unseen names
+python -m assets.demo.build            # check assets/demo/source, write assets/demo/{train,dev,test}.jsonl
+python -m assets.demo.build --stats    # and count documents, tokens, entities and unseen names
 """
 
 import json
