@@ -118,7 +118,7 @@ def main(
     if gpu_id is not None:
         device = "cpu" if gpu_id < 0 else f"cuda:{gpu_id}"
     from scripts.corpus.config_file import (
-        RecipeFile,
+        ConfigFile,
         full_config,
         import_code,
         may_need_transformers,
@@ -127,7 +127,7 @@ def main(
     from scripts.training.gate import hashes, require_validated
 
     path, folder = _places(config, output)
-    file = RecipeFile(folder.name, path, tuple(code or ()), overrides=tuple(settings or ()))
+    file = ConfigFile(folder.name, path, tuple(code or ()), overrides=tuple(settings or ()))
     own = read_config(path, file.overrides)
     import_code(file.code)
     if verbose:

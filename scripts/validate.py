@@ -103,7 +103,7 @@ def main(
             report,
             labels=frozenset(label.strip() for label in labels.split(",") if label.strip()),
             checks=checks,
-            recipes=inputs.recipes,
+            configs=inputs.recipes,
             workers=workers or choose_workers(files, physical_cores()),
             tell=seen,
             progress=lambda doing, done: bar.update(task, description=doing, advance=done),

@@ -8,8 +8,8 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from scripts.checks.examine import Report, examine
-from scripts.checks.recipe import RecipeFile
 from scripts.checks.registry import choose
+from scripts.checks.training_config import ConfigFile
 from tests.make import SYLLABLES
 
 LABELS = ("PERSON", "LOC", "MY-OWN_LABEL", "Größe")
@@ -122,7 +122,7 @@ def write(
     return path
 
 
-def write_config(path: Path, data: Path, **sections: dict) -> RecipeFile:
+def write_config(path: Path, data: Path, **sections: dict) -> ConfigFile:
     """Write the CPU quickstart's config with some values changed: `corpora`, `training`, `batcher`; data is train and dev."""
     config = init_config(lang="en", pipeline=["ner"], optimize="efficiency", gpu=False, silent=True)
     for split in ("train", "dev"):
@@ -131,12 +131,12 @@ def write_config(path: Path, data: Path, **sections: dict) -> RecipeFile:
     config["training"] |= sections.get("training", {})
     config["training"]["batcher"] = sections.get("batcher", config["training"]["batcher"])
     config.to_disk(path)
-    return RecipeFile("it", path)
+    return ConfigFile("it", path)
 
 
-def examined(files: list[Path], recipe: RecipeFile, splits: tuple[str, ...] = ("train", "dev")) -> Report:
+def examined(files: list[Path], recipe: ConfigFile, splits: tuple[str, ...] = ("train", "dev")) -> Report:
     """Run every check of documents and readers."""
-    return examine({split: files for split in splits}, Report(0), checks=DOCUMENT_CHECKS, recipes=[recipe])
+    return examine({split: files for split in splits}, Report(0), checks=DOCUMENT_CHECKS, configs=[recipe])
 
 
 def draw_words(draw: random.Random, kind: str, length: int) -> list[str]:

@@ -9,10 +9,10 @@ from spacy.training import Corpus, Example
 
 from scripts.checks.catalogue import Severity
 from scripts.checks.examine import Report, examine
-from scripts.checks.examples import base, write_docbin
 from scripts.checks.inputs import Inputs
-from scripts.checks.recipe import RecipeFile
 from scripts.checks.registry import choose
+from scripts.checks.training_config import ConfigFile
+from tests.planted import base, write_docbin
 
 CROSSING = "They/O sued/O Yip/B-ORG !/I-ORG Inc./I-ORG yesterday/O"
 SLUGS = ("forbidden-entity", "unknown-annotation", "untrainable")
@@ -58,8 +58,8 @@ def told(config, folder, *, line=CROSSING):
         config["paths"][split] = path.as_posix()
     path = folder / "own.cfg"
     path.write_text(config.to_str(), encoding="utf-8")
-    inputs = Inputs(data, (RecipeFile("own", path),))
-    report = examine(inputs.files(), Report(places=0), checks=choose(), recipes=inputs.recipes)
+    inputs = Inputs(data, (ConfigFile("own", path),))
+    report = examine(inputs.files(), Report(places=0), checks=choose(), configs=inputs.recipes)
     return [finding for finding in report.findings if finding.slug in SLUGS]
 
 

@@ -9,11 +9,11 @@ from spacy.training import Example
 
 from scripts.checks.components import factories
 from scripts.checks.examine import Report, examine
-from scripts.checks.examples import base, write_docbin
 from scripts.checks.inputs import Inputs
-from scripts.checks.recipe import RecipeFile
 from scripts.checks.registry import choose
+from scripts.checks.training_config import ConfigFile
 from scripts.cli import UserError
+from tests.planted import base, write_docbin
 
 
 @spacy.registry.batchers("test_by_reference.v1")
@@ -38,8 +38,8 @@ def told(config, folder):
         config["paths"][split] = path.as_posix()
     path = folder / "own.cfg"
     path.write_text(config.to_str(), encoding="utf-8")
-    inputs = Inputs(data, (RecipeFile("own", path),))
-    report = examine(inputs.files(), Report(places=0), checks=choose("NER4"), recipes=inputs.recipes)
+    inputs = Inputs(data, (ConfigFile("own", path),))
+    report = examine(inputs.files(), Report(places=0), checks=choose("NER4"), configs=inputs.recipes)
     return [(finding.check.code, finding.detail) for finding in report.findings]
 
 

@@ -129,7 +129,7 @@ def test_both_configs_train_with_bare_spacy_train(trained, tmp_path):
 CHECKING = [
     command
     for command in COMMANDS
-    if command.startswith(("python -m scripts.validate ", "python -m scripts.fix "))
+    if command.startswith("python -m scripts.validate ")
     and "my.cfg" not in command  # tests/test_own_config.py
 ]
 

@@ -5,10 +5,10 @@ import pytest
 import spacy
 
 from scripts.checks.characters import odd_edge
-from scripts.checks.examples import examined
 from scripts.checks.labels import _is_one_edit
 from scripts.checks.unknown import Unknown, unknown_spots, vector_keys, without_vector
 from scripts.training.configs import write_quickstarts
+from tests.planted import examined
 
 
 @pytest.fixture(scope="module")

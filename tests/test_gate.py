@@ -6,7 +6,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from scripts import validate
-from scripts.checks.recipe import RecipeFile
+from scripts.checks.training_config import ConfigFile
 from scripts.cli import UserError
 from scripts.corpus.config_file import read_config
 from scripts.corpus.files import read_json, write_json
@@ -50,7 +50,7 @@ def check(corpus, folder, *arguments):
 
 def require(corpus, folder, *overrides, code=()):
     """Ask as `scripts.train` does."""
-    file = RecipeFile("it", folder / "config.cfg", code, overrides=overrides)
+    file = ConfigFile("it", folder / "config.cfg", code, overrides=overrides)
     now = gate.hashes(read_config(file.path, overrides), file)
     return gate.require_validated(file, now, folder / "validated.json", corpus)
 

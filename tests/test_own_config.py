@@ -14,7 +14,7 @@ from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
-from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError
 from scripts.corpus.config_file import (
     default_output,
@@ -304,7 +304,7 @@ def test_what_nothing_registers_is_told_by_name(folder, before, after, message):
     path = folder / "my.cfg"
     path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
     with pytest.raises(UserError, match=message):
-        Recipe(RecipeFile("my", path, (folder / "my.py",)))
+        TrainingConfig(ConfigFile("my", path, (folder / "my.py",)))
 
 
 def test_a_source_without_the_component_is_told(folder):
@@ -314,7 +314,7 @@ def test_a_source_without_the_component_is_told(folder):
         CONFIG.replace('factory = "ner"', f'source = "{(folder / "blank").as_posix()}"'), encoding="utf-8"
     )
     with pytest.raises(UserError, match="has no component 'ner'"):
-        Recipe(RecipeFile("my", path, (folder / "my.py",)))
+        TrainingConfig(ConfigFile("my", path, (folder / "my.py",)))
 
 
 @pytest.mark.parametrize("variant", ["cpu", "gpu"])
@@ -325,7 +325,9 @@ def test_all_that_spacys_quickstart_names_is_known(tmp_path, variant):
         path
     )
     assert (
-        Recipe(RecipeFile("quick", path, overrides=("--paths.train", "a.spacy"))).config["paths"]["train"]
+        TrainingConfig(ConfigFile("quick", path, overrides=("--paths.train", "a.spacy"))).config["paths"][
+            "train"
+        ]
         == "a.spacy"
     )
 

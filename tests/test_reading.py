@@ -24,8 +24,8 @@ from spacy.util import (
 
 from scripts.checks.handover import Handover
 from scripts.checks.reading import Reading
-from scripts.checks.recipe import Recipe
 from scripts.checks.shard import Shard
+from scripts.checks.training_config import TrainingConfig
 from scripts.checks.wordpieces import Windows, windows
 from scripts.training.transformer import locate_transformer
 from tests.drawn import (
@@ -225,7 +225,7 @@ def test_the_way_of_plain_documents_says_what_spacys_own_way_does(seed, tmp_path
     draw = random.Random(seed)
     files = draw_files(draw, tmp_path / "data", make=draw.choice((any_doc, sound_doc)), attrs=ATTRS[:5])
     settings = {"max_length": draw.choice((0, 12, 40)), "gold_preproc": False}
-    recipe = Recipe(write_config(tmp_path / "config.cfg", tmp_path / "data", corpora=settings))
+    recipe = TrainingConfig(write_config(tmp_path / "config.cfg", tmp_path / "data", corpora=settings))
     kinds = Counter()
 
     def take_all():
@@ -348,7 +348,7 @@ def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(
     config.to_disk(recipe.path)
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
     recipe = recipe._replace(code=(tmp_path / "code.py",))
-    assert Recipe(recipe).has_plain_readers is reads_plainly
+    assert TrainingConfig(recipe).has_plain_readers is reads_plainly
     report = examined(files, recipe)
     config = load_config(recipe.path).interpolate()
     batches, dev = spacys_first_epoch(config, load_model_from_config(config, auto_fill=True))

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from scripts.checks.examine import Report, examine
-from scripts.checks.recipe import RecipeFile
 from scripts.checks.registry import choose
+from scripts.checks.training_config import ConfigFile
 from scripts.corpus.build import RawCorpus, build_corpus
 from scripts.corpus.settings import Settings
 from scripts.training.configs import write_quickstarts
@@ -75,7 +75,7 @@ def test_what_the_stock_gpu_config_drops_of_spacys_own_conversion(tmp_path):
         {split: [path] for split, path in data.items()},
         Report(0),
         checks=choose("NER41"),
-        recipes=(RecipeFile("gpu", config, (), paths),),
+        configs=(ConfigFile("gpu", config, (), paths),),
     )
     arrived = report.trainers["gpu"]["train"]
     assert (report.counts["train"]["tokens"], report.counts["train"]["entities"]) == (62_730, 1_975)

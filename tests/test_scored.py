@@ -1,8 +1,8 @@
 import pytest
 
 from scripts.checks.inputs import find_inputs
-from scripts.checks.recipe import RecipeFile
 from scripts.checks.scored import scored_elsewhere
+from scripts.checks.training_config import ConfigFile
 from scripts.corpus.files import write_json
 from scripts.corpus.shards import documents_sha256, read_manifest
 from tests.make import build, make_corpus, read_split, rows
@@ -10,7 +10,7 @@ from tests.make import build, make_corpus, read_split, rows
 
 def warned(folder, corpus, scores):
     """What is told of a config whose pipeline was scored so."""
-    recipe = RecipeFile("cpu", folder / "cpu" / "config.cfg")
+    recipe = ConfigFile("cpu", folder / "cpu" / "config.cfg")
     if isinstance(scores, dict):
         write_json(folder / "cpu" / "scores.json", scores)
     elif scores is not None:

@@ -18,7 +18,7 @@ from spacy.util import import_file, load_config, registry, resolve_dot_names
 
 from scripts import configure
 from scripts.checks.configs import streaming as streaming_check
-from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError
 from scripts.corpus import stream
 from scripts.corpus.lengths import CACHE, read_lengths
@@ -284,7 +284,7 @@ def test_the_same_reaches_the_trainer_as_from_memory_in_the_batches_that_spacy_m
     config["training"]["max_epochs"] = -1
     config.to_disk(tmp_path / "streamed.cfg")
     files = read_lengths(folder).paths
-    assert Recipe(RecipeFile("it", tmp_path / "streamed.cfg", (OWN,))).has_plain_readers
+    assert TrainingConfig(ConfigFile("it", tmp_path / "streamed.cfg", (OWN,))).has_plain_readers
     memory, streamed = (
         examined(files, recipe)
         for recipe in (plain, plain._replace(path=tmp_path / "streamed.cfg", code=(OWN,)))
@@ -306,7 +306,13 @@ def test_streaming_is_no_fault_where_documents_are_shuffled_and_labels_given(tmp
             del config["initialize"]["components"]["ner"]["labels"]
         config.to_disk(tmp_path / f"{shuffle}-{labels}.cfg")
         assert (
-            len(list(streaming_check(Recipe(RecipeFile("it", tmp_path / f"{shuffle}-{labels}.cfg", (OWN,))))))
+            len(
+                list(
+                    streaming_check(
+                        TrainingConfig(ConfigFile("it", tmp_path / f"{shuffle}-{labels}.cfg", (OWN,)))
+                    )
+                )
+            )
             == found
         )
 

@@ -14,10 +14,10 @@ from spacy.training.converters import conll_ner_to_docs
 from spacy.util import filter_spans
 
 from scripts.checks.catalogue import Check
-from scripts.checks.examples import Example, base, examined, parse, plant
 from scripts.checks.registry import CHECKS
 from scripts.corpus.tokenizer import load_tokenizer
 from scripts.training.configs import write_quickstarts
+from tests.planted import Example, base, examined, parse, plant
 
 COPIES = 60
 """Sound documents of each kind around a planted fault: enough that `debug data` has no complaint about their number."""

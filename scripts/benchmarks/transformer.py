@@ -20,7 +20,7 @@ from scripts.benchmarks.inputs import build_corpus, corpus_files
 from scripts.benchmarks.measure import measure
 from scripts.benchmarks.padding import padding_shares
 from scripts.benchmarks.training import validate, write_stamped
-from scripts.checks.recipe import Recipe, RecipeFile
+from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError, physical_cores
 from scripts.corpus.files import read_json, write_json
 from scripts.corpus.lengths import read_lengths
@@ -149,10 +149,10 @@ def measure_padding(folder: Path, corpus: Path) -> dict[str, float]:
     """Return the shares of padding in the batches of the configs that `contestants` wrote."""
     lengths = read_lengths(corpus / "train").tokens
     files = (
-        RecipeFile("stock", folder / "spacy.cfg", (STAMPS,)),
-        RecipeFile("ours", folder / "ours-0" / "config.cfg"),
+        ConfigFile("stock", folder / "spacy.cfg", (STAMPS,)),
+        ConfigFile("ours", folder / "ours-0" / "config.cfg"),
     )
-    stock, ours = (Recipe(file).first_epoch(lengths) for file in files)
+    stock, ours = (TrainingConfig(file).first_epoch(lengths) for file in files)
     return padding_shares(
         corpus, locate_transformer(next(iter(PACKAGED))), ours=ours, stock=stock, batch=BATCH
     )
@@ -249,7 +249,7 @@ def schedule(config: Config, path: Path, lengths: numpy.ndarray, epochs: int) ->
     """Give a config as many steps as its first epoch has batches, times `epochs`, and write it; return these batches."""
     path.parent.mkdir(parents=True, exist_ok=True)
     config.to_disk(path)
-    batches = Recipe(RecipeFile(path.stem, path)).first_epoch(lengths)
+    batches = TrainingConfig(ConfigFile(path.stem, path)).first_epoch(lengths)
     steps = epochs * len(batches)
     config["training"] |= {"max_steps": steps, "patience": 0, "eval_frequency": len(batches)}
     warmup = max(1, round(steps * WARMUP))

@@ -20,7 +20,7 @@ class Check:
 
     code, slug: its names, for people and for `--select`. error: spaCy's own error or warning, where there is one.
     summary, explanation: the first sentence and the rest of its docstring. fix: `safe`, `unsafe` or empty.
-    bad, good: an example in which it finds something, and one in which it does not (`scripts.checks.examples` reads them).
+    bad, good: an example in which it finds something, and one in which it does not (`tests.planted` reads them).
     function: what finds it; None where preprocessing does and notes it under the slug. tags: whether it finds nothing in documents
     whose tags are all plain (`View.is_plain`), and so need not look at them.
     """

@@ -6,7 +6,7 @@ from itertools import islice
 
 from scripts.checks.catalogue import Severity, check
 from scripts.checks.components import ENCODERS, NERS, factories, meta_of, module_of, trained
-from scripts.checks.recipe import Recipe
+from scripts.checks.training_config import TrainingConfig
 from scripts.corpus.stream import ShardStream
 
 TOO_HIGH = 5e-4
@@ -40,7 +40,7 @@ LOOKED_AT = 100_000
     bad="[components.transformer]\n\n[training.optimizer]\nlearn_rate = 0.001",
     good="[components.transformer]\n\n[training.optimizer]\nlearn_rate = 0.00005",
 )
-def learning_rate(recipe: Recipe) -> Iterator[str]:
+def learning_rate(recipe: TrainingConfig) -> Iterator[str]:
     """The learning rate is one at which this pipeline does not learn.
 
     At tok2vec's usual 0.001 a transformer stays at F 0; at a transformer's usual 0.00005 a tok2vec, which starts from nothing, hardly moves.
@@ -63,7 +63,7 @@ def learning_rate(recipe: Recipe) -> Iterator[str]:
     bad=WARMUP.format(200),
     good=WARMUP.format(1000),
 )
-def rate_ends_early(recipe: Recipe) -> Iterator[str]:
+def rate_ends_early(recipe: TrainingConfig) -> Iterator[str]:
     """The learning rate is 0 long before training ends, or is still warming up when it does.
 
     What is computed at a rate of 0 changes nothing, and costs as much.
@@ -86,7 +86,7 @@ def rate_ends_early(recipe: Recipe) -> Iterator[str]:
     bad="[training]\npatience = 100\neval_frequency = 200\nmax_steps = 1000",
     good="[training]\npatience = 800\neval_frequency = 200\nmax_steps = 1000",
 )
-def patience(recipe: Recipe) -> Iterator[str]:
+def patience(recipe: TrainingConfig) -> Iterator[str]:
     """Training gives up before it had a chance: patience is shorter than the time between two evaluations.
 
     The first score is taken after one step. If patience, in steps, is over before the next, training stops with that state as its best.
@@ -104,7 +104,7 @@ def patience(recipe: Recipe) -> Iterator[str]:
     bad="[training]\nmax_steps = 150\neval_frequency = 200\npatience = 0",
     good="[training]\nmax_steps = 1000\neval_frequency = 200\npatience = 0",
 )
-def scored_too_seldom(recipe: Recipe) -> Iterator[str]:
+def scored_too_seldom(recipe: TrainingConfig) -> Iterator[str]:
     """The pipeline is scored only after its first step: max_steps is smaller than eval_frequency.
 
     model-best is then the state after one step, which knows nothing, and the trained one is only in model-last.
@@ -122,7 +122,7 @@ def scored_too_seldom(recipe: Recipe) -> Iterator[str]:
     bad="[training]\nmax_steps = 0\nmax_epochs = 0\npatience = 0",
     good="[training]\nmax_steps = 1000\nmax_epochs = 0\npatience = 0",
 )
-def never_ends(recipe: Recipe) -> Iterator[str]:
+def never_ends(recipe: TrainingConfig) -> Iterator[str]:
     """Nothing ends the training: max_steps, max_epochs and patience are all 0 (or the epochs endless)."""
     training = recipe.training
     if not training["max_steps"] and not training["patience"] and training["max_epochs"] < 1:
@@ -137,7 +137,7 @@ def never_ends(recipe: Recipe) -> Iterator[str]:
     bad="[training]\nmax_epochs = -1\nmax_steps = 1000",
     good="[training]\nmax_epochs = 0\nmax_steps = 1000",
 )
-def streaming(recipe: Recipe) -> Iterator[str]:
+def streaming(recipe: TrainingConfig) -> Iterator[str]:
     """The corpus is streamed (max_epochs = -1): it is never shuffled, and labels are taken from its first 100 documents.
 
     A label that comes later raises an error or is never learned; data in order of source or date is learned in that order, each time.
@@ -163,7 +163,7 @@ def streaming(recipe: Recipe) -> Iterator[str]:
     bad="[training.score_weights]\nents_f = 0.0\nents_p = 0.0\nents_r = 0.0",
     good="[training.score_weights]\nents_f = 1.0",
 )
-def no_score(recipe: Recipe) -> Iterator[str]:
+def no_score(recipe: TrainingConfig) -> Iterator[str]:
     """No score has a weight, so that every state is as good as every other.
 
     The best state is then the last one scored, and patience counts from the first. A component's own weights (the ner's ents_f = 1.0) hold unless
@@ -189,7 +189,7 @@ def no_score(recipe: Recipe) -> Iterator[str]:
     bad='[training]\nfrozen_components = ["ner"]',
     good="[training]\nfrozen_components = []",
 )
-def no_ner(recipe: Recipe) -> Iterator[str]:
+def no_ner(recipe: TrainingConfig) -> Iterator[str]:
     """The pipeline has no ner component that is trained.
 
     The entities of the corpus are read, counted and learned by nobody. A component that is not spaCy's own may learn them: nothing is said then.
@@ -207,7 +207,7 @@ def no_ner(recipe: Recipe) -> Iterator[str]:
     bad='[components.transformer.model]\nmixed_precision = true\ngrad_scaler_config = {"init_scale": 32768}',
     good='[components.transformer.model]\nmixed_precision = true\ngrad_scaler_config = {"init_scale": 32768.0}',
 )
-def grad_scaler(recipe: Recipe) -> Iterator[str]:
+def grad_scaler(recipe: TrainingConfig) -> Iterator[str]:
     """A value of grad_scaler_config is a whole number where thinc wants one with a decimal point.
 
     Training fails on a GPU, once the model is made.
@@ -225,7 +225,7 @@ def grad_scaler(recipe: Recipe) -> Iterator[str]:
     bad="[training.optimizer]\nlearn_rate = 50.0",
     good="[training.optimizer]\nlearn_rate = 0.001",
 )
-def impossible_setting(recipe: Recipe) -> Iterator[str]:
+def impossible_setting(recipe: TrainingConfig) -> Iterator[str]:
     """A setting has a value with which nothing can be trained.
 
     spaCy takes most of them: it divides by 0 or stops after a step (E001 where frozen_components names what is not in the pipeline), or it trains to
@@ -256,7 +256,7 @@ def impossible_setting(recipe: Recipe) -> Iterator[str]:
             yield f"{name} has {unknown!r}: one of {', '.join(pipeline)}"
 
 
-def _knows_nothing(recipe: Recipe) -> bool:
+def _knows_nothing(recipe: TrainingConfig) -> bool:
     """Say whether a pipeline starts from nothing: it takes no component from another, no weights, and has spaCy's own architectures alone."""
     sections = recipe.config["components"]
     architectures = re.findall(r"'@architectures': '([^']+)'", repr(sections))
@@ -273,7 +273,7 @@ def _is_foreign(factory: str) -> bool:
     return factory not in ENCODERS and not module_of(factory).startswith("spacy.")
 
 
-def _rates(recipe: Recipe) -> list[float]:
+def _rates(recipe: TrainingConfig) -> list[float]:
     """Return the learning rate of each step, as far as it is looked at; empty where it cannot be told, or the optimizer is none of ADAMS."""
     if recipe.training["optimizer"].get("@optimizers") not in ADAMS:
         return []

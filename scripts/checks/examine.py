@@ -13,9 +13,9 @@ from scripts.checks.catalogue import BY_SLUG, Finding, Severity, finding
 from scripts.checks.collected import Corpus, Split, Spot, find_unlabelled
 from scripts.checks.handover import Handover, hand_over
 from scripts.checks.reading import COLUMNS, read_whole
-from scripts.checks.recipe import Recipe, RecipeFile, load_recipe
 from scripts.checks.registry import CONFIG_CHECKS, CORPUS_CHECKS
 from scripts.checks.survey import Survey, Task, survey
+from scripts.checks.training_config import ConfigFile, TrainingConfig, load_training_config
 from scripts.checks.unknown import Unknown, unknown_spots
 from scripts.corpus.pool import ordered_map
 
@@ -87,7 +87,7 @@ def examine(
     *,
     labels: frozenset[str] = frozenset(),
     checks: frozenset[str],
-    recipes: Iterable[RecipeFile] = (),
+    recipes: Iterable[ConfigFile] = (),
     workers: int = 1,
     tell: Tell = lambda finding: None,
     progress: Progress = lambda doing, done: None,
@@ -104,7 +104,7 @@ def examine(
 
     corpus = Corpus(labels)
     corpus.splits = {split: Split() for split in splits}
-    loaded = [load_recipe(file) for file in recipes]
+    loaded = [load_training_config(file) for file in recipes]
     for recipe in loaded:
         for check in CONFIG_CHECKS:
             if check.slug in checks:
@@ -181,9 +181,9 @@ def examine(
     return report
 
 
-def _groups(recipes: list[Recipe]) -> dict[str, tuple[RecipeFile, ...]]:
+def _groups(recipes: list[TrainingConfig]) -> dict[str, tuple[ConfigFile, ...]]:
     """Put recipes together that read alike, under their names."""
-    alike: dict[str, list[RecipeFile]] = {}
+    alike: dict[str, list[ConfigFile]] = {}
     for recipe in recipes:
         alike.setdefault((recipe.reading, recipe.annotators.key), []).append(recipe.file)
     return {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
@@ -193,7 +193,7 @@ def _tasks(
     splits: dict[str, list[Path]],
     labels: frozenset[str],
     checks: frozenset[str],
-    groups: dict[str, tuple[RecipeFile, ...]],
+    groups: dict[str, tuple[ConfigFile, ...]],
 ) -> Iterator[Task]:
     """Cut the corpus into tasks: the first is one shard, so that something is seen soon."""
     size = 1
@@ -238,7 +238,7 @@ def _corpus_spots(corpus: Corpus, checks: frozenset[str]) -> Iterator[tuple[str,
 
 
 def _add_spot(
-    report: Report, corpus: Corpus, slug: str, spot: Spot, tell: Tell, *, recipe: RecipeFile | None = None
+    report: Report, corpus: Corpus, slug: str, spot: Spot, tell: Tell, *, recipe: ConfigFile | None = None
 ) -> None:
     """Count what a check of the corpus, or of what a recipe makes of it, found; say where it is only if it is kept."""
     variant, path = ("", "") if recipe is None else (recipe.name, recipe.path.as_posix())

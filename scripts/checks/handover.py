@@ -7,7 +7,7 @@ import numpy
 
 from scripts.checks.catalogue import Severity, declare
 from scripts.checks.collected import Spot
-from scripts.checks.recipe import Recipe
+from scripts.checks.training_config import TrainingConfig
 
 PADDED = """[training.batcher]
 @batchers = "spacy.batch_by_padded.v1"
@@ -81,7 +81,7 @@ class Handover:
 
 
 def hand_over(
-    recipe: Recipe, split: str, examples: numpy.ndarray, ends: list[int], lengths: numpy.ndarray
+    recipe: TrainingConfig, split: str, examples: numpy.ndarray, ends: list[int], lengths: numpy.ndarray
 ) -> tuple[Handover, list[tuple[str, Spot]]]:
     """Let the recipe's batcher loose on what its reader made of a split.
 
@@ -115,7 +115,7 @@ def hand_over(
 
 
 def _dropped(
-    recipe: Recipe, split: str, examples: numpy.ndarray, arrived: numpy.ndarray
+    recipe: TrainingConfig, split: str, examples: numpy.ndarray, arrived: numpy.ndarray
 ) -> Iterator[tuple[str, Spot]]:
     settings = recipe.training["batcher"]
     size = settings.get("size")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from scripts.checks.catalogue import Finding, finding
 from scripts.checks.notes import noted
-from scripts.checks.recipe import Recipe, RecipeFile, load_recipe
 from scripts.checks.scored import scored_elsewhere
+from scripts.checks.training_config import ConfigFile, TrainingConfig, load_training_config
 from scripts.cli import UserError
 from scripts.corpus.config_file import CONFIG, one_line
 from scripts.corpus.files import sha256
@@ -26,7 +26,7 @@ class Inputs:
     """
 
     data: dict[str, Path]
-    recipes: tuple[RecipeFile, ...]
+    recipes: tuple[ConfigFile, ...]
     corpus: Path | None = None
     manifests: dict[str, dict] = field(default_factory=dict)
     drawn: tempfile.TemporaryDirectory | None = None
@@ -109,9 +109,9 @@ def find_inputs(
         else ()
     )
     recipes = tuple(
-        RecipeFile(name, path, tuple(code), paths, overrides) for name, path in _names(configs).items()
+        ConfigFile(name, path, tuple(code), paths, overrides) for name, path in _names(configs).items()
     )
-    loaded = [load_recipe(file) for file in recipes]
+    loaded = [load_training_config(file) for file in recipes]
     if given:
         return Inputs(given, recipes)
     found = {split: loaded[0].path(split) for split in ("train", "dev")}
@@ -134,7 +134,7 @@ def find_inputs(
     )
 
 
-def _drawn(recipe: Recipe, split: str, folder: Path) -> Path:
+def _drawn(recipe: TrainingConfig, split: str, folder: Path) -> Path:
     """Write what a config's own reader yields to a `.spacy` file, so that it can be looked at as any other; return the file."""
     from spacy.tokens import DocBin
 
@@ -161,7 +161,7 @@ def _names(configs: list[Path]) -> dict[str, Path]:
     return names
 
 
-def _own(corpus: Path, recipes: tuple[RecipeFile, ...]) -> Inputs:
+def _own(corpus: Path, recipes: tuple[ConfigFile, ...]) -> Inputs:
     manifests = {split: read_manifest(corpus / split) for split in SPLITS}
     for manifest in manifests.values():
         for source in [] if manifest["drawn_from_train"] else manifest["sources"]:

@@ -10,8 +10,8 @@ from spacy.training import Example
 
 from scripts.checks.annotating import learnable
 from scripts.checks.catalogue import Finding, Severity, declare, finding
-from scripts.checks.recipe import Recipe
 from scripts.checks.shard import View
+from scripts.checks.training_config import TrainingConfig
 from scripts.checks.unknown import UNKNOWN_CHECKS, Unknown, vector_keys, without_vector
 from scripts.checks.wordpieces import WORDPIECE_CHECKS
 
@@ -79,7 +79,7 @@ COLUMNS = ("document", "length", "tokens", "entities")
 class Reading:
     """What recipes that read alike see of some documents of a split."""
 
-    def __init__(self, name: str, recipes: list[Recipe], split: str, checks: frozenset[str]) -> None:
+    def __init__(self, name: str, recipes: list[TrainingConfig], split: str, checks: frozenset[str]) -> None:
         self.name = name
         self.recipe = recipes[0]
         self.split = split
@@ -261,7 +261,7 @@ class Reading:
         return found
 
 
-def read_whole(recipe: Recipe, split: str) -> tuple[numpy.ndarray, list[tuple[str, str]]]:
+def read_whole(recipe: TrainingConfig, split: str) -> tuple[numpy.ndarray, list[tuple[str, str]]]:
     """Run a reader that is not spaCy's Corpus, in one go.
 
     Returns its examples as `Reading.table` does, numbered as they come, and what training would die of: check and detail.

@@ -63,8 +63,6 @@ def as_markdown(check: Check) -> str:
     facts = [f"**{check.severity}**"]
     if check.error:
         facts.append(f"in spaCy: {check.error}")
-    if check.fix:
-        facts.append(f"`python -m scripts.fix` mends it{' with `--unsafe`' if check.fix == 'unsafe' else ''}")
     examples = f"```\n{shown(check.bad)}\n```\n\nBetter:\n\n```\n{shown(check.good)}\n```\n"
     return f"### {check.code} {check.slug}\n\n{'; '.join(facts)}\n\n{check.summary} {check.explanation}\n\nWhat to do: {check.remedy}.\n\n{examples}"
 

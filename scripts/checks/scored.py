@@ -7,7 +7,7 @@ from pathlib import Path
 from spacy.vocab import Vocab
 
 from scripts.checks.catalogue import Finding, Severity, declare, finding
-from scripts.checks.recipe import RecipeFile
+from scripts.checks.training_config import ConfigFile
 from scripts.corpus.files import read_json, sha256
 from scripts.corpus.shards import MANIFEST, ShardError, documents_sha256, read_shard
 
@@ -26,7 +26,7 @@ declare(
 )
 
 
-def scored_elsewhere(test: Path, manifest: dict, recipes: Iterable[RecipeFile]) -> Iterator[Finding]:
+def scored_elsewhere(test: Path, manifest: dict, recipes: Iterable[ConfigFile]) -> Iterator[Finding]:
     """Yield the configs whose pipelines were scored on another test split than the one in a folder, with that manifest.
 
     What was never scored, or by a version that did not note on what, is passed over; so is a split that cannot be read.

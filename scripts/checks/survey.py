@@ -9,9 +9,9 @@ import numpy
 from scripts.checks.catalogue import Finding, finding
 from scripts.checks.collected import token_hash
 from scripts.checks.reading import Reading
-from scripts.checks.recipe import RecipeFile, forget_recipes, load_recipe
 from scripts.checks.registry import DOCUMENT_CHECKS
 from scripts.checks.shard import Shard
+from scripts.checks.training_config import ConfigFile, forget_training_configs, load_training_config
 from scripts.checks.unknown import Unknown
 from scripts.corpus.duplicates import shingles
 from scripts.corpus.shards import ShardError
@@ -31,7 +31,7 @@ class Task(NamedTuple):
     paths: tuple[Path, ...]
     labels: frozenset[str]
     checks: frozenset[str]
-    recipes: dict[str, tuple[RecipeFile, ...]]
+    recipes: dict[str, tuple[ConfigFile, ...]]
 
 
 class Survey(NamedTuple):
@@ -58,7 +58,7 @@ class Survey(NamedTuple):
 def survey(task: Task) -> Survey:
     """Look at some shards."""
     readings = {
-        name: Reading(name, [load_recipe(file) for file in files], task.split, task.checks)
+        name: Reading(name, [load_training_config(file) for file in files], task.split, task.checks)
         for name, files in task.recipes.items()
     }
     wanted = {
@@ -66,7 +66,7 @@ def survey(task: Task) -> Survey:
         for when, checks in DOCUMENT_CHECKS.items()
     }
     if any(reading.recipe.is_full for reading in readings.values()):
-        forget_recipes()  # the next task takes new ones, so that memory stays flat however many words there are
+        forget_training_configs()  # the next task takes new ones, so that memory stays flat however many words there are
     findings: list[Finding] = []
     shards, lengths, texts, annotations, plain = [], [], [], [], []
     labels, with_label = Counter(), Counter()

@@ -27,7 +27,7 @@ KNOWN = ("nlp", "training", "initialize")
 """Sections of which all settings are spaCy's own."""
 
 
-class RecipeFile(NamedTuple):
+class ConfigFile(NamedTuple):
     """Where a recipe is: what a process needs to load it.
 
     name: of the variant. code: Python files to import first. paths: of the corpus, which take the place of the config's own.

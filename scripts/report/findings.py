@@ -9,10 +9,10 @@ from rich.table import Table
 from scripts.checks.catalogue import Finding, Severity
 from scripts.checks.examine import Report
 from scripts.checks.inputs import Inputs
-from scripts.checks.recipe import load_recipe
 from scripts.checks.registry import in_order
+from scripts.checks.training_config import load_training_config
 from scripts.cli import console
-from scripts.corpus.config_file import CONFIG, SPLITS, RecipeFile, fingerprint
+from scripts.corpus.config_file import CONFIG, SPLITS, ConfigFile, fingerprint
 from scripts.corpus.files import sha256, write_json
 from scripts.corpus.shards import VALIDATED
 from scripts.report.tables import LEDGER_COLUMNS, Row, as_rich
@@ -21,11 +21,6 @@ VERSION = 1
 """Of the JSON; it grows by new keys, and changes its number when one means something else."""
 PLACES_SHOWN = 3
 LONGEST_LINE = 300
-FIXES = {
-    "safe": " (or run: python -m scripts.fix)",
-    "unsafe": " (or run: python -m scripts.fix --unsafe)",
-    "": "",
-}
 STYLES = {Severity.error: "red", Severity.warning: "yellow", Severity.note: "default"}
 
 
@@ -65,7 +60,6 @@ def as_json(report: Report, inputs: Inputs) -> dict:
                 "summary": check.summary,
                 "spacy": check.error,
                 "remedy": check.remedy,
-                "fix": check.fix,
             }
             | {"found": sum(count for (slug, _), count in report.found.items() if slug == check.slug)}
             for check in in_order(checks)
@@ -109,7 +103,7 @@ def write(
     return path
 
 
-def _passed(report: Report, inputs: Inputs, file: RecipeFile) -> dict:
+def _passed(report: Report, inputs: Inputs, file: ConfigFile) -> dict:
     """Return how many errors of train and dev (or of no split) concern a config, and the hashes of what was looked at."""
     errors = sum(
         report.total(Severity.error, split=split, variant=who)
@@ -121,7 +115,9 @@ def _passed(report: Report, inputs: Inputs, file: RecipeFile) -> dict:
         for split in SPLITS
         if split in report.counts
     }
-    return {"errors": errors, "counts": counts} | fingerprint(load_recipe(file).own, file.code, inputs.kept)
+    return {"errors": errors, "counts": counts} | fingerprint(
+        load_training_config(file).own, file.code, inputs.kept
+    )
 
 
 def show(report: Report, inputs: Inputs) -> None:
@@ -147,7 +143,7 @@ def show(report: Report, inputs: Inputs) -> None:
                 _print(f"      {finding.excerpt}", style="dim")
         if total > len(own):
             _print(f"  … and {total - len(own):,} more")
-        _print(f"  → {check.remedy}{FIXES[check.fix]}")
+        _print(f"  → {check.remedy}")
         table.add_row(check.code, check.slug, str(severity), f"{total:,}", style=STYLES[severity])
     if table.row_count:
         console.print()

@@ -7,14 +7,14 @@ from pathlib import Path
 from confection import Config, ConfigValidationError
 
 from scripts.cli import UserError, console
-from scripts.corpus.config_file import RecipeFile, data_paths, fingerprint, full_config, one_line
+from scripts.corpus.config_file import ConfigFile, data_paths, fingerprint, full_config, one_line
 from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
 
 ANYWAY = "or train anyway with --unvalidated"
 
 
-def hashes(config: Config, file: RecipeFile) -> dict:
+def hashes(config: Config, file: ConfigFile) -> dict:
     """Return the hashes of a config, its code and its data. Raises UserError where the data are a corpus that has been damaged."""
     try:
         data = data_paths(full_config(config))
@@ -28,7 +28,7 @@ def hashes(config: Config, file: RecipeFile) -> dict:
     return fingerprint(config, file.code, data)
 
 
-def require_validated(file: RecipeFile, now: dict, stamp: Path, corpus: Path) -> dict:
+def require_validated(file: ConfigFile, now: dict, stamp: Path, corpus: Path) -> dict:
     """Return what validation noted of a config and its data, in a file; validate now where it did not, or something has changed since.
 
     now: the hashes of both. corpus: the folder whose raw data are looked at, too, if it is the one that the config names.
@@ -64,7 +64,7 @@ def _fresh(stamp: Path, now: dict) -> dict | None:
         return None
 
 
-def _validate(file: RecipeFile, stamp: Path, corpus: Path) -> None:
+def _validate(file: ConfigFile, stamp: Path, corpus: Path) -> None:
     """Run `python -m scripts.validate` in a process of its own: it does without torch."""
     options = [
         f"--config={file.path}",

@@ -22,7 +22,7 @@ from scripts.checks.registered import faults
 from scripts.checks.wordpieces import Windows
 from scripts.cli import UserError
 from scripts.corpus.config_file import (
-    RecipeFile,
+    ConfigFile,
     full_config,
     import_code,
     one_line,
@@ -44,10 +44,10 @@ MOST = 100_000
 """Examples that are taken of a reader which is not spaCy's Corpus: it may be endless."""
 
 
-class Recipe:
+class TrainingConfig:
     """What a config does to a corpus."""
 
-    def __init__(self, file: RecipeFile) -> None:
+    def __init__(self, file: ConfigFile) -> None:
         """Load a config and fill in spaCy's defaults. Raises UserError where it cannot be read, or names what nothing registers."""
         self.file = file
         self.own = read_config(file.path, file.overrides)
@@ -258,17 +258,17 @@ class Recipe:
         return None
 
 
-def load_recipe(file: RecipeFile) -> Recipe:
+def load_training_config(file: ConfigFile) -> TrainingConfig:
     """Load a config, once in each process as long as its file stays what it is. Raises UserError where it cannot be read."""
     return _loaded(file, file.path.read_bytes() if file.path.exists() else b"")
 
 
 @lru_cache(maxsize=8)
-def _loaded(file: RecipeFile, content: bytes) -> Recipe:
-    return Recipe(file)
+def _loaded(file: ConfigFile, content: bytes) -> TrainingConfig:
+    return TrainingConfig(file)
 
 
-def forget_recipes() -> None:
+def forget_training_configs() -> None:
     """Let go of all that is loaded, with its vocabularies."""
     _loaded.cache_clear()
 

@@ -21,9 +21,9 @@ from spacy.vocab import Vocab
 
 from scripts.checks.examine import Report, examine
 from scripts.checks.inputs import Inputs, find_inputs
-from scripts.checks.recipe import RecipeFile
 from scripts.checks.registry import choose
 from scripts.checks.scored import SCORES
+from scripts.checks.training_config import ConfigFile
 from scripts.corpus.build import RawCorpus, build_corpus
 from scripts.corpus.files import read_json, write_json
 from scripts.corpus.settings import OnError, Settings
@@ -180,13 +180,13 @@ def examined(text: str, folder: Path, configs: Path) -> Report:
     example = parse(text)
     corpus, data, config = plant(example, folder, configs)
     inputs = (
-        find_inputs([config], {}, corpus, []) if corpus else Inputs(data, (RecipeFile(folder.name, config),))
+        find_inputs([config], {}, corpus, []) if corpus else Inputs(data, (ConfigFile(folder.name, config),))
     )
     report = Report(places=0)
     for finding in inputs.own_findings():
         report.add(finding)
     labels = frozenset(filter(None, example.options.get("labels", "").split(",")))
-    examine(inputs.files(), report, labels=labels, checks=choose(), recipes=inputs.recipes)
+    examine(inputs.files(), report, labels=labels, checks=choose(), configs=inputs.recipes)
     for finding in inputs.ledger_findings(report.counts):
         report.add(finding)
     return report
