@@ -87,7 +87,7 @@ def examine(
     *,
     labels: frozenset[str] = frozenset(),
     checks: frozenset[str],
-    recipes: Iterable[ConfigFile] = (),
+    configs: Iterable[ConfigFile] = (),
     workers: int = 1,
     tell: Tell = lambda finding: None,
     progress: Progress = lambda doing, done: None,
@@ -104,7 +104,7 @@ def examine(
 
     corpus = Corpus(labels)
     corpus.splits = {split: Split() for split in splits}
-    loaded = [load_training_config(file) for file in recipes]
+    loaded = [load_training_config(file) for file in configs]
     for recipe in loaded:
         for check in CONFIG_CHECKS:
             if check.slug in checks:
