@@ -56,7 +56,7 @@ def run(main: Callable, *, failure: int = 1, takes_settings: bool = False) -> No
 
     UserError, and an OSError that nobody caught, end in one line and exit code `failure`; a mistake on the
     command line in one line and 2. Where nobody reads standard output any more, nothing is said.
-    takes_settings: the last argument is a list of options that Typer does not know, such as a config's settings.
+    takes_settings: the last argument is a list of options that Typer does not know: settings of a config.
     """
     try:
         code = command_line(main, failure=failure, takes_settings=takes_settings)(standalone_mode=False)

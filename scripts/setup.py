@@ -1,4 +1,4 @@
-"""Set up an isolated environment in .venv, then run the main job or the tests. Needs Python 3.11 and nothing else.
+"""Set up an isolated environment in .venv, then run the main job or the tests. Needs only Python 3.11.
 
 python3 -m scripts.setup run      # .venv, packages, `spacy project run all` (further arguments go to it)
 python3 -m scripts.setup test     # .venv, packages, the tests
@@ -24,7 +24,7 @@ def main() -> int:
     version = sys.version_info[:2]
     if version < OLDEST:
         print(
-            f"Error: this is Python {version[0]}.{version[1]}; the packages need 3.11 or newer. Call this with another Python.",
+            f"Error: this is Python {version[0]}.{version[1]}; the packages need 3.11 or newer.",
             file=sys.stderr,
         )
         return 2
@@ -72,7 +72,8 @@ def make_environment() -> str:
             venv.create(VENV, with_pip=True, clear=True, symlinks=os.name != "nt")
         except subprocess.CalledProcessError:
             sys.exit(
-                "Error: this Python cannot make environments (ensurepip is missing). On Debian and Ubuntu: apt install python3-venv"
+                "Error: this Python cannot make environments (ensurepip is missing). "
+                "On Debian and Ubuntu: apt install python3-venv"
             )
     return str(python)
 
@@ -93,9 +94,7 @@ def install(python: str, files: list[Path]) -> None:
     for path in files:
         command += ["-r", str(path)]
     if subprocess.call(command, cwd=ROOT) != 0:
-        sys.exit(
-            "Error: packages could not be installed; the lines above say why. Run the same command again once that is mended."
-        )
+        sys.exit("Error: packages could not be installed; the lines above say why. Then run this again.")
     kept = {line for line in done if line.split(" ")[0] not in wanted}
     stamp.write_text("\n".join(sorted(kept | lines)) + "\n", encoding="utf-8")
 

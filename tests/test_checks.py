@@ -187,7 +187,7 @@ def test_explain_prints_and_stops():
         (("--config", "missing.cfg"), "no such file"),
         (("--dev", "a.spacy"), "without --train"),
         (("--select", "XYZ"), "no check is called"),
-        (("--corpus", "missing"), "run: python -m spacy project run preprocess"),
+        (("--corpus", "missing"), "run: python -m spacy project run corpus"),
     ],
 )
 def test_wrong_usage_is_told(arguments, message, tmp_path, monkeypatch):

@@ -55,6 +55,6 @@ def test_a_clone_made_with_weasel_is_a_project_that_works(tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     clone = tmp_path / "my_ner"
     subprocess.run(
-        [sys.executable, "-m", "weasel", "run", "validate"], cwd=clone, check=True, capture_output=True
+        [sys.executable, "-m", "weasel", "run", "corpus"], cwd=clone, check=True, capture_output=True
     )
     assert (clone / "corpus" / "validation.json").exists()

@@ -83,11 +83,11 @@ def test_a_config_with_a_misspelled_setting_is_an_error_that_names_the_files(tmp
 
 
 def test_evaluating_wants_a_pipeline(tmp_path):
-    assert "project run train-cpu" in failure(evaluate.main, tmp_path / "cpu")
+    assert "project run cpu" in failure(evaluate.main, tmp_path / "cpu")
 
 
 def test_comparing_wants_scores_of_this_test_set(corpus, folder):
-    assert "project run scores-cpu" in failure(compare.main, folder, f"--corpus={corpus}")
+    assert "project run cpu" in failure(compare.main, folder, f"--corpus={corpus}")
     (folder / "scores.json").write_text(
         json.dumps({"variant": "cpu", "corpus_sha256": {"test": "0"}}), encoding="utf-8"
     )

@@ -85,7 +85,7 @@ def test_a_second_run_skips_everything(trained):
     folder, arguments = trained
     output = weasel(folder, *arguments)
     assert output.count("Running command") == 1  # the fingerprint, which decides whether to skip the rest
-    assert len(skipped(output)) == 9
+    assert len(skipped(output)) == 8
 
 
 def test_touching_one_config_retrains_that_variant_alone(trained):
@@ -95,7 +95,7 @@ def test_touching_one_config_retrains_that_variant_alone(trained):
         overlay.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.2"), encoding="utf-8"
     )
     output = weasel(folder, *arguments)
-    assert skipped(output) == ["shards", "config-gpu", "pipeline-gpu", "scores-gpu"]
+    assert skipped(output) == ["preprocess", "train-gpu", "evaluate-gpu"]
 
 
 def test_trained_pipelines_load_without_this_projects_code(trained, tmp_path):
@@ -158,7 +158,7 @@ def test_bad_annotations_stop_the_run_before_training(trained):
     output = weasel(folder, *[*arguments, "--vars.dev", "bad.jsonl"], check=False)
     assert "NER102" in output
     assert "bad.jsonl:13" in output
-    assert "pipeline-cpu" not in output
+    assert "train-cpu" not in output
 
 
 def test_clean_leaves_what_was_not_generated(trained):

@@ -10,7 +10,6 @@ import sys
 import pytest
 import typer
 from typer.testing import CliRunner
-from weasel.cli.document import project_document
 
 from scripts import readme, setup
 from scripts.cli import UserError
@@ -74,12 +73,6 @@ def test_every_variable_in_a_command_exists():
     known = (ROOT / "project.yml").read_text(encoding="utf-8")
     for name in re.findall(r"--vars\.(\S+)", " ".join(COMMANDS)):
         assert f"\n  {name}:" in known
-
-
-def test_the_generated_documentation_is_up_to_date(tmp_path):
-    shutil.copy(ROOT / "README.md", tmp_path)
-    project_document(ROOT, tmp_path / "README.md", no_emoji=True)
-    assert (tmp_path / "README.md").read_text(encoding="utf-8").strip() == TEXT.strip()
 
 
 def test_what_is_generated_stands_between_its_marks():

@@ -21,7 +21,7 @@ declare(
     Severity.error,
     """A shard is missing, damaged, or not the file that was written.
     spaCy would train on something else than what was checked.""",
-    remedy="build the corpus again: python -m spacy project run preprocess . --force",
+    remedy="build the corpus again: python -m spacy project run corpus . --force",
     bad="shard: rubbish",
     good="She/O saw/O Cork/B-LOC ./O",
 )
@@ -31,7 +31,7 @@ declare(
     Severity.error,
     """The shards do not hold what the ledger says.
     Documents, tokens or entities were lost between two steps.""",
-    remedy="build the corpus again: python -m spacy project run preprocess . --force",
+    remedy="build the corpus again: python -m spacy project run corpus . --force",
     bad='ledger: 1\n{"text": "Ana went home", "spans": [[0, 3, "PERSON"]]}',
     good='ledger: 0\n{"text": "Ana went home", "spans": [[0, 3, "PERSON"]]}',
 )

@@ -167,6 +167,6 @@ def _own(corpus: Path, recipes: tuple[ConfigFile, ...]) -> Inputs:
         for source in [] if manifest["drawn_from_train"] else manifest["sources"]:
             if not Path(source["path"]).exists() or sha256(Path(source["path"])) != source["sha256"]:
                 raise UserError(
-                    f"{source['path']}: changed or gone since the corpus was built; run: python -m spacy project run preprocess"
+                    f"{source['path']}: changed or gone since the corpus was built; run: python -m spacy project run corpus"
                 )
     return Inputs({split: corpus / split for split in SPLITS}, recipes, corpus, manifests)

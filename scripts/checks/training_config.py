@@ -148,7 +148,7 @@ class TrainingConfig:
         if not there and block.get("@readers") in PLAIN:
             setting = f"--paths.{split}" if split in self.config["paths"] else f"--{name}.path"
             remedy = (
-                "run: python -m spacy project run preprocess"
+                "run: python -m spacy project run corpus"
                 if path == Path("corpus") / split
                 else f"give it by {setting}"
             )

@@ -116,7 +116,7 @@ def _shards(path: Path) -> tuple[list[Path], list[str]]:
     paths = walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
     if not paths:
         raise UserError(
-            f"{path}: holds no {FILE_TYPE} file; set [paths] train to a corpus, or make one: python -m spacy project run preprocess"
+            f"{path}: holds no {FILE_TYPE} file; set [paths] train to a corpus, or make one: python -m spacy project run corpus"
         )
     return paths, [""] * len(paths)
 

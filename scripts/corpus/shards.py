@@ -201,7 +201,7 @@ def read_manifest(folder: Path) -> dict:
     path = folder / MANIFEST
     if not path.exists():
         raise ShardError(
-            f"{path}: no such file, so {folder} is not a complete corpus; run: python -m spacy project run preprocess"
+            f"{path}: no such file, so {folder} is not a complete corpus; run: python -m spacy project run corpus"
         )
     return read_json(path)
 
@@ -223,7 +223,7 @@ def check_shards(folder: Path, manifest: dict) -> None:
             )
 
 
-REBUILD = "build the corpus again: python -m spacy project run preprocess . --force"
+REBUILD = "build the corpus again: python -m spacy project run corpus . --force"
 
 
 def read_shard(path: Path, vocab: "Vocab") -> "Iterator[Doc]":

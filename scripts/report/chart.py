@@ -1,5 +1,6 @@
 """Draw the comparison as a small bar chart, in SVG."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
@@ -19,13 +20,10 @@ class Measure:
 
 def measures(variants: dict[str, dict]) -> list[Measure]:
     """Make the chart's measures from each variant's scores.json."""
-    reports = list(variants.values())
 
-    def measure(name: str, unit: str, value) -> Measure:
-        values = tuple(value(report) for report in reports)
-        return Measure(
-            name, values, tuple(f"{number:,.{0 if number >= 100 else 1}f}{unit}" for number in values)
-        )
+    def measure(name: str, unit: str, value: Callable[[dict], float]) -> Measure:
+        values = tuple(map(value, variants.values()))
+        return Measure(name, values, tuple(f"{n:,.{0 if n >= 100 else 1}f}{unit}" for n in values))
 
     return [
         measure("F on the test set (higher is better)", "", lambda r: 100 * r["gold_tokens"]["ents_f"]),
@@ -41,26 +39,26 @@ def bar_chart(
 ) -> str:
     """Return the SVG: a group of bars a measure, each group scaled to its own largest value."""
     group = BAR * len(names) + GAP
-    height = 40 + group * len(rows)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'font-family="sans-serif" font-size="12" role="img" aria-label="{escape(title)}">',
-        f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
-    ]
+    shapes = [_rect(0, 0, WIDTH, 40 + group * len(rows), "white")]
     for i, name in enumerate(names):
         x = LABEL + 90 * i
-        parts.append(f'<rect x="{x}" y="12" width="12" height="12" fill="{COLORS[i % len(COLORS)]}"/>')
-        parts.append(f'<text x="{x + 18}" y="22">{escape(name)}</text>')
+        shapes += [_rect(x, 12, 12, 12, COLORS[i % len(COLORS)]), _text(x + 18, 22, name)]
     for j, row in enumerate(rows):
         top = 36 + group * j
-        parts.append(
-            f'<text x="{LABEL - 10}" y="{top + group / 2 - 3:.0f}" text-anchor="end">{escape(row.name)}</text>'
-        )
-        largest = max(*row.values, 1e-9)
+        shapes.append(_text(LABEL - 10, top + group / 2 - 3, row.name, anchor="end"))
+        scale = (WIDTH - LABEL - 90) / max(*row.values, 1e-9)
         for i, (value, text) in enumerate(zip(row.values, row.texts, strict=True)):
-            y, length = top + BAR * i, (WIDTH - LABEL - 90) * value / largest
-            parts.append(
-                f'<rect x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR - 2}" fill="{COLORS[i % len(COLORS)]}"/>'
-            )
-            parts.append(f'<text x="{LABEL + length + 6:.1f}" y="{y + BAR - 4}">{escape(text)}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+            y = top + BAR * i
+            shapes.append(_rect(LABEL, y, scale * value, BAR - 2, COLORS[i % len(COLORS)]))
+            shapes.append(_text(LABEL + scale * value + 6, y + BAR - 4, text))
+    size = f'viewBox="0 0 {WIDTH} {40 + group * len(rows)}" width="{WIDTH}" height="{40 + group * len(rows)}"'
+    font = f'font-family="sans-serif" font-size="12" role="img" aria-label="{escape(title)}"'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>', *shapes, "</svg>", ""])
+
+
+def _rect(x: float, y: float, width: float, height: float, fill: str) -> str:
+    return f'<rect x="{x:g}" y="{y:g}" width="{width:.1f}" height="{height:g}" fill="{fill}"/>'
+
+
+def _text(x: float, y: float, text: str, *, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.0f}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -3,13 +3,16 @@
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from pathlib import Path
 
+import spacy
 from spacy.language import Language
 from spacy.scorer import PRFScore
-from spacy.tokens import Doc
-from spacy.tokens import Span as DocSpan
+from spacy.tokens import Doc, Span
+
+from scripts.corpus.ledger import count_docs
+from scripts.corpus.shards import documents_sha256, read_shard
 
 SPEED_RUNS = 3
 
@@ -17,53 +20,54 @@ Entity = tuple[int, int, str]
 """First character, character after the last, label."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Entity scores: a prediction counts only with the very characters and label of a gold entity.
+def evaluate(model: Path, shards: list[Path]) -> dict:
+    """Score a saved pipeline on shards, and measure its speed and size."""
+    nlp = spacy.load(model)
+    gold = [with_spaces(doc) for path in shards for doc in read_shard(path, nlp.vocab)]
+    return {
+        "pipeline": nlp.pipe_names,
+        "test_sha256": documents_sha256(gold),
+        "test": count_docs(gold).as_json(),
+        "gold_tokens": score_gold_tokens(nlp, gold),
+        "raw_text": score_raw_text(nlp, gold),
+        "words_per_second": round(words_per_second(nlp, gold), 1),
+        "parameters": count_parameters(nlp),
+        "model_mb": round(sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / 1e6, 1),
+    }
 
-    overall: precision, recall and F over all entities (micro-averaged); per_label: the same for each label.
+
+def score_entities(pairs: Iterable[tuple[set[Entity], set[Entity]]]) -> dict:
+    """Score `(predicted, gold)` entity sets, a pair a document, in spaCy's spelling.
+
+    A prediction counts only with the very characters and label of a gold entity. `ents_p/r/f` are over all
+    entities (micro-averaged), `ents_per_type` has the same for each label.
     """
-
-    overall: PRFScore
-    per_label: dict[str, PRFScore]
-
-    def as_json(self) -> dict:
-        """Return the scores as plain data, in spaCy's spelling."""
-        per_label = {label: _numbers(score) for label, score in sorted(self.per_label.items())}
-        return {f"ents_{key}": value for key, value in _numbers(self.overall).items()} | {
-            "ents_per_type": per_label
-        }
-
-
-def score_entities(pairs: Iterable[tuple[set[Entity], set[Entity]]]) -> Scores:
-    """Score `(predicted, gold)` entity sets, a pair a document."""
-    overall = PRFScore()
-    per_label: dict[str, PRFScore] = defaultdict(PRFScore)
+    overall, by_label = PRFScore(), defaultdict(PRFScore)
     for predicted, gold in pairs:
         overall.score_set(predicted, gold)
-        for label in {entity[2] for entity in predicted | gold}:
-            per_label[label].score_set(
-                {e for e in predicted if e[2] == label}, {e for e in gold if e[2] == label}
-            )
-    return Scores(overall, dict(per_label))
+        for label in {label for *_, label in predicted | gold}:
+            by_label[label].score_set(*({e for e in ents if e[2] == label} for ents in (predicted, gold)))
+    labels = {label: _numbers(score) for label, score in sorted(by_label.items())}
+    return {f"ents_{key}": value for key, value in _numbers(overall).items()} | {"ents_per_type": labels}
 
 
-def score_gold_tokens(nlp: Language, gold: list[Doc]) -> Scores:
-    """Score the pipeline when it is given the gold tokens, as spaCy's own evaluation does on token-level data."""
+def _numbers(score: PRFScore) -> dict[str, float]:
+    return {"p": score.precision, "r": score.recall, "f": score.fscore}
+
+
+def score_gold_tokens(nlp: Language, gold: list[Doc]) -> dict:
+    """Score the pipeline when it gets the gold tokens, as spaCy's own evaluation does."""
     copies = (
-        Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc]) for doc in gold
+        Doc(nlp.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+        for doc in gold
     )
-    return score_entities(zip(predict(nlp, copies), map(entities, gold), strict=True))
+    return score_entities(zip(map(entities, nlp.pipe(copies)), map(entities, gold), strict=True))
 
 
-def score_raw_text(nlp: Language, gold: list[Doc]) -> Scores:
+def score_raw_text(nlp: Language, gold: list[Doc]) -> dict:
     """Score the pipeline as it is used: it gets the text and finds the tokens itself."""
-    return score_entities(zip(predict(nlp, (doc.text for doc in gold)), map(entities, gold), strict=True))
-
-
-def predict(nlp: Language, inputs: Iterable[Doc] | Iterable[str]) -> Iterator[set[Entity]]:
-    """Yield each document's entities; documents are not kept, so neither are their tensors."""
-    return map(entities, nlp.pipe(inputs))
+    predicted = nlp.pipe(doc.text for doc in gold)
+    return score_entities(zip(map(entities, predicted), map(entities, gold), strict=True))
 
 
 def entities(doc: Doc) -> set[Entity]:
@@ -72,15 +76,14 @@ def entities(doc: Doc) -> set[Entity]:
 
 
 def words_per_second(nlp: Language, gold: list[Doc]) -> float:
-    """Median speed over `SPEED_RUNS` passes from raw text, in gold tokens a second. Call it once the pipeline is warm."""
-    words = sum(map(len, gold))
-    speeds = []
-    for _ in range(SPEED_RUNS):
+    """Measure the median speed from raw text in gold tokens a second; the first pass only warms up."""
+    seconds = []
+    for _ in range(1 + SPEED_RUNS):
         started = time.perf_counter()
         for _ in nlp.pipe(doc.text for doc in gold):
             pass
-        speeds.append(words / (time.perf_counter() - started))
-    return statistics.median(speeds)
+        seconds.append(time.perf_counter() - started)
+    return sum(map(len, gold)) / statistics.median(seconds[1:])
 
 
 def count_parameters(nlp: Language) -> int:
@@ -94,22 +97,14 @@ def count_parameters(nlp: Language) -> int:
 
 
 def with_spaces(doc: Doc) -> Doc:
-    """Return a document read from a shard with the text that its own tokens and their spaces make, entities kept.
+    """Return a shard's document with the text that its tokens and their noted spaces make, entities kept.
 
-    Token-level documents are stored with unknown spaces, so that training keeps their tokens (see scripts/corpus/shards.py).
+    Token-level documents are stored with unknown spaces, so that training keeps their tokens.
     """
     spaces = doc.user_data.get("spaces")
     if spaces is None:
         return doc
-    made = Doc(
-        doc.vocab,
-        words=[token.text for token in doc],
-        spaces=[bool(flag) for flag in spaces],
-        user_data=doc.user_data,
-    )
-    made.ents = [DocSpan(made, ent.start, ent.end, label=ent.label) for ent in doc.ents]
+    words = [token.text for token in doc]
+    made = Doc(doc.vocab, words=words, spaces=[bool(flag) for flag in spaces], user_data=doc.user_data)
+    made.ents = [Span(made, ent.start, ent.end, label=ent.label) for ent in doc.ents]
     return made
-
-
-def _numbers(score: PRFScore) -> dict[str, float]:
-    return {"p": score.precision, "r": score.recall, "f": score.fscore}
