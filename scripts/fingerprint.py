@@ -22,7 +22,7 @@ CODE = {
     "evaluate": ("formats", "corpus", "training", "report"),
     "compare": ("formats", "corpus", "report"),
 }
-"""The packages that each verb imports; a step of project.yml depends on their hashes, corpus/code/VERB.json."""
+"""What each verb imports; a step of project.yml depends on the hashes of these, corpus/code/VERB.json."""
 
 
 def main(
