@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 from spacy.util import load_config
 
-from scripts import readme
 from scripts.benchmark import as_steps
 from scripts.benchmarks import stamps
 from scripts.benchmarks.inputs import build_corpus, demo_sentences, made_files
@@ -18,7 +17,6 @@ from scripts.benchmarks.training import (
     Plan,
     Results,
     Resumption,
-    chart,
     train_ours,
     train_theirs,
     validate,
@@ -26,7 +24,6 @@ from scripts.benchmarks.training import (
 )
 from scripts.benchmarks.training import evaluated_every as every
 from scripts.cli import UserError
-from scripts.report.chart import bar_chart
 from scripts.training.configs import write_quickstarts
 from tests.closure import ROOT
 
@@ -111,13 +108,6 @@ def test_ratios_follow_from_the_table():
     assert "1.5 times as many" in text
     assert "| 10,000 | 200,000 | 1 worker, streamed | 200 | 9.0 | 400 MB |" in text
 
-
-def test_a_chart_of_the_speeds_stands_in_the_readme_where_there_is_one(tmp_path):
-    path = tmp_path / "training.svg"
-    assert readme.drawn(path, tmp_path, readme.Path("pictures")) == ""
-    path.write_text(bar_chart(*chart(LINES)), encoding="utf-8")
-    assert "](pictures/training.svg)" in readme.drawn(path, tmp_path, readme.Path("pictures"))
-    assert ">3,000</text>" in (tmp_path / "pictures" / "training.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 
 from tests.closure import ROOT
 from tests.make import rows
-from tests.test_readme import COMMANDS
+from tests.test_readme import LINES
 
 pytestmark = pytest.mark.slow
 UTF8 = os.environ | {"PYTHONUTF8": "1"}
@@ -128,7 +128,7 @@ def test_both_configs_train_with_bare_spacy_train(trained, tmp_path):
 
 CHECKING = [
     command
-    for command in COMMANDS
+    for command in LINES
     if command.startswith("python -m scripts.validate ")
     and "my.cfg" not in command  # tests/test_own_config.py
 ]

@@ -29,7 +29,7 @@ from tests.closure import ROOT
 from tests.runs import ENV
 
 SECTION = (
-    (ROOT / "README.md")
+    (ROOT / "scripts" / "training" / "README.md")
     .read_text(encoding="utf-8")
     .partition("## Your own config\n")[2]
     .partition("\n## ")[0]

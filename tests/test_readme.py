@@ -1,5 +1,6 @@
-"""What the README says can be done."""
+"""What the README files say can be done."""
 
+import importlib
 import os
 import re
 import shlex
@@ -9,55 +10,73 @@ import sys
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
-from scripts import readme, setup
+from scripts import cli, setup
+from scripts.checks.registry import CHECKS
 from scripts.cli import UserError
 from scripts.formats import registry
+from tests import documents
 from tests.closure import ROOT
 
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-CHECKS = (ROOT / readme.CHECKS).read_text(encoding="utf-8")
-COMMANDS = [
-    line.strip()
-    for block in re.findall(r"^ *```bash\n(.*?)^ *```", TEXT, flags=re.DOTALL | re.MULTILINE)
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for folder in ("", "configs", "scripts", "tests/benchmarks")
+    for path in sorted((ROOT / folder).glob("**/README.md" if folder else "README.md"))
+}
+COMMANDS = {
+    (name, line.strip())
+    for name, text in PAGES.items()
+    for block in re.findall(r"^ *```bash\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
     for line in block.splitlines()
     if line.strip()
-]
-PROJECT_RUNS = [command for command in COMMANDS if " project run " in command]
+}
+LINES = sorted({line for _, line in COMMANDS})
+OURS = [line for line in LINES if " -m scripts." in line and "scripts.setup" not in line]
+FAULT = r"^\| (NER\d{3}) [a-z0-9-]+ \|.*\| (yes|NO) \| (.+) \|$"
+STARTS = (
+    "git clone ",
+    "cd ",
+    "python3 -m scripts.setup ",
+    "python -m spacy project run ",
+    "python -m weasel clone ",
+    "python -m scripts.",
+    "python -m tests.",
+    "python -m spacy train ",
+    "python -m torch.distributed.run ",
+    "pip install -r requirements/",
+)
 
 
-def test_the_readme_has_the_two_commands():
-    assert "python3 -m scripts.setup run" in COMMANDS
-    assert "python3 -m scripts.setup test" in COMMANDS
+def test_the_readme_is_short_and_has_the_two_commands():
+    assert PAGES["README.md"].count("\n") <= 220
+    assert {"python3 -m scripts.setup run", "python3 -m scripts.setup test"} <= {*LINES}
 
 
 def test_every_kind_of_command_is_tested():
-    known = (
-        "git clone ",
-        "cd ",
-        "python3 -m scripts.setup ",
-        "python -m spacy project run ",
-        "python -m weasel clone ",
-        "python -m scripts.",
-        "python -m spacy train ",
-        "python -m torch.distributed.run ",
-    )
-    assert [command for command in COMMANDS if not command.startswith(known)] == []
+    assert [command for command in LINES if not command.startswith(STARTS)] == []
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if "scripts.setup" in command])
+@pytest.mark.parametrize("command", [command for command in LINES if "scripts.setup" in command])
 def test_set_up_commands_parse(command):
     assert setup.parse(shlex.split(command)[3:])[1] == []
 
 
+@pytest.mark.parametrize("command", OURS)
+def test_commands_of_scripts_parse(command):
+    """Settings of a config are no options of a script; the tests of its script try them."""
+    words = shlex.split(command[command.index("scripts.") :])
+    main = importlib.import_module(words[0]).main
+    takes_settings = words[0] in ("scripts.train", "scripts.validate", "scripts.preprocess")
+    app = typer.main.get_command(cli.command_line(main, takes_settings=takes_settings))
+    app.make_context(words[0], words[1:])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("command", PROJECT_RUNS)
+@pytest.mark.parametrize("command", [command for command in LINES if " project run " in command])
 def test_project_commands_run_dry(command, tmp_path):
     shutil.copy(ROOT / "project.yml", tmp_path)
-    parts = [sys.executable, *shlex.split(command)[1:], "--dry"]
     result = subprocess.run(
-        parts,
+        [sys.executable, *shlex.split(command)[1:], "--dry"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -69,43 +88,44 @@ def test_project_commands_run_dry(command, tmp_path):
     assert "Running command: " in result.stdout
 
 
-def test_every_variable_in_a_command_exists():
+def test_every_variable_that_a_page_names_exists():
     known = (ROOT / "project.yml").read_text(encoding="utf-8")
-    for name in re.findall(r"--vars\.(\S+)", " ".join(COMMANDS)):
-        assert f"\n  {name}:" in known
+    for name, text in PAGES.items():
+        if name == "scripts/checks/README.md":
+            continue  # not yet
+        for variable in re.findall(r"\bvars\.(\w+)", text):
+            assert f"\n  {variable}:" in known, (name, variable)
+
+
+def test_every_step_and_no_other_stands_in_the_map():
+    known = re.findall(r"^  - name: ([\w-]+)$", (ROOT / "project.yml").read_text("utf-8"), flags=re.MULTILINE)
+    rows = re.findall(r"^\| (`.*?) \|.*\.py` \|", PAGES["scripts/README.md"], flags=re.MULTILINE)
+    named = {step for row in rows for step in re.findall(r"`([\w-]+)`", row)}
+    assert named == {step for step in known if not step.startswith("benchmark")}
 
 
 def test_what_is_generated_stands_between_its_marks():
-    assert "| F on gold tokens |\n<!--" in readme.insert(TEXT, "comparison", "| F on gold tokens |\n")
-    with pytest.raises(UserError, match="are missing"):
-        readme.insert("no marks", "formats", "x")
-
-
-def test_the_table_of_formats_is_the_registrys():
-    assert readme.insert(TEXT, "formats", readme.formats_table()) == TEXT
-    assert readme.insert(TEXT, "foreign", readme.foreign_list()) == TEXT
-
-
-def test_the_pages_of_the_checks_are_the_registrys():
-    assert readme.insert(CHECKS, "checks", readme.checks_pages()) == CHECKS
-
-
-def test_every_fault_is_found_in_the_table_of_faults():
-    rows = re.findall(r"^\| (NER\d{3}) [a-z0-9-]+ \|.*\| (yes|NO) \| (.+) \|$", CHECKS, flags=re.MULTILINE)
-    assert [code for code, _, _ in rows] == [check.code for check in readme.ALL_CHECKS]
-    assert {(found, place == "no") for _, found, place in rows} == {("yes", False)}
-
-
-def test_the_readme_has_a_report_and_benchmarks():
-    assert "| F on gold tokens |" in TEXT
-    assert re.search(r"\| JSONL \| 1,000,000 \| preprocess \|", TEXT)
-    assert re.search(r"times as fast as `spacy debug data`", TEXT)
-
-
-def test_the_format_that_the_readme_adds_works(tmp_path, monkeypatch):
-    (code,) = (
-        block for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL) if "@reads(" in block
+    assert "| F on gold tokens |" in PAGES["README.md"]
+    assert "\n| x |\n<!-- a: end" in documents.insert(
+        "<!-- a: generated -->\nold\n<!-- a: end -->", "a", "| x |\n"
     )
+    with pytest.raises(UserError, match="are missing"):
+        documents.insert("no marks", "formats", "x")
+
+
+@pytest.mark.parametrize(("name", "section"), documents.GENERATED)
+def test_what_the_code_says_of_itself_is_up_to_date(name, section):
+    content = documents.GENERATED[name, section]()
+    assert documents.insert(PAGES[name], section, content) == PAGES[name]
+
+
+def test_the_format_that_a_page_adds_works(tmp_path, monkeypatch):
+    blocks = (
+        block
+        for text in PAGES.values()
+        for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    )
+    (code,) = (block for block in blocks if "@reads(" in block)
     monkeypatch.setattr(registry, "FORMATS", dict(registry.FORMATS))
     registry.formats.cache_clear()
     exec(compile(code, "README.md", "exec"), {})
@@ -118,14 +138,13 @@ def test_the_format_that_the_readme_adds_works(tmp_path, monkeypatch):
     assert "arrows" not in registry.formats()
 
 
-def test_readme_without_a_report_says_what_to_run(tmp_path):
-    app = typer.Typer()
-    app.command()(readme.main)
-    result = CliRunner().invoke(app, ["--root", str(tmp_path)])
-    assert isinstance(result.exception, UserError)
-    assert "project run all" in str(result.exception)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_that_a_page_links_to_exists(name):
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)[^)]*\)", PAGES[name]):
+        assert ((ROOT / name).parent / target).exists(), target
 
 
-def test_every_file_the_readme_links_to_exists():
-    for target in re.findall(r"\]\((?!http|#)([^)#]+)[^)]*\)", TEXT):
-        assert (ROOT / target).exists(), target
+def test_every_fault_is_found_in_the_table_of_faults():
+    (rows,) = filter(None, (re.findall(FAULT, text, flags=re.MULTILINE) for text in PAGES.values()))
+    assert [code for code, _, _ in rows] == [check.code for check in CHECKS]
+    assert {(found, place == "no") for _, found, place in rows} == {("yes", False)}

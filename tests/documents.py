@@ -1,0 +1,83 @@
+"""Fill what is generated in the README files: the last report, the formats, the checks.
+
+python -m tests.documents     # after `python -m spacy project run all` with the last report
+"""
+
+import re
+from pathlib import Path
+
+from scripts.checks.registry import CHECKS, as_markdown
+from scripts.cli import UserError, console, run
+from scripts.corpus.files import read_json, write_text
+from scripts.formats.foreign import JSONL, foreign_formats
+from scripts.formats.registry import formats
+from scripts.report import tables
+from scripts.report.chart import bar_chart, measures
+from scripts.report.machine import measured_on
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORT = ROOT / "training" / "report" / "summary.json"
+CHART = ROOT / "assets" / "readme" / "comparison.svg"
+FORMAT_COLUMNS = ("`format`", "what", "looks like", "not read, and the way out", "taken from folders")
+
+
+def main() -> None:
+    """Fill what is generated in the README files, and draw the comparison."""
+    contents = {place: make() for place, make in GENERATED.items()}
+    if REPORT.exists():
+        summary = read_json(REPORT)
+        variants = summary["variants"]
+        contents["README.md", "comparison"] = comparison(summary)
+        write_text(CHART, bar_chart(list(variants), measures(variants)))
+    for (name, section), content in contents.items():
+        path = ROOT / name
+        write_text(path, insert(path.read_text(encoding="utf-8"), section, content))
+        console.print(f"{name}: {section} written")
+
+
+def insert(text: str, name: str, content: str) -> str:
+    """Replace what stands between the two marks of a name. Raises UserError where they are missing."""
+    start, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
+    if start not in text or end not in text:
+        raise UserError(f"the marks {start} and {end} are missing; put them where the {name} shall stand")
+    between = re.escape(start) + ".*" + re.escape(end)
+    return re.sub(between, lambda _: f"{start}\n{content}{end}", text, flags=re.DOTALL)
+
+
+def comparison(summary: dict) -> str:
+    """Return the comparison as Markdown, with the machine it was measured on."""
+    table = tables.as_markdown(("", *summary["variants"]), tables.comparison(summary["variants"]))
+    return f"{measured_on(summary['machine'])}\n\n{table}"
+
+
+def checks_pages() -> str:
+    """Return every check's page as Markdown."""
+    return "\n".join(as_markdown(check) for check in CHECKS)
+
+
+def formats_table() -> str:
+    """Return the formats of raw annotations as a Markdown table."""
+    rows = [FORMAT_COLUMNS, ("---",) * len(FORMAT_COLUMNS)]
+    for format in formats().values():
+        endings = ", ".join(f"`{ending}`" for ending in format.endings)
+        rows.append((f"`{format.name}`", format.title, f"`{format.example}`", format.not_read, endings))
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
+
+
+def foreign_list() -> str:
+    """Return what is recognised and not read, with the way out, as a Markdown list."""
+    return "".join(
+        f"- {', '.join(names)}: {remedy.replace(JSONL, 'write JSONL as above')}\n"
+        for remedy, names in foreign_formats().items()
+    )
+
+
+GENERATED = {
+    ("scripts/formats/README.md", "formats"): formats_table,
+    ("scripts/formats/README.md", "foreign"): foreign_list,
+    ("scripts/checks/README.md", "checks"): checks_pages,
+}
+"""What the code says of itself, by file and mark."""
+
+if __name__ == "__main__":
+    run(main)
