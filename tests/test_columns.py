@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.formats import columns
+from scripts.formats import rows
 from scripts.formats.record import AnnotationError, Span
 from scripts.formats.registry import ReadOptions, items, open_file, read_records
 from tests.make import build, read_split
@@ -335,7 +335,7 @@ def test_a_ragged_row_past_the_first_lines_is_an_error_with_its_line(write_text)
 
 
 def test_more_of_a_document_that_is_too_long_is_not_kept(write_text, monkeypatch):
-    monkeypatch.setattr(columns, "MAX_DOCUMENT_BYTES", 1000)
+    monkeypatch.setattr(rows, "MAX_DOCUMENT_BYTES", 1000)
     path = write_text("a.conll", "-DOCSTART- O\n\n" + "word O\n" * 10_000)
     ((item, _),) = items(open_file(path, "auto", ReadOptions()), ReadOptions())
     assert 1000 < len(item.data) <= 2000

@@ -240,9 +240,9 @@ def test_a_file_of_sentences_that_only_a_column_tells_apart_is_refused(write_tex
         ),
         (
             lambda w, p, t, i, s, n: [w, "O", CHUNKS[p], t[2:] or "O"],
-            ["(without prefixes: LOC, ORG, PER)", "column 2 (all O)", "(chunks)"],
+            ["(no prefixes: LOC, ORG, PER)", "column 2 (all O)", "(chunks)"],
         ),
-        (lambda w, p, t, i, s, n: [w, t.replace("O", "0") if t == "O" else t], ["no entity is written '0'"]),
+        (lambda w, p, t, i, s, n: [w, t.replace("O", "0") if t == "O" else t], ["O written as '0'"]),
     ],
 )
 def test_the_reading_is_described(write_text, cells, words):

@@ -1,9 +1,9 @@
 import pytest
 
 from scripts.formats.tags import (
-    Scheme,
     Spelling,
     decode,
+    find_scheme,
     find_spelling,
     from_brackets,
     parse_tag,
@@ -16,10 +16,7 @@ def tags(text: str):
 
 
 def scheme_of(*sentences: str) -> str:
-    scheme = Scheme()
-    for sentence in sentences:
-        scheme.watch(tags(sentence))
-    return scheme.name
+    return find_scheme(map(tags, sentences))
 
 
 @pytest.mark.parametrize(
@@ -177,9 +174,7 @@ def test_tags_without_prefixes_are_told_where_they_may_be(values, found):
 )
 def test_every_spelling_gives_entities(spelling, text, entities):
     parsed = [tag_parser(spelling)(tag) for tag in text.split()]
-    scheme = Scheme()
-    scheme.watch(parsed)
-    assert decode(parsed, scheme.name) == (entities, [])
+    assert decode(parsed, find_scheme([parsed])) == (entities, [])
 
 
 @pytest.mark.parametrize("tag", ["B PER", "B-PER O O", "b-per o i-per", "B-PER I-PER"])

@@ -8,18 +8,15 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
+from scripts.formats.raw_file import MAX_DOCUMENT_BYTES
 from scripts.formats.record import AnnotationError
 from scripts.formats.spans import short
 
 csv.field_size_limit(MAX_DOCUMENT_BYTES)
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
-SAMPLE_LINES, SAMPLE_BYTES = 50_000, 4 * 2**20
-"""How a table is written is told from so much of it."""
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 ITEM = re.compile(STRING.pattern + r"""|[^\s,'"]+""", re.DOTALL)
 """A string or number in a list as Python or numpy write it."""
-
 NEEDLESS = re.compile(r'(?:^|\t)"[^"\t\r\n]*"(?=\t|\r?\n?$)')
 """A cell between tabs in quotes that it does not need: a rule that asks for them quotes the header too."""
 
@@ -52,29 +49,15 @@ def read_rows(lines: Iterable[tuple[int, str]], dialect: Dialect, path: str) -> 
             yield line
 
     quoting = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
-    reader = csv.reader(feed(), delimiter=dialect.delimiter, quoting=quoting, strict=True)
     try:
-        for cells in reader:
-            number, line = taken[0]
-            yield Row(number, line if len(taken) == 1 else "".join([line for _, line in taken]), cells)
+        for cells in csv.reader(feed(), delimiter=dialect.delimiter, quoting=quoting, strict=True):
+            yield Row(taken[0][0], "".join([line for _, line in taken]), cells)
             taken.clear()
     except csv.Error as error:
         number, line = taken[0] if taken else (1, "")
-        raise AnnotationError(
-            f"{path}:{number}: is no row of a table ({error}): {short(line.rstrip())}; a quotation mark "
-            'inside a cell is written "" and the cell in quotes'
-        ) from None
-
-
-def sample_lines(file: RawFile) -> tuple[list[tuple[int, str]], bool]:
-    """Return a file's first lines with their numbers, and whether these are all."""
-    lines, size = [], 0
-    for number, raw in file.lines():
-        if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
-            return lines, False
-        size += len(raw)
-        lines.append((number, raw.decode("utf-8", "replace")))
-    return lines, True
+        what = f"is no row of a table ({error}): {short(line.rstrip())}"
+        remedy = 'a quotation mark inside a cell is written "" and the cell in quotes'
+        raise AnnotationError(f"{path}:{number}: {what}; {remedy}") from None
 
 
 def find_dialect(lines: list[tuple[int, str]], delimiter: str, path: str) -> Dialect:
@@ -82,32 +65,32 @@ def find_dialect(lines: list[tuple[int, str]], delimiter: str, path: str) -> Dia
     quoted, plain = Dialect(delimiter), Dialect(delimiter, quoted=False)
     if not any('"' in line for _, line in lines):
         return quoted
-    plain_fits = _fits(lines, plain, path)
-    try:
-        rows = list(read_rows(lines, quoted, path))
-    except AnnotationError:
-        return plain if plain_fits else quoted
-    if not plain_fits or not _fits(lines, quoted, path):
-        return plain if plain_fits else quoted
-    if any("\n" in row.text.rstrip("\r\n") for row in rows):
-        return plain
-    header = next(row.text for row in rows if row.cells)
-    needless = '"' not in header and any(NEEDLESS.search(row.text) for row in rows)
-    return plain if delimiter == "\t" and needless else quoted
+    rows, as_text = _of_one_width(lines, quoted, path), _of_one_width(lines, plain, path)
+    if not rows or not as_text:
+        return plain if as_text else quoted
+    over_lines = any("\n" in row.text.rstrip("\r\n") for row in rows)
+    needless = '"' not in rows[0].text and any(NEEDLESS.search(row.text) for row in rows)
+    return plain if over_lines or (delimiter == "\t" and needless) else quoted
 
 
-def _fits(lines: list[tuple[int, str]], dialect: Dialect, path: str) -> bool:
-    """Tell whether all rows have as many cells as the first."""
+def _of_one_width(lines: list[tuple[int, str]], dialect: Dialect, path: str) -> list[Row]:
+    """Return the rows that are not empty if all have as many cells as the first; else none."""
     try:
-        return len({len(row.cells) for row in read_rows(lines, dialect, path) if row.cells}) == 1
+        rows = [row for row in read_rows(lines, dialect, path) if row.cells]
     except AnnotationError:
-        return False
+        return []
+    return rows if len({len(row.cells) for row in rows}) == 1 else []
 
 
 def is_list(cell: str) -> bool:
     """Tell whether a cell is a list or an object as JSON, Python or numpy write them."""
     cell = cell.strip()
     return len(cell) > 1 and cell[0] + cell[-1] in ("[]", "{}")
+
+
+def split_cell(cell: str) -> list[str]:
+    """Split `O,O,B-PER` or `O O B-PER`."""
+    return re.split(r"\s*,\s*|\s+", cell.strip()) if cell.strip() else []
 
 
 def read_list(cell: str) -> Any:
@@ -118,8 +101,7 @@ def read_list(cell: str) -> Any:
     try:
         return json.loads(cell)
     except ValueError:
-        pass
-    cell = cell.strip()
+        cell = cell.strip()
     inner = cell[1:-1]
     if cell[:1] != "[" or re.search(r"[][(){}]", STRING.sub("", inner)):
         return _literal(cell)

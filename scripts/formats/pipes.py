@@ -1,18 +1,23 @@
 """A sentence a line, each token with its tag behind a pipe or a slash: `Ana|B-PER left|O`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scripts.formats.column_lines import END_MARK, MARKS, SAMPLE_LINES, is_blank, is_mark
-from scripts.formats.column_rows import parsed_tags, words_of
-from scripts.formats.layout import find_roles
+from scripts.formats.columns import is_blank, is_mark
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError, Fault, Record, Source
+from scripts.formats.record import AnnotationError, Record
 from scripts.formats.registry import HEAD_BYTES, Found, Item, ReadOptions, reads
-from scripts.formats.roles import Roles, Sample, describe_roles
-from scripts.formats.tags import decode, parse_tag
-from scripts.formats.words import words_record
+from scripts.formats.roles import Sample, find_roles, given_names
+from scripts.formats.rows import (
+    SAMPLE_LINES,
+    Roles,
+    describe_roles,
+    line_events,
+    split_documents,
+    token_record,
+)
+from scripts.formats.tags import parse_tag
 
 SEPARATORS = ("|", "/")
 HEAD_LINES = 50
@@ -31,83 +36,65 @@ class Layout:
 def looks_like_pipes(head: bytes) -> bool:
     """Look for lines each of whose words ends in a pipe or slash and a tag, with an entity among them."""
     lines = head.decode("utf-8", "replace").split("\n")[: -1 if len(head) >= HEAD_BYTES else None]
-    words = [WORD.findall(line) for line in lines if line.strip() and not line.startswith("-DOCSTART-")][
-        :HEAD_LINES
-    ]
-    return _separator([word for line in words for word in line]) is not None
+    lines = [line for line in lines if line.strip() and not line.startswith("-DOCSTART-")]
+    return _separator(WORD.findall("\n".join(lines[:HEAD_LINES]))) is not None
 
 
 def _separator(words: list[str]) -> str | None:
     for separator in SEPARATORS:
-        tags = {parse_tag(word.rpartition(separator)[2]) for word in words if word.rpartition(separator)[0]}
-        whole = all(word.rpartition(separator)[0] for word in words)
-        if whole and words and None not in tags and any(tag.label for tag in tags):
+        parts = [word.rpartition(separator) for word in words]
+        tags = {parse_tag(tag) for _, _, tag in parts}
+        if (
+            words
+            and all(word for word, _, _ in parts)
+            and None not in tags
+            and any(tag.label for tag in tags)
+        ):
             return separator
     return None
 
 
+def kind_of(number: int, raw: bytes, inside: bool) -> str:  # noqa: FBT001 (line_events calls it so)
+    """Say what a line is."""
+    return "marks" if is_mark(raw) else "separators" if is_blank(raw) else "rows"
+
+
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     """Tell the separator and a token's parts from the first lines. Raises AnnotationError where it cannot."""
-    marked, sentences, numbers = False, [], []
+    marked, sentences = False, []
     for number, raw in file.lines():
-        if is_mark(raw) or is_blank(raw):
-            marked |= is_mark(raw)
-        else:
-            sentences.append(WORD.findall(raw.decode("utf-8", "replace")))
-            numbers.append(number)
+        marked |= is_mark(raw)
+        if kind_of(number, raw, False) == "rows":
+            sentences.append([(number, word) for word in WORD.findall(raw.decode("utf-8", "replace"))])
         if number > SAMPLE_LINES:
             break
-    words = [word for sentence in sentences for word in sentence]
-    separator = _separator(words) or next(
-        (mark for mark in SEPARATORS if all(mark in word for word in words)), "|"
-    )
-    width = min((word.count(separator) + 1 for word in words), default=2)
-    if width < 2:
-        number, word = next(
-            (n, word)
-            for n, sentence in zip(numbers, sentences, strict=True)
-            for word in sentence
-            if separator not in word
-        )
-        raise AnnotationError(
-            f"{file.path}:{number}: {word!r} has no tag behind {separator!r}; write {word}{separator}O"
-        )
+    words = [word for sentence in sentences for _, word in sentence]
+    common = (mark for mark in SEPARATORS if all(mark in word for word in words))
+    separator = _separator(words) or next(common, "|")
+    for number, word in (pair for sentence in sentences for pair in sentence):
+        if separator not in word:
+            what = f"{word!r} has no tag behind {separator!r}; write {word}{separator}O"
+            raise AnnotationError(f"{file.path}:{number}: {what}")
     if len(sentences) > 1 and set(map(len, sentences)) == {1}:
         raise AnnotationError(
-            f"{file.path}:{numbers[0]}: each line holds one token, but a sentence a line is read so: "
+            f"{file.path}:{sentences[0][0][0]}: each line holds one token, but a sentence a line is read so: "
             f"{words[0]!r}, {words[1]!r}; write a tab in the place of {separator!r}, a blank line after each "
             "sentence"
         )
-    rows = [[word.rsplit(separator, width - 1) for word in sentence] for sentence in sentences]
-    names = [name.strip() for name in options.columns.split(",")] if options.columns.strip() else []
+    width = min((word.count(separator) + 1 for word in words), default=2)
+    names = given_names(options.columns)
     if words and names and len(names) != width:
-        raise AnnotationError(
-            f"{file.path}: --columns names {len(names)} parts, but a token has {width}: {words[0]}; name "
-            "each, or _"
-        )
-    lines = [[number] * len(row) for number, row in zip(numbers, rows, strict=True)]
-    roles = find_roles(Sample(file.path, rows, lines, names, given=bool(names))) if rows else Roles()
+        what = f"--columns names {len(names)} parts, but a token has {width}: {words[0]}"
+        raise AnnotationError(f"{file.path}: {what}; name each, or _")
+    rows = [[(n, word.rsplit(separator, width - 1)) for n, word in sentence] for sentence in sentences]
+    roles = find_roles(Sample(file.path, rows, names, given=bool(names))) if rows else Roles()
     return Layout(separator, roles, marked)
 
 
 def split_lines(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
     """Yield each document's lines: one, all between two marks, or `options.sentences_per_doc`."""
-    limit = options.sentences_per_doc or (None if layout.marked else 1)
-    first, rows = 0, 0
-    lines: list[bytes] = []
-    for number, raw in file.lines():
-        mark = raw.startswith((*MARKS, END_MARK))
-        blank = not mark and is_blank(raw)
-        file.count.update(marks=mark, separators=blank, rows=not (mark or blank))
-        if lines and (mark or rows == limit):
-            yield first, b"".join(lines)
-            lines, rows = [], 0
-        if not mark and (lines or not blank):
-            first = first if lines else number
-            rows += not blank
-            lines.append(b"\n" if blank else raw)
-    if lines:
-        yield first, b"".join(lines)
+    events = line_events(file, kind_of, each_line=True)
+    return split_documents(events, options.sentences_per_doc or (None if layout.marked else 1))
 
 
 def count_words(item: Item) -> Found:
@@ -133,31 +120,18 @@ def describe_layout(layout: Layout) -> str:
     not_read="parts of speech between token and tag",
 )
 def read_pipes(item: Item) -> Record:
-    """Read one document. Raises AnnotationError on a word without a tag; forbidden tags come as faults."""
-    layout, path = item.layout, item.source.path
-    roles: Roles = layout.roles
-    faults: list[Fault] = []
-    sentences, places = [], []
+    """Read one document. Raises AnnotationError, naming the line, on a word without a tag."""
+    return token_record(item, item.layout.roles, _sentences(item))
+
+
+def _sentences(item: Item) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+    roles, separator = item.layout.roles, item.layout.separator
     for number, line in enumerate(item.text().split("\n"), start=item.source.line):
-        rows = [word.rsplit(layout.separator, roles.width - 1) for word in WORD.findall(line)]
+        rows = [word.rsplit(separator, roles.width - 1) for word in WORD.findall(line)]
         for row in rows:
             if len(row) != roles.width or not row[roles.token]:
-                raise AnnotationError(
-                    f"{path}:{number}: {layout.separator.join(row)!r} has not the {roles.width} parts of "
-                    "the others (a token and its tag, "
-                    f"with {layout.separator!r} between); mend it"
-                )
-        if not rows:
-            continue
-        words = words_of(path, [number] * len(rows), rows, roles)
-        entities, wrong = decode(parsed_tags(path, [number] * len(rows), rows, roles), roles.scheme)
-        faults += [
-            Fault(code, Source(path, number), f"{words[token]!r}: {detail} ({roles.scheme})")
-            for token, code, detail in wrong
-        ]
-        sentences.append((words, None, entities))
-        places += [number] * len(entities)
-    record = words_record(
-        item.source, sentences, lang=item.options.lang, group=item.file_group, faults=faults
-    )
-    return record._replace(lines=tuple(places))
+                what = f"{separator.join(row)!r} has not the {roles.width} parts of the others"
+                remedy = f"write a token and its tag, with {separator!r} between"
+                raise AnnotationError(f"{item.source.path}:{number}: {what}; {remedy}")
+        if rows:
+            yield [number] * len(rows), rows

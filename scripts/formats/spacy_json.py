@@ -3,7 +3,7 @@
 from scripts.formats.record import AnnotationError, Fault, Record, Source, made_id
 from scripts.formats.registry import ReadOptions
 from scripts.formats.spans import find_spans, short
-from scripts.formats.tags import Scheme, Tag, decode, parse_tag
+from scripts.formats.tags import Tag, decode, find_scheme, parse_tag
 from scripts.formats.words import words_record
 
 MISSING = "-"
@@ -63,13 +63,13 @@ def _paragraph(paragraph: dict, source: Source, options: ReadOptions, id: str, g
         raise AnnotationError(
             f"{source}: a token has no text, or a tag that is no string: {short(paragraph)}; mend or delete it"
         )
-    scheme, faults, read = Scheme(), [], []
+    faults, read = [], []
     parsed = [[Tag("O", "") if tag == MISSING else parse_tag(tag) for _, tag in part] for part in sentences]
     for part, tags in zip(sentences, parsed, strict=True):
         wrong = next((tag for (_, tag), known in zip(part, tags, strict=True) if known is None), None)
         if wrong is not None:
             raise AnnotationError(f"{source}: {wrong!r} is no tag such as O, B-PER, I-PER, L-PER, U-PER or -")
-        scheme.watch(tags)
+    scheme = find_scheme(parsed)
     missing = sum(tag == MISSING for part in sentences for _, tag in part)
     if missing:
         total = sum(map(len, sentences))
@@ -79,10 +79,9 @@ def _paragraph(paragraph: dict, source: Source, options: ReadOptions, id: str, g
     after = _spaces([word for part in sentences for word, _ in part], paragraph.get("raw"))
     for part, tags in zip(sentences, parsed, strict=True):
         words = [word for word, _ in part]
-        entities, wrong = decode(tags, scheme.name)
+        entities, wrong = decode(tags, scheme)
         faults += [
-            Fault(code, source, f"{words[token]!r}: {detail} ({scheme.name})")
-            for token, code, detail in wrong
+            Fault(code, source, f"{words[token]!r}: {detail} ({scheme})") for token, code, detail in wrong
         ]
         if words:
             read.append((words, after[: len(words)] if after else None, entities))

@@ -1,39 +1,113 @@
-"""What the columns of a table are: told from its header, from `options.columns`, and from the first rows."""
+"""How a table is written: told from its header, from `options.columns`, and from the first rows."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from scripts.formats.cells import (
     DELIMITERS,
+    Dialect,
     Row,
     find_dialect,
     is_list,
+    read_list,
     read_rows,
-    sample_lines,
+    split_cell,
 )
+from scripts.formats.column_kinds import role
 from scripts.formats.json_stream import TEXT_KEYS
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError
 from scripts.formats.registry import ReadOptions
+from scripts.formats.roles import Sample, find_roles, given_names, is_header
+from scripts.formats.rows import (
+    DOCUMENT,
+    SAMPLE_LINES,
+    SENTENCE,
+    WITHIN,
+    Roles,
+    columns_option,
+    describe_roles,
+)
 from scripts.formats.spans import find_spans, short
-from scripts.formats.table_rows import TableLayout, as_row, is_blank, require_width, sentences, split_tags
-from scripts.formats.tagged import find_tagged
-from scripts.formats.tags import OUTSIDE, PLAIN, Scheme, Spelling, find_spelling, tag_parser
-from scripts.formats.token_keys import TAG_NAMES, TOKEN_NAMES, name_parts, plain_name
+from scripts.formats.tagged import TaggedLayout, describe_tagged, find_tagged
+from scripts.formats.tags import OUTSIDE, find_spelling
 
-SENTENCES = frozenset(
-    {"sentence#", "sentence", "sentenceid", "sentid", "sent", "sentenceno", "sentencenumber"}
-)
-SENTENCES |= {"sentenceidx", "sentidx", "sentno", "sentnum", "sid", "sent#"}
-DOCUMENTS = frozenset(
-    {"document", "doc", "docid", "documentid", "docname", "documentname", "file", "filename", "fileid"}
-)
-TAG_PARTS = frozenset({"ner", "ne", "tag", "tags", "label", "labels", "bio", "iob", "iob2", "entity"})
-OTHER_PARTS = frozenset({"named", "entities", "gold", "word", "token", "name", "type", "class", "scheme"})
-"""Words of the names of columns of tags, one of the first at least."""
+SPANS_NAMES = ("spans", "entities", "label", "labels", "ents", "annotations")
+SAMPLE_BYTES = 4 * 2**20
+MAX_SENTENCE_ROWS = 10_000
+BLANK = " \t\r\n"
 QUOTES_OR_LISTS = re.compile(r'(?m)(?:^|\t)"?\[[^\t\[\]]{2,}\]|\t"(?:[^"\t\n]|"")*"\t')
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayout:
+    """How a table is written.
+
+    header: the number of the last line above the rows. names: its cells.
+    roles: of the columns where each row is a token, the first of which is numbered if all of the sample's are
+    (`numbered`). Without `roles` each row is a document:
+    contents: what each column's cells are: text, a list, or words or tags with blanks between.
+    tagged: the columns of tokens and tags among these; None where rows hold texts with spans.
+    group: the column of the documents' groups.
+    """
+
+    dialect: Dialect
+    names: tuple[str, ...]
+    header: int
+    group: int | None = None
+    roles: Roles | None = None
+    numbered: bool = False
+    contents: tuple[str, ...] = ()
+    tagged: TaggedLayout | None = None
+
+    def is_blank(self, row: Row) -> bool:
+        """Tell whether a row holds nothing, a running number without a name aside."""
+        if self.roles is None:
+            return not any(map(str.strip, row.cells))
+        cells = zip(self.names, row.cells, strict=False)
+        return not any(cell.strip(BLANK) for name, cell in cells if name and not name.startswith("Unnamed"))
+
+    def starts(self, rows: Iterable[Row], path: str) -> Iterator[tuple[Row, int]]:
+        """Yield the rows of tokens, each with what it starts.
+
+        A sentence begins where the number of sentence or document is another than before (an empty cell is no
+        number), and after a blank row. Raises AnnotationError where a number is missing, and where no
+        sentence ends.
+        """
+        inside, sentence, document, size = False, "", "", 0
+        for row in rows:
+            if self.is_blank(row):
+                inside = False
+                yield row, WITHIN
+                continue
+            number, name = cell_of(row, self.roles.sentence), cell_of(row, self.roles.document)
+            if not number and self.numbered:
+                what = f"`{self.names[self.roles.sentence]}` is empty, and not in the rows before"
+                raise AnnotationError(f"{path}:{row.line}: {what}; write the sentence's number")
+            starts = WITHIN if inside and number in ("", sentence) else SENTENCE
+            starts = starts if name in ("", document) else DOCUMENT
+            inside, sentence, document = True, number or sentence, name or document
+            size = 1 if starts else size + 1
+            if size > MAX_SENTENCE_ROWS:
+                raise AnnotationError(
+                    f"{path}:{row.line}: a sentence of over {MAX_SENTENCE_ROWS:,} tokens ends here; write a "
+                    "blank line after each, or name a column of numbers: --columns=sentence,token,tag"
+                )
+            yield row, starts
+
+
+def cell_of(row: Row, column: int | None) -> str:
+    """Return the content of a row's cell; empty where the row has no such column."""
+    return "" if column is None or column >= len(row.cells) else row.cells[column].strip(BLANK)
+
+
+def require_width(row: Row, width: int, path: str) -> None:
+    """Raise AnnotationError where a row has more or fewer cells than the header; empty ones may follow."""
+    if len(row.cells) < width or any(cell.strip() for cell in row.cells[width:]):
+        what = f"{len(row.cells)} cells instead of {width}, as in the header: {short(row.text.rstrip())}"
+        raise AnnotationError(f"{path}:{row.line}: {what}; repair the row")
 
 
 def is_table(head: bytes) -> bool:
@@ -42,60 +116,35 @@ def is_table(head: bytes) -> bool:
     With tabs it must be more than columns have: quotes, lists, or a number of sentences without blank lines.
     """
     text = head.decode("utf-8", "replace").replace("\r\n", "\n").strip()
-    line = text.partition("\n")[0]
-    for delimiter in DELIMITERS:
-        names = _header(line, delimiter)
-        if len(names) > 1 and _role(names, _is_token, _is_text) and _role(names, _is_tag, _is_spans):
-            numbered = _role(names, _is_sentence) and "\n\n" not in text
-            return delimiter != "\t" or numbered or QUOTES_OR_LISTS.search(text) is not None
-    return False
+    delimiter = _delimiter(text.partition("\n")[0])
+    if delimiter == "\t":
+        known = set(map(role, _header(text.partition("\n")[0], "\t")))
+        return ("sentence" in known and "\n\n" not in text) or QUOTES_OR_LISTS.search(text) is not None
+    return delimiter is not None
 
 
 def _header(line: str, delimiter: str) -> list[str]:
-    return [
-        cell.strip().strip('"').strip()
-        for cell in line.removeprefix("\ufeff").rstrip("\r\n").split(delimiter)
-    ]
+    return [cell.strip(' \r\n"\ufeff') for cell in line.split(delimiter)]
 
 
-def _role(names: Sequence[str], *roles: Callable[[str], bool]) -> bool:
-    return any(role(name) for name in names for role in roles)
-
-
-def _is_token(name: str) -> bool:
-    return plain_name(name) in TOKEN_NAMES
-
-
-def _is_tag(name: str) -> bool:
-    parts = name_parts(name)
-    return plain_name(name) in TAG_NAMES or bool(parts & TAG_PARTS and parts <= TAG_PARTS | OTHER_PARTS)
-
-
-def _is_text(name: str) -> bool:
-    return name.lower() in TEXT_KEYS
-
-
-def _is_spans(name: str) -> bool:
-    return name.lower() in ("spans", "entities", "label", "labels", "ents", "annotations")
-
-
-def _is_sentence(name: str) -> bool:
-    return plain_name(name) in SENTENCES
+def _delimiter(line: str) -> str | None:
+    """Return what separates the names of tokens or texts, and of tags or spans, in a header."""
+    for delimiter in DELIMITERS:
+        names = _header(line, delimiter)
+        tokens = [i for i, name in enumerate(names) if role(name) == "token" or name.lower() in TEXT_KEYS]
+        tags = {i for i, name in enumerate(names) if role(name) == "tag" or name.lower() in SPANS_NAMES}
+        if tokens and tags.difference(tokens[:1]):
+            return delimiter
+    return None
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
     """Find out how a table is written. Raises AnnotationError where that is not certain."""
-    lines, whole = sample_lines(file)
     path = file.path.as_posix()
+    lines, whole = _first_lines(file)
     first = next((line for _, line in lines if line.strip()), "")
-    delimiter = max(DELIMITERS, key=first.count)
-    for one in DELIMITERS:
-        names = _header(first, one)
-        if _role(names, _is_token, _is_text) and _role(names, _is_tag, _is_spans):
-            delimiter = one
-            break
-    dialect = find_dialect(lines, delimiter, path)
-    rows = []
+    dialect = find_dialect(lines, _delimiter(first) or max(DELIMITERS, key=first.count), path)
+    rows: list[Row] = []
     try:
         rows.extend(read_rows(lines, dialect, path))
     except AnnotationError:
@@ -104,180 +153,138 @@ def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
     filled = [row for row in rows if any(cell.strip() for cell in row.cells)]
     if not filled:
         raise AnnotationError(f"{path}: holds no rows; write one at least, or leave the variable empty")
-    names, header = _names(filled, options, path)
-    filled = [row for row in filled if row.line > header]
+    names, header = _names(filled, options, file)
+    rows, filled = ([row for row in some if row.line > header] for some in (rows, filled))
     if filled and all(len(row.cells) == len(names) + 1 for row in filled):
         names = ["", *names]  # R writes rows' names without a name for their column
     for row in filled:
         require_width(row, len(names), path)
     group = names.index(options.group_by) if options.group_by in names else None
-    tags = [i for i, name in enumerate(names) if _is_tag(name) or _is_spans(name)]
-    lists = tuple(i for i in range(len(names)) if _all_lists(filled, i))
-    split = [i for i in tags if i not in lists and _all_split(filled, i)]
-    if set(tags) & {*lists, *split}:
-        layout = TableLayout(dialect, tuple(names), header, group=group, lists=lists)
-        return _documents(filled, layout, split, options, file.path)
-    layout = _tokens(filled, TableLayout(dialect, tuple(names), header, group=group), options, file.path)
-    parse = tag_parser(layout.spelling)
-    scheme, labels = Scheme(), set()
-    for sentence in sentences((row for row in rows if row.line > header), layout, path):
-        cells = [row.cells[layout.tag].strip() for row in sentence if not is_blank(row.cells, layout)]
-        tags = [tag for tag in (parse(cell or layout.spelling.outside) for cell in cells) if tag is not None]
-        scheme.watch(tags)
-        labels.update(tag.label for tag in tags if tag.label)
-    return replace(layout, scheme=scheme.name, labels=tuple(sorted(labels)))
+    contents = tuple(_content(name, [row.cells[i] for row in filled]) for i, name in enumerate(names))
+    layout = TableLayout(dialect, tuple(names), header, group, contents=contents)
+    tags = [i for i, name in enumerate(names) if role(name) == "tag" or name.lower() in SPANS_NAMES]
+    if any(contents[i] != "text" for i in tags):
+        return _documents(filled, layout, options, file)
+    return _tokens(rows, filled, layout, options, file)
 
 
-def _key(name: str) -> str:
-    """Write the names of texts and spans as JSON has them."""
-    return name.lower() if _is_text(name) or _is_spans(name) else name
+def _first_lines(file: RawFile) -> tuple[list[tuple[int, str]], bool]:
+    """Return a file's first lines with their numbers, and whether these are all."""
+    lines, size = [], 0
+    for number, raw in file.lines():
+        if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
+            return lines, False
+        size += len(raw)
+        lines.append((number, raw.decode("utf-8", "replace")))
+    return lines, True
 
 
-def _names(rows: list[Row], options: ReadOptions, path: str) -> tuple[list[str], int]:
+def _names(rows: list[Row], options: ReadOptions, file: RawFile) -> tuple[list[str], int]:
     """Return the columns' names, and the last line of the header or 0."""
     first = rows[0]
-    names = [_key(cell.strip().removeprefix("\ufeff")) for cell in first.cells]
+    names = [cell.strip().removeprefix("\ufeff") for cell in first.cells]
     end = first.line + first.text.rstrip("\n").count("\n")
-    wanted = [name.strip() for name in options.columns.split(",")] if options.columns.strip() else []
-    if not wanted:
-        return names, end
-    if len(wanted) != len(names):
+    given = given_names(options.columns)
+    if not given:
+        return [name.lower() if name.lower() in (*TEXT_KEYS, *SPANS_NAMES) else name for name in names], end
+    if len(given) != len(names):
         raise AnnotationError(
-            f"{path}:{first.line}: has {len(names)} columns ({short(names)}), but --columns names "
-            f"{len(wanted)}: {options.columns}; name each, `_` where it is not used"
+            f"{file.path}:{first.line}: has {len(names)} columns ({short(names)}), but --columns names "
+            f"{len(given)}: {options.columns}; name each, `_` where it is not used"
         )
-    tag = next((i for i, name in enumerate(wanted) if _is_tag(name)), None)
-    return wanted, 0 if tag is not None and _is_data(rows, tag, path) else end
+    below = [(row.line, row.cells) for row in rows[1:]]
+    return given, end if is_header((first.line, first.cells), below, given, file.path) else 0
 
 
-def _is_data(rows: list[Row], tag: int, path: str) -> bool:
-    """Tell whether the first row has a tag, and no name, in the tags' column.
+def _content(name: str, cells: Sequence[str]) -> str:
+    """Say what a column's cells are: lists, tags with blanks or commas between, or text."""
+    cells = [cell for cell in cells if cell.strip()]
+    if cells and all(map(is_list, cells)):
+        return "list"
+    if role(name) == "tag" or name.lower() in SPANS_NAMES:
+        split = list(map(split_cell, cells))
+        values = {one for parts in split for one in parts}
+        if values & {*OUTSIDE} and any(len(parts) > 1 for parts in split) and find_spelling(values):
+            return "tags"
+    return "text"
 
-    Raises AnnotationError where it may be either: nothing known, in a column of tags without prefixes.
+
+def as_row(row: Row, layout: TableLayout, path: str) -> dict[str, Any]:
+    """Return a row of a table of documents, with the lists that its cells hold.
+
+    Raises AnnotationError where a list is broken.
     """
-    cell = rows[0].cells[tag].strip()
-    below = {row.cells[tag].strip() for row in rows[1:] if tag < len(row.cells)}
-    if cell in {"", *OUTSIDE, *below} or is_list(cell) or find_spelling([cell]) is not None:
-        return True
-    spelling = _spelling(below)
-    if spelling is None or spelling.style != PLAIN or _is_tag(cell):
-        return False
-    raise AnnotationError(
-        f"{path}:{rows[0].line}: may be a header or a row of the tag {cell!r}: "
-        f"{short(rows[0].text.rstrip())}; write the columns' names into the first line instead of --columns"
-    )
+    values: dict[str, Any] = {}
+    for name, content, cell in zip(layout.names, layout.contents, row.cells, strict=False):
+        if content in ("words", "tags"):
+            values[name] = split_cell(cell) if content == "tags" else cell.split()
+        elif content == "list" and cell.strip():
+            try:
+                values[name] = read_list(cell)
+            except ValueError as error:
+                what = f"`{name}` is no list ({error}): {short(cell)}"
+                raise AnnotationError(f'{path}:{row.line}: {what}; write it as JSON: ["Ana", "Bo"]') from None
+        elif cell.strip():
+            values[name] = cell
+    return values
 
 
-def _all_lists(rows: list[Row], column: int) -> bool:
-    cells = [row.cells[column] for row in rows if row.cells[column].strip()]
-    return bool(cells) and all(map(is_list, cells))
-
-
-def _all_split(rows: list[Row], column: int) -> bool:
-    """Tell whether cells hold several tags each, with blanks or commas between."""
-    cells = [split_tags(row.cells[column]) for row in rows if row.cells[column].strip()]
-    values = {one for parts in cells for one in parts}
-    return (
-        any(len(parts) > 1 for parts in cells)
-        and not values.isdisjoint(OUTSIDE)
-        and find_spelling(values) is not None
-    )
-
-
-def _documents(
-    rows: list[Row], layout: TableLayout, split: list[int], options: ReadOptions, path: Path
-) -> TableLayout:
+def _documents(rows: list[Row], layout: TableLayout, options: ReadOptions, file: RawFile) -> TableLayout:
     """Find tokens and tags, or texts and spans, in a table that has a document in each row."""
-    values = [as_row(row.cells, layout, f"{path.as_posix()}:{row.line}") for row in rows]
-    if any(find_spans(row) for row in values):
+    path = file.path.as_posix()
+    if any(find_spans(as_row(row, layout, path)) for row in rows):
         return layout
-    words = next(
-        (i for role in (_is_token, _is_text) for i, name in enumerate(layout.names) if role(name)), None
-    )
-    blanks = () if words is None or words in layout.lists else (words,)
-    with_words = replace(layout, split=blanks, split_tags=tuple(split))
-    values = [as_row(row.cells, with_words, f"{path.as_posix()}:{row.line}") for row in rows]
-    tagged = find_tagged(values, path, options)
+    words = [i for i, name in enumerate(layout.names) if role(name) == "token" and name not in TEXT_KEYS]
+    words += [i for i, name in enumerate(layout.names) if name.lower() in TEXT_KEYS]
+    contents = list(layout.contents)
+    if words and contents[words[0]] == "text":
+        contents[words[0]] = "words"
+    with_words = replace(layout, contents=tuple(contents))
+    tagged = find_tagged([as_row(row, with_words, path) for row in rows], file.path, options)
     return layout if tagged is None else replace(with_words, tagged=tagged)
 
 
-def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, path: Path) -> TableLayout:
-    """Find the columns of a table that has a token in each row. `rows` are those that are not blank."""
-    names = layout.names
-    tokens = [i for i, name in enumerate(names) if _is_token(name)]
-    tags = [i for i, name in enumerate(names) if _is_tag(name)]
-    values = {i: {row.cells[i].strip() for row in rows} for i in tags}
-    labelled = [i for i in tags if values[i] - {*OUTSIDE, ""} and _spelling(values[i]) is not None]
-    if not tokens and labelled:  # a text of one word each
-        texts = [
-            i
-            for i, name in enumerate(names)
-            if _is_text(name) and plain_name(name) not in SENTENCES | DOCUMENTS
-        ]
-        tokens = [i for i in texts if not any(" " in row.cells[i].strip() for row in rows)][:1]
-    if not tokens or not tags:
-        raise _no_columns(names, path)
-    for found in (tokens, labelled):
-        for other in found[1:]:
-            if any(row.cells[other] != row.cells[found[0]] for row in rows):
-                raise _two_columns(rows, layout, found[0], other, tokens, labelled or tags, path)
-    token, tag = tokens[0], (labelled or tags)[0]
-    sentence = next((i for i, name in enumerate(names) if _is_sentence(name) and i not in (token, tag)), None)
-    document = next((i for i, name in enumerate(names) if plain_name(name) in DOCUMENTS), None)
-    spelling = _spelling(values[tag]) or Spelling()
+def _tokens(
+    rows: list[Row], filled: list[Row], layout: TableLayout, options: ReadOptions, file: RawFile
+) -> TableLayout:
+    """Find the columns of a table that has a token in each row."""
+    known = list(map(role, layout.names))
+    token = known.index("token") if "token" in known else None
+    texts = (
+        token is not None
+        and layout.names[token] in TEXT_KEYS
+        and any(" " in cell_of(r, token) for r in filled)
+    )
+    if token is None or "tag" not in known or texts:
+        remedy = f"name them with {columns_option(len(known), {0: 'token', len(known) - 1: 'tag'})}"
+        if {"start", "end"} <= {name.lower() for name in layout.names}:
+            remedy = (
+                'write a row a text, with all its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
+            )
+        called = f"the columns are called {', '.join(layout.names)}"
+        raise AnnotationError(f"{file.path}: {called}; one must be the token and one its tag: {remedy}")
+    sentence, document = (known.index(one) if one in known else None for one in ("sentence", "document"))
     layout = replace(
         layout,
-        token=token,
-        tag=tag,
-        sentence=sentence,
-        document=document,
+        roles=Roles(len(known), token, known.index("tag"), sentence=sentence, document=document),
         group=document if layout.group is None else layout.group,
-        every=sentence is not None and all(row.cells[sentence].strip() for row in rows),
-        spelling=spelling,
-        empty="" in values[tag] and values[tag].isdisjoint(OUTSIDE),
+        numbered=sentence is not None and all(cell_of(row, sentence) for row in filled),
     )
-    return layout
+    sentences: list[list[tuple[int, list[str]]]] = []
+    for row, starts in layout.starts(rows, file.path.as_posix()):
+        sentences += [[]] if starts else []
+        if not layout.is_blank(row):
+            sentences[-1].append((row.line, row.cells[: len(known)]))
+    sample = Sample(file.path, sentences, layout.names, header=True, given=bool(options.columns.strip()))
+    return replace(layout, roles=find_roles(sample)) if sentences else layout
 
 
-def _no_columns(names: Sequence[str], path: Path) -> AnnotationError:
-    """Return the error for a table whose tokens or tags cannot be told."""
-    if {"start", "end"} <= {plain_name(name) for name in names}:
-        remedy = 'write a row a text, with all its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
-    else:
-        remedy = f"name them with --columns={','.join(['token', *['_'] * (len(names) - 2), 'tag'])}"
-    called = f"the columns are called {', '.join(names)}"
-    return AnnotationError(f"{path}: {called}; one must be the token and one its tag: {remedy}")
-
-
-def _spelling(values: set[str]) -> Spelling | None:
-    """Tell how tags are written; an empty cell is O where nothing else is."""
-    return find_spelling({value or "O" for value in values}, plain=True)
-
-
-def _two_columns(
-    rows: list[Row],
-    layout: TableLayout,
-    first: int,
-    second: int,
-    tokens: list[int],
-    tags: list[int],
-    path: Path,
-) -> AnnotationError:
-    """Return the error for two columns that could both be the token, or the tag."""
-    what = "tokens" if first in tokens else "tags"
-
-    def option(column: int) -> str:
-        token, tag = (column, tags[0]) if what == "tokens" else (tokens[0], column)
-        roles = {token: "token", tag: "tag"}
-        ids = {
-            i: name
-            for i, name in enumerate(layout.names)
-            if _is_sentence(name) or plain_name(name) in DOCUMENTS
-        }
-        return "--columns=" + ",".join(roles.get(i, ids.get(i, "_")) for i in range(len(layout.names)))
-
-    shown = " / ".join(" ".join(row.cells) for row in rows[:3])
-    return AnnotationError(
-        f"{path}: columns {first + 1} (`{layout.names[first]}`) and {second + 1} (`{layout.names[second]}`) "
-        f"could both be the {what}: {short(shown)}; choose {option(first)} or {option(second)}"
-    )
+def describe_layout(layout: TableLayout) -> str:
+    """Say which column is what, and how cells are separated."""
+    written = f"{DELIMITERS[layout.dialect.delimiter]} between cells"
+    written += "" if layout.dialect.quoted else ", quotes are text"
+    if layout.roles is not None:
+        return f"{describe_roles(layout.roles)}; {written}"
+    if layout.tagged is None:
+        return f"a text with spans in each row; {written}"
+    return f"in each row {describe_tagged(layout.tagged)}; {written}"

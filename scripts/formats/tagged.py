@@ -1,18 +1,30 @@
 """Rows that hold a list of tokens beside a list of tags: JSON, Parquet and tables have them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scripts.formats.names import nearby_names
 from scripts.formats.record import AnnotationError, Fault, Record, Source, Unread
 from scripts.formats.registry import Found, ReadOptions
 from scripts.formats.spans import find_spans, short, span_fields
-from scripts.formats.tags import Scheme, Spelling, decode, find_spelling, tag_parser
+from scripts.formats.tags import (
+    Spelling,
+    count_entities,
+    decode,
+    describe_tags,
+    find_scheme,
+    find_spelling,
+    labels_of,
+    tag_parser,
+)
 from scripts.formats.token_keys import find_tags_keys, find_tokens_key, pairs
-from scripts.formats.tokens import check_words, count_entities, describe_tags, drop_white_space
-from scripts.formats.words import words_record
+from scripts.formats.words import drop_white_space, words_record
+
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What JSON's escapes can bring into a string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +32,7 @@ class TaggedLayout:
     """Which keys hold tokens and tags, and how the tags are written.
 
     names: what the tags' numbers stand for; empty where tags are strings. names_from: who says so.
-    scheme, spelling: of the tags. labels: those of the first rows, sorted. unused: lists that stand beside.
+    labels: of the first rows, sorted. unused: lists that stand beside.
     skip_spans: whether spans that stand beside the tags may be left out.
     """
 
@@ -35,14 +47,14 @@ class TaggedLayout:
     skip_spans: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """The tags of the first rows as one key has them. numbers: what has no name."""
+class _Reading(NamedTuple):
+    """The tags of the first rows under one key. unnamed: numbers that nothing names."""
 
-    cells: list[list[str]]
+    key: str
+    tags: list[list[str]]
     names: tuple[str, ...]
     names_from: str
-    numbers: tuple[int, ...]
+    unnamed: list[int]
 
 
 def find_tagged(
@@ -64,59 +76,29 @@ def find_tagged(
     keys = [] if tokens is None else find_tags_keys(rows, tokens, options.spans_field, names)
     if not keys:
         return None
-    readings = {key: _reading(rows, key, path, options, names.get(key, ())) for key in keys}
-    chosen = next((key for key in keys if not readings[key].numbers), keys[0])
-    reading = readings[chosen]
-    for key in keys:
-        if key != chosen and not _agree(reading, readings[key]):
-            raise _two_readings(rows, path, tokens, chosen, key)
-    if reading.numbers:
-        some = ", ".join(map(str, reading.numbers[:5])) + (", …" if len(reading.numbers) > 5 else "")
+    readings = [_reading(rows, key, path, options, names.get(key, ())) for key in keys]
+    chosen = next((reading for reading in readings if not reading.unnamed), readings[0])
+    for other in readings:
+        if not _agree(chosen.tags, other):
+            raise _two_readings(rows, path, tokens, chosen.key, other.key)
+    if chosen.unnamed:
+        some = ", ".join(map(str, chosen.unnamed[:5])) + (", …" if len(chosen.unnamed) > 5 else "")
         raise AnnotationError(
-            f"{path}: `{chosen}` holds {len(reading.numbers)} different numbers in the first {len(rows)} "
+            f"{path}: `{chosen.key}` holds {len(chosen.unnamed)} different numbers in the first {len(rows)} "
             f"rows ({some}), and nothing names them: name all labels in the order of their numbers, as in "
             "--label-names=O,B-PER,I-PER"
         )
-    layout = _layout(rows, tokens, chosen, reading, options)
+    layout = _layout(rows, tokens, chosen, options)
     for number, row in enumerate(rows, start=1):
         _other_spans(row, layout, Source(path.as_posix(), number))
     return layout
 
 
-def _layout(
-    rows: Sequence[dict], tokens: str, key: str, reading: _Reading, options: ReadOptions
-) -> TaggedLayout:
-    """Tell spelling, scheme and labels from the first rows and the names."""
-    values = {*reading.names, *(cell for cells in reading.cells for cell in cells)}
-    spelling = find_spelling(reading.names or values, plain=True) or Spelling()
-    parse = tag_parser(spelling)
-    scheme = Scheme()
-    scheme.watch([tag for tag in map(parse, reading.names) if tag is not None and tag.prefix in "LU"])
-    for cells in reading.cells:
-        scheme.watch([tag for tag in map(parse, cells) if tag is not None])
-    labels = {tag.label for tag in map(parse, values) if tag is not None and tag.label}
-    beside = {
-        other for row in rows for other in row if other not in (tokens, key) and pairs(row, tokens, other)
-    }
-    return TaggedLayout(
-        tokens,
-        key,
-        reading.names,
-        scheme.name,
-        spelling,
-        reading.names_from,
-        tuple(sorted(labels)),
-        tuple(sorted(beside)),
-        "other-spans" in options.accept or options.spans_field == key,
-    )
-
-
 def _reading(
     rows: Sequence[dict], key: str, path: Path, options: ReadOptions, given: Sequence[str]
 ) -> _Reading:
-    """Read the tags under a key, with the names of their numbers where they are numbers."""
     lists = [row[key] for row in rows if isinstance(row.get(key), list)]
-    numbers = tuple(sorted({tag for tags in lists for tag in tags if type(tag) is int}))
+    numbers = sorted({tag for tags in lists for tag in tags if type(tag) is int})
     names, source = tuple(given), "the file's ClassLabel"
     if not numbers:
         names, source = (), ""
@@ -124,22 +106,25 @@ def _reading(
         names, source = options.label_names, "--label-names"
     elif not names:
         names, source = nearby_names(path, key)
-    cells = [[_name(tag, names) for tag in tags] for tags in lists]
-    return _Reading(cells, names, source, () if names else numbers)
+    tags = [[_name(tag, names) for tag in tags] for tags in lists]
+    return _Reading(key, tags, names, source, [] if names else numbers)
 
 
-def _agree(first: _Reading, second: _Reading) -> bool:
-    """Tell whether two keys say the same: equal tags, or one number without a name for each tag."""
-    if not second.numbers:
-        return first.cells == second.cells
-    if [len(cells) for cells in first.cells] != [len(cells) for cells in second.cells]:
+def _name(tag: Any, names: Sequence[str]) -> str:
+    """Return a tag's name: itself where it is a string; what has none comes as Python writes it, no tag."""
+    if isinstance(tag, str):
+        return tag
+    return names[tag] if type(tag) is int and 0 <= tag < len(names) else f"{tag!r}"
+
+
+def _agree(tags: list[list[str]], other: _Reading) -> bool:
+    """Tell whether another key says the same: equal tags, or one number without a name for each tag."""
+    if not other.unnamed or tags == other.tags:
+        return tags == other.tags
+    if list(map(len, tags)) != list(map(len, other.tags)):
         return False
-    pairs = {
-        pair
-        for one, two in zip(first.cells, second.cells, strict=True)
-        for pair in zip(one, two, strict=True)
-    }
-    return len(pairs) == len({one for one, _ in pairs}) == len({two for _, two in pairs})
+    both = {pair for one, two in zip(tags, other.tags, strict=True) for pair in zip(one, two, strict=True)}
+    return len(both) == len({one for one, _ in both}) == len({two for _, two in both})
 
 
 def _two_readings(rows: Sequence[dict], path: Path, tokens: str, first: str, second: str) -> AnnotationError:
@@ -152,11 +137,27 @@ def _two_readings(rows: Sequence[dict], path: Path, tokens: str, first: str, sec
     )
 
 
-def _name(tag: Any, names: Sequence[str]) -> str:
-    """Return a tag's name: itself where it is a string; what has none comes as Python writes it, no tag."""
-    if isinstance(tag, str):
-        return tag
-    return names[tag] if type(tag) is int and 0 <= tag < len(names) else f"{tag!r}"
+def _layout(rows: Sequence[dict], tokens: str, reading: _Reading, options: ReadOptions) -> TaggedLayout:
+    """Tell spelling, scheme and labels from the first rows and the names of numbers."""
+    values = {*reading.names, *(tag for tags in reading.tags for tag in tags)}
+    spelling = find_spelling(reading.names or values, plain=True) or Spelling()
+    parse = tag_parser(spelling)
+    last_or_alone = [tag for tag in map(parse, reading.names) if tag and tag.prefix in "LU"]
+    scheme = find_scheme([last_or_alone, *(map(parse, tags) for tags in reading.tags)])
+    beside = {
+        key for row in rows for key in row if key not in (tokens, reading.key) and pairs(row, tokens, key)
+    }
+    return TaggedLayout(
+        tokens,
+        reading.key,
+        reading.names,
+        scheme,
+        spelling,
+        reading.names_from,
+        labels_of(values, spelling),
+        tuple(sorted(beside)),
+        "other-spans" in options.accept or options.spans_field == reading.key,
+    )
 
 
 def _beside(row: dict, layout: TaggedLayout) -> dict[str, list]:
@@ -193,26 +194,18 @@ def read_tagged(
     no string, and where a tag has no name or is none.
     """
     words, tags = row.get(layout.tokens), row.get(layout.tags)
-    _check_lists(words, tags, layout, source)
-    parse = tag_parser(layout.spelling)
-    parsed = [parse(_name(tag, layout.names)) for tag in tags]
+    _check_tokens(words, tags, layout, source)
+    parsed = list(map(tag_parser(layout.spelling), [_name(tag, layout.names) for tag in tags]))
     if None in parsed:
+        known, remedy = "tags such as O, B-PER, I-PER", "repair it"
+        if layout.names:
+            known = f"the {len(layout.names)} names that {layout.names_from} gives"
+            remedy = "name all labels in the order of their numbers with --label-names"
         tag = tags[parsed.index(None)]
-        known = (
-            f"the {len(layout.names)} names that {layout.names_from} gives"
-            if layout.names
-            else "tags such as O, B-PER, I-PER"
-        )
-        remedy = (
-            "name all labels in the order of their numbers with --label-names" if layout.names else "mend it"
-        )
-        raise AnnotationError(
-            f"{source}: {tag!r} in {layout.tags} is none of {known}: {short(tags)}; {remedy}"
-        )
+        what = f"{tag!r} in {layout.tags} is none of {known}: {short(tags)}"
+        raise AnnotationError(f"{source}: {what}; {remedy}")
     entities, wrong = decode(parsed, layout.scheme)
-    faults = [
-        Fault(code, source, f"{words[token]!r}: {detail} ({layout.scheme})") for token, code, detail in wrong
-    ]
+    faults = [Fault(code, source, f"{words[i]!r}: {detail} ({layout.scheme})") for i, code, detail in wrong]
     words, entities, unread = drop_white_space(words, entities, lambda token: f"token {token + 1}")
     record = words_record(
         source,
@@ -226,33 +219,30 @@ def read_tagged(
     return record._replace(unread=(*unread, *_other_spans(row, layout, source)))
 
 
-def _check_lists(words: Any, tags: Any, layout: TaggedLayout, source: Source) -> None:
+def _check_tokens(words: Any, tags: Any, layout: TaggedLayout, source: Source) -> None:
     """Raise AnnotationError where tokens and tags are no lists of one length, or a token is none."""
-    if (
-        not isinstance(words, list)
-        or not isinstance(tags, list)
-        or len(words) != len(tags)
-        or not all(type(word) is str for word in words)
-    ):
+    are_lists = isinstance(words, list) and isinstance(tags, list) and len(words) == len(tags)
+    if not are_lists or not all(type(word) is str for word in words):
+        sizes = [
+            f"{len(one)} in {short(one)}" if isinstance(one, list) else short(one) for one in (words, tags)
+        ]
         raise AnnotationError(
             f"{source}: {layout.tokens} and {layout.tags} must be lists of one length, strings the first, "
-            f"not {_sized(words)} and {_sized(tags)}; write a tag for each token"
+            f"not {sizes[0]} and {sizes[1]}; write a tag for each token"
         )
     if "" in words:
-        raise AnnotationError(
-            f"{source}: token {words.index('') + 1} is an empty token: {short(words)}; delete it with its tag"
-        )
-    check_words(words, source)
+        what = f"token {words.index('') + 1} is an empty token: {short(words)}"
+        raise AnnotationError(f"{source}: {what}; delete it with its tag")
+    if broken := NO_TEXT.search(" ".join(words)):
+        what = "a NUL character" if broken[0] == "\0" else "half of a surrogate pair"
+        raise AnnotationError(f"{source}: the text holds {what} ({broken[0]!a}), which is no text; delete it")
 
 
 def count_tagged(row: dict, layout: TaggedLayout) -> Found:
     """Count a row's tokens, and the entities of its tags and of whatever spans stand beside them."""
-    tags = row.get(layout.tags) or []
     spans = sum(len(span_fields(span)[2]) for found in _beside(row, layout).values() for span in found)
-    return Found(
-        len(row.get(layout.tokens) or []),
-        count_entities([_name(tag, layout.names) for tag in tags], layout.spelling) + spans,
-    )
+    tags = [_name(tag, layout.names) for tag in row.get(layout.tags) or []]
+    return Found(len(row.get(layout.tokens) or []), count_entities(tags, layout.spelling) + spans)
 
 
 def describe_tagged(layout: TaggedLayout) -> str:
@@ -260,7 +250,3 @@ def describe_tagged(layout: TaggedLayout) -> str:
     names = f"; numbers named by {layout.names_from}" if layout.names else ""
     tags = describe_tags(layout.scheme, layout.spelling, layout.labels)
     return f"tokens = `{layout.tokens}`, tags = `{layout.tags}` ({tags}{names})"
-
-
-def _sized(value: Any) -> str:
-    return f"{len(value)} in {short(value)}" if isinstance(value, list) else f"{short(value)}"

@@ -1,15 +1,15 @@
-"""Tell tag schemes apart and decode tags into entities.
+"""How the tags of tokens are written, and how they become entities.
 
 IOB1    I-X inside, B-X only where an entity follows another of the same label at once
 IOB2    B-X first, I-X after (what most people call IOB or BIO)
-BILUO   B-X first, I-X inside, L-X last, U-X alone (IOBES spells them B, I, E, S; BMES and BMEWO B, M, E, S
-or W) CoNLL-2012 has brackets instead: (X* first, * inside or outside, *) last, (X) or (X*) alone
-Without prefixes a run of tags X is one entity.
+BILUO   B-X first, I-X inside, L-X last, U-X alone (IOBES spells them B, I, E, S; BMES and BMEWO B, M, E, S or W)
+
+CoNLL-2012 has brackets instead: (X* first, * inside or outside, *) last, (X) or (X*) alone.
+Without prefixes consecutive tags X are one entity.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,30 +26,31 @@ STYLES = {
 }
 PLAIN = "PER"
 """The style of tags without prefixes."""
-LABEL = re.compile(r"(?![A-Za-z]?[-_]|[A-Za-z] )[^\W\d_][\w.&/+ -]+")
-"""A tag without a prefix: a name of two letters or more that begins with no single letter before a hyphen or
-a blank.
-"""
-OUTSIDE = ("O", "o", "0", "_", "-")
+PLAIN_LABEL = re.compile(r"(?![A-Za-z]?[-_]|[A-Za-z] )[^\W\d_][\w.&/+ -]+")
+MAX_PLAIN_LABELS = 50
+OUTSIDE = ("O", "o", "0", "_", "-", "")
 """How files write that a token is outside all entities."""
-MOST_PLAIN = 50
-"""Tags without prefixes have at most so many labels."""
-_POS = """ADJ ADP ADV AUX CCONJ CONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB
+POS = frozenset(
+    """ADJ ADP ADV AUX CCONJ CONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB
     CC CD DT EX FW IN JJ JJR JJS LS MD NN NNS NNP NNPS PDT POS PRP PRP$ RB RBR RBS RP TO UH VB VBD VBG VBN
     VBP VBZ WDT WP WP$ WRB
-    NE VVFIN VAFIN VVPP VVINF APPR APPRART ART ADJA ADJD KON PPER PTKNEG $. $, $("""
-_CHUNKS = "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC PC VC AC PNP NX PX VX WHNP WHPP"
-POS = frozenset(_POS.split())
-"""Parts of speech: universal, of the Penn Treebank, and some of STTS. A column that has some of them holds
-no entities.
-"""
-CHUNKS = frozenset(_CHUNKS.split())
+    NE VVFIN VAFIN VVPP VVINF APPR APPRART ART ADJA ADJD KON PPER PTKNEG $. $, $(""".split()
+)
+"""Parts of speech (universal, Penn Treebank, some of STTS): a column that has some of them holds no entities."""
+CHUNKS = frozenset(
+    "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC PC VC AC PNP NX PX VX WHNP WHPP".split()
+)
 """Labels of chunks (CoNLL-2000, CoNLL-2003)."""
 BRACKET = re.compile(r"(?:\(([^()*\s]+))?\*?(\))?")
+SHOWN_LABELS = 20
+
+Ranges = list[tuple[int, int, str]]
+"""Entities as first token, token after the last, and label."""
+Wrong = tuple[int, str, str]
+"""A token whose tag its scheme forbids, the check that explains it, and what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """A parsed tag: prefix O, B, I, L or U, and a label (empty for O)."""
 
     prefix: str
@@ -68,19 +69,18 @@ class Spelling(NamedTuple):
 
 @lru_cache(maxsize=64)
 def tag_parser(spelling: Spelling) -> Callable[[str], Tag | None]:
-    """Return what parses tags that are spelt so, and returns None where a text is no such tag."""
+    """Return what parses tags of one spelling, and returns None where a text is no such tag."""
     pattern = STYLES.get(spelling.style)
 
     @lru_cache(maxsize=4096)
     def parse(text: str) -> Tag | None:
         if text == spelling.outside:
             return NO_ENTITY
-        if pattern is None:  # runs of one label are what IOB1 makes of I-X
-            return Tag("I", text) if LABEL.fullmatch(text) else None
+        if pattern is None:  # consecutive I-X are one entity in IOB1
+            return Tag("I", text) if PLAIN_LABEL.fullmatch(text) else None
         match = pattern.fullmatch(text)
-        return (
-            Tag(SAME.get(match["prefix"].upper(), match["prefix"].upper()), match["label"]) if match else None
-        )
+        prefix = match["prefix"].upper() if match else ""
+        return Tag(SAME.get(prefix, prefix), match["label"]) if match else None
 
     return parse
 
@@ -101,106 +101,87 @@ def find_spelling(values: Iterable[str], *, plain: bool = False) -> Spelling | N
     if not tags:
         return Spelling(outside=outside)
     for style, pattern in STYLES.items():
-        if all(map(pattern.fullmatch, tags)) and not (style == "PER-B" and outside not in values):
+        if all(map(pattern.fullmatch, tags)) and (style != "PER-B" or outside in values):
             return Spelling(style, outside)
-    if (
-        plain
-        and outside in values
-        and len(tags) <= MOST_PLAIN
-        and not tags & POS
-        and all(map(LABEL.fullmatch, tags))
-    ):
+    few = outside in values and len(tags) <= MAX_PLAIN_LABELS
+    if plain and few and not tags & POS and all(map(PLAIN_LABEL.fullmatch, tags)):
         return Spelling(PLAIN, outside)
     return None
 
 
-class Scheme:
-    """Watches the tags of a file, sentence by sentence, and says which scheme they follow."""
+def labels_of(values: Iterable[str], spelling: Spelling) -> tuple[str, ...]:
+    """Return the labels of tags, sorted."""
+    return tuple(sorted({tag.label for tag in map(tag_parser(spelling), values) if tag and tag.label}))
 
-    def __init__(self) -> None:
-        self.has_last_or_unit = False
-        self.has_begin_after_other = False
 
-    def watch(self, tags: Iterable[Tag]) -> None:
-        """Look at one sentence's tags."""
-        last = Tag("O", "")
-        for tag in tags:
+def find_scheme(sentences: Iterable[Iterable[Tag | None]]) -> str:
+    """Tell the scheme: BILUO if a tag is last or alone, IOB2 if a B follows no tag of its label, else IOB1."""
+    begins = False
+    for tags in sentences:
+        before = NO_ENTITY
+        for tag in filter(None, tags):
             if tag.prefix in "LU":
-                self.has_last_or_unit = True
-            elif tag.prefix == "B" and last.label != tag.label:
-                self.has_begin_after_other = True
-            last = tag
-
-    @property
-    def name(self) -> str:
-        """BILUO when a last or unit tag was seen; IOB2 when a B starts an entity that follows no other; else
-        IOB1.
-        """
-        if self.has_last_or_unit:
-            return "BILUO"
-        return "IOB2" if self.has_begin_after_other else "IOB1"
+                return "BILUO"
+            begins = begins or (tag.prefix == "B" and before.label != tag.label)
+            before = tag
+    return "IOB2" if begins else "IOB1"
 
 
-Wrong = tuple[int, str, str]
-"""A token whose tag its scheme forbids, the check that explains it, and what is wrong."""
+def describe_tags(scheme: str, spelling: Spelling, labels: Sequence[str]) -> str:
+    """Say how tags are written, and which labels they have: `IOB2: LOC, ORG, PER`."""
+    said = "no prefixes" if spelling.style == PLAIN else scheme
+    if spelling.style not in (PLAIN, "B-PER"):
+        said += f" as in {spelling.style}"
+    if spelling.outside != "O":
+        said += f", O written as {repr(spelling.outside) if spelling.outside else 'an empty cell'}"
+    more = ", …" if len(labels) > SHOWN_LABELS else ""
+    return f"{said}: {', '.join(labels[:SHOWN_LABELS])}{more}" if labels else "all O"
 
 
-def decode(tags: list[Tag], scheme: str) -> tuple[list[tuple[int, int, str]], list[Wrong]]:
-    """Turn one sentence's tags into entities and faults.
+def decode(tags: Sequence[Tag], scheme: str) -> tuple[Ranges, list[Wrong]]:
+    """Turn one sentence's tags into entities, and name each tag that the scheme forbids.
 
-    Returns `(start, end, label)` token ranges, end exclusive, and each tag that the scheme
-    forbids. A forbidden I or L starts a new entity; an unfinished one ends where the next tag says.
+    A forbidden I or L starts a new entity; an unfinished one ends where the next tag says.
     """
-    entities: list[tuple[int, int, str]] = []
-    faults: list[Wrong] = []
+    entities: Ranges = []
+    wrong: list[Wrong] = []
     if tags.count(NO_ENTITY) == len(tags):
-        return [], faults
+        return entities, wrong
     start: int | None = None
-    label = ""
-
-    def close(end: int) -> None:
-        nonlocal start
-        if start is not None:
-            entities.append((start, end, label))
-        start = None
-
-    for i, tag in enumerate(tags):
-        continues = start is not None and tag.prefix in "IL" and tag.label == label
-        if scheme == "BILUO" and start is not None and not continues:
-            faults.append(
-                (
-                    i,
-                    "illegal-sequence",
-                    f"{tag.prefix}{'-' + tag.label if tag.label else ''} inside an unfinished {label} entity",
-                )
-            )
-        if not continues:
-            close(i)
-            if tag.prefix == "O":
-                continue
+    for i, tag in enumerate([*tags, NO_ENTITY]):
+        if start is not None and (tag.prefix not in "IL" or tag.label != tags[start].label):
+            label = tags[start].label
+            entities.append((start, i, label))
+            start = None
+            if scheme == "BILUO" and i < len(tags):
+                found = f"{tag.prefix}{'-' * bool(tag.label)}{tag.label}"
+                wrong.append((i, "illegal-sequence", f"{found} inside an unfinished {label} entity"))
+            elif scheme == "BILUO":
+                wrong.append(_unfinished(label, i))
+        if start is None and tag.prefix != "O":
             if tag.prefix in "IL" and scheme != "IOB1":
-                faults.append((i, "i-without-b", f"{tag.prefix}-{tag.label} without B-{tag.label} before it"))
-            start, label = i, tag.label
+                wrong.append((i, "i-without-b", f"{'-'.join(tag)} without B-{tag.label} before it"))
+            start = i
         if tag.prefix in "LU":
-            close(i + 1)
-    if scheme == "BILUO" and start is not None:
-        faults.append(
-            (len(tags) - 1, "illegal-sequence", f"the {label} entity is unfinished at the sentence's end")
-        )
-    close(len(tags))
-    return entities, faults
+            entities.append((start, i + 1, tag.label))
+            start = None
+    return entities, wrong
 
 
-def from_brackets(cells: list[str]) -> tuple[list[tuple[int, int, str]], list[Wrong]]:
-    """Turn one sentence's brackets into entities and faults, as `decode` does for tags."""
-    entities: list[tuple[int, int, str]] = []
-    faults: list[Wrong] = []
+def _unfinished(label: str, end: int) -> Wrong:
+    return end - 1, "illegal-sequence", f"the {label} entity is unfinished at the sentence's end"
+
+
+def from_brackets(cells: Sequence[str]) -> tuple[Ranges, list[Wrong]]:
+    """Turn one sentence's brackets into entities, as `decode` does for tags."""
+    entities: Ranges = []
+    wrong: list[Wrong] = []
     start, label = None, ""
     for i, cell in enumerate(cells):
         match = BRACKET.fullmatch(cell.strip())
         opens, closes = match.groups() if match else (None, None)
         if match is None or (opens and start is not None) or (closes and not opens and start is None):
-            faults.append((i, "illegal-sequence", f"{cell!r} is no bracket that can stand here"))
+            wrong.append((i, "illegal-sequence", f"{cell!r} is no bracket that can stand here"))
             continue
         if opens:
             start, label = i, opens
@@ -208,8 +189,21 @@ def from_brackets(cells: list[str]) -> tuple[list[tuple[int, int, str]], list[Wr
             entities.append((start, i + 1, label))
             start = None
     if start is not None:
-        faults.append(
-            (len(cells) - 1, "illegal-sequence", f"the {label} entity is unfinished at the sentence's end")
-        )
+        wrong.append(_unfinished(label, len(cells)))
         entities.append((start, len(cells), label))
-    return entities, faults
+    return entities, wrong
+
+
+def count_entities(tags: Sequence[str], spelling: Spelling) -> int:
+    """Count, without `decode`, where entities begin: at B, S, U, or where no tag before lets one go on."""
+    found, before = 0, ("", "")
+    for tag in tags:
+        if tag == spelling.outside:
+            before = ("", "")
+            continue
+        now = ("I", tag)
+        if spelling.style != PLAIN:
+            now = (tag[-1:], tag[:-2]) if spelling.style.endswith("B") else (tag[:1].upper(), tag[2:])
+        found += now[0] in "BSUW" or before[1] != now[1] or before[0] in ("", *"LESUW")
+        before = now
+    return found

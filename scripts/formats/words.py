@@ -1,23 +1,21 @@
 """Records from tokens: rebuild the spaces between words that token-level data does not give."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
-from scripts.formats.record import Fault, Record, Source, Span, made_id
+from scripts.formats.record import Fault, Record, Source, Span, Unread, made_id
+from scripts.formats.tags import Ranges
 
 NO_SPACES = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 """Languages that write words without spaces between them."""
 SPACE_BEFORE = {"fr": frozenset(";:!?»")}
 """Punctuation that has a space before it, by language."""
-CLOSING = frozenset(".,;:!?)]}%…”’»›")
-OPENING = frozenset("([{“‘«‹¿¡#@")
-QUOTES = frozenset("\"'")
+CLOSING, OPENING, QUOTES = frozenset(".,;:!?)]}%…”’»›"), frozenset("([{“‘«‹¿¡#@"), frozenset("\"'")
 CURRENCIES = {"en": ("$", "£", "€")}
 """Signs that stand before their number without a space, by language."""
-CLITICS = frozenset(
-    {"n't", "n’t", "'s", "'re", "'ve", "'ll", "'d", "'m", "’s", "’re", "’ve", "’ll", "’d", "’m"}
-)
+CLITICS = frozenset(f"{mark}{end}" for mark in "'’" for end in ("s", "re", "ve", "ll", "d", "m"))
+CLITICS |= {"n't", "n’t"}
 ELIDING = frozenset({"fr", "it", "ca"})
 """Languages where a word that ends in an apostrophe joins the next (l'été)."""
 
@@ -27,19 +25,17 @@ def rebuild_spaces(words: Sequence[str], lang: str) -> list[bool]:
 
     Straight quotes open and close in turn. No space follows the last word.
     """
-    spaces = []
-    quote_open = False
-    after = False  # whether the word before lets a space follow
-    for i, word in enumerate(words):
+    spaces: list[bool] = []
+    quote_open = after = False  # whether the word before lets a space follow
+    for word in words:
         if word == '"':
             joins_left, joins_right = quote_open, not quote_open
             quote_open = not quote_open
         else:
             joins_left, joins_right = _habits(word, lang)
-        if i:
-            spaces.append(after and not joins_left)
+        spaces.append(after and not joins_left)
         after = not joins_right
-    return [*spaces, False]
+    return [*spaces[1:], False]
 
 
 @lru_cache(maxsize=65_536)
@@ -53,14 +49,34 @@ def _habits(word: str, lang: str) -> tuple[bool, bool]:
     closes = chars & CLOSING and chars <= CLOSING | QUOTES and not chars & spaced and not smiles
     opens = chars & OPENING and chars <= OPENING | QUOTES and not ("«" in word and "»" in spaced)
     elides = lang in ELIDING and len(word) < 10 and word[-1] in "'’"
-    return bool(closes) or word.lower() in CLITICS, bool(opens) or elides or word.endswith(
-        CURRENCIES.get(lang, ())
-    )
+    before_number = word.endswith(CURRENCIES.get(lang, ()))
+    return bool(closes) or word.lower() in CLITICS, bool(opens) or elides or before_number
+
+
+def drop_white_space(
+    words: Sequence[str], entities: Ranges, place: Callable[[int], str]
+) -> tuple[Sequence[str], Ranges, list[Unread]]:
+    """Take tokens that are white space, or nothing, out of a sentence, and entities that have no other token.
+
+    place: says where a token stands.
+    """
+    kept = [bool(word.strip()) for word in words]
+    if all(kept):
+        return words, entities, []
+    at = [0, *accumulate(kept)]
+    reason = "white-space-token"
+    unread = [Unread(reason, f"{place(i)} {word!r}", tokens=1) for i, word in enumerate(words) if not kept[i]]
+    moved = [(at[start], at[end], label) for start, end, label in entities]
+    for (first, _, _), (start, end, label) in zip(entities, moved, strict=True):
+        if start == end:
+            unread.append(Unread(reason, place(first), labels=(label,)))
+    words = [word for word, keep in zip(words, kept, strict=True) if keep]
+    return words, [entity for entity in moved if entity[0] < entity[1]], unread
 
 
 def words_record(
     source: Source,
-    sentences: Iterable[tuple[Sequence[str], Sequence[bool] | None, Sequence[tuple[int, int, str]]]],
+    sentences: Iterable[tuple[Sequence[str], Sequence[bool] | None, Ranges]],
     *,
     lang: str,
     id: str | None = None,
@@ -68,14 +84,15 @@ def words_record(
     faults: Sequence[Fault] = (),
     sentences_known: bool = True,
 ) -> Record:
-    """Make a record from sentences: words, a flag a word for the space after it (or None), entities as token ranges.
+    """Make a record of sentences: words, a flag a word for the space after it (or None), and entities.
 
-    Where a sentence has no flags its spaces are rebuilt; between sentences stands a space, but in languages without.
+    Where a sentence has no flags its spaces are rebuilt; between sentences stands a space, but in languages
+    without.
     """
     words: list[str] = []
     spaces: list[bool] = []
     sent_starts: list[bool] = []
-    ranges: list[tuple[int, int, str]] = []
+    ranges: Ranges = []
     given = True
     for sentence, flags, entities in sentences:
         base = len(words)
@@ -89,18 +106,12 @@ def words_record(
         ranges += [(start + base, end + base, label) for start, end, label in entities]
     if not given:
         spaces[-1] = False
-    starts = list(
-        accumulate((len(word) + space for word, space in zip(words, spaces, strict=True)), initial=0)
-    )
+    parts = [word + " " if space else word for word, space in zip(words, spaces, strict=True)]
+    starts = [0, *accumulate(map(len, parts))]
     return Record(
         id=made_id(source) if id is None else id,
-        text="".join([word + " " if space else word for word, space in zip(words, spaces, strict=True)]),
-        spans=tuple(
-            [
-                Span(starts[start], starts[end - 1] + len(words[end - 1]), label)
-                for start, end, label in ranges
-            ]
-        ),
+        text="".join(parts),
+        spans=tuple([Span(starts[a], starts[z - 1] + len(words[z - 1]), label) for a, z, label in ranges]),
         source=source,
         words=tuple(words),
         spaces=tuple(spaces),

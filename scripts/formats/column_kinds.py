@@ -1,0 +1,163 @@
+"""Tell from names and sampled cells what a column is."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from scripts.formats.rows import Numbered, misc_items, value_of
+from scripts.formats.tags import (
+    CHUNKS,
+    OUTSIDE,
+    PLAIN,
+    POS,
+    Spelling,
+    find_spelling,
+    labels_of,
+    parse_tag,
+    tag_parser,
+)
+
+NAMES = {
+    "token": re.compile(r"tok|tokens?|words?|(?:word)?forms?|text|surface"),
+    "tag": re.compile(
+        r"(?:gold|word|token|fine|coarse)*(?:ner|ne|(?:named)?entit(?:y|ies)|bio|iob2?|bioes|iobes|bilou|mwe)?"
+        r"(?:tags?|labels?)(?:name|type|class)?|(?:gold)?(?:ner|ne|(?:named)?entit(?:y|ies)|bio|iob2?|bioes|"
+        r"iobes|bilou|mwe)(?:type|class|scheme)?|ne(?:coarse|fine|nested)\w*"
+    ),
+    "space": re.compile(r"misc|spaces?|spaceafter"),
+    "sentence": re.compile(r"sent(?:ence)?(?:id|idx|nr|no|num|number)?|sid"),
+    "document": re.compile(r"(?:doc(?:ument)?|file)(?:id|name|key)?"),
+    "other": re.compile(
+        r"[uxc]?pos(?:tags?)?|lemmas?|chunks?(?:tags?)?|feats?|head|deps?|deprel|id|index|idx|nel\w*"
+    ),
+}
+NO_SPACE = re.compile(r"(?:.*\|)?(?:SpaceAfter=No|NoSpaceAfter)(?:\|.*)?")
+FEATURES = re.compile(r"_?|[^=]+=.*")
+LIKE_A_TAG = re.compile(r"[BILOUESMWX][-_]\S*")
+NUMBER = re.compile(r"[\d.,:/_-]*\d[\d.,:/_-]*")
+WORD_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
+Sentences = Sequence[Sequence[Numbered]]
+
+
+def role(name: str) -> str:
+    """Say what a column's name (`CONLL:NER`, `ner_tags`, `Sentence #`) stands for: a key of NAMES, or nothing."""
+    name = re.sub(r"[\W_]+", "", name.rpartition(":")[2].lower())
+    return next((known for known, pattern in NAMES.items() if pattern.fullmatch(name)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's sampled values, and its kind.
+
+    kind: tags, chunks, all O, doubtful (half of it is tags, or more), numbers, one value a sentence, empty, spaces
+    (SpaceAfter=No and the like), numbered names (`s1.t2`), parts of speech, features (key=value), words.
+    key: of the values, where they stand in a column of keys and values.
+    """
+
+    index: int
+    values: Counter
+    kind: str
+    spelling: Spelling | None
+    key: str | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its tags, sorted."""
+        return labels_of(self.values, self.spelling or Spelling())
+
+    @property
+    def richness(self) -> tuple[int, int, int]:
+        """How many values it has, with capitals, and characters: words have more than lemmas."""
+        values = self.values.keys()
+        return len(values), sum(value != value.lower() for value in values), sum(map(len, values))
+
+
+def look(index: int, sentences: Sentences) -> Column:
+    """Say what a column is; `sentences` are rows of as many cells."""
+    values = Counter([row[index].strip() for sentence in sentences for _, row in sentence])
+    spelling = find_spelling(values)
+    kind = _kind(values, spelling)
+    if kind in ("words", "parts of speech") and _is_constant(index, sentences):
+        kind = "one value a sentence"
+    return Column(index, values, kind, spelling)
+
+
+def _kind(values: Counter, spelling: Spelling | None) -> str:
+    filled = values.keys() - {"", "_", "-"}
+    letters = {value for value in filled if any(map(str.isalpha, value))}
+    if not filled:
+        return "empty"
+    if spelling and (tags := values.keys() - {*OUTSIDE}):
+        return "chunks" if CHUNKS.issuperset(labels_of(tags, spelling)) else "tags"
+    if spelling and filled <= {"O", "o"}:
+        return "all O"
+    if any(map(NO_SPACE.fullmatch, values)) and 2 * _count(values, FEATURES.fullmatch) > values.total():
+        return "spaces"
+    if all(map(NUMBER.fullmatch, filled)):
+        return "numbers"
+    shapes = {re.sub(r"\d+", "0", value) for value in filled}
+    if len(filled) > 1 and len(shapes) == 1 and "0" in shapes.pop():
+        return "numbered names"
+    if 2 * _count(values, parse_tag) >= values.total() and any(map(parse_tag, filled - {"O"})):
+        return "doubtful"
+    if letters and letters <= POS:
+        return "parts of speech"
+    return "features" if all(map(FEATURES.fullmatch, values)) else "words"
+
+
+def _count(values: Counter, accepts) -> int:
+    return sum(number for value, number in values.items() if accepts(value))
+
+
+def _is_constant(index: int, sentences: Sentences) -> bool:
+    """Tell whether a column has one value in each sentence, and two sentences or more of several rows show it."""
+    different = [len({row[index] for _, row in sentence} - {""}) for sentence in sentences]
+    return max(different) < 2 and sum(len(sentence) - 1 for sentence in sentences) > 1
+
+
+def plain_columns(columns: Iterable[Column], marks: Sequence[str] = OUTSIDE) -> list[Column]:
+    """Return the columns of tags without prefixes in which O is one of `marks`, and as often as in others."""
+    found = []
+    for column in columns:
+        if column.kind == "words" or (
+            column.kind == "one value a sentence" and column.values.keys() & {*marks}
+        ):
+            spelling = find_spelling(column.values, plain=True)
+            if spelling and spelling.outside in marks:
+                found.append(replace(column, kind="tags", spelling=spelling))
+    most = max((column.values[column.spelling.outside] for column in found), default=0)
+    return [column for column in found if 2 * column.values[column.spelling.outside] >= most]
+
+
+def keys_of_tags(column: Column) -> list[Column]:
+    """Return the keys of a MISC column (`NER=B-PER|SpaceAfter=No`) whose values are tags, as columns.
+
+    Keys with entities first, and alone, if there are any; else those whose name says that tags are theirs.
+    """
+    by_key: dict[str, Counter] = {}
+    for cell, number in column.values.items():
+        for key, value in misc_items(cell):
+            by_key.setdefault(key, Counter())[value] += number
+    if 2 * _count(column.values, FEATURES.fullmatch) < column.values.total():
+        by_key = {key: values for key, values in by_key.items() if not key}
+    found = []
+    for key, values in by_key.items():
+        spelling = find_spelling(values, plain=role(key) == "tag")
+        if spelling and (values.keys() - {*OUTSIDE} or role(key) == "tag"):
+            found.append(Column(column.index, values, "tags", spelling, key))
+    return [one for one in found if one.labels] or found
+
+
+def are_word_numbers(index: int, sentences: Sentences) -> bool:
+    """Tell whether a column numbers words as CoNLL-U does: 1, 2-3 (surface form), 2.1 (empty node)."""
+    return all(WORD_NUMBER.fullmatch(row[index].strip()) for sentence in sentences for _, row in sentence)
+
+
+def same_content(sentences: Sentences, first: Column, second: Column) -> bool:
+    """Tell whether two columns hold the same in each row."""
+    return all(
+        value_of(row[first.index], first.key) == value_of(row[second.index], second.key)
+        for sentence in sentences
+        for _, row in sentence
+    )

@@ -1,0 +1,289 @@
+"""Rows of tokens, however their cells are separated: what each cell is, where documents end, and their records."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
+from scripts.formats.record import AnnotationError, Fault, Record, Source, Unread
+from scripts.formats.registry import Found, Item
+from scripts.formats.tags import (
+    OUTSIDE,
+    PLAIN,
+    Spelling,
+    Tag,
+    decode,
+    describe_tags,
+    from_brackets,
+    tag_parser,
+)
+from scripts.formats.words import drop_white_space, words_record
+
+SAMPLE_LINES = 50_000
+"""What the columns are is told from so many lines."""
+WITHIN, SENTENCE, DOCUMENT = 0, 1, 2
+"""What a line starts."""
+COMMENT = b"#\n"
+"""What stands for a comment inside a sentence, so that lines keep their numbers."""
+Numbered = tuple[int, list[str]]
+"""A row: the number of its line, and its cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the columns of a file of `width` columns are, counted from 0; None where there is no such column.
+
+    names: of the columns, where something names them.
+    key: of the tags where they stand in a column of keys and values (`NER=B-PER`); "" for values without a key.
+    space: may hold `SpaceAfter=No`. id: numbers the words, and `2-3` there stands for a surface form whose
+    words follow (CoNLL-U). sentence, document: say which each row belongs to.
+    scheme: of the tags, or `brackets`.
+    affix: a pattern of tokens that begin or end with what is no part of them, whose group is the token.
+    outside: columns that held nothing but O. unused: each other column with what it is.
+    """
+
+    width: int = 2
+    token: int = 0
+    tag: int = 1
+    names: tuple[str, ...] = ()
+    key: str | None = None
+    space: int | None = None
+    id: int | None = None
+    sentence: int | None = None
+    document: int | None = None
+    spelling: Spelling = field(default_factory=Spelling)
+    scheme: str = "IOB1"
+    labels: tuple[str, ...] = ()
+    affix: str = ""
+    outside: tuple[int, ...] = ()
+    unused: tuple[tuple[int, str], ...] = ()
+
+
+def columns_option(width: int, roles: dict[int, str]) -> str:
+    """Write the option that says what each column is."""
+    return "--columns=" + ",".join(roles.get(i, "_") for i in range(width))
+
+
+def describe_roles(roles: Roles) -> str:
+    """Say which column is what, and which are not used."""
+
+    def column(i: int) -> str:
+        return f"column {i + 1}" + (f" `{roles.names[i]}`" if i < len(roles.names) else "")
+
+    tags = describe_tags(roles.scheme, roles.spelling, roles.labels)
+    if roles.key is not None:
+        tags = f"{roles.key}=…; {tags}" if roles.key else f"the value without a key; {tags}"
+    said = [f"token = {column(roles.token)} of {roles.width}", f"tag = {column(roles.tag)} ({tags})"]
+    more = {"sentence": roles.sentence, "document": roles.document, "spaces": roles.space}
+    said += [f"{name} = {column(i)}" for name, i in more.items() if i is not None]
+    text = ", ".join(said)
+    if roles.affix:
+        text += f"; of each token what is in the brackets: {roles.affix}"
+    unused = [column(i) + (f" ({kind})" if kind else "") for i, kind in roles.unused]
+    return text + (f"; not used: {', '.join(unused)}" if unused else "")
+
+
+def line_events(
+    file: RawFile, kind_of: Callable[[int, bytes, bool], str], *, each_line: bool = False
+) -> Iterator[tuple[int, bytes, int]]:
+    """Yield each line's number, the line (or what stands for one that is no row), and what it starts.
+
+    kind_of: says of a line and whether it is inside a sentence what it is, as `RawFile.count` counts it.
+    each_line: whether each row is a sentence.
+    """
+    inside, starts = False, DOCUMENT
+    for number, raw in file.lines():
+        kind = kind_of(number, raw, inside)
+        file.count[kind] += 1
+        if kind == "rows":
+            yield number, raw, WITHIN if inside else starts
+            inside, starts = not each_line, SENTENCE
+        elif kind == "comments" and inside:
+            yield number, COMMENT, WITHIN
+        else:
+            inside = inside and kind == "comments"
+            starts = DOCUMENT if kind == "marks" else starts
+            yield number, b"\n", WITHIN
+
+
+def split_documents(
+    events: Iterable[tuple[int, bytes, int]], sentences_per_doc: int | None
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of each document with its first line's number; `sentences_per_doc` may end one early."""
+    first, size, sentences = 0, 0, 0
+    lines: list[bytes] = []
+    for number, line, starts in events:
+        if lines and starts and (starts == DOCUMENT or sentences == sentences_per_doc):
+            yield first, b"".join(lines)
+            lines, size, sentences = [], 0, 0
+        if not lines and not starts:
+            continue
+        first = first if lines else number
+        sentences += starts > 0
+        size += len(line)
+        if (
+            size <= 2 * MAX_DOCUMENT_BYTES or not lines
+        ):  # more of a document that is too long need not be kept
+            lines.append(line)
+    if lines:
+        yield first, b"".join(lines)
+
+
+def count_rows(item: Item) -> Found:
+    """Count the lines that are neither white space nor stand for a comment."""
+    lines = item.checked_data().decode("utf-8", "replace").split("\n")
+    return Found(tokens=len(lines) - lines.count("") - sum(map(str.isspace, lines)) - lines.count("#"))
+
+
+def sentences_of(item: Item) -> Iterator[tuple[Sequence[int], list[str]]]:
+    """Yield the numbers of each sentence's lines, and the lines."""
+    lines = item.text().split("\n")
+    blanks = [i for i, line in enumerate(lines) if not line or line.isspace()]
+    commented = b"\n" + COMMENT in item.data
+    start = 0
+    for end in [*blanks, len(lines)]:
+        if start < end:
+            numbers: Sequence[int] = range(item.source.line + start, item.source.line + end)
+            sentence = lines[start:end]
+            if commented:
+                numbers = [n for n, line in zip(numbers, sentence, strict=True) if line != "#"]
+                sentence = [line for line in sentence if line != "#"]
+            yield numbers, sentence
+        start = end + 1
+
+
+def token_record(
+    item: Item,
+    roles: Roles,
+    sentences: Iterable[tuple[Sequence[int], list[list[str]]]],
+    *,
+    id: str | None = None,
+    group: str | None = None,
+) -> Record:
+    """Make a record of sentences: the numbers of their lines, and their rows.
+
+    Raises AnnotationError, naming the line, on an empty token or a tag that the file's spelling does not know.
+    Tags that the scheme forbids come as faults. Tokens of white space, surface forms and empty nodes are left
+    out (`Record.unread`).
+    """
+    path = item.source.path
+    faults: list[Fault] = []
+    unread: list[Unread] = []
+    found, places = [], []
+    for numbers, rows in sentences:
+        after: dict[int, bool] = {}
+        if roles.id is not None:
+            numbers, rows, after = _take_ranges(numbers, rows, roles, unread)
+        words = _words(path, numbers, rows, roles)
+        if roles.scheme == "brackets":
+            entities, wrong = from_brackets([row[roles.tag] for row in rows])
+        else:
+            entities, wrong = decode(_tags(path, numbers, rows, roles), roles.scheme)
+        for i, code, detail in wrong:
+            faults.append(Fault(code, Source(path, numbers[i]), f"{words[i]!r}: {detail} ({roles.scheme})"))
+        spaces = None
+        if roles.space is not None:
+            spaces = [after.get(i, _space_after(row[roles.space])) for i, row in enumerate(rows)]
+        if not all(words):
+            kept, places_of = [i for i, word in enumerate(words) if word], [f"line {n}" for n in numbers]
+            words, entities, dropped = drop_white_space(words, entities, places_of.__getitem__)
+            unread += dropped
+            spaces, numbers = spaces and [spaces[i] for i in kept], [numbers[i] for i in kept]
+        if words:
+            found.append((words, spaces, entities))
+            places += [numbers[start] for start, _, _ in entities]
+    record = words_record(
+        item.source, found, lang=item.options.lang, id=id, group=item.file_group or group, faults=faults
+    )
+    return record._replace(unread=tuple(unread), lines=tuple(places)) if unread or places else record
+
+
+def _take_ranges(numbers: Sequence[int], rows: list[list[str]], roles: Roles, unread: list[Unread]):
+    """Take CoNLL-U's surface forms (`2-3`) and empty nodes (`2.1`) out of a sentence.
+
+    Returns the numbers and rows that are left, and whether a space follows each word that a surface form
+    stands for: inside it none does.
+    """
+    after: dict[int, bool] = {}
+    words: list[list[str]] = []
+    lines: list[int] = []
+    until, space = 0, True
+    for line, row in zip(numbers, rows, strict=True):
+        number = row[roles.id].strip()
+        if is_surface_form(number):
+            dash = "-" in number
+            if dash:
+                until = int(number.rpartition("-")[2])
+                space = roles.space is None or _space_after(row[roles.space])
+            reason = "surface-form" if dash else "empty-node"
+            unread.append(Unread(reason, f"line {line}: {number} {row[roles.token]!r}", tokens=1))
+            continue
+        if number.isdecimal() and int(number) <= until:
+            after[len(words)] = int(number) == until and space
+        words.append(row)
+        lines.append(line)
+    return lines, words, after
+
+
+def _space_after(cell: str) -> bool:
+    return "SpaceAfter=No" not in cell and "NoSpaceAfter" not in cell
+
+
+def is_surface_form(number: str) -> bool:
+    """Tell whether a word's number stands for several words (`2-3`) or none of the text's (`2.1`)."""
+    _, dash, last = number.partition("-")
+    return bool(dash and last.isdecimal()) or "." in number
+
+
+def _words(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[str]:
+    """Return the token of each row; white space becomes nothing."""
+    words = [row[roles.token].strip() for row in rows]
+    if not all(words):
+        for number, row in zip(numbers, rows, strict=True):
+            if not row[roles.token]:
+                what = f"an empty token: {' '.join(row)[:80]!r}"
+                raise AnnotationError(f"{path}:{number}: {what}; delete the row or write its token")
+    if roles.affix:
+        for i, word in enumerate(words):
+            match = re.fullmatch(roles.affix, word)
+            if match is None:
+                what = f"the token {word!r} is not like the others, {roles.affix}"
+                raise AnnotationError(f"{path}:{numbers[i]}: {what}; repair it")
+            words[i] = match[1]
+    return words
+
+
+def value_of(cell: str, key: str | None, outside: str = "O") -> str:
+    """Return the tag in a cell: all of it, or what stands under a key, `outside` where it has none."""
+    if key is None:
+        return cell.strip()
+    return next((value for found, value in misc_items(cell) if found == key), outside)
+
+
+def misc_items(cell: str) -> list[tuple[str, str]]:
+    """Take `NER=B-PER|SpaceAfter=No` apart; a value without a key has the key ""."""
+    parts = [part.partition("=") for part in cell.strip().split("|") if part not in ("", "_")]
+    return [(key, value) if equals else ("", key) for key, equals, value in parts]
+
+
+def _tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[Tag]:
+    """Return the tag of each row."""
+    cells = [value_of(row[roles.tag], roles.key, roles.spelling.outside) for row in rows]
+    tags = list(map(tag_parser(roles.spelling), cells))
+    if None in tags:
+        at = tags.index(None)
+        examples = "O or PER" if roles.spelling.style == PLAIN else "O, B-PER, I-PER, L-PER or S-PER"
+        option = columns_option(roles.width, {0: "token", roles.width - 1: "tag"})
+        raise AnnotationError(
+            f"{path}:{numbers[at]}: {cells[at]!r} is no tag such as {examples} (column {roles.tag + 1}): "
+            f"{' '.join(rows[at])[:80]!r}; repair it, or name the tags' column, as in {option}"
+        )
+    for column in roles.outside:
+        for number, row in zip(numbers, rows, strict=True):
+            if row[column].strip() not in OUTSIDE:
+                raise AnnotationError(
+                    f"{path}:{number}: column {column + 1} holds {row[column]!r}, but nothing except O in the "
+                    f"first {SAMPLE_LINES:,} lines, so that another column was taken for the tag; say which "
+                    "is right: --columns=token,tag,_"
+                )
+    return tags
