@@ -9,13 +9,11 @@ from scripts.formats.rows import Numbered, misc_items, value_of
 from scripts.formats.tags import (
     CHUNKS,
     OUTSIDE,
-    PLAIN,
     POS,
     Spelling,
     find_spelling,
     labels_of,
     parse_tag,
-    tag_parser,
 )
 
 NAMES = {

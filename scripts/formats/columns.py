@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from scripts.formats.column_kinds import LIKE_A_TAG, look, keys_of_tags, plain_columns, role
+from scripts.formats.column_kinds import LIKE_A_TAG, keys_of_tags, look, plain_columns, role
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, Record
 from scripts.formats.registry import HEAD_BYTES, Item, ReadOptions, reads

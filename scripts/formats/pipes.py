@@ -54,7 +54,7 @@ def _separator(words: list[str]) -> str | None:
     return None
 
 
-def kind_of(number: int, raw: bytes, inside: bool) -> str:  # noqa: FBT001 (line_events calls it so)
+def kind_of(number: int, raw: bytes, inside: bool) -> str:
     """Say what a line is."""
     return "marks" if is_mark(raw) else "separators" if is_blank(raw) else "rows"
 

@@ -21,7 +21,6 @@ from scripts.formats.record import AnnotationError
 from scripts.formats.rows import Numbered, Roles, columns_option, is_surface_form, misc_items, value_of
 from scripts.formats.tags import (
     OUTSIDE,
-    PLAIN,
     PREFIXES,
     Spelling,
     find_scheme,

@@ -30,16 +30,14 @@ PLAIN_LABEL = re.compile(r"(?![A-Za-z]?[-_]|[A-Za-z] )[^\W\d_][\w.&/+ -]+")
 MAX_PLAIN_LABELS = 50
 OUTSIDE = ("O", "o", "0", "_", "-", "")
 """How files write that a token is outside all entities."""
-POS = frozenset(
-    """ADJ ADP ADV AUX CCONJ CONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB
+_POS = """ADJ ADP ADV AUX CCONJ CONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB
     CC CD DT EX FW IN JJ JJR JJS LS MD NN NNS NNP NNPS PDT POS PRP PRP$ RB RBR RBS RP TO UH VB VBD VBG VBN
     VBP VBZ WDT WP WP$ WRB
-    NE VVFIN VAFIN VVPP VVINF APPR APPRART ART ADJA ADJD KON PPER PTKNEG $. $, $(""".split()
-)
+    NE VVFIN VAFIN VVPP VVINF APPR APPRART ART ADJA ADJD KON PPER PTKNEG $. $, $("""
+POS = frozenset(_POS.split())
 """Parts of speech (universal, Penn Treebank, some of STTS): a column that has some of them holds no entities."""
-CHUNKS = frozenset(
-    "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC PC VC AC PNP NX PX VX WHNP WHPP".split()
-)
+_CHUNKS = "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC PC VC AC PNP NX PX VX WHNP WHPP"
+CHUNKS = frozenset(_CHUNKS.split())
 """Labels of chunks (CoNLL-2000, CoNLL-2003)."""
 BRACKET = re.compile(r"(?:\(([^()*\s]+))?\*?(\))?")
 SHOWN_LABELS = 20
