@@ -114,3 +114,16 @@ def made_id(source: Source) -> str:
     """Name a record that has no id of its own: `train-17` for line 17 of train.jsonl."""
     name = source.path.rsplit("/", 1)[-1]
     return f"{name.split('.', 1)[0] or name}-{source.line}" + (f"-{source.part + 1}" if source.part else "")
+
+
+def check_text(text: str, source: Source) -> None:
+    """Raise AnnotationError where a text holds half of a surrogate pair or a NUL, as JSON's escapes can."""
+    if "\0" in text:
+        raise AnnotationError(
+            f"{source}: the text holds a NUL character (\\u0000), which is no text; delete it"
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        what = "the text holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+        raise AnnotationError(f"{source}: {what}; delete it") from None
