@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.formats.markup import parse_markup, read_markup
+from assets.demo.markup import parse_markup, read_markup
 from scripts.formats.record import AnnotationError, Span
 
 

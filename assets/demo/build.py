@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from spacy.tokens import Doc
 
+from assets.demo.markup import read_markup
 from scripts.cli import run
 from scripts.corpus.tokenizer import load_tokenizer
-from scripts.formats.markup import read_markup
 from scripts.formats.record import AnnotationError, Record
 
 LABELS = ("EVENT", "LOC", "ORG", "PERSON", "PRODUCT", "WORK")
@@ -39,27 +40,26 @@ def main(
 def read_split(folder: Path) -> list[Record]:
     """Read all markup files of a split; check tokens, labels and ids across files."""
     tokenizer = load_tokenizer("en")
-    records: list[Record] = []
-    places: dict[str, object] = {}
+    records: dict[str, Record] = {}
     for path in sorted(folder.glob("*.txt")):
         for record in read_markup(path):
-            if record.id in places:
-                raise AnnotationError(f"{record.source}: id {record.id!r} also stands at {places[record.id]}")
-            places[record.id] = record.source
-            doc = tokenizer(record.text)
-            for span in record.spans:
-                surface = record.text[span.start : span.end]
-                if span.label not in LABELS:
-                    raise AnnotationError(
-                        f"{record.source} ({record.id}): {surface!r} has label {span.label!r}, not one of {', '.join(LABELS)}"
-                    )
-                if doc.char_span(span.start, span.end) is None:
-                    tokens = [t.text for t in doc if t.idx < span.end and t.idx + len(t) > span.start]
-                    raise AnnotationError(
-                        f"{record.source} ({record.id}): {surface!r} does not fit the tokens {tokens}; reword or mark whole tokens"
-                    )
-            records.append(record)
-    return records
+            if record.id in records:
+                first = records[record.id].source
+                raise AnnotationError(f"{record.source}: id {record.id!r} also stands at {first}")
+            check(record, tokenizer(record.text))
+            records[record.id] = record
+    return list(records.values())
+
+
+def check(record: Record, doc: Doc) -> None:
+    """Raise AnnotationError where a span has another label, or does not fit the tokens."""
+    for span in record.spans:
+        where = f"{record.source} ({record.id}): {record.text[span.start : span.end]!r}"
+        if span.label not in LABELS:
+            raise AnnotationError(f"{where} has label {span.label!r}, not one of {', '.join(LABELS)}")
+        if doc.char_span(span.start, span.end) is None:
+            tokens = [t.text for t in doc if t.idx < span.end and t.idx + len(t) > span.start]
+            raise AnnotationError(f"{where} does not fit the tokens {tokens}; reword or mark whole tokens")
 
 
 def as_json(record: Record) -> dict:
