@@ -1,9 +1,13 @@
-"""What a check is, and what it finds. The checks themselves are in the modules beside this one; `registry` lists them."""
+"""What a check is, and what it finds. `catalogue.toml` describes every check, whatever finds it."""
 
-from collections.abc import Callable
+import re
+import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from scripts.cli import UserError
 
 
 class Severity(StrEnum):
@@ -16,35 +20,29 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One kind of fault.
+    """One kind of fault. `catalogue.toml` says what each field is."""
 
-    code, slug: its names, for people and for `--select`. error: spaCy's own error or warning, where there is one.
-    summary, explanation: the first sentence and the rest of its docstring. fix: `safe`, `unsafe` or empty.
-    bad, good: an example in which it finds something, and one in which it does not (`tests.planted` reads them).
-    function: what finds it; None where preprocessing does and notes it under the slug. tags: whether it finds nothing in documents
-    whose tags are all plain (`View.is_plain`), and so need not look at them.
-    """
-
-    code: str
     slug: str
+    code: str
     severity: Severity
+    explanation: str
     remedy: str
     bad: str
     good: str
-    summary: str
-    explanation: str
-    error: str = ""
-    fix: str = ""
-    function: Callable | None = None
-    tags: bool = False
+    spacy: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The first line of the explanation."""
+        return self.explanation.partition("\n")[0]
 
 
 class Finding(NamedTuple):
     """A fault found.
 
-    slug: of its check. split: train, dev, test, or empty for a config. source: `file:line` of the raw data, where it is
-    known, or the config's path. shard: `file#document`, counted from 0. document: its id. tokens: first token and the one after the last.
-    excerpt: the text around it, the span itself in 【】. variant: the config that it is about.
+    slug: of its check. split: train, dev, test, or empty for a config. source: `file:line` of the raw data, where
+    it is known, or the config's path. shard: `file#document`, counted from 0. document: its id. tokens: first token
+    and the one after the last. excerpt: the text around it, the span itself in 【】. variant: the config it is about.
     """
 
     slug: str
@@ -71,66 +69,74 @@ class Finding(NamedTuple):
 
     def as_json(self) -> dict:
         """Return the finding as plain data."""
-        return (
-            {"code": self.check.code}
-            | self._asdict()
-            | {"tokens": list(self.tokens) if self.tokens else None, "severity": str(self.severity)}
-        )
+        tokens = list(self.tokens) if self.tokens else None
+        return {"code": self.check.code} | self._asdict() | {"tokens": tokens, "severity": str(self.severity)}
 
 
-BY_SLUG: dict[str, Check] = {}
-"""Every check, in the order of the modules that declare them."""
-
-
-def check(code: str, slug: str, severity: Severity, **details: Any) -> Callable[[Callable], Callable]:
-    """Register the decorated function as a check; its docstring is the explanation that users read.
-
-    `details` are the other fields of Check.
-    """
-
-    def register(function: Callable) -> Callable:
-        declare(code, slug, severity, function.__doc__ or "", function=function, **details)
-        return function
-
-    return register
-
-
-def declare(
-    code: str, slug: str, severity: Severity, text: str, *, function: Callable | None = None, **details: Any
-) -> None:
-    """Register a check that preprocessing makes, or that takes more than one document to see."""
-    if slug in BY_SLUG or any(known.code == code for known in BY_SLUG.values()):
-        raise ValueError(f"two checks are called {code} or {slug!r}")
-    summary, _, explanation = text.strip().partition("\n")
-    BY_SLUG[slug] = Check(
-        code=code,
-        slug=slug,
-        severity=severity,
-        summary=summary,
-        explanation=" ".join(explanation.split()),
-        function=function,
-        **details,
+def _load() -> tuple[Check, ...]:
+    described = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    checks = (
+        Check(slug, **fields | {"severity": Severity(fields["severity"])})
+        for slug, fields in described.items()
     )
+    return tuple(sorted(checks, key=lambda check: check.code))
+
+
+CHECKS = _load()
+"""Every check there is, by code."""
+BY_SLUG = {check.slug: check for check in CHECKS}
 
 
 def finding(slug: str, split: str, detail: str, **place: Any) -> Finding:
-    """Make a finding of the check named by its slug, with that check's severity."""
+    """Make a finding of a check, with that check's severity unless another is given."""
     return Finding(slug, split, detail, **({"severity": BY_SLUG[slug].severity} | place))
 
 
 def excerpt(text: str, start: int, end: int, *, width: int = 40) -> str:
     """Return the text around a span of characters on one line, the span itself in 【】."""
     start, end = max(0, min(start, len(text))), max(0, min(end, len(text)))
-    before, after = text[max(0, start - width) : start], text[end : end + width]
-    if start == end:
-        return " ".join(
-            f"{'…' if start > width else ''}{before}{after}{'…' if end + width < len(text) else ''}".split()
-        )
-    shown = (
-        text[start:end]
-        if end - start <= 4 * width
-        else f"{text[start : start + 2 * width]} … {text[end - 2 * width : end]}"
-    )
-    return " ".join(
-        f"{'…' if start > width else ''}{before}【{shown}】{after}{'…' if end + width < len(text) else ''}".split()
+    shown = text[start:end]
+    if len(shown) > 4 * width:
+        shown = f"{shown[: 2 * width]} … {shown[-2 * width :]}"
+    before = "…" * (start > width) + text[max(0, start - width) : start]
+    after = text[end : end + width] + "…" * (end + width < len(text))
+    return " ".join((before + (f"【{shown}】" if shown else "") + after).split())
+
+
+def choose(select: str = "", ignore: str = "") -> frozenset[str]:
+    """Return the slugs of the checks that users name by codes, beginnings of codes or slugs, with commas between.
+
+    select: these alone; empty: all. ignore: all but these. Raises UserError on a name that no check has.
+    """
+    chosen = _named(select) if select.strip() else BY_SLUG.keys()
+    return frozenset(chosen - _named(ignore))
+
+
+def _named(names: str) -> set[str]:
+    found: set[str] = set()
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        is_meant = {
+            check.slug for check in CHECKS if check.slug == name.lower() or check.code.startswith(name.upper())
+        }
+        if not is_meant:
+            raise UserError(
+                f"no check is called {name!r}; `python -m scripts.validate --explain NER` lists them all"
+            )
+        found |= is_meant
+    return found
+
+
+def explain(names: str) -> str:
+    """Return the pages of the checks that users name. Raises UserError where none has the name."""
+    wanted = _named(names)
+    return "\n".join(as_markdown(check) for check in CHECKS if check.slug in wanted)
+
+
+def as_markdown(check: Check) -> str:
+    """Return a check's page: what it finds, what becomes of it in training, the remedy and two examples."""
+    facts = f"**{check.severity}**" + (f"; in spaCy: {check.spacy}" if check.spacy else "")
+    bad, good = (re.sub(r"(?m)^\w+:\n", "", example) for example in (check.bad, check.good))
+    return (
+        f"### {check.code} {check.slug}\n\n{facts}\n\n{check.explanation}\n\nWhat to do: {check.remedy}.\n\n"
+        f"```\n{bad}\n```\n\nBetter:\n\n```\n{good}\n```\n"
     )

@@ -2,19 +2,17 @@
 
 import re
 
-OPEN = {
-    ")": "(", "]": "[", "}": "{", "）": "（", "］": "［", "》": "《", "〉": "〈", "」": "「", "』": "『", "】": "【"
-}  # fmt: skip
-CLOSE = {opening: closing for closing, opening in OPEN.items()}
+CLOSE = dict(zip("([{（［《〈「『【", ")]}）］》〉」』】", strict=True))
+OPEN = {closing: opening for opening, closing in CLOSE.items()}
 DOUBLE, SINGLE = frozenset('"“”„‟«»'), frozenset("'‘’‚‛‹›`´")
 QUOTES = DOUBLE | SINGLE | {"``", "''"}
 """Which opens and which closes depends on the language: ”x”, „x“, »x« and «x» are all in use."""
 STARTS_NONE, ENDS_NONE = frozenset(",;:?…—–，、；："), frozenset(",;:—–，、；：")
-"""Marks that no name begins with, and marks that none ends with: an ellipsis ends those that were made anonymous."""
+"""Marks that no name begins with, and that none ends with: an ellipsis ends those that were made anonymous."""
 EDGES = OPEN.keys() | CLOSE.keys() | QUOTES | STARTS_NONE | ENDS_NONE
 UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 """Letters of Thai, Lao, Tibetan, Burmese, Khmer, Tai, Japanese and Chinese: no space between words."""
 INCHES = re.compile(r"\d ?[\"”]$")

@@ -1,14 +1,27 @@
-"""The components of a pipeline as its config names them, those too that come from another pipeline."""
+"""The components of a pipeline as its config names them, and whether all that a config names is there: nothing is built."""
 
-from functools import lru_cache
+import importlib.metadata
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 
+from catalogue import check_exists
+from confection import Config
 from spacy.language import FactoryMeta
 from spacy.pipeline.factories import register_factories
-from spacy.util import get_lang_class, get_package_path, is_package, load_config, registry
+from spacy.schemas import ConfigSchema
+from spacy.util import (
+    copy_config,
+    get_lang_class,
+    get_package_path,
+    is_package,
+    load_config,
+    registry,
+    walk_dict,
+)
 
 from scripts.cli import UserError
-from scripts.corpus.config_file import CONFIG
+from scripts.corpus.config_file import CONFIG, one_line
 from scripts.corpus.files import read_json
 
 NERS = ("ner", "beam_ner")
@@ -16,7 +29,7 @@ ENCODERS = ("transformer", "curated_transformer")
 
 
 def factories(config: dict) -> dict[str, str]:
-    """Return the factory of each component of a pipeline, by the component's name. Raises UserError where one's source is not there."""
+    """Return the factory of each component of a pipeline, by the component's name. Raises UserError as `component`."""
     return {name: component(config, name).get("factory", "") for name in config["nlp"]["pipeline"]}
 
 
@@ -25,13 +38,36 @@ def component(config: dict, name: str) -> dict:
     block = config["components"].get(name, {})
     if "factory" in block or "source" not in block:
         return block
-    there = _components(_folder(block["source"], name))
+    path = _pipeline_config(block["source"], name)
+    there = _sections(path, path.stat().st_mtime_ns)
     wanted = block.get("component", name)
     if wanted not in there:
         raise UserError(
-            f"[components.{name}] source = {block['source']!r}: has no component {wanted!r}, but {', '.join(there)}; name one by component ="
+            f"[components.{name}] source = {block['source']!r}: has no component {wanted!r}, "
+            f"but {', '.join(there)}; name one by component ="
         )
     return there[wanted]
+
+
+def _pipeline_config(source: str, name: str) -> Path:
+    """Return the config of a pipeline, which is a folder or an installed package."""
+    path = Path(source)
+    if not (path / CONFIG).is_file() and is_package(source):
+        package = get_package_path(source)
+        meta = read_json(package / "meta.json")
+        path = package / f"{meta['lang']}_{meta['name']}-{meta['version']}"
+    if not (path / CONFIG).is_file():
+        raise UserError(
+            f"[components.{name}] source = {source!r}: no such pipeline, neither a folder nor an installed package; "
+            "name one that is there"
+        )
+    return path / CONFIG
+
+
+@lru_cache(maxsize=8)
+def _sections(path: Path, modified: int) -> dict[str, dict]:
+    config = load_config(path, interpolate=True)
+    return {name: config["components"][name] for name in config["nlp"]["pipeline"]}
 
 
 def trained(config: dict, kinds: tuple[str, ...]) -> list[str]:
@@ -41,7 +77,7 @@ def trained(config: dict, kinds: tuple[str, ...]) -> list[str]:
 
 
 def meta_of(lang: str, factory: str) -> FactoryMeta | None:
-    """Return what a factory says of its components: what they set, and their default settings. None where only its package knows."""
+    """Return what a factory says of its components: what they set, and their settings. None where only its package knows."""
     register_factories()
     try:
         return get_lang_class(lang).get_factory_meta(factory)
@@ -55,26 +91,78 @@ def module_of(factory: str) -> str:
     return registry.factories.get(factory).__module__ if factory in registry.factories else ""
 
 
-def _folder(source: str, name: str) -> Path:
-    """Return the folder of a pipeline, which is a folder or an installed package."""
-    path = Path(source)
-    if not (path / CONFIG).is_file() and is_package(source):
-        package = get_package_path(source)
-        meta = read_json(package / "meta.json")
-        path = package / f"{meta['lang']}_{meta['name']}-{meta['version']}"
-    if not (path / CONFIG).is_file():
-        raise UserError(
-            f"[components.{name}] source = {source!r}: no such pipeline, neither a folder nor an installed package; name one that is there"
-        )
-    return path
+def faults(full: Config) -> Iterator[str]:
+    """Yield what of a config, filled with defaults and without variables, spaCy could not make: section and name."""
+    registry.ensure_populated()
+    register_factories()
+    get_lang_class(str(full["nlp"]["lang"]))  # which registers that language's own
+    unknown = [*_unregistered(full), *_without_component(full)]
+    yield from unknown
+    if unknown:
+        return
+    config = copy_config(full)
+    config["components"] = {}
+    config.pop("pretraining", None)
+    try:
+        registry.fill(config, validate=True, schema=ConfigSchema)
+    except ImportError:
+        pass  # torch is kept out of the process that checks; spaCy will load it in training
+    except (ValueError, TypeError) as error:
+        yield one_line(error)
 
 
-def _components(folder: Path) -> dict[str, dict]:
-    path = folder / CONFIG
-    return _read(path, path.stat().st_mtime_ns)
+def _unregistered(full: Config) -> Iterator[str]:
+    """Look at all keys like `@architectures`, and at the components' factories."""
+    for (*section, key), value in walk_dict(full):
+        is_factory = key == "factory" and section[0] == "components" and len(section) == 2
+        kind = "factories" if is_factory else key[1:] if key.startswith("@") else ""
+        if kind and section[0] != "pretraining" and not _is_registered(kind, value, full["nlp"]["lang"]):
+            what = "factory" if is_factory else kind.removesuffix("s")
+            yield (
+                f"[{'.'.join(section)}] names the {what} {value!r}, which nothing registers; "
+                "give the file that does by --code"
+            )
 
 
-@lru_cache(maxsize=8)
-def _read(path: Path, modified: int) -> dict[str, dict]:
-    config = load_config(path, interpolate=True)
-    return {name: config["components"][name] for name in config["nlp"]["pipeline"]}
+def _is_registered(kind: str, name: str, lang: str) -> bool:
+    """Say whether a name is registered, or an installed package says that it would be; no such package is imported.
+
+    spacy-transformers registers more than it announces: all that bears the name of an installed package is known.
+    """
+    names = {name, name.replace("spacy.", "spacy-legacy.", 1)}
+    if not names.isdisjoint(_announced(kind)):
+        return True
+    if kind == "factories":
+        return get_lang_class(lang).has_factory(name)
+    known = getattr(registry, kind, None)
+    if known is not None and any(check_exists(*known.namespace, one) for one in names):
+        return True
+    package, dot, _ = name.partition(".")
+    try:
+        return bool(dot and package != "spacy" and importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+@cache
+def _announced(kind: str) -> frozenset[str]:
+    groups = (f"{space}_{kind}" for space in ("spacy", "thinc"))
+    return frozenset(entry.name for group in groups for entry in importlib.metadata.entry_points(group=group))
+
+
+def _without_component(full: Config) -> Iterator[str]:
+    """Yield the names in the pipeline that no section makes a component of."""
+    for name in full["nlp"]["pipeline"]:
+        block = full["components"].get(name)
+        if block is None:
+            yield (
+                f"[nlp] pipeline names {name!r}, and there is no [components.{name}]; "
+                "write it, or take the name out"
+            )
+        elif "source" not in block and "factory" not in block:
+            yield f"[components.{name}] has neither factory nor source; write one"
+        else:
+            try:
+                component(full, name)
+            except UserError as error:
+                yield str(error)

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.checks.catalogue import Finding, finding
-from scripts.checks.notes import noted
-from scripts.checks.scored import scored_elsewhere
-from scripts.checks.training_config import ConfigFile, TrainingConfig, load_training_config
+from spacy.tokens import DocBin
+from spacy.training.corpus import FILE_TYPE, walk_corpus
+
+from scripts.checks.catalogue import Finding
+from scripts.checks.preprocessed import check_counts, check_files
+from scripts.checks.training_config import TrainingConfig, load_training_config
 from scripts.cli import UserError
-from scripts.corpus.config_file import CONFIG, one_line
+from scripts.corpus.config_file import CONFIG, ConfigFile, one_line
 from scripts.corpus.files import sha256
-from scripts.corpus.settings import Settings
-from scripts.corpus.shards import ShardError, check_shards, read_manifest
+from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
 
 
@@ -21,12 +22,12 @@ from scripts.corpus.splits import SPLITS
 class Inputs:
     """What is to be checked.
 
-    data: a `.spacy` file or a folder of them for each split. corpus: the folder where all of them are, if preprocessing made them.
-    drawn: holds the files of splits that a reader of another kind has elsewhere.
+    data: a `.spacy` file or a folder of them for each split. corpus: the folder where all of them are, if preprocessing
+    made them. drawn: holds the files of splits that a reader of another kind has elsewhere.
     """
 
     data: dict[str, Path]
-    recipes: tuple[ConfigFile, ...]
+    configs: tuple[ConfigFile, ...]
     corpus: Path | None = None
     manifests: dict[str, dict] = field(default_factory=dict)
     drawn: tempfile.TemporaryDirectory | None = None
@@ -39,8 +40,6 @@ class Inputs:
 
     def files(self) -> dict[str, list[Path]]:
         """Return the DocBin files of each split, in spaCy's order. Raises UserError where there are none."""
-        from spacy.training.corpus import FILE_TYPE, walk_corpus
-
         found = {}
         for split, path in self.data.items():
             if not path.exists():
@@ -48,38 +47,21 @@ class Inputs:
                     f"{path}: no such file or folder; --{split} wants a .spacy file, or a folder of them"
                 )
             if path.is_file() and not path.name.endswith(FILE_TYPE):
-                raise UserError(
-                    f"{path}: is no .spacy file; turn it into a corpus by: python -m scripts.preprocess --train={path}"
-                )
-            found[split] = (
-                walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
-            )
-            if not found[split] and self.corpus is None:
+                remedy = f"turn it into a corpus by: python -m scripts.preprocess --train={path}"
+                raise UserError(f"{path}: is no .spacy file; {remedy}")
+            holds_any = path.is_file() or any(path.rglob(f"*{FILE_TYPE}"))
+            found[split] = walk_corpus(path, FILE_TYPE) if holds_any else []
+            if not holds_any and self.corpus is None:
                 raise UserError(f"{path}: holds no .spacy file")
         return found
 
-    def own_findings(self) -> Iterator[Finding]:
-        """Yield what preprocessing noted, and what is wrong with the files themselves."""
-        if self.corpus is None:
-            return
-        yield from noted(self.corpus, Settings.from_json(self.manifests["train"]["settings"]), self.manifests)
-        for split, manifest in self.manifests.items():
-            try:
-                check_shards(self.data[split], manifest)
-            except ShardError as error:
-                yield finding("damaged-shard", split, str(error), shard=self.data[split].as_posix())
-        yield from scored_elsewhere(self.data["test"], self.manifests["test"], self.recipes)
+    def check_files(self) -> Iterator[Finding]:
+        """Yield what is known of a corpus before its documents are looked at."""
+        return check_files(self.corpus, self.manifests, self.configs) if self.corpus else iter(())
 
-    def ledger_findings(self, counts: dict[str, dict]) -> Iterator[Finding]:
-        """Yield where the shards do not hold what their manifest says."""
-        for split, manifest in self.manifests.items():
-            counted = tuple(counts[split][name] for name in ("documents", "tokens", "labels"))
-            listed = (manifest["documents"], manifest["tokens"], manifest["entities"])
-            if counted != listed:
-                detail = "documents, tokens, entities: {} in the shards, {} in the manifest".format(
-                    *map(str, (counted, listed))
-                )
-                yield finding("ledger", split, detail, shard=self.data[split].as_posix())
+    def check_counts(self, counts: dict[str, dict]) -> Iterator[Finding]:
+        """Yield where the shards do not hold what the corpus's manifests say."""
+        return check_counts(self.corpus, self.manifests, counts) if self.corpus else iter(())
 
 
 def find_inputs(
@@ -95,61 +77,20 @@ def find_inputs(
     Raises UserError where something is missing, or raw files changed after the corpus was made.
     """
     if overrides and not configs:
-        raise UserError(
-            f"{overrides[0]}: no such option, and no config that it could be a setting of; name one by --config"
-        )
+        problem = f"{overrides[0]}: no such option, and no config that it could be a setting of"
+        raise UserError(f"{problem}; name one by --config")
     given = {split: path for split, path in data.items() if path is not None}
-    if not given and not configs:
-        return _own(corpus, ())
     if given and "train" not in given:
         raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
-    paths = (
-        tuple((split, given.get(split, given["train"]).as_posix()) for split in ("train", "dev"))
-        if given
-        else ()
+    paths = {split: given.get(split, given["train"]).as_posix() for split in ("train", "dev")} if given else {}
+    files = tuple(
+        ConfigFile(name, path, tuple(code), tuple(paths.items()), overrides)
+        for name, path in _names(configs).items()
     )
-    recipes = tuple(
-        ConfigFile(name, path, tuple(code), paths, overrides) for name, path in _names(configs).items()
-    )
-    loaded = [load_training_config(file) for file in recipes]
+    loaded = [load_training_config(file) for file in files]
     if given:
-        return Inputs(given, recipes)
-    found = {split: loaded[0].path(split) for split in ("train", "dev")}
-    for recipe in loaded[1:]:
-        if {split: recipe.path(split) for split in found} != found:
-            raise UserError(
-                f"{recipe.file.path} and {loaded[0].file.path} name other data; give --train and --dev, or check one at a time"
-            )
-    if all(
-        path is not None and path.resolve() == (corpus / split).resolve() for split, path in found.items()
-    ):
-        return _own(corpus, recipes)
-    if all(found.values()):
-        return Inputs(found, recipes)
-    folder = tempfile.TemporaryDirectory(prefix="validate-", ignore_cleanup_errors=True)
-    return Inputs(
-        {split: path or _drawn(loaded[0], split, Path(folder.name)) for split, path in found.items()},
-        recipes,
-        drawn=folder,
-    )
-
-
-def _drawn(recipe: TrainingConfig, split: str, folder: Path) -> Path:
-    """Write what a config's own reader yields to a `.spacy` file, so that it can be looked at as any other; return the file."""
-    from spacy.tokens import DocBin
-
-    whole = DocBin()
-    try:
-        for example in recipe.read(split):
-            whole.add(example.reference)
-    except Exception as error:  # a reader may be anybody's code
-        name = recipe.training[f"{split}_corpus"]
-        raise UserError(
-            f"{recipe.file.path}: [{name}] fails after {len(whole):,} examples: {one_line(error)}; mend the reader or its data"
-        ) from None
-    path = folder / f"{split}.spacy"
-    whole.to_disk(path)
-    return path
+        return Inputs(given, files)
+    return _of_configs(loaded, corpus) if loaded else _of_corpus(corpus, ())
 
 
 def _names(configs: list[Path]) -> dict[str, Path]:
@@ -161,12 +102,43 @@ def _names(configs: list[Path]) -> dict[str, Path]:
     return names
 
 
-def _own(corpus: Path, recipes: tuple[ConfigFile, ...]) -> Inputs:
+def _of_configs(configs: list[TrainingConfig], corpus: Path) -> Inputs:
+    """Find the data that all configs name: the corpus, DocBin files elsewhere, or whatever the first's reader yields."""
+    first, files = configs[0], tuple(config.file for config in configs)
+    found = {split: first.path(split) for split in ("train", "dev")}
+    for config in configs[1:]:
+        if {split: config.path(split) for split in found} != found:
+            both = f"{config.file.path} and {first.file.path} name other data"
+            raise UserError(f"{both}; give --train and --dev, or check one at a time")
+    if all(path and path.resolve() == (corpus / split).resolve() for split, path in found.items()):
+        return _of_corpus(corpus, files)
+    if all(found.values()):
+        return Inputs(found, files)
+    folder = tempfile.TemporaryDirectory(prefix="validate-", ignore_cleanup_errors=True)
+    data = {split: path or _draw(first, split, Path(folder.name)) for split, path in found.items()}
+    return Inputs(data, files, drawn=folder)
+
+
+def _draw(config: TrainingConfig, split: str, folder: Path) -> Path:
+    """Write what a config's reader yields to a `.spacy` file, so that it can be looked at as any other; return the file."""
+    whole = DocBin()
+    try:
+        for example in config.read(split):
+            whole.add(example.reference)
+    except Exception as error:  # a reader may be anybody's code
+        failed = f"[{config.training[f'{split}_corpus']}] fails after {len(whole):,} examples: {one_line(error)}"
+        raise UserError(f"{config.file.path}: {failed}; repair the reader or its data") from None
+    path = folder / f"{split}.spacy"
+    whole.to_disk(path)
+    return path
+
+
+def _of_corpus(corpus: Path, configs: tuple[ConfigFile, ...]) -> Inputs:
     manifests = {split: read_manifest(corpus / split) for split in SPLITS}
     for manifest in manifests.values():
         for source in [] if manifest["drawn_from_train"] else manifest["sources"]:
-            if not Path(source["path"]).exists() or sha256(Path(source["path"])) != source["sha256"]:
-                raise UserError(
-                    f"{source['path']}: changed or gone since the corpus was built; run: python -m spacy project run corpus"
-                )
-    return Inputs({split: corpus / split for split in SPLITS}, recipes, corpus, manifests)
+            path = Path(source["path"])
+            if not path.exists() or sha256(path) != source["sha256"]:
+                problem = f"{source['path']}: changed or gone since the corpus was built"
+                raise UserError(f"{problem}; run: python -m spacy project run corpus")
+    return Inputs({split: corpus / split for split in SPLITS}, configs, corpus, manifests)

@@ -16,9 +16,8 @@ from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE
 from spacy.util import copy_config, load_model_from_config, registry, resolve_dot_names
 
-from scripts.checks.annotating import Annotators
-from scripts.checks.components import component
-from scripts.checks.registered import faults
+from scripts.checks.annotators import Annotators
+from scripts.checks.components import component, faults
 from scripts.checks.wordpieces import Windows
 from scripts.cli import UserError
 from scripts.corpus.config_file import (
@@ -34,7 +33,6 @@ from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream
 from scripts.corpus.tokenizer import MAX_STRINGS, Tokeniser
 
-TRANSFORMER = "transformer"
 CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
 OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
 """What registers all that this project's own configs name."""
@@ -48,12 +46,12 @@ class TrainingConfig:
     """What a config does to a corpus."""
 
     def __init__(self, file: ConfigFile) -> None:
-        """Load a config and fill in spaCy's defaults. Raises UserError where it cannot be read, or names what nothing registers."""
+        """Load a config and fill in spaCy's defaults. Raises UserError where spaCy could not train by it."""
         self.file = file
-        self.own = read_config(file.path, file.overrides)
+        self.raw = read_config(file.path, file.overrides)
         import_code((OWN_CODE, *file.code))
         try:
-            self.config: Config = full_config(self.own)
+            self.config: Config = full_config(self.raw)
             wrong = "; ".join(faults(self.config))
         except (ConfigValidationError, KeyError, ValueError, OSError, ImportError) as error:
             wrong = one_line(error)
@@ -64,43 +62,41 @@ class TrainingConfig:
 
     @cached_property
     def nlp(self) -> Any:
-        """What readers need of a pipeline: `vocab` and `make_doc`. A real one, without components, where the config has code of its own for it."""
-        settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
-        own = (
-            before_init
-            or any(settings[name] for name in CALLBACKS)
-            or not settings["tokenizer"]["@tokenizers"].startswith("spacy.")
-        )
-        if own or not self.has_plain_readers:
-            return self._blank(before_init)
+        """What readers need of a pipeline: `vocab` and `make_doc`. A real one only where the config has code for it."""
+        settings = self.config["nlp"]
+        has_code = self.config["initialize"]["before_init"] or any(settings[name] for name in CALLBACKS)
+        is_spacys = settings["tokenizer"]["@tokenizers"].startswith("spacy.")
+        if has_code or not is_spacys or not self.has_plain_readers:
+            return self._blank()
         tokenizer = Tokeniser(self.lang, settings["tokenizer"])
         return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
 
-    def _blank(self, before_init: dict | None) -> Language:
+    def _blank(self) -> Language:
         config = copy_config(self.config)
         config["nlp"] |= {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
         config["components"] = {}
         as_without_torch()
         try:
             nlp = load_model_from_config(config, auto_fill=True)
+            before_init = self.config["initialize"]["before_init"]
             if before_init:
                 self.resolve("[initialize.before_init]", before_init)(nlp)
         except UserError:
             raise
         except Exception as error:  # of somebody's callback or tokeniser
-            raise UserError(
-                f"{self.file.path}: a pipeline cannot be made: {type(error).__name__}: {one_line(error)}; mend that code"
-            ) from None
+            raise self._failed("a pipeline cannot be made", error) from None
         return nlp
+
+    def _failed(self, what: str, error: Exception) -> UserError:
+        return UserError(f"{self.file.path}: {what}: {type(error).__name__}: {one_line(error)}; repair that code")
 
     def resolve(self, name: str, block: dict) -> Any:
         """Make what a block of the config names. Raises UserError where it cannot be made."""
         try:
             return registry.resolve({"it": block})["it"]
         except (ConfigValidationError, ValueError, TypeError) as error:
-            raise UserError(
-                f"{self.file.path}: {name} cannot be made: {one_line(error)}; is its code given (--code)?"
-            ) from None
+            problem = f"{name} cannot be made: {one_line(error)}"
+            raise UserError(f"{self.file.path}: {problem}; is its code given (--code)?") from None
 
     @property
     def is_full(self) -> bool:
@@ -110,10 +106,8 @@ class TrainingConfig:
     @cached_property
     def _readers(self) -> dict[str, Callable]:
         """The readers of train and dev, without their augmenters."""
-        names, given = (
-            {split: self.training[f"{split}_corpus"] for split in ("train", "dev")},
-            dict(self.file.paths),
-        )
+        names = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}
+        given = dict(self.file.paths)
         try:
             for split, name in names.items():
                 block = reader_block(self.config, name)
@@ -121,11 +115,9 @@ class TrainingConfig:
                     block["augmenter"] = None
                 if split in given and "path" in block:
                     block["path"] = given[split]
-            return dict(zip(names, resolve_dot_names(self.config, list(names.values())), strict=True))
+            return dict(zip(names, resolve_dot_names(self.config, [*names.values()]), strict=True))
         except Exception as error:  # a reader may be anybody's code
-            raise UserError(
-                f"{self.file.path}: its readers cannot be made: {one_line(error)}; mend them"
-            ) from None
+            raise self._failed("its readers cannot be made", error) from None
 
     def reader(self, split: str) -> Callable:
         """Return the reader of train or dev."""
@@ -133,7 +125,7 @@ class TrainingConfig:
 
     @property
     def has_plain_readers(self) -> bool:
-        """Whether spaCy's own Corpus or our ShardStream reads both, so that documents can be read one by one and in any process."""
+        """Whether spaCy's Corpus or our ShardStream reads both: then documents can be read one by one, in any process."""
         return all(type(reader) in (Corpus, ShardStream) for reader in self._readers.values())
 
     def path(self, split: str) -> Path | None:
@@ -144,22 +136,16 @@ class TrainingConfig:
         name = self.training[f"{split}_corpus"]
         block = reader_block(self.config, name)
         path = Path(block["path"]) if block.get("path") else None
-        there = path is not None and path.exists()
-        if not there and block.get("@readers") in PLAIN:
+        if path is None or not path.exists():
+            if block.get("@readers") not in PLAIN:
+                return None
             setting = f"--paths.{split}" if split in self.config["paths"] else f"--{name}.path"
-            remedy = (
-                "run: python -m spacy project run corpus"
-                if path == Path("corpus") / split
-                else f"give it by {setting}"
-            )
-            raise UserError(f"{self.file.path}: {split}'s data is at {path}, which does not exist; {remedy}")
-        if there and (
-            self.has_plain_readers
-            or path.suffix == FILE_TYPE
-            or (path.is_dir() and any(path.rglob(f"*{FILE_TYPE}")))
-        ):
-            return path
-        return None
+            is_own = path == Path("corpus") / split
+            remedy = "run: python -m spacy project run corpus" if is_own else f"give it by {setting}"
+            problem = f"{split}'s data is at {path}, which does not exist"
+            raise UserError(f"{self.file.path}: {problem}; {remedy}")
+        holds_docbins = path.suffix == FILE_TYPE or (path.is_dir() and any(path.rglob(f"*{FILE_TYPE}")))
+        return path if self.has_plain_readers or holds_docbins else None
 
     def read(self, split: str) -> Iterator[Example]:
         """Yield what the reader makes of all its data, up to MOST examples."""
@@ -172,39 +158,31 @@ class TrainingConfig:
         return make(self.nlp, [doc])
 
     @property
-    def reading(self) -> str:
-        """What decides the examples, so that recipes that read alike need to read only once."""
+    def reading_key(self) -> str:
+        """What decides the examples: configs in which it is the same need to read only once."""
         blocks = [reader_block(self.config, self.training[f"{split}_corpus"]) for split in self._readers]
-        return repr(
-            (
-                blocks,
-                [self.config["nlp"][name] for name in ("tokenizer", *CALLBACKS)],
-                self.lang,
-                self.config["initialize"]["before_init"],
-            )
-        )
+        nlp = [self.config["nlp"][name] for name in ("lang", "tokenizer", *CALLBACKS)]
+        return repr((blocks, nlp, self.config["initialize"]["before_init"], self.annotators.key))
 
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:
         """Return the batches of the first epoch, as indexes into `lengths` (tokens of each example).
 
-        The config's own batcher makes them, of things that have a length, or of the examples themselves if it asks for more; shuffled by the config's
-        seed as spaCy does (spacy/training/loop.py), or in the order of our ShardStream. Raises UserError where the batcher fails.
+        The config's own batcher makes them, of things that have a length, or of the examples themselves if it asks for
+        more; shuffled by the config's seed as spaCy does (spacy/training/loop.py), or in the order of our ShardStream.
+        Raises UserError where the batcher fails.
         """
-        sized = [_Sized(int(length)) for length in lengths]
         try:
-            return self._batches(sized)
+            return self._batches([_Sized(int(length)) for length in lengths])
         except UserError:
             raise
         except Exception:  # a batcher may be anybody's code, and want more of an example
             examples = list(self.read("train"))
-            if len(examples) != len(lengths):  # nothing more can be told of it
-                return [list(range(len(lengths)))]
-            try:
-                return self._batches(examples)
-            except Exception as error:
-                raise UserError(
-                    f"{self.file.path}: [training.batcher] fails: {type(error).__name__}: {one_line(error)}; mend that code"
-                ) from None
+        if len(examples) != len(lengths):  # nothing more can be told of it
+            return [list(range(len(lengths)))]
+        try:
+            return self._batches(examples)
+        except Exception as error:
+            raise self._failed("[training.batcher] fails", error) from None
 
     def _batches(self, items: list) -> list[list[int]]:
         """Return the batches that the config's batcher makes of examples, or of what stands for them, as their numbers."""
@@ -222,7 +200,7 @@ class TrainingConfig:
             random.setstate(state)
 
     def _streamed(self, items: list) -> list:
-        """Return the examples, which are in the order of the files, in that of the first epoch of a reader that has one of its own."""
+        """Return the examples, which are in the order of the files, in the order of a reader that has one of its own."""
         reader = self.reader("train")
         if not isinstance(reader, ShardStream):
             return items
@@ -234,27 +212,24 @@ class TrainingConfig:
 
     @cached_property
     def annotators(self) -> Annotators:
-        """What stands before the ner and may set sentences and entities, made once."""
+        """What stands before the ner and may set sentences and entities."""
         return Annotators(self.config, self.nlp.vocab, lambda: self.read("train"))
 
     @cached_property
-    def windows(self) -> Windows:
-        """The transformer's windows and tokeniser, loaded once."""
-        return Windows(self.transformer, self.file.path)
+    def windows(self) -> Windows | None:
+        """The transformer's windows and tokeniser; None without one of spacy-transformers."""
+        return Windows(self.transformer, self.file.path) if self.transformer else None
 
     @property
     def transformer(self) -> dict | None:
         """The model block of the transformer component, where the pipeline has one of spacy-transformers."""
         for name in self.config["nlp"]["pipeline"]:
             block = component(self.config, name)
-            if block.get("factory") == TRANSFORMER and "TransformerModel" in str(
-                block.get("model", {}).get("@architectures")
-            ):
-                sourced = block is not self.config["components"][name]
-                if (
-                    not sourced or Path(block["model"]["name"]).exists()
-                ):  # else its tokeniser is only among its weights
-                    return block["model"]
+            model = block.get("model", {})
+            if block.get("factory") == "transformer" and "TransformerModel" in str(model.get("@architectures")):
+                is_own = block is self.config["components"][name]
+                if is_own or Path(model["name"]).exists():  # else its tokeniser is only among its weights
+                    return model
         return None
 
 

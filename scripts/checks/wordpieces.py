@@ -1,51 +1,87 @@
-"""What a transformer sees of a document: its windows, and the word pieces in them. The real tokeniser runs, no model."""
+"""What a transformer sees of a document: its windows, and the wordpieces in them; and words that nobody knows.
+
+The transformer's real tokeniser runs, no model.
+"""
 
 import os
+from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
+import srsly
+from spacy.strings import get_string_id
+from spacy.util import get_package_path, is_package
 
-from scripts.checks.catalogue import BY_SLUG, Severity, declare
-from scripts.checks.unknown import Unknown
+from scripts.checks.doc_view import TokenFinding
 from scripts.cli import UserError
 from scripts.corpus.hub import require_model
 
-declare(
-    "NER406",
-    "wordpiece-overflow",
-    Severity.warning,
-    """Words are cut off before the trained pipeline's transformer reads them.
-    A window of a document has more word pieces than the model can read (512 as a rule); spacy-transformers cuts the rest off the window's end
-    (`truncate_oversize_splits`), and these words get no representation. Long codes, web addresses and unknown scripts do it. Training here narrows
-    the window for that document and reads every word; `spacy train`, `--exact` and the pipeline that spaCy loads in the end do not.""",
-    remedy="make window and stride in [components.transformer.model.get_spans] smaller",
-    bad='[components.transformer.model.get_spans]\n@span_getters = "spacy-transformers.doc_spans.v1"\n\nsupercalifragilistic/O **200',
-    good="[components.transformer.model.get_spans]\nwindow = 64\nstride = 48\n\nsupercalifragilistic/O **200",
-)
-declare(
-    "NER407",
-    "no-wordpiece",
-    Severity.warning,
-    """The transformer's tokeniser makes nothing of a word.
-    It drops control characters, and some drop rare scripts; the token gets a vector of zeros.""",
-    remedy="delete the characters, or choose a transformer that knows them",
-    bad="[components.transformer]\n\nShe/O saw/O \ufe0f/O Cork/B-LOC",
-    good="[components.transformer]\n\nShe/O saw/O Cork/B-LOC",
-)
-declare(
-    "NER408",
-    "outside-windows",
-    Severity.error,
-    """Words lie in no window, so that the transformer never reads them.
-    The stride is larger than the window.""",
-    remedy="set stride to at most window in [components.transformer.model.get_spans]",
-    bad="[components.transformer.model.get_spans]\nwindow = 3\nstride = 5\n\nShe/O saw/O Cork/B-LOC and/O left/O again/O for/O Leeds/B-LOC",
-    good="[components.transformer.model.get_spans]\nwindow = 5\nstride = 3\n\nShe/O saw/O Cork/B-LOC and/O left/O again/O for/O Leeds/B-LOC",
-)
+WORDPIECE_CHECKS = frozenset({"wordpiece-overflow", "no-wordpiece", "outside-windows"})
+UNKNOWN_CHECKS = frozenset({"unknown-words", "unknown-script"})
+MANY = {"transformer": 0.05, "vectors": 0.2}
+"""Share of unknown tokens from which it is told; vectors lack many names of any text."""
+MOST = 0.5
+"""Share from which the script is unknown."""
 
-WORDPIECE_CHECKS = {slug: BY_SLUG[slug] for slug in ("wordpiece-overflow", "no-wordpiece", "outside-windows")}
+
+class SeenDoc(NamedTuple):
+    """A document as the pipeline sees it. spaces: behind each token. sentences: the tokens but the first that begin one."""
+
+    words: list[str]
+    spaces: list[bool]
+    sentences: list[int]
+
+
+class Unknown(NamedTuple):
+    """Tokens that were looked at, how many are unknown, and the first of these: document, number and text."""
+
+    tokens: int = 0
+    unknown: int = 0
+    document: int = 0
+    token: int = 0
+    word: str = ""
+
+    def plus(self, other: "Unknown", first: int = 0) -> "Unknown":
+        """Add what was counted in later documents, of which `first` is the first."""
+        place = self[2:] if self.unknown else (first + other.document, *other[3:])
+        return Unknown(self.tokens + other.tokens, self.unknown + other.unknown, *place)
+
+    def finding(self, source: str) -> TokenFinding | None:
+        """Return what to say if too many words are unknown to a source, `transformer` or `vectors`."""
+        share = self.unknown / max(1, self.tokens)
+        if share < MANY[source]:
+            return None
+        figures = f"{100 * share:.0f} % ({self.unknown:,} of {self.tokens:,})"
+        detail = f"{figures} of the words are unknown to the {source}, first {self.word[:40]!r}"
+        slug = "unknown-script" if share >= MOST else "unknown-words"
+        return TokenFinding(self.token, self.token + 1, detail, slug)
+
+
+def count_unknown(words: list[str], unknown: list[int], tokens: int) -> Unknown:
+    """Count the unknown of a document's words, by their numbers, among so many that were looked at."""
+    return Unknown(tokens, len(unknown), 0, unknown[0], words[unknown[0]]) if unknown else Unknown(tokens)
+
+
+def without_vector(words: list[str], keys: frozenset[int]) -> Unknown:
+    """Count the words, punctuation aside, that have no vector."""
+    tokens = [i for i, word in enumerate(words) if any(map(str.isalnum, word))]
+    return count_unknown(words, [i for i in tokens if get_string_id(words[i]) not in keys], len(tokens))
+
+
+def vector_keys(config: dict[str, Any]) -> frozenset[int]:
+    """Return the hashes of the words that a config's vectors have; none without vectors, or with floret's, which know all."""
+    name = config["initialize"]["vectors"]
+    return _keys(str(name)) if name else frozenset()
+
+
+@lru_cache(maxsize=4)
+def _keys(name: str) -> frozenset[int]:
+    folder = get_package_path(name) if is_package(name) else Path(name)
+    path = next(folder.rglob("vocab/key2row"), None) if folder.is_dir() else None
+    return frozenset(srsly.read_msgpack(path)) if path else frozenset()
 
 
 class Windows:
@@ -59,103 +95,72 @@ class Windows:
         from transformers import AutoConfig, AutoTokenizer
 
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(name, **block.get("tokenizer_config", {}))
+            self.tokenizer = AutoTokenizer.from_pretrained(name, **block.get("tokenizer_config", {}))
             positions = getattr(AutoConfig.from_pretrained(name), "max_position_embeddings", None)
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"{config}: the tokeniser of {name} cannot be loaded: {str(error).splitlines()[0]}"
-            ) from None
-        if self._tokenizer.is_fast:  # spacy-transformers does neither, whatever the tokeniser's file says
-            self._tokenizer.backend_tokenizer.no_truncation()
-            self._tokenizer.backend_tokenizer.no_padding()
-        self.limit = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{config}: the tokeniser of {name} cannot be loaded: {reason}") from None
+        if self.tokenizer.is_fast:  # spacy-transformers does neither, whatever the tokeniser's file says
+            self.tokenizer.backend_tokenizer.no_truncation()
+            self.tokenizer.backend_tokenizer.no_padding()
+        self.limit = min(self.tokenizer.model_max_length, positions or self.tokenizer.model_max_length)
 
-    def look(
-        self, words: list[str], spaces: list[bool], sentences: list[int]
-    ) -> tuple[list[tuple[str, int, int, str]], Unknown]:
-        """Return the tokens of a document that the transformer does not read, and count those it does not know.
-
-        Of the former: slug, first, the one after the last, detail.
-
-        spaces: whether a space follows each token. sentences: the tokens but the first that begin one.
-        """
+    def check(self, doc: SeenDoc) -> tuple[list[TokenFinding], Unknown]:
+        """Return the tokens of a document that the transformer does not read, by their reason, and count the unknown."""
+        unread, unknown = self.unread(doc)
         found = []
-        missing, unknown = self._read(words, spaces, sentences)
-        for slug, (missed, why) in missing.items():
-            where = numpy.flatnonzero(missed)
-            if len(where):
-                start = int(where[0])
-                end = start + int(numpy.argmin(numpy.append(missed[start:], False)))
-                found.append(
-                    (
-                        slug,
-                        start,
-                        end,
-                        f"{len(where)} of {len(words)} tokens, first {words[start][:80]!r}: {why}",
-                    )
-                )
-        if not unknown:
-            return found, Unknown(len(words))
-        return found, Unknown(len(words), len(unknown), 0, min(unknown), words[min(unknown)])
+        for slug, (is_unread, why) in unread.items():
+            where = numpy.flatnonzero(is_unread).tolist()
+            if where:
+                first = where[0]
+                end = first + int(numpy.argmin(numpy.append(is_unread[first:], False)))
+                detail = f"{len(where)} of {len(doc.words)} tokens, first {doc.words[first][:80]!r}: {why}"
+                found.append(TokenFinding(first, end, detail, slug))
+        return found, count_unknown(doc.words, sorted(unknown), len(doc.words))
 
-    def unread(
-        self, words: list[str], spaces: list[bool], sentences: list[int]
-    ) -> dict[str, tuple[numpy.ndarray, str]]:
-        """Return by slug whether each token is not read for that reason, and the reason in words. White space counts as read."""
-        return self._read(words, spaces, sentences)[0]
+    def unread(self, doc: SeenDoc) -> tuple[dict[str, tuple[numpy.ndarray, str]], set[int]]:
+        """Return by slug whether each token is not read for that reason, and the reason in words; and the unknown tokens.
 
-    def _read(
-        self, words: list[str], spaces: list[bool], sentences: list[int]
-    ) -> tuple[dict[str, tuple[numpy.ndarray, str]], set[int]]:
-        """Return what `unread` does, and the tokens with a word piece that stands for the unknown."""
-        total = len(words)
-        read = numpy.zeros(total, dtype=bool)
-        cut, seen = read.copy(), read.copy()
+        White space counts as read.
+        """
+        total = len(doc.words)
+        read, cut, seen = (numpy.zeros(total, dtype=bool) for _ in range(3))
         unknown: set[int] = set()
         most = 0
-        for start, end in windows(self._getter, total, sentences):
-            text = "".join(
-                [word + " " * space for word, space in zip(words[start:end], spaces[start:end], strict=True)]
-            )
-            offsets, unknown_offsets = self._offsets(text.removesuffix(" ") if spaces[end - 1] else text)
+        for start, end in windows(self._getter, total, doc.sentences):
+            words, spaces = doc.words[start:end], doc.spaces[start:end]
+            text = "".join([word + " " * space for word, space in zip(words, spaces, strict=True)])
+            offsets, unknown_offsets = self._offsets(text.removesuffix(" ") if spaces[-1] else text)
             most = max(most, len(offsets))
             seen[start:end] = True
-            kept = _covered(words[start:end], spaces[start:end], offsets[: self.limit])
+            kept = _covered(words, spaces, offsets[: self.limit])
             read[start:end] |= kept
             if unknown_offsets:
-                covered = _covered(words[start:end], spaces[start:end], unknown_offsets)
-                unknown.update((start + numpy.flatnonzero(covered)).tolist())
+                unknown.update((start + numpy.flatnonzero(_covered(words, spaces, unknown_offsets))).tolist())
             if len(offsets) > self.limit:
-                cut[start:end] |= _covered(words[start:end], spaces[start:end], offsets) & ~kept
+                cut[start:end] |= _covered(words, spaces, offsets) & ~kept
         if read.all():
             return {}, unknown
-        black = numpy.array([not word.isspace() for word in words])
+        black = numpy.array([not word.isspace() for word in doc.words])
+        overflow = f"its window has {most} wordpieces, the transformer reads {self.limit}"
+        nothing = "the transformer's tokeniser makes no wordpiece of it"
         return {
-            "wordpiece-overflow": (
-                cut & ~read,
-                f"its window has {most} word pieces, the transformer reads {self.limit}",
-            ),
+            "wordpiece-overflow": (cut & ~read, overflow),
             "outside-windows": (~seen & black, "in no window"),
-            "no-wordpiece": (
-                seen & ~read & ~cut & black,
-                "the transformer's tokeniser makes no word piece of it",
-            ),
+            "no-wordpiece": (seen & ~read & ~cut & black, nothing),
         }, unknown
 
     def _offsets(self, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Return the characters that each word piece, special ones among them, stands for; and the unknown ones'.
+        """Return the characters that each wordpiece, special ones among them, stands for; and the unknown ones'.
 
-        A slow tokeniser does not tell: each piece stands for all, and none is unknown.
+        A slow tokeniser does not tell: each wordpiece stands for all, and none is unknown.
         """
-        if not self._tokenizer.is_fast:
-            return [(0, len(text))] * len(self._tokenizer(text, verbose=False)["input_ids"]), []
-        encoding = self._tokenizer.backend_tokenizer.encode(
-            text
-        )  # 100 µs a text of 18 tokens; by the wrapper 130
-        ids, unknown = encoding.ids, self._tokenizer.unk_token_id
+        if not self.tokenizer.is_fast:
+            return [(0, len(text))] * len(self.tokenizer(text, verbose=False)["input_ids"]), []
+        encoding = self.tokenizer.backend_tokenizer.encode(text)  # 100 µs a text of 18 tokens; by the wrapper 130
+        ids, offsets, unknown = encoding.ids, encoding.offsets, self.tokenizer.unk_token_id
         if unknown not in ids:
-            return encoding.offsets, []
-        offsets = encoding.offsets
+            return offsets, []
         return offsets, [offset for id, offset in zip(ids, offsets, strict=True) if id == unknown]
 
 
@@ -165,31 +170,34 @@ def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tu
     A getter that is not spacy-transformers' own is not known: the document counts as one window.
     """
     name = str(getter.get("@span_getters"))
+    if not total:
+        return []
     if name.startswith("spacy-transformers.sent_spans"):
-        return list(pairwise([0, *sentences, total])) if total else []
-    if not name.startswith("spacy-transformers.strided_spans"):
-        return [(0, total)] if total else []
-    window, stride = getter["window"], getter["stride"]
-    found = []
+        return list(pairwise([0, *sentences, total]))
+    if name.startswith("spacy-transformers.strided_spans"):
+        return list(_strided(getter["window"], getter["stride"], total))
+    return [(0, total)]
+
+
+def _strided(window: int, stride: int, total: int) -> Iterator[tuple[int, int]]:
     start = 0
     for _ in range(total // stride):
-        found.append((start, min(start + window, total)))
+        yield start, min(start + window, total)
         if start + window >= total:
-            return found
+            return
         start += stride
-    return [*found, (start, total)] if start < total else found
+    if start < total:
+        yield start, total
 
 
 def _covered(words: list[str], spaces: list[bool], offsets: list[tuple[int, int]]) -> numpy.ndarray:
-    """Say which tokens have a word piece."""
+    """Say which tokens have a wordpiece."""
     ends = numpy.cumsum([len(word) + space for word, space in zip(words, spaces, strict=True)])
     lengths = numpy.array([len(word) for word in words])
     starts = ends - lengths - spaces
+    pieces = numpy.array([offset for offset in offsets if offset[1] > offset[0]], dtype=numpy.int64)
     marks = numpy.zeros(ends[-1] + 2, dtype=numpy.int32)
-    pieces = numpy.array([offset for offset in offsets if offset[1] > offset[0]], dtype=numpy.int64).reshape(
-        -1, 2
-    )
-    numpy.add.at(marks, pieces[:, 0], 1)
-    numpy.add.at(marks, pieces[:, 1], -1)
+    for column, change in zip(pieces.reshape(-1, 2).T, (1, -1), strict=True):
+        numpy.add.at(marks, column, change)
     inside = numpy.concatenate(([0], numpy.cumsum(numpy.cumsum(marks) > 0)))
     return inside[starts + lengths] > inside[starts]

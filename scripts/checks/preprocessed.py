@@ -1,0 +1,121 @@
+"""What is to be told of a corpus that preprocessing made: what it noted of the raw data, and whether its files are as they were."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from spacy.vocab import Vocab
+
+from scripts.checks.catalogue import BY_SLUG, Finding, Severity, excerpt, finding
+from scripts.corpus.build import MENDS, REJECTS
+from scripts.corpus.config_file import ConfigFile
+from scripts.corpus.files import read_json, sha256
+from scripts.corpus.ledger import Ledger
+from scripts.corpus.parts import EXCERPT
+from scripts.corpus.settings import OnError, Overlaps, Settings
+from scripts.corpus.shards import MANIFEST, ShardError, check_shards, documents_sha256, read_shard
+
+SCORES = "scores.json"
+"""Beside a config: what evaluation wrote of its pipeline."""
+ACCEPTED = frozenset(
+    "unreadable i-without-b illegal-sequence misaligned overlap nested whitespace-edge bad-offsets empty-label "
+    "other-text discontinuous".split()
+)
+"""Faults that preprocessing rejects or repairs, with a place in the ledger, where the user says so."""
+OTHER_NAMES = {"empty text": "empty-document"}
+"""Reasons of the ledger that are called otherwise among the checks; what has no check at all was asked for."""
+
+
+def check_files(corpus: Path, manifests: dict[str, dict], configs: Iterable[ConfigFile]) -> Iterator[Finding]:
+    """Yield what preprocessing noted, what is wrong with the files themselves, and who was scored on another test split."""
+    settings = Settings.from_json(manifests["train"]["settings"])
+    for name, kind in ((REJECTS, "losses"), (MENDS, "mends")):
+        yield from _noted(corpus / name, settings, _listed(manifests, kind))
+    for split, manifest in manifests.items():
+        try:
+            check_shards(corpus / split, manifest)
+        except ShardError as error:
+            yield finding("damaged-shard", split, str(error), shard=(corpus / split).as_posix())
+    yield from scored_elsewhere(corpus / "test", manifests["test"], configs)
+
+
+def _noted(path: Path, settings: Settings, listed: int) -> Iterator[Finding]:
+    """Yield a finding for each record or span that was left out or repaired for a fault, with its place in the raw files.
+
+    What the settings accept is a warning, where it would be an error. listed: how many the ledger counts.
+    """
+    if not path.exists():
+        yield finding("ledger", "", f"{path} is missing", shard=path.as_posix())
+        return
+    rows = 0
+    with path.open(encoding="utf-8") as file:
+        for rows, line in enumerate(file, start=1):  # noqa: B007
+            row = json.loads(line)
+            slug = OTHER_NAMES.get(row["reason"], row["reason"])
+            if slug not in BY_SLUG:
+                continue
+            is_stated = slug in ("overlap", "nested") and settings.overlaps is not Overlaps.error
+            is_accepted = is_stated or (slug in ACCEPTED and settings.on_error is OnError.reject)
+            severity = Severity.warning if is_accepted else BY_SLUG[slug].severity
+            yield _finding(slug, row)._replace(severity=severity)
+    if listed > rows:
+        detail = f"{path} has {rows} rows, the ledger counts {listed}"
+        yield finding("ledger", "", detail, shard=path.as_posix())
+
+
+def _listed(manifests: dict[str, dict], kind: str) -> int:
+    changes = chain(*(getattr(Ledger.from_json(one["ledger"]), kind).items() for one in manifests.values()))
+    return sum(
+        change.count.documents or change.count.entities or len(change.places)
+        for (stage, _), change in changes
+        if stage != "read"
+    )
+
+
+def _finding(slug: str, row: dict) -> Finding:
+    place = {"source": row["source"], "document": row.get("id", "")}
+    span = row.get("span")
+    if span is None:
+        return finding(slug, row["split"], row.get("detail", "").removeprefix(f"{row['source']}: "), **place)
+    start = min(EXCERPT, max(0, span["start"]))
+    detail = f"{span['text'][:80]!r} {span['label']} ({span['start']}–{span['end']}): {row['detail']}"
+    shown = excerpt(row["text"], start, start + len(span["text"]))
+    return finding(slug, row["split"], detail, **place, excerpt=shown)
+
+
+def check_counts(corpus: Path, manifests: dict[str, dict], counts: dict[str, dict]) -> Iterator[Finding]:
+    """Yield where the shards do not hold what their manifest says."""
+    for split, manifest in manifests.items():
+        names = ("documents", "tokens", "entities")
+        counted = tuple(counts[split]["labels" if name == "entities" else name] for name in names)
+        listed = tuple(manifest[name] for name in names)
+        if counted != listed:
+            detail = f"documents, tokens, entities: {counted} in the shards, {listed} in the manifest"
+            yield finding("ledger", split, detail, shard=(corpus / split).as_posix())
+
+
+def scored_elsewhere(test: Path, manifest: dict, configs: Iterable[ConfigFile]) -> Iterator[Finding]:
+    """Yield the configs whose pipelines were scored on another test split than the one in a folder, with that manifest.
+
+    What was never scored, or by a version that did not note on what, is passed over; so is a split that cannot be read.
+    """
+    now = ""
+    for config in configs:
+        path = config.path.with_name(SCORES)
+        try:
+            scores = read_json(path) if path.exists() else {}
+        except (OSError, ValueError):
+            continue  # scoring writes it anew
+        before = scores.get("test_sha256")
+        if before is None or scores.get("corpus_sha256", {}).get("test") == sha256(test / MANIFEST):
+            continue
+        try:
+            shards = (read_shard(test / shard["name"], Vocab()) for shard in manifest["shards"])
+            now = now or documents_sha256(chain.from_iterable(shards))
+        except ShardError:
+            return
+        if now != before:
+            scored = f"scored on {scores['test']['documents']:,} documents"
+            detail = f"{scored}, not on the {manifest['documents']:,} of now"
+            yield finding("test-changed", "test", detail, source=path.as_posix(), variant=config.name)
