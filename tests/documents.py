@@ -6,7 +6,7 @@ python -m tests.documents     # after `python -m spacy project run all` with the
 import re
 from pathlib import Path
 
-from scripts.checks.registry import CHECKS, as_markdown
+from scripts.checks.catalogue import CHECKS, as_markdown
 from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, write_text
 from scripts.formats.foreign import JSONL, foreign_formats

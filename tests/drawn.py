@@ -7,8 +7,8 @@ from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
+from scripts.checks.catalogue import choose
 from scripts.checks.examine import Report, examine
-from scripts.checks.registry import choose
 from scripts.checks.training_config import ConfigFile
 from tests.make import SYLLABLES
 

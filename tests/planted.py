@@ -19,10 +19,10 @@ from spacy.tokens import Doc, DocBin
 from spacy.util import load_config
 from spacy.vocab import Vocab
 
-from scripts.checks.examine import Report, examine
+from scripts.checks.catalogue import choose
+from scripts.checks.examine import Report, validate
 from scripts.checks.inputs import Inputs, find_inputs
-from scripts.checks.registry import choose
-from scripts.checks.scored import SCORES
+from scripts.checks.preprocessed import SCORES
 from scripts.checks.training_config import ConfigFile
 from scripts.corpus.build import RawCorpus, build_corpus
 from scripts.corpus.files import read_json, write_json
@@ -183,12 +183,8 @@ def examined(text: str, folder: Path, configs: Path) -> Report:
         find_inputs([config], {}, corpus, []) if corpus else Inputs(data, (ConfigFile(folder.name, config),))
     )
     report = Report(places=0)
-    for finding in inputs.own_findings():
-        report.add(finding)
     labels = frozenset(filter(None, example.options.get("labels", "").split(",")))
-    examine(inputs.files(), report, labels=labels, checks=choose(), configs=inputs.recipes)
-    for finding in inputs.ledger_findings(report.counts):
-        report.add(finding)
+    validate(inputs, report, choose(), labels)
     return report
 
 

@@ -7,10 +7,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Corpus, Example
 
-from scripts.checks.catalogue import Severity
+from scripts.checks.catalogue import Severity, choose
 from scripts.checks.examine import Report, examine
 from scripts.checks.inputs import Inputs
-from scripts.checks.registry import choose
 from scripts.checks.training_config import ConfigFile
 from tests.planted import base, write_docbin
 
@@ -59,7 +58,7 @@ def told(config, folder, *, line=CROSSING):
     path = folder / "own.cfg"
     path.write_text(config.to_str(), encoding="utf-8")
     inputs = Inputs(data, (ConfigFile("own", path),))
-    report = examine(inputs.files(), Report(places=0), checks=choose(), configs=inputs.recipes)
+    report = examine(inputs.files(), Report(places=0), checks=choose(), configs=inputs.configs)
     return [finding for finding in report.findings if finding.slug in SLUGS]
 
 

@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from scripts.checks.shard import Shard
+from scripts.checks.doc_view import Shard
 from scripts.formats.record import AnnotationError, Span
 from scripts.formats.registry import ReadOptions, read_records
 from tests.make import build, read_rejects, read_split

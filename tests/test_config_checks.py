@@ -10,7 +10,7 @@ from spacy.training import Example
 from scripts.checks.components import factories
 from scripts.checks.examine import Report, examine
 from scripts.checks.inputs import Inputs
-from scripts.checks.registry import choose
+from scripts.checks.catalogue import choose
 from scripts.checks.training_config import ConfigFile
 from scripts.cli import UserError
 from tests.planted import base, write_docbin
@@ -39,7 +39,7 @@ def told(config, folder):
     path = folder / "own.cfg"
     path.write_text(config.to_str(), encoding="utf-8")
     inputs = Inputs(data, (ConfigFile("own", path),))
-    report = examine(inputs.files(), Report(places=0), checks=choose("NER4"), configs=inputs.recipes)
+    report = examine(inputs.files(), Report(places=0), checks=choose("NER4"), configs=inputs.configs)
     return [(finding.check.code, finding.detail) for finding in report.findings]
 
 
@@ -157,7 +157,7 @@ def test_a_batcher_of_one_s_own_that_fails_is_told_in_one_line(tmp_path):
     batcher = {"@batchers": "test_by_reference.v1", "size": 5, "fails": True}
     with pytest.raises(
         UserError,
-        match=r"own.cfg: \[training.batcher\] fails: ZeroDivisionError: division by zero; mend that code",
+        match=r"own.cfg: \[training.batcher\] fails: ZeroDivisionError: division by zero; repair that code",
     ):
         told(ner_config(batcher=batcher), tmp_path)
 

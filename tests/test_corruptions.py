@@ -6,12 +6,12 @@ from functools import cache
 
 import pytest
 import spacy
-from spacy.pipeline._parser_internals.ner import BiluoPushDown
+from spacy.pipeline import EntityRecognizer
 from spacy.tokens import DocBin
 from spacy.util import load_config, load_model_from_config, minibatch, registry, resolve_dot_names
 
 from scripts.checks.catalogue import Severity
-from scripts.checks.shard import Shard
+from scripts.checks.doc_view import Shard
 from scripts.corpus.shards import ShardError
 from tests.drawn import examined, sound_doc, write_config
 from tests.spoiling import CORRUPTIONS, MAX_LENGTH, SIZE, UNREADABLE, Draft, write_drafts
@@ -71,9 +71,8 @@ def verdict(doc, reader, batcher):
         entities = len(doc.ents)
         examples = list(reader.make_examples(nlp(), [doc]))
         for example in examples:
-            moves = BiluoPushDown(
-                nlp().vocab.strings, BiluoPushDown.get_actions(examples=[example]), incorrect_spans_key=None
-            )
+            actions = EntityRecognizer.TransitionSystem.get_actions(examples=[example])
+            moves = EntityRecognizer.TransitionSystem(nlp().vocab.strings, actions, incorrect_spans_key=None)
             moves.get_oracle_sequence(example)
         arrived = [example for batch in batcher(examples) for example in batch]
         tags = [tag for example in arrived for tag in example.get_aligned_ner()]

@@ -5,8 +5,8 @@ import pytest
 import spacy
 
 from scripts.checks.characters import odd_edge
-from scripts.checks.labels import _is_one_edit
-from scripts.checks.unknown import Unknown, unknown_spots, vector_keys, without_vector
+from scripts.checks.corpus_checks import is_one_edit
+from scripts.checks.wordpieces import Unknown, vector_keys, without_vector
 from scripts.training.configs import write_quickstarts
 from tests.planted import examined
 
@@ -134,8 +134,8 @@ def test_a_short_form_is_told_where_both_stand_for_the_same_names(details):
     [("person", "persn"), ("persn", "person"), ("person", "persom"), ("person", "perosn"), ("a", "")],
 )
 def test_one_edit_is_recognised(one, two):
-    assert _is_one_edit(one, two)
-    assert not _is_one_edit(one + "xy", two)
+    assert is_one_edit(one, two)
+    assert not is_one_edit(one + "xy", two)
 
 
 NAMED = "The/O Open/B-MISC began/O *4\nHe/O saw/O New/B-LOC York/I-LOC *4\nAt/O IT/B-ORG *4\nIn/O 2010/B-MISC *4\n"
@@ -239,7 +239,8 @@ def test_words_without_vectors_are_counted(tmp_path):
     ],
 )
 def test_a_share_decides_what_is_said_of_unknown_words(source, unknown, slugs):
-    assert [slug for slug, _ in unknown_spots(source, "train", Unknown(100, unknown))] == slugs
+    found = Unknown(100, unknown).finding(source)
+    assert ([found.slug] if found else []) == slugs
 
 
 def test_counts_of_unknown_words_keep_the_first_place():

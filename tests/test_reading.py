@@ -22,11 +22,11 @@ from spacy.util import (
     set_dot_to_object,
 )
 
-from scripts.checks.handover import Handover
+from scripts.checks.doc_view import Shard
 from scripts.checks.reading import Reading
-from scripts.checks.shard import Shard
+from scripts.checks.trainer_input import TrainerInput
 from scripts.checks.training_config import TrainingConfig
-from scripts.checks.wordpieces import Windows, windows
+from scripts.checks.wordpieces import SeenDoc, Windows, windows
 from scripts.training.transformer import locate_transformer
 from tests.drawn import (
     ALL_ATTRS,
@@ -128,7 +128,7 @@ def handed_over(examples, batches=0):
         place = example.reference.user_hooks["place"]
         tokens[place] += len(example.reference)
         entities[place] += sum(tag is not None and tag[0] in "BU" for tag in example.get_aligned_ner())
-    return Handover(len(tokens), tokens.total(), entities.total(), batches), tokens, entities
+    return TrainerInput(len(tokens), tokens.total(), entities.total(), batches), tokens, entities
 
 
 def spacys_first_epoch(config, nlp):
@@ -232,7 +232,7 @@ def test_the_way_of_plain_documents_says_what_spacys_own_way_does(seed, tmp_path
         reading = Reading("it", [recipe], "train", DOCUMENT_CHECKS)
         views = [shard.view(index) for shard in map(Shard, files) for index in range(len(shard))]
         kinds.update(reading._is_simple(view) for view in views)
-        return [reading.take(view, number) for number, view in enumerate(views)], reading.table().tolist()
+        return [reading.read(view, number) for number, view in enumerate(views)], reading.table().tolist()
 
     short = take_all()
     assert kinds[True]
@@ -286,7 +286,7 @@ def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothin
 
     ours, span_getter = transformer_windows(*getter)
     get_spans = registry.resolve({"get_spans": span_getter})["get_spans"]
-    tokenizer = ours._tokenizer
+    tokenizer = ours.tokenizer
     draw = random.Random(f"{kind} {getter}")
     reasons = Counter()
     for length in (1, 2, 19, 20, 95, 96, 97, 128, 129, 300, 900):
@@ -298,7 +298,7 @@ def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothin
         _, align = truncate_oversize_splits(
             WordpieceBatch.from_batch_encoding(batch), align, tokenizer.model_max_length
         )
-        unread = ours.unread(words, [bool(token.whitespace_) for token in doc], [])
+        unread, _ = ours.unread(SeenDoc(words, [bool(token.whitespace_) for token in doc], []))
         told = [{slug for slug, (missed, _) in unread.items() if missed[i]} for i in range(len(doc))]
         assert max(map(len, told)) <= 1
         reasons.update(slug for slugs in told for slug in slugs)

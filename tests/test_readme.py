@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from scripts import cli, setup
-from scripts.checks.registry import CHECKS
+from scripts.checks.catalogue import CHECKS
 from scripts.cli import UserError
 from scripts.formats import registry
 from tests import documents

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from scripts.checks.examine import Report, examine
-from scripts.checks.registry import choose
+from scripts.checks.catalogue import choose
 from scripts.checks.training_config import ConfigFile
 from scripts.corpus.build import RawCorpus, build_corpus
 from scripts.corpus.settings import Settings

@@ -17,7 +17,7 @@ from spacy.training.loop import create_train_batches
 from spacy.util import import_file, load_config, registry, resolve_dot_names
 
 from scripts import configure
-from scripts.checks.configs import streaming as streaming_check
+from scripts.checks.config_checks import streaming as streaming_check
 from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError
 from scripts.corpus import stream

@@ -13,8 +13,7 @@ from spacy.tokens import DocBin
 from spacy.training.converters import conll_ner_to_docs
 from spacy.util import filter_spans
 
-from scripts.checks.catalogue import Check
-from scripts.checks.registry import CHECKS
+from scripts.checks.catalogue import CHECKS, Check
 from scripts.corpus.tokenizer import load_tokenizer
 from scripts.training.configs import write_quickstarts
 from tests.planted import Example, base, examined, parse, plant

@@ -35,7 +35,9 @@ class Annotators:
         self._config = config
         wanted = self._wanted()
         settings = config["initialize"]["components"]
-        self.key = repr([(config["components"][name], settings.get(name), *item) for name, *item in wanted.items()])
+        self.key = repr(
+            [(config["components"][name], settings.get(name), *item) for name, *item in wanted.items()]
+        )
         for name, splits in wanted.items():
             proc = self._make(name, vocab, get_examples)
             for split in splits if proc is not None else ():
@@ -72,7 +74,9 @@ class Annotators:
         nlp = {key: config["nlp"][key] for key in ("lang", "tokenizer", "batch_size")} | {"pipeline": [name]}
         as_without_torch()
         try:
-            made = load_model_from_config({"nlp": nlp, "components": {name: block}}, vocab=vocab, auto_fill=True)
+            made = load_model_from_config(
+                {"nlp": nlp, "components": {name: block}}, vocab=vocab, auto_fill=True
+            )
             proc = made.get_pipe(name)
             is_new = "source" not in block and name not in config["training"]["frozen_components"]
             if is_new and hasattr(proc, "initialize"):

@@ -116,7 +116,9 @@ def _named(names: str) -> set[str]:
     found: set[str] = set()
     for name in filter(None, (part.strip() for part in names.split(","))):
         is_meant = {
-            check.slug for check in CHECKS if check.slug == name.lower() or check.code.startswith(name.upper())
+            check.slug
+            for check in CHECKS
+            if check.slug == name.lower() or check.code.startswith(name.upper())
         }
         if not is_meant:
             raise UserError(

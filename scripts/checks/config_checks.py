@@ -119,7 +119,10 @@ def impossible_setting(config: TrainingConfig) -> Iterator[str]:
     for name, least in LEAST.items():
         if training[name] < least:
             yield f"{name} = {training[name]}: {least} or more"
-    sizes = {"[nlp] batch_size": nlp["batch_size"], "[training.batcher] size": training["batcher"].get("size")}
+    sizes = {
+        "[nlp] batch_size": nlp["batch_size"],
+        "[training.batcher] size": training["batcher"].get("size"),
+    }
     for name, size in sizes.items():
         if isinstance(size, int | float) and size < 1:
             yield f"{name} = {size}: 1 or more"

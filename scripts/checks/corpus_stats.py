@@ -179,4 +179,3 @@ class CorpusStats:
                 return name, i
             i -= split.documents
         raise IndexError(i)
-

@@ -114,7 +114,9 @@ class Shard:
         """1 where a sentence starts, −1 where none does, 0 where that is not known."""
         if SENT_START in self._attrs or not self._column(HEAD).any():
             return self._column(SENT_START).astype(numpy.int64)
-        parsed = [doc.to_array(SENT_START) for doc in read_shard(self.path, Vocab())]  # sentences follow from it
+        parsed = [
+            doc.to_array(SENT_START) for doc in read_shard(self.path, Vocab())
+        ]  # sentences follow from it
         return numpy.concatenate(parsed).astype(numpy.int64)
 
     @cached_property
@@ -125,7 +127,9 @@ class Shard:
     @cached_property
     def illegal(self) -> numpy.ndarray:
         """Whether a token is tagged I and no B or I of its label precedes it in its document."""
-        follows = numpy.isin(numpy.roll(self.iob, 1), (INSIDE, BEGIN)) & (numpy.roll(self.types, 1) == self.types)
+        follows = numpy.isin(numpy.roll(self.iob, 1), (INSIDE, BEGIN)) & (
+            numpy.roll(self.types, 1) == self.types
+        )
         follows[[start for start in self.starts if start < len(follows)]] = False
         return (self.iob == INSIDE) & ~follows
 
@@ -135,7 +139,9 @@ class Shard:
         inside = (self.iob == BEGIN) | (self.iob == INSIDE)
         refused = [type for type, label in self.labels.items() if label.startswith(("?", "!"))]  # E084, E869
         untyped = inside == (self.types == 0)
-        odd = self.illegal | (self.iob == 0) | untyped | (inside & self.white) | numpy.isin(self.types, refused)
+        odd = (
+            self.illegal | (self.iob == 0) | untyped | (inside & self.white) | numpy.isin(self.types, refused)
+        )
         before = numpy.concatenate(([0], numpy.cumsum(odd)))
         return (before[self.ends] > before[self.starts]).tolist()
 
@@ -222,7 +228,9 @@ class DocView:
     def sentences(self) -> list[int]:
         """The tokens but the first that begin a sentence."""
         begins = self.shard.sentences
-        return [i - self.start for i in begins[bisect_right(begins, self.start) : bisect_left(begins, self.end)]]
+        return [
+            i - self.start for i in begins[bisect_right(begins, self.start) : bisect_left(begins, self.end)]
+        ]
 
     @property
     def sentences_known(self) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from scripts.checks.catalogue import BY_SLUG, Finding, Severity, finding
+from scripts.checks.catalogue import BY_SLUG, CHECKS, Check, Finding, Severity, finding
 from scripts.checks.config_checks import CONFIG_CHECKS
 from scripts.checks.corpus_checks import CORPUS_CHECKS
 from scripts.checks.corpus_stats import CorpusFinding, CorpusStats
+from scripts.checks.inputs import Inputs
 from scripts.checks.reading import read_whole
 from scripts.checks.shard_stats import ShardStats, Task, shard_stats
 from scripts.checks.trainer_input import TrainerInput, trainer_input
@@ -25,7 +26,8 @@ SHARDS = 10
 WORTH_A_WORKER = 2 * 2**20
 """Bytes of shards from which a further process pays for its start."""
 
-Progress = Callable[[str, int], None]
+Progress = Callable[[int], None]
+"""Hears how many bytes of shards were looked at."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,13 @@ class Report:
             and (variant is None or variant in names.split(", "))
         )
 
+    def by_check(self) -> list[tuple[Check, Counter[Severity]]]:
+        """Return the checks that found something, by code, and how much of each severity."""
+        found: dict[str, Counter[Severity]] = {}
+        for (slug, _, _, severity), count in self.found.items():
+            found.setdefault(slug, Counter())[severity] += count
+        return [(check, found[check.slug]) for check in CHECKS if check.slug in found]
+
     @property
     def errors(self) -> int:
         """How many errors there are in all."""
@@ -77,6 +86,25 @@ class Report:
         return self.total(Severity.warning)
 
 
+def validate(
+    inputs: Inputs,
+    report: Report,
+    checks: frozenset[str],
+    labels: frozenset[str] = frozenset(),
+    workers: int = 1,
+    progress: Progress = lambda done: None,
+) -> None:
+    """Add to a report all that is found in a corpus, before, in and after the look at its documents."""
+    for one in inputs.check_files():
+        if one.slug in checks:
+            report.add(one)
+    options = {"labels": labels, "workers": workers, "progress": progress}
+    examine(inputs.files(), report, checks=checks, configs=inputs.configs, **options)
+    for one in inputs.check_counts(report.counts):
+        if one.slug in checks:
+            report.add(one)
+
+
 def examine(
     splits: dict[str, list[Path]],
     report: Report,
@@ -85,7 +113,7 @@ def examine(
     configs: Iterable[ConfigFile] = (),
     labels: frozenset[str] = frozenset(),
     workers: int = 1,
-    progress: Progress = lambda doing, done: None,
+    progress: Progress = lambda done: None,
 ) -> Report:
     """Look at the shards of each split, and add to the report what is found.
 
@@ -132,7 +160,9 @@ def _tasks(
     for split, paths in splits.items():
         at = 0
         while at < len(paths):
-            yield Task(split, tuple(paths[at : at + size]), checks, labels, configs if split != "test" else {})
+            yield Task(
+                split, tuple(paths[at : at + size]), checks, labels, configs if split != "test" else {}
+            )
             at, size = at + size, SHARDS
 
 
@@ -148,7 +178,7 @@ def _look_at_shards(
                 for one in stats.findings:
                     report.add(one)
                 file.write(stats.shingles.tobytes())
-                progress("documents", sum(shard.stat().st_size for shard in task.paths))
+                progress(sum(shard.stat().st_size for shard in task.paths))
         if path.stat().st_size:
             corpus.join_near(path)
 

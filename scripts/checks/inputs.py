@@ -82,7 +82,9 @@ def find_inputs(
     given = {split: path for split, path in data.items() if path is not None}
     if given and "train" not in given:
         raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
-    paths = {split: given.get(split, given["train"]).as_posix() for split in ("train", "dev")} if given else {}
+    paths = (
+        {split: given.get(split, given["train"]).as_posix() for split in ("train", "dev")} if given else {}
+    )
     files = tuple(
         ConfigFile(name, path, tuple(code), tuple(paths.items()), overrides)
         for name, path in _names(configs).items()
@@ -126,7 +128,9 @@ def _draw(config: TrainingConfig, split: str, folder: Path) -> Path:
         for example in config.read(split):
             whole.add(example.reference)
     except Exception as error:  # a reader may be anybody's code
-        failed = f"[{config.training[f'{split}_corpus']}] fails after {len(whole):,} examples: {one_line(error)}"
+        failed = (
+            f"[{config.training[f'{split}_corpus']}] fails after {len(whole):,} examples: {one_line(error)}"
+        )
         raise UserError(f"{config.file.path}: {failed}; repair the reader or its data") from None
     path = folder / f"{split}.spacy"
     whole.to_disk(path)

@@ -120,7 +120,9 @@ class Reading:
                 if not lost and self._annotates:
                     lost = list(self.config.annotators.forbidden(example, self.split))
                 found += [
-                    one._replace(start=first + one.start, end=first + one.end, slug=one.slug or "forbidden-entity")
+                    one._replace(
+                        start=first + one.start, end=first + one.end, slug=one.slug or "forbidden-entity"
+                    )
                     for one in lost
                 ]
             except Exception as error:  # whatever training would die of
@@ -140,7 +142,9 @@ class Reading:
 
     def _cuts(self, view: DocView, examples: int, arrived: int) -> Iterator[TokenFinding]:
         """Yield what a reader's settings do to a document."""
-        setting = "gold_preproc = true" if self._reader.gold_preproc else f"max_length = {self._reader.max_length}"
+        setting = (
+            "gold_preproc = true" if self._reader.gold_preproc else f"max_length = {self._reader.max_length}"
+        )
         why = f"{setting} in [{self.config.training[f'{self.split}_corpus']}]"
         total = len(view)
         if arrived < total:
@@ -203,7 +207,9 @@ def read_whole(config: TrainingConfig, split: str) -> tuple[numpy.ndarray, list[
             try:
                 entities = len(learnable(example))
                 kept_from = config.annotators.forbidden(example, split) if split == "train" else ()
-                found += [TokenFinding(0, 0, f"{place}: {one.detail}", "forbidden-entity") for one in kept_from]
+                found += [
+                    TokenFinding(0, 0, f"{place}: {one.detail}", "forbidden-entity") for one in kept_from
+                ]
             except Exception as error:
                 found.append(TokenFinding(0, 0, f"{place}: {shortened(error)}", "untrainable"))
             rows.append((number, len(example.predicted), len(example.reference), entities))

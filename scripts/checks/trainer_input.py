@@ -65,7 +65,9 @@ def _dropped(config: TrainingConfig, examples: numpy.ndarray) -> Iterator[SlugFi
         if length not in arrives_alone:
             arrives_alone[length] = bool(config.first_epoch(numpy.array([length])))
         slug = "full-batch-dropped" if arrives_alone[length] else "dropped-by-batcher"
-        number = document if config.has_plain_readers else None  # another reader does not say what examples come of
+        number = (
+            document if config.has_plain_readers else None
+        )  # another reader does not say what examples come of
         yield slug, CorpusFinding("train", f"{tokens:,} tokens, {entities} entities: {why}", number)
 
 

@@ -88,7 +88,9 @@ class TrainingConfig:
         return nlp
 
     def _failed(self, what: str, error: Exception) -> UserError:
-        return UserError(f"{self.file.path}: {what}: {type(error).__name__}: {one_line(error)}; repair that code")
+        return UserError(
+            f"{self.file.path}: {what}: {type(error).__name__}: {one_line(error)}; repair that code"
+        )
 
     def resolve(self, name: str, block: dict) -> Any:
         """Make what a block of the config names. Raises UserError where it cannot be made."""
@@ -226,7 +228,9 @@ class TrainingConfig:
         for name in self.config["nlp"]["pipeline"]:
             block = component(self.config, name)
             model = block.get("model", {})
-            if block.get("factory") == "transformer" and "TransformerModel" in str(model.get("@architectures")):
+            if block.get("factory") == "transformer" and "TransformerModel" in str(
+                model.get("@architectures")
+            ):
                 is_own = block is self.config["components"][name]
                 if is_own or Path(model["name"]).exists():  # else its tokeniser is only among its weights
                     return model

@@ -60,13 +60,15 @@ def _find_in_corpus(
     corpus: CorpusStats, hashes: dict[int, numpy.ndarray], workers: int
 ) -> dict[int, tuple[str, First]]:
     parts = [
-        (split, stats, at) for split, stats in corpus.splits.items() for at in range(0, len(stats.paths), SHARDS)
+        (split, stats, at)
+        for split, stats in corpus.splits.items()
+        for at in range(0, len(stats.paths), SHARDS)
     ]
-    calls = (
-        (stats.paths[at : at + SHARDS], stats.sizes[at : at + SHARDS], hashes) for _, stats, at in parts
-    )
+    calls = ((stats.paths[at : at + SHARDS], stats.sizes[at : at + SHARDS], hashes) for _, stats, at in parts)
     found: dict[int, tuple[str, First]] = {}
-    for (split, stats, at), hits in zip(parts, ordered_map(find_in_shards, calls, workers=workers), strict=True):
+    for (split, stats, at), hits in zip(
+        parts, ordered_map(find_in_shards, calls, workers=workers), strict=True
+    ):
         base = stats.ends[at - 1] if at else 0
         for key, (count, document, start, end) in hits.items():
             first_split, (known, *first) = found.get(key, (split, (0, base + document, start, end)))

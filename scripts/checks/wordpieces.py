@@ -157,7 +157,9 @@ class Windows:
         """
         if not self.tokenizer.is_fast:
             return [(0, len(text))] * len(self.tokenizer(text, verbose=False)["input_ids"]), []
-        encoding = self.tokenizer.backend_tokenizer.encode(text)  # 100 µs a text of 18 tokens; by the wrapper 130
+        encoding = self.tokenizer.backend_tokenizer.encode(
+            text
+        )  # 100 µs a text of 18 tokens; by the wrapper 130
         ids, offsets, unknown = encoding.ids, encoding.offsets, self.tokenizer.unk_token_id
         if unknown not in ids:
             return offsets, []

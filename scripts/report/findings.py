@@ -9,7 +9,6 @@ from rich.table import Table
 from scripts.checks.catalogue import Check, Finding, Severity
 from scripts.checks.examine import Report
 from scripts.checks.inputs import Inputs
-from scripts.checks.registry import in_order
 from scripts.checks.training_config import load_training_config
 from scripts.cli import console
 from scripts.corpus.config_file import CONFIG, SPLITS, ConfigFile, fingerprint
@@ -51,18 +50,18 @@ def as_json(report: Report, inputs: Inputs) -> dict:
             for name, splits in report.trainers.items()
         },
         "configs": {
-            file.name: {"path": file.path.as_posix(), "sha256": sha256(file.path)} for file in inputs.recipes
+            file.name: {"path": file.path.as_posix(), "sha256": sha256(file.path)} for file in inputs.configs
         },
         "checks": [
             {
                 "code": check.code,
                 "slug": check.slug,
                 "summary": check.summary,
-                "spacy": check.error,
+                "spacy": check.spacy,
                 "remedy": check.remedy,
                 "found": sum(severities.values()),
             }
-            for check, severities in _found(report)
+            for check, severities in report.by_check()
         ],
         "findings": [finding.as_json() for finding in report.findings],
     }
@@ -83,7 +82,7 @@ def write(
         path = None
     elif path is not None:
         write_json(path, data)
-    for file in inputs.recipes if not partial else ():
+    for file in inputs.configs if not partial else ():
         place = stamp or (file.path.with_name(VALIDATED) if file.path.name == CONFIG else None)
         if place is not None:
             passed = _passed(report, inputs, file)
@@ -103,15 +102,15 @@ def _passed(report: Report, inputs: Inputs, file: ConfigFile) -> dict:
         for split in SPLITS
         if split in report.counts
     }
-    own = load_training_config(file).own
-    return {"errors": errors, "counts": counts} | fingerprint(own, file.code, inputs.kept)
+    config = load_training_config(file).raw
+    return {"errors": errors, "counts": counts} | fingerprint(config, file.code, inputs.kept)
 
 
 def show(report: Report, inputs: Inputs) -> None:
     """Print for each check its first places and the remedy; then a table of all, and the ledger."""
     table = Table("check", "name", "severity", "found")
     table.columns[-1].justify = "right"
-    for check, severities in _found(report):
+    for check, severities in report.by_check():
         severity, total = min(severities, key=list(Severity).index), sum(severities.values())
         _show_check(check, [one for one in report.findings if one.slug == check.slug], severity, total)
         table.add_row(check.code, check.slug, str(severity), f"{total:,}", style=STYLES[severity])
@@ -123,7 +122,7 @@ def show(report: Report, inputs: Inputs) -> None:
 
 
 def _show_check(check: Check, findings: list[Finding], severity: Severity, total: int) -> None:
-    of_spacy = f" (spaCy: {check.error})" if check.error else ""
+    of_spacy = f" (spaCy: {check.spacy})" if check.spacy else ""
     _print(f"\n{check.code} {check.slug}: {check.summary}{of_spacy}", style=f"bold {STYLES[severity]}")
     for one in findings[:PLACES_SHOWN]:
         document = f" {one.document}" if one.document and one.document not in one.place else ""
@@ -134,14 +133,6 @@ def _show_check(check: Check, findings: list[Finding], severity: Severity, total
     if total > min(len(findings), PLACES_SHOWN):
         _print(f"  … and {total - min(len(findings), PLACES_SHOWN):,} more")
     _print(f"  → {check.remedy}")
-
-
-def _found(report: Report) -> list[tuple[Check, dict[Severity, int]]]:
-    """Return the checks that found something, by code, and how much of each severity."""
-    return [
-        (check, {severity: count for (slug, severity), count in report.found.items() if slug == check.slug})
-        for check in in_order({slug for slug, _ in report.found})
-    ]
 
 
 def counted(number: int, what: str) -> str:
