@@ -7,10 +7,10 @@ import spacy
 from spacy.cli.init_config import init_config
 from spacy.training import Example
 
+from scripts.checks.catalogue import choose
 from scripts.checks.components import factories
 from scripts.checks.examine import Report, examine
 from scripts.checks.inputs import Inputs
-from scripts.checks.catalogue import choose
 from scripts.checks.training_config import ConfigFile
 from scripts.cli import UserError
 from tests.planted import base, write_docbin

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from scripts.checks.examine import Report, examine
 from scripts.checks.catalogue import choose
+from scripts.checks.examine import Report, examine
 from scripts.checks.training_config import ConfigFile
 from scripts.corpus.build import RawCorpus, build_corpus
 from scripts.corpus.settings import Settings
