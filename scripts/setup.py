@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = Path("requirements/lock.txt")
 OLDEST = (3, 11)
+JOBS = {
+    "run": (Path("requirements.txt"), ("spacy", "project", "run", "all", ".")),
+    "test": (Path("requirements/test.txt"), ("pytest", "-n", "auto", "--dist", "loadfile")),
+}
 
 
 def main() -> int:
@@ -23,32 +27,20 @@ def main() -> int:
     arguments, further = parse(sys.argv[1:])
     version = sys.version_info[:2]
     if version < OLDEST:
-        print(
-            f"Error: this is Python {version[0]}.{version[1]}; the packages need 3.11 or newer.",
-            file=sys.stderr,
-        )
+        print(f"Error: this is Python {version[0]}.{version[1]}; the packages need 3.11.", file=sys.stderr)
         return 2
     python = make_environment()
-    files = [Path("requirements/test.txt" if arguments.job == "test" else "requirements.txt")]
-    if arguments.cuda:
-        files.append(Path(f"requirements/cuda{arguments.cuda}.txt"))
-    install(python, files)
-    if arguments.job == "test":
-        return subprocess.call(
-            [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *further], cwd=ROOT
-        )
-    return subprocess.call([python, "-m", "spacy", "project", "run", "all", ".", *further], cwd=ROOT)
+    requirements, command = JOBS[arguments.job]
+    cuda = [Path(f"requirements/cuda{arguments.cuda}.txt")] if arguments.cuda else []
+    install(python, [requirements, *cuda])
+    return subprocess.call([python, "-m", *command, *further], cwd=ROOT)
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Read the command line; what is not known here goes to the job."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.setup", description="Set up .venv, then run the main job or the tests."
-    )
+    parser = argparse.ArgumentParser(prog="python -m scripts.setup", description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "job",
-        choices=("run", "test"),
-        help="run: spacy project run all; test: pytest. Further arguments go to it.",
+        "job", choices=JOBS, help="the main job (spacy project run all), or the tests (pytest)"
     )
     parser.add_argument(
         "--cuda", choices=("12", "13"), help="also install cupy for an NVIDIA GPU with this CUDA version"
@@ -59,14 +51,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 def make_environment() -> str:
     """Make .venv unless it is there and works; return its Python."""
     python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    works = (
-        python.exists()
-        and subprocess.call(
-            [python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        == 0
-    )
-    if not works:
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if not python.exists() or subprocess.call([python, "-m", "pip", "--version"], **silent) != 0:
         print(f"Making an environment in {VENV}", flush=True)
         try:
             venv.create(VENV, with_pip=True, clear=True, symlinks=os.name != "nt")
@@ -91,9 +77,7 @@ def install(python: str, files: list[Path]) -> None:
         return
     print("Installing packages (the first time this takes minutes and some GB)", flush=True)
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "-c", str(LOCK)]
-    for path in files:
-        command += ["-r", str(path)]
-    if subprocess.call(command, cwd=ROOT) != 0:
+    if subprocess.call([*command, *(part for path in files for part in ("-r", str(path)))], cwd=ROOT) != 0:
         sys.exit("Error: packages could not be installed; the lines above say why. Then run this again.")
     kept = {line for line in done if line.split(" ")[0] not in wanted}
     stamp.write_text("\n".join(sorted(kept | lines)) + "\n", encoding="utf-8")
