@@ -39,16 +39,11 @@ def main(
         for split, names in (("train", train), ("dev", dev), ("test", test))
     }
     records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy")}
-    packages = {
-        name: digests(SCRIPTS / name, "*.py") for name in sorted({n for ns in CODE.values() for n in ns})
-    }
-    for verb, names in CODE.items():
-        own = {name: sha256(SCRIPTS / name) for name in ("cli.py", f"{verb}.py")}
-        records[f"code/{verb}.json"] = {
-            "versions": versions(),
-            "scripts": own,
-            **{name: packages[name] for name in names},
-        }
+    code = digests(SCRIPTS, "*.py") | digests(SCRIPTS, "*.toml")
+    for verb, packages in CODE.items():
+        parts = {"cli.py", f"{verb}.py", *packages}
+        used = {name: digest for name, digest in code.items() if name.split("/")[0] in parts}
+        records[f"code/{verb}.json"] = {"versions": versions(), "files": used}
     for name, record in records.items():
         changed = write_json_if_changed(corpus / name, record)
         console.print(f"{corpus / name}: {'written' if changed else 'unchanged'}")
