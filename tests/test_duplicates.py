@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy
 import pytest
 
-from scripts.corpus.duplicates import SHINGLE, Groups, join_equal, join_near, shingles
+from scripts.corpus.duplicates import BEGINS, SHINGLE, equal, first_of_group, near, shingles
 from tests.make import invented
 
 
@@ -12,27 +12,25 @@ def grouped(tmp_path, texts, *, chunk=7):
     """The first document of each one's group."""
     path = tmp_path / "shingles"
     path.write_bytes(b"".join(shingles(texts[i : i + chunk]).tobytes() for i in range(0, len(texts), chunk)))
-    groups = Groups(len(texts))
-    join_near(groups, path, numpy.arange(len(texts)))
-    return [groups.first(i) for i in range(len(texts))]
+    return first_of_group(len(texts), near(path, numpy.arange(len(texts)))).tolist()
 
 
 def grouped_by_definition(texts):
     """The same, by comparing all pairs."""
     runs = [set(zip(*(words[i:] for i in range(SHINGLE)), strict=False)) for words in map(str.split, texts)]
-    groups = Groups(len(texts))
-    for i, j in combinations(range(len(texts)), 2):
-        if 5 * len(runs[i] & runs[j]) >= 4 * len(runs[i] | runs[j]):
-            groups.join(i, j)
-    return [groups.first(i) for i in range(len(texts))]
+    pairs = [
+        (i, j)
+        for i, j in combinations(range(len(texts)), 2)
+        if 5 * len(runs[i] & runs[j]) >= 4 * len(runs[i] | runs[j])
+    ]
+    return first_of_group(len(texts), numpy.array(pairs, dtype=int).reshape(-1, 2).T).tolist()
 
 
 def test_texts_are_sets_of_three_word_runs():
     found = shingles(["a b c d", "a b c a b c a", "", "Ana"])
     assert found.dtype == numpy.uint32
-    assert found[:5].tolist() == [4, 2, 3, 1, 1]
-    assert len(found) == 5 + 2 + 3 + 1 + 1
-    assert len(set(found[5:].tolist())) == 6  # a b c is in two
+    assert ((found & BEGINS) > 0).tolist() == [True, False, True, False, False, True, True]
+    assert len(set((found & ~BEGINS).tolist())) == 6  # a b c is in two
 
 
 @pytest.mark.parametrize(
@@ -45,9 +43,8 @@ def test_case_and_white_space_do_not_count(other):
 
 def test_the_order_of_words_counts():
     text = invented(1)
-    assert not set(shingles([text])[2:].tolist()) & set(
-        shingles([" ".join(reversed(text.split()))])[2:].tolist()
-    )
+    other = " ".join(reversed(text.split()))
+    assert not set((shingles([text]) & ~BEGINS).tolist()) & set((shingles([other]) & ~BEGINS).tolist())
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -105,9 +102,7 @@ def test_only_the_rows_asked_for_are_joined(tmp_path):
     path.write_bytes(
         shingles([invented(1), invented(1), f"{invented(1)} besides", invented(1).upper()]).tobytes()
     )
-    groups = Groups(4)
-    join_near(groups, path, numpy.array([1, 2]))
-    assert groups.firsts(numpy.arange(4)).tolist() == [0, 1, 1, 3]
+    assert first_of_group(4, near(path, numpy.array([1, 2]))).tolist() == [0, 1, 1, 3]
 
 
 def test_texts_that_differ_in_a_word_are_near(tmp_path):
@@ -142,21 +137,26 @@ def test_later_texts_leave_the_groups_of_earlier_ones(tmp_path):
 
 
 def test_a_group_is_known_by_its_first_document():
-    groups = Groups(6)
-    for pair in ((5, 3), (4, 5), (2, 1)):
-        groups.join(*pair)
-    assert [groups.first(i) for i in range(6)] == [0, 1, 1, 3, 3, 3]
-    groups.join(4, 1)
-    assert [groups.first(i) for i in range(6)] == [0, 1, 1, 1, 1, 1]
+    pairs = numpy.array([(5, 3), (4, 5), (2, 1)]).T
+    assert first_of_group(6, pairs).tolist() == [0, 1, 1, 3, 3, 3]
+    assert first_of_group(6, pairs, numpy.array([(4,), (1,)])).tolist() == [0, 1, 1, 1, 1, 1]
+    assert first_of_group(3).tolist() == [0, 1, 2]
 
 
-def test_documents_of_equal_keys_are_joined():
-    groups = Groups(5)
-    join_equal(groups, numpy.array([7, 9, 7, 8, 9], dtype=numpy.uint64))
-    assert [groups.first(i) for i in range(5)] == [0, 1, 0, 3, 1]
+def test_documents_of_equal_keys_are_joined_and_those_without_a_key_stay_alone():
+    keys = numpy.array([7, 9, 0, 7, 8, 9, 0, 7], dtype=numpy.uint64)
+    assert first_of_group(8, equal(keys)).tolist() == [0, 1, 2, 0, 4, 1, 6, 0]
 
 
-def test_documents_without_a_key_stay_alone():
-    groups = Groups(4)
-    join_equal(groups, numpy.array([0, 5, 0, 5], dtype=numpy.uint64))
-    assert [groups.first(i) for i in range(4)] == [0, 1, 2, 1]
+@pytest.mark.parametrize("block", [1, 40, 300])
+def test_blocks_change_nothing(tmp_path, monkeypatch, block):
+    texts = [f"{invented(i % 7, 12)} {i % 11}" for i in range(60)] + ["one", "one", "two words"]
+    expected = grouped(tmp_path, texts)
+    monkeypatch.setattr("scripts.corpus.duplicates.BLOCK", block)
+    assert grouped(tmp_path, texts) == expected
+
+
+@pytest.mark.slow
+def test_very_many_documents_of_one_run_are_compared(tmp_path):
+    texts = [f"Berth {i}" for i in range(70_000)] * 2
+    assert grouped(tmp_path, texts, chunk=10_000) == list(range(70_000)) * 2

@@ -23,7 +23,7 @@ from scripts.benchmarks.training import validate, write_stamped
 from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError, physical_cores
 from scripts.corpus.files import read_json, write_json
-from scripts.corpus.lengths import read_lengths
+from scripts.corpus.stream import read_lengths
 from scripts.training.configs import WARMUP, Settings, build_config, write_quickstarts
 from scripts.training.transformer import PACKAGED, locate_transformer
 

@@ -42,6 +42,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash64(text: str) -> int:
+    """Return a number of 64 bits that is the same for the same text, on every machine."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
 def digests(folder: Path, pattern: str) -> dict[str, str]:
     """Map the files below a folder that match a pattern, by their relative paths, to their SHA-256; what is hidden does not count."""
     paths = {path.relative_to(folder): path for path in sorted(folder.rglob(pattern))}

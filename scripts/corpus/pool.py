@@ -3,13 +3,11 @@
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from importlib import metadata
 from typing import TypeVar
 
 from scripts.cli import UserError
@@ -19,38 +17,11 @@ WAITING = 2
 """Calls that each process may have waiting: enough to keep it busy, and few enough to bound the memory."""
 
 
-def without_torch() -> None:
-    """Keep spaCy from importing torch in this process: 1.0 s and 94 MB instead of 3.2 s and 270 MB.
-
-    Call it before spaCy is imported, in processes that do not train or predict.
-    """
-    sys.modules.setdefault("torch", None)
-
-
-def without_transformers() -> None:
-    """Keep spaCy from importing spacy-transformers: 3.0 s and 283 MB instead of 7.4 s and 450 MB, torch included.
-
-    spaCy imports whatever any installed package offers it. Call it before the first pipeline is made, where none has a transformer.
-    """
-    import catalogue
-
-    found = (entry for distribution in metadata.distributions() for entry in distribution.entry_points)
-    catalogue.AVAILABLE_ENTRY_POINTS = metadata.EntryPoints(
-        entry for entry in found if not entry.value.startswith("spacy_transformers")
-    )
-
-
-def as_without_torch() -> None:
-    """Where this process does without torch, let it do without spacy-transformers, too; call it before a pipeline is made."""
-    if "torch" in sys.modules and sys.modules["torch"] is None:
-        without_transformers()
-
-
 def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, workers: int) -> Iterator[Result]:
     """Yield `function(*arguments)` for each call, in the calls' order; `calls` is read little ahead of the results.
 
-    With one worker everything runs in this process. Others are spawned, import spaCy without torch, leave Ctrl-C to
-    this process, and end when it does, however it ends.
+    With one worker everything runs in this process. Others are spawned, leave Ctrl-C to this process, and end when it
+    does, however it ends.
     Raises what the function raises, and UserError where a process dies.
     """
     if workers == 1:
@@ -68,7 +39,7 @@ def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, work
             yield waiting.popleft().result()
     except BrokenProcessPool:
         raise UserError(
-            "a worker process died, perhaps for want of memory; run the same command again: it continues where it stopped (see --workers)"
+            "a worker process died, perhaps for want of memory; run the same command again (fewer processes: --workers)"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -77,7 +48,6 @@ def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, work
 def _start() -> None:
     """Set a worker up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    without_torch()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread a process: the others do its work
     parent = multiprocessing.parent_process()
 

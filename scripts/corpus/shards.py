@@ -4,22 +4,26 @@ import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import numpy
+import srsly
+from spacy.attrs import ENT_IOB, ENT_TYPE, IDS, ORTH, SENT_START, SPACY
+from spacy.strings import get_string_id
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
 
 from scripts.cli import UserError
 from scripts.corpus.files import read_json, sha256, write_bytes
 from scripts.corpus.ledger import Count
-
-if TYPE_CHECKING:  # imported where they are used: the process that leads a build does without spaCy
-    import numpy
-    from spacy.tokens import Doc
-    from spacy.vocab import Vocab
-
-    from scripts.corpus.convert import Tokens
+from scripts.formats.doc_annotation import DocAnnotation
 
 DOCS_PER_SHARD = 100
 MANIFEST = "manifest.json"
+VERSION = 2
+"""Of the manifest; a corpus with another was made by another version of this project."""
 LABELS = "labels.json"
 """In train's folder: what its ner can predict, as `spacy init labels` writes it."""
 VALIDATED = "validated.json"
@@ -28,11 +32,10 @@ MISSING, INSIDE, OUTSIDE, BEGIN = 0, 1, 2, 3
 """spaCy's ENT_IOB codes."""
 COMPRESSION = 1
 """zlib's level: a third of the time of the usual 6, and a tenth more bytes."""
-
-
 PLACES = "ner_template.places"
-"""Where a shard keeps where its documents come from, and (of brat) the line of each entity. DocBin ignores it, and so reads 100 documents
-in 6 ms: with its own `user_data` it takes 105, because it asks spaCy's registry for unpackers anew for each document."""
+"""Where a shard keeps its documents' ids, sources and groups, the spaces behind tokens that are the data's own, and (of brat) the line of
+each entity. DocBin ignores it, and so reads 100 documents in 6 ms: with its own `user_data` it takes 105."""
+REBUILD = "build the corpus again: python -m spacy project run corpus . --force"
 
 
 class ShardError(UserError):
@@ -43,26 +46,31 @@ class Document(NamedTuple):
     """Tokens `start` to `end` (exclusive) of a converted record, as one document.
 
     source: its place in the raw data. keep_tokens: the data's own tokens, which spaCy must not replace by its tokeniser's.
+    lines: of each of the doc's entities the line that it stands on, where that is not the document's.
+    annotation: what a DocBin says of these tokens for other components.
     """
 
-    tokens: "Tokens"
+    doc: Doc
     start: int
     end: int
     id: str
     source: str
-    keep_tokens: bool
+    keep_tokens: bool = False
+    group: str | None = None
+    lines: tuple[int, ...] = ()
+    annotation: DocAnnotation | None = None
 
 
 class ShardWriter:
-    """Write one unit's documents of one split as shards; only the unit's last may have fewer than DOCS_PER_SHARD.
+    """Write one chunk's documents of one split as shards; only the chunk's last may have fewer than DOCS_PER_SHARD.
 
-    Shards are called by unit and number, so that their names sort in the order of the raw data whichever is
+    Shards are called by chunk and number, so that their names sort in the order of the raw data whichever is
     written first. Call `close` when all documents are added; `shards` then lists what was written, and `count` what is in it.
     """
 
-    def __init__(self, folder: Path, unit: int) -> None:
+    def __init__(self, folder: Path, chunk: int) -> None:
         self.folder = folder
-        self.unit = unit
+        self.chunk = chunk
         self.shards: list[dict] = []
         self.count = Count()
         self._pending: list[Document] = []
@@ -71,121 +79,166 @@ class ShardWriter:
         """Add one document; every hundredth writes a shard."""
         self._pending.append(document)
         if len(self._pending) == DOCS_PER_SHARD:
-            self._write()
+            self.close()
 
     def close(self) -> None:
-        """Write the last shard."""
-        if self._pending:
-            self._write()
-
-    def _write(self) -> None:
+        """Write what is not written yet."""
+        if not self._pending:
+            return
         data, count = encode(self._pending)
-        name = f"{self.unit:05d}-{len(self.shards):02d}.spacy"
-        write_bytes(self.folder / name, data, durable=False)  # a build that goes on checks the SHA-256
+        name = f"{self.chunk:05d}-{len(self.shards):02d}.spacy"
+        write_bytes(self.folder / name, data, durable=False)
         sizes = {"documents": count.documents, "tokens": count.tokens, "entities": count.entities}
         self.shards.append({"name": name} | sizes | {"sha256": hashlib.sha256(data).hexdigest()})
-        self.count = self.count.plus(count)
+        self.count.take(count)
         self._pending.clear()
 
 
 def encode(documents: list[Document]) -> tuple[bytes, Count]:
     """Make the bytes of a DocBin; return them with a count of what is in them.
 
-    What `DocBin.add` and `to_bytes` do, without a Doc: 35 µs a document of 57 tokens where these take 215
-    (spacy/tokens/_serialize.py). Documents that keep their tokens are stored with unknown spaces, so that spaCy trains
-    on these tokens; their spaces stay beside id and line. What else a DocBin said of a document is copied.
+    What `DocBin.add` and `to_bytes` do in a fifth of their time (spacy/tokens/_serialize.py). Documents that keep their tokens are stored
+    with unknown spaces, so that spaCy trains on these tokens. What else a DocBin said of a document is copied.
     """
-    import numpy
-    import srsly
-    from spacy.attrs import ENT_IOB, ENT_TYPE, IDS, ORTH, SENT_START
-
-    annotated = [d.tokens.annotation and d.tokens.annotation.of(d.start, d.end) for d in documents]
-    others = [other for other in annotated if other]
-    sentences_known = any(document.tokens.sent_starts is not None for document in documents)
-    further = {IDS[name] for other in others for name in other.columns} | (
-        {SENT_START} if sentences_known else set()
-    )
-    attrs = [ORTH, *sorted({ENT_IOB, ENT_TYPE} | further)]
-    lengths = [document.end - document.start for document in documents]
-    table = numpy.zeros((sum(lengths), len(attrs)), dtype=numpy.uint64)
-    table[:, 0] = numpy.concatenate([d.tokens.orths[d.start : d.end] for d in documents])
-    spaces = numpy.concatenate([d.tokens.spaces[d.start : d.end] for d in documents]).astype(bool)
-    iob, types = table[:, attrs.index(ENT_IOB)], table[:, attrs.index(ENT_TYPE)]
-    iob[:] = OUTSIDE
-    strings = documents[0].tokens.strings
-    base = 0
-    for (tokens, start, end, *_), length, other in zip(documents, lengths, annotated, strict=True):
-        if tokens.sent_starts is not None:
-            begins = numpy.where(tokens.sent_starts[start:end], 1, -1).astype(numpy.int64)
-            table[base : base + length, attrs.index(SENT_START)] = begins.view(numpy.uint64)
+    strings = documents[0].doc.vocab.strings
+    others = [d.annotation and d.annotation.of(d.start, d.end) for d in documents]
+    whole = [ORTH, SPACY, ENT_IOB, ENT_TYPE, SENT_START]
+    tokens = numpy.concatenate([d.doc.to_array(whole)[d.start : d.end] for d in documents])
+    columns = dict(zip(whole, tokens.T, strict=True))
+    spaces = columns.pop(SPACY).astype(bool)
+    lengths = [d.end - d.start for d in documents]
+    ends = numpy.cumsum(lengths).tolist()
+    for document, other, length, end in zip(documents, others, lengths, ends, strict=True):
+        own = slice(end - length, end)
+        if not document.doc.has_annotation("SENT_START"):
+            columns[SENT_START][own] = 0  # of the first token spaCy always says that a sentence starts
         if other:
-            iob[base : base + length][other.missing] = MISSING
+            columns[ENT_IOB][own][other.missing & (columns[ENT_IOB][own] == OUTSIDE)] = MISSING
             for name, values in other.columns.items():
-                table[base : base + length, attrs.index(IDS[name])] = values
-        base += length
-    labels = _write_entities(documents, lengths, iob, types)
-    lines = [
-        [
-            line
-            for line, (i, j, _) in zip(d.tokens.lines or (), d.tokens.ents, strict=False)
-            if d.start <= i and j <= d.end
-        ]
-        for d in documents
-    ]
-    kept = [
-        d.tokens.spaces[d.start : d.end].astype(bool).tobytes() if d.keep_tokens else None for d in documents
-    ]
+                columns.setdefault(IDS[name], numpy.zeros(len(tokens), dtype=numpy.uint64))[own] = values
+    if not any(d.doc.has_annotation("SENT_START") for d in documents):
+        del columns[SENT_START]
+    attrs = [ORTH, *sorted(columns.keys() - {ORTH})]
+    begun, counts = numpy.unique(columns[ENT_TYPE][columns[ENT_IOB] == BEGIN], return_counts=True)
+    labels = {strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)}
     message = {
         "version": "0.1",
         "attrs": attrs,
-        "tokens": table.tobytes(),
+        "tokens": numpy.stack([columns[attr] for attr in attrs], axis=1).tobytes(),
         "spaces": spaces.tobytes(),
         "lengths": numpy.array(lengths, dtype=numpy.int32).tobytes(),
         "strings": [
-            *map(strings.__getitem__, numpy.unique(table[:, 0]).tolist()),
-            *sorted(labels.union(*(other.strings for other in others))),
+            *map(strings.__getitem__, numpy.unique(columns[ORTH]).tolist()),
+            *sorted({*labels}.union(*(other.strings for other in others if other))),
         ],
-        "cats": [other.cats if other else {} for other in annotated],
-        "flags": [{"has_unknown_spaces": document.keep_tokens} for document in documents],
-        "span_groups": [other.span_groups if other else b"" for other in annotated],
-        PLACES: {"ids": [d.id for d in documents], "sources": [d.source for d in documents], "spaces": kept}
-        | ({"lines": lines} if any(lines) else {}),
+        "cats": [other.cats if other else {} for other in others],
+        "flags": [{"has_unknown_spaces": d.keep_tokens} for d in documents],
+        "span_groups": [other.span_groups if other else b"" for other in others],
+        PLACES: _places(documents, spaces, ends),
     }
-    if any(other.user_data is not None for other in others):
-        message["user_data"] = [other and other.user_data for other in annotated]
-    begun, counts = numpy.unique(types[iob == BEGIN], return_counts=True)
-    counted = Counter(
-        {strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)}
-    )
-    count = Count(len(documents), len(table), counted, sum((other.counts for other in others), Counter()))
+    if any(other and other.user_data is not None for other in others):
+        message["user_data"] = [other and other.user_data for other in others]
+    other_counts = sum((other.counts for other in others if other), Counter())
+    count = Count(len(documents), len(tokens), Counter(labels), other_counts)
     return zlib.compress(srsly.msgpack_dumps(message), COMPRESSION), count
 
 
-def _write_entities(
-    documents: list[Document], lengths: list[int], iob: "numpy.ndarray", types: "numpy.ndarray"
-) -> set[str]:
-    """Write the documents' entities into the columns of their tokens; return the labels."""
-    import numpy
+def _places(documents: list[Document], spaces: numpy.ndarray, ends: list[int]) -> dict[str, list]:
+    """Return what stands under PLACES; groups and lines only where there are any."""
+    kept = [
+        spaces[end - d.end + d.start : end].tobytes() if d.keep_tokens else None
+        for d, end in zip(documents, ends, strict=True)
+    ]
+    lines = [
+        [line for line, ent in zip(d.lines, d.doc.ents, strict=True) if d.start <= ent.start and ent.end <= d.end]
+        if d.lines
+        else []
+        for d in documents
+    ]
+    groups = [d.group for d in documents]
+    further = {"lines": lines} if any(lines) else {}
+    further |= {"groups": groups} if any(group is not None for group in groups) else {}
+    return {"ids": [d.id for d in documents], "sources": [d.source for d in documents], "spaces": kept} | further
 
-    strings = documents[0].tokens.strings
-    labels: dict[str, int] = {}
-    first, size, label = [], [], []  # of each entity: its first token in the table, its tokens, its label
-    base = 0
-    for (tokens, start, end, *_), length in zip(documents, lengths, strict=True):
-        for i, j, name in tokens.ents:
-            if start <= i and j <= end:
-                first.append(base + i - start)
-                size.append(j - i)
-                label.append(labels[name] if name in labels else labels.setdefault(name, strings.add(name)))
-        base += length
-    if first:
-        sizes = numpy.array(size)
-        inside = numpy.repeat(numpy.array(first) - numpy.cumsum(sizes) + sizes, sizes) + numpy.arange(
-            sizes.sum()
-        )
-        iob[inside], types[inside] = INSIDE, numpy.repeat(numpy.array(label, dtype=numpy.uint64), sizes)
-        iob[first] = BEGIN
-    return set(labels)
+
+class Shard:
+    """A DocBin file as arrays, of which any document can be made.
+
+    attrs: spaCy's attributes. tokens: their values, `(tokens, attrs)`. spaces: `(tokens,)`. lengths: tokens of each document.
+    Raises ShardError where the file cannot be read, or is not what has a hash, if one is given.
+    """
+
+    def __init__(self, path: Path, sha256: str = "") -> None:
+        self.path = path
+        try:
+            data = path.read_bytes()
+            if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+                raise ShardError(f"{path}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}")
+            # object_pairs_hook: srsly would look for plugins at each call, which takes as long as the rest
+            message = srsly.msgpack.unpackb(zlib.decompress(data), raw=False, object_pairs_hook=dict)
+            self.attrs: list[int] = message["attrs"]
+            self.tokens = numpy.frombuffer(message["tokens"], dtype=numpy.uint64).reshape(-1, len(self.attrs))
+            self.spaces = numpy.frombuffer(message["spaces"], dtype=bool)
+            self.lengths: list[int] = numpy.frombuffer(message["lengths"], dtype=numpy.int32).tolist()
+            self.ends: list[int] = numpy.cumsum(self.lengths, dtype=numpy.int64).tolist()
+            self.strings: list[str] = message["strings"]
+            self.places: dict[str, list] | None = message.get(PLACES)
+            defaults = {"cats": {}, "user_data": None, "flags": {}, "span_groups": b""}
+            self._further = {
+                name: message.get(name) or [default] * len(self.lengths) for name, default in defaults.items()
+            }
+            self.unknown_spaces = [bool(flags.get("has_unknown_spaces")) for flags in self._further["flags"]]
+            if not len(self.tokens) == len(self.spaces) == sum(self.lengths) or any(
+                len(values) != len(self.lengths) for values in self._further.values()
+            ):
+                raise ValueError("the numbers of tokens and documents do not agree")
+            self.orths = self.tokens[:, self.attrs.index(ORTH)]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, zlib.error) as error:
+            raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}") from error
+
+    def __len__(self) -> int:
+        """Return the number of documents."""
+        return len(self.lengths)
+
+    @cached_property
+    def _string_of(self) -> dict[int, str]:
+        return {get_string_id(string): string for string in self.strings}
+
+    def doc(self, index: int, vocab: Vocab) -> Doc:
+        """Return a document as DocBin makes it: 60 µs. Raises ShardError where spaCy cannot make one.
+
+        Only its own strings go to the vocabulary, and each time anew: in a memory zone they are gone after it.
+        """
+        own, one = slice(self.ends[index] - self.lengths[index], self.ends[index]), DocBin(attrs=())
+        one.attrs, one.tokens, one.spaces = self.attrs, [self.tokens[own]], [self.spaces[own].reshape(-1, 1)]
+        for name, values in self._further.items():
+            setattr(one, name, [values[index]])
+        has_spans = len(one.span_groups[0]) > 1  # none are b"" or an empty list, a byte; their labels are in no column
+        hashes = self._string_of if has_spans else set(one.tokens[0].ravel().tolist())
+        try:
+            for string in [self._string_of.get(value) for value in hashes if value not in vocab.strings]:
+                if string:
+                    vocab.strings.add(string)
+            return next(one.get_docs(vocab))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            why = f"({type(error).__name__}: {error})"
+            raise ShardError(f"{self.path}#{index}: cannot be made a Doc {why}; {REBUILD}") from error
+
+
+def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    """Yield a shard's documents. `doc.user_data` has their id, source, group if any and, where they keep their own tokens,
+    `spaces`: a byte a token, 1 where a space follows. Raises ShardError where it cannot be read.
+    """
+    shard = Shard(path)
+    places = shard.places
+    for index in range(len(shard)):
+        doc = shard.doc(index, vocab)
+        if places is not None:
+            doc.user_data.pop("spaces", None)  # the data's own
+            known = {"id": "ids", "source": "sources", "spaces": "spaces", "group": "groups"}
+            values = {key: places[name][index] for key, name in known.items() if name in places}
+            doc.user_data |= {key: value for key, value in values.items() if value is not None}
+        yield doc
 
 
 def label_data(entities: dict[str, int]) -> dict[str, dict[str, int]]:
@@ -197,13 +250,16 @@ def label_data(entities: dict[str, int]) -> dict[str, dict[str, int]]:
 
 
 def read_manifest(folder: Path) -> dict:
-    """Read a split's manifest. Raises ShardError where there is none."""
+    """Read a split's manifest. Raises ShardError where there is none, or one of another version."""
     path = folder / MANIFEST
     if not path.exists():
         raise ShardError(
             f"{path}: no such file, so {folder} is not a complete corpus; run: python -m spacy project run corpus"
         )
-    return read_json(path)
+    manifest = read_json(path)
+    if manifest.get("version") != VERSION:
+        raise ShardError(f"{path}: made by another version of this project; {REBUILD}")
+    return manifest
 
 
 def check_shards(folder: Path, manifest: dict) -> None:
@@ -214,52 +270,23 @@ def check_shards(folder: Path, manifest: dict) -> None:
         if name not in found:
             raise ShardError(f"{folder / name}: listed in the manifest, but missing; {REBUILD}")
         if name not in wanted:
-            raise ShardError(
-                f"{folder / name}: not listed in the manifest, yet spaCy would train on it; delete it or {REBUILD}"
-            )
+            what = f"not listed in the manifest, yet spaCy would train on it; delete it or {REBUILD}"
+            raise ShardError(f"{folder / name}: {what}")
         if sha256(folder / name) != wanted[name]:
-            raise ShardError(
-                f"{folder / name}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}"
-            )
+            what = f"not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}"
+            raise ShardError(f"{folder / name}: {what}")
 
 
-REBUILD = "build the corpus again: python -m spacy project run corpus . --force"
-
-
-def read_shard(path: Path, vocab: "Vocab") -> "Iterator[Doc]":
-    """Yield a shard's documents. `doc.user_data` has their id and source and, where they keep their own tokens, `spaces`:
-    a byte a token, 1 where a space follows. Raises ShardError where it cannot be read.
-    """
-    import srsly
-    from spacy.tokens import DocBin
-
-    try:
-        data = path.read_bytes()
-        places = srsly.msgpack_loads(zlib.decompress(data)).get(PLACES)
-        for index, doc in enumerate(DocBin().from_bytes(data).get_docs(vocab)):
-            if places is not None:
-                doc.user_data |= {"id": places["ids"][index], "source": places["sources"][index]}
-                doc.user_data.pop("spaces", None)  # the data's own
-                if places["spaces"][index] is not None:
-                    doc.user_data["spaces"] = places["spaces"][index]
-            yield doc
-    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zlib.error) as error:
-        raise ShardError(
-            f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}"
-        ) from error
-
-
-def documents_sha256(docs: "Iterable[Doc]") -> str:
+def documents_sha256(docs: Iterable[Doc]) -> str:
     """Return a hash of documents' tokens and entities, whatever their order, ids and places."""
     contents = (
-        ([token.text for token in doc], [(ent.start, ent.end, ent.label_) for ent in doc.ents])
-        for doc in docs
+        ([token.text for token in doc], [(ent.start, ent.end, ent.label_) for ent in doc.ents]) for doc in docs
     )
     each = sorted(hashlib.sha256(repr(content).encode()).digest() for content in contents)
     return hashlib.sha256(b"".join(each)).hexdigest()
 
 
-def place_in_shard(doc: "Doc", path: Path, index: int) -> str:
+def place_in_shard(doc: Doc, path: Path, index: int) -> str:
     """Name a document: its raw file and line where the shard knows them, its id, and its place in the shard."""
     known = " ".join(str(doc.user_data[key]) for key in ("source", "id") if key in doc.user_data)
     return f"{path.as_posix()}#{index}" + (f" ({known})" if known else "")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy
 
-from scripts.corpus.duplicates import Groups, join_equal, join_near, shingles
-from scripts.corpus.settings import OnError, Settings
-from scripts.corpus.units import Unit, UnitError, hash64
+from scripts.corpus.duplicates import equal, first_of_group, near, shingles
+from scripts.corpus.files import hash64
+from scripts.corpus.chunks import Chunk
+from scripts.corpus.settings import Settings
 from scripts.formats.record import AnnotationError
 
 SPLITS = ("train", "dev", "test")
@@ -26,7 +27,7 @@ MOST = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a unit's documents are, one value each: a hash of what decides the split, of the group (0: none), labels; and their shingles.
+    """What a chunk's documents are, one value each: a hash of what decides the split, of the group (0: none), labels; and their shingles.
 
     labels is None for documents that will be left out of the corpus.
     """
@@ -37,20 +38,15 @@ class Survey:
     shingles: bytes
 
 
-def survey_unit(unit: Unit, settings: Settings) -> Survey | UnitError:
-    """Look at a unit's documents before they are drawn."""
-    keys, groups, labels, texts, errors = array("Q"), array("Q"), [], [], []
-    for item, record in unit.records(settings):
-        if isinstance(record, AnnotationError):
-            errors.append(str(record))
+def survey_chunk(chunk: Chunk, settings: Settings) -> Survey:
+    """Look at a chunk's documents before they are drawn. Raises AnnotationError as `Chunk.readable` does."""
+    keys, groups, labels, texts = array("Q"), array("Q"), [], []
+    for item, record in chunk.readable(settings):
         left_out = isinstance(record, AnnotationError) or bool(record.excluded) or not record.text
-        key = f"left out {item.source}" if left_out else record.key
-        keys.append(_hash(settings.seed, key))
+        keys.append(_hash(settings.seed, f"left out {item.source}" if left_out else record.key))
         groups.append(0 if left_out or record.group is None else _hash(0, record.group))
         labels.append(None if left_out else tuple(sorted({span.label for span in record.spans})))
         texts.append("" if left_out else record.text)
-    if errors and settings.on_error is OnError.stop:
-        return UnitError(errors[0], len(errors) - 1)
     return Survey(keys, groups, labels, shingles(texts).tobytes())
 
 
@@ -96,7 +92,7 @@ class Draw:
 def draw_splits(
     surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path, *, name: str = "train"
 ) -> list[bytes]:
-    """Return for each unit, one byte a document, the index in `splits` of where it goes.
+    """Return for each chunk, one byte a document, the index in `splits` of where it goes.
 
     Documents of a group, and exact or near duplicates, stay together: they follow the first of them, or go to train
     where they are too many to be held out. name: what the user calls the data.
@@ -114,12 +110,9 @@ def draw_splits(
             sizes.append(len(survey.keys))
             file.write(survey.shingles)
     used = numpy.flatnonzero([names is not None for names in labels])
-    groups = Groups(len(keys))
-    join_equal(groups, numpy.array(groups_of, dtype=numpy.uint64))
-    join_equal(groups, numpy.array(keys, dtype=numpy.uint64))
-    join_near(groups, path, used)
+    pairs = (equal(numpy.array(column, dtype=numpy.uint64)) for column in (groups_of, keys))
+    firsts = first_of_group(len(keys), *pairs, near(path, used))
     path.unlink()
-    firsts = groups.firsts(numpy.arange(len(keys)))
     members = numpy.bincount(firsts[used], minlength=len(keys))
     alone = numpy.array(keys, dtype=numpy.uint64)[used][numpy.array(groups_of, dtype=numpy.uint64)[used] == 0]
     if len(numpy.unique(alone)) == len(
@@ -191,4 +184,4 @@ def _require_groups(members: numpy.ndarray, splits: tuple[str, ...], name: str) 
 
 
 def _hash(seed: int, text: str) -> int:
-    return int.from_bytes(hash64(f"{seed}\n{text}"), "big")
+    return hash64(f"{seed}\n{text}")
