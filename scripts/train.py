@@ -16,7 +16,6 @@ import typer
 
 from scripts.cli import Stopped, UserError, console, run
 from scripts.corpus.files import require_folder, write_json
-from scripts.corpus.pool import without_transformers
 from scripts.corpus.shards import VALIDATED
 from scripts.corpus.versions import versions
 from scripts.training.lock import locked
@@ -121,7 +120,6 @@ def main(
         ConfigFile,
         full_config,
         import_code,
-        may_need_transformers,
         read_config,
     )
     from scripts.training.gate import hashes, require_validated
@@ -141,8 +139,6 @@ def main(
         noted = (
             require_validated(file, now, folder / VALIDATED, corpus) if is_first and not unvalidated else None
         )
-        if not file.code and not may_need_transformers(own):
-            without_transformers()
         from scripts.training.checkpoint import discard, resumable
         from scripts.training.device import activate
         from scripts.training.kernels import use_fast_ops

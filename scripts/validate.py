@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 
 from scripts.cli import UserError, console, physical_cores, progress_bar, run
-from scripts.corpus.pool import without_torch
 
 
 def main(
@@ -77,5 +76,4 @@ def main(
 
 
 if __name__ == "__main__":
-    without_torch()
     run(main, failure=2, takes_settings=True)

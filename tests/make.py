@@ -12,7 +12,8 @@ from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from scripts.corpus.build import REJECTS, RawCorpus, build_corpus
+from scripts.corpus.build import REJECTS, build_corpus
+from scripts.corpus.raw import RawCorpus
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import read_manifest, read_shard
@@ -80,7 +81,7 @@ def build(
         if name and name in names[:at]:
             copy = Path(name).with_name(f"{at}-{Path(name).name}")
             names[at] = str(shutil.copy(name, copy))
-    return build_corpus(RawCorpus.find(*names), folder, Settings.from_json(settings), workers=workers)
+    return build_corpus(RawCorpus.find(*names), folder, Settings(**settings), workers=workers)
 
 
 def make_corpus(

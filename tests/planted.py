@@ -24,9 +24,10 @@ from scripts.checks.examine import Report, validate
 from scripts.checks.inputs import Inputs, find_inputs
 from scripts.checks.preprocessed import SCORES
 from scripts.checks.training_config import ConfigFile
-from scripts.corpus.build import RawCorpus, build_corpus
+from scripts.corpus.build import build_corpus
+from scripts.corpus.raw import RawCorpus
 from scripts.corpus.files import read_json, write_json
-from scripts.corpus.settings import OnError, Settings
+from scripts.corpus.settings import Settings
 from scripts.corpus.shards import MANIFEST, documents_sha256, read_shard
 from scripts.formats.record import AnnotationError
 
@@ -222,7 +223,7 @@ def _preprocess(example: Example, folder: Path, corpus: Path) -> None:
         rows = [*(json.dumps(row) for row in rest if row["id"].startswith("train")), *example.rows]
         train.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
     settings = Settings(
-        on_error=OnError.reject, max_reject_rate=1.0, max_tokens=int(example.options.get("max_tokens", 1000))
+        on_error="reject", max_reject_rate=1.0, max_tokens=int(example.options.get("max_tokens", 1000))
     )
     try:
         build_corpus(

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cli import UserError
-from scripts.corpus import build as building
-from scripts.corpus.build import WORTH_A_WORKER, RawCorpus, build_corpus, choose_workers
+from scripts.corpus.build import WORTH_A_WORKER, build_corpus, choose_workers
+from scripts.corpus.raw import RawCorpus
 from scripts.corpus.files import write_bytes
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import check_shards, read_manifest
+from scripts.corpus.splits import SPLITS
 from scripts.formats.record import AnnotationError
-from tests.make import build, contents, make_corpus, read_rejects, read_split, rows, split_of
+from tests.make import build, contents, make_corpus, read_rejects, read_split, rows
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def held_out(write_jsonl):
 
 
 @pytest.fixture
-def small_units(monkeypatch):
-    """Units of 20 documents, which several of are in small inputs."""
-    monkeypatch.setattr("scripts.corpus.units.UNIT_DOCUMENTS", 20)
+def small_chunks(monkeypatch):
+    """Chunks of 20 documents, which several of are in small inputs."""
+    monkeypatch.setattr("scripts.corpus.chunks.CHUNK_DOCUMENTS", 20)
 
 
 def ids(corpus, split="train"):
@@ -145,7 +145,7 @@ def test_an_id_used_twice_is_an_error_with_both_places(tmp_path, write_jsonl):
 
 @pytest.mark.parametrize("before", [[], ["{"]])
 def test_an_id_used_twice_far_apart_is_an_error_with_both_places(
-    tmp_path, write_jsonl, held_out, small_units, before
+    tmp_path, write_jsonl, held_out, small_chunks, before
 ):
     path = write_jsonl(
         "t.jsonl", [*before, *rows(50), {**rows(1, offset=7)[0], "text": "Other text", "spans": []}]
@@ -189,7 +189,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, write_jsonl):
 
 
 @pytest.mark.parametrize("drawn", [False, True])
-def test_the_number_of_workers_changes_nothing(tmp_path, write_jsonl, held_out, small_units, drawn):
+def test_the_number_of_workers_changes_nothing(tmp_path, write_jsonl, held_out, small_chunks, drawn):
     path = write_jsonl("t.jsonl", [*rows(90), "[broken", {"text": "Ana ran", "spans": [[0, 2, "X"]]}])
     for workers in (1, 2):
         build(tmp_path / f"{workers}", path, *(() if drawn else held_out), workers=workers, on_error="reject")
@@ -231,7 +231,7 @@ def test_a_file_name_that_is_not_utf_8_is_an_error(tmp_path, write_jsonl, held_o
 # long documents
 
 
-def test_a_long_document_becomes_pieces_with_ids_of_their_own(tmp_path, write_jsonl, held_out):
+def test_a_long_document_becomes_parts_with_ids_of_their_own(tmp_path, write_jsonl, held_out):
     text = "Ana ran. Bo sat still. Cy ate. Di left for Cork."
     long = {
         "id": "x",
@@ -250,11 +250,11 @@ def test_a_long_document_becomes_pieces_with_ids_of_their_own(tmp_path, write_js
     assert [[ent.text for ent in doc.ents] for doc in (first, second)] == [["Ana", "Bo", "Cy"], ["Di"]]
     addition = ledger.additions["sharded", "cut"]
     assert addition.count.documents == 1
-    assert "t.jsonl:2 (x): 15 tokens in 2 pieces" in addition.places[0]
+    assert "t.jsonl:2 (x): 15 tokens in 2 parts" in addition.places[0]
     assert (ledger.stages["aligned"].documents, ledger.stages["sharded"].documents) == (2, 3)
 
 
-def test_pieces_join_up_to_the_whole_text(tmp_path, write_jsonl, held_out):
+def test_parts_join_up_to_the_whole_text(tmp_path, write_jsonl, held_out):
     text = " \n".join(f"Nobody at pier {i} saw  Ana Berg come (or go)" + "." * (i % 3) for i in range(40))
     build(
         tmp_path / "c",
@@ -325,7 +325,7 @@ def test_too_many_rejected_documents_are_an_error_with_the_numbers(
     if fails:
         with pytest.raises(
             AnnotationError,
-            match=rf"2 of 8 documents \(25\.0 %\).*\({100 * rate:g} %\).*rejects\.jsonl.*vars\.max_reject_rate",
+            match=rf"2 of 8 documents \(25\.0 %\).*\({100 * rate:g} %\).*rejects\.jsonl.*--max-reject-rate",
         ):
             build(tmp_path / "c", path, *held_out, on_error="reject", max_reject_rate=rate)
     else:
@@ -441,133 +441,74 @@ def test_corpus_and_rejects_account_for_everything(tmp_path, write_jsonl, held_o
     assert sum(count.documents for count in losses) == len(left_out)
 
 
-# stopped and gone on with
+# stopped
 
 
-@pytest.fixture
-def converted(monkeypatch):
-    """The indexes of the units that are converted from now on."""
-    indexes = []
-
-    def convert(unit, *rest):
-        indexes.append(unit.index)
-        return CONVERT(unit, *rest)
-
-    monkeypatch.setattr(building, "convert_unit", convert)
-    return indexes
+def stop(*_, **__):
+    raise KeyboardInterrupt
 
 
-CONVERT = building.convert_unit
-
-
-@pytest.fixture
-def stopped(tmp_path, write_jsonl, held_out, small_units, monkeypatch):
-    """The paths of a build that stopped in its fourth unit of five."""
-    paths = write_jsonl("t.jsonl", rows(60)), *held_out
-
-    def stop(unit, *rest):
-        if unit.index == 3:
-            raise KeyboardInterrupt
-        return CONVERT(unit, *rest)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(building, "convert_unit", stop)
-        with pytest.raises(KeyboardInterrupt):
-            build(tmp_path / "c", *paths)
-    return paths
-
-
-def test_a_build_that_was_stopped_goes_on_from_the_units_that_are_complete(tmp_path, stopped, converted):
-    build(tmp_path / "c", *stopped)
-    assert converted == [3, 4]
-    build(tmp_path / "d", *stopped)
-    assert contents(tmp_path / "c") == contents(tmp_path / "d")
-
-
-def test_a_shard_that_was_damaged_meanwhile_is_made_again(tmp_path, stopped, converted):
-    (tmp_path / "c" / ".new" / "train" / "00001-00.spacy").write_bytes(b"half")
-    build(tmp_path / "c", *stopped)
-    assert converted == [1, 3, 4]
-    build(tmp_path / "d", *stopped)
-    assert contents(tmp_path / "c") == contents(tmp_path / "d")
-
-
-@pytest.mark.parametrize("gone", ["units/00001.rejects", "units/00001.json", "train/00001-00.spacy"])
-def test_a_unit_that_lost_a_file_meanwhile_is_made_again(tmp_path, stopped, converted, gone):
-    (tmp_path / "c" / ".new" / gone).unlink()
-    build(tmp_path / "c", *stopped)
-    assert converted == [1, 3, 4]
-
-
-def test_other_settings_start_anew(tmp_path, stopped, converted):
-    build(tmp_path / "c", *stopped, max_tokens=5)
-    assert converted == [0, 1, 2, 3, 4]
-
-
-def test_other_raw_data_starts_anew(tmp_path, stopped, converted, write_jsonl):
-    write_jsonl("t.jsonl", rows(61))
-    build(tmp_path / "c", *stopped)
-    assert converted == [0, 1, 2, 3, 4, 5]
-    assert len(read_split(tmp_path / "c")) == 61
-
-
-def test_a_build_that_stopped_after_the_draw_does_not_draw_again(
-    tmp_path, write_jsonl, small_units, monkeypatch
-):
+@pytest.mark.parametrize("at", ["cut_into_chunks", "convert_chunk", "draw_splits", "write_json", "_replace"])
+def test_a_build_that_is_stopped_leaves_the_old_corpus_and_the_next_starts_anew(tmp_path, write_jsonl, monkeypatch, at):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    before = contents(corpus)
     path = write_jsonl("t.jsonl", rows(60))
     with monkeypatch.context() as patch:
-        patch.setattr(building, "_convert", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            build(tmp_path / "c", path)
-    with monkeypatch.context() as patch:
-        patch.setattr(building, "survey_unit", lambda *_: 1 / 0)
-        build(tmp_path / "c", path)
-    build(tmp_path / "d", path)
-    assert split_of(tmp_path / "c") == split_of(tmp_path / "d")
-
-
-def test_a_build_that_stopped_while_it_tidied_up_can_be_run_again(
-    tmp_path, write_jsonl, held_out, monkeypatch
-):
-    """Units without shards count as complete once their JSON file is there."""
-    empty = write_jsonl("empty.jsonl", [{"text": "", "spans": []}])
-    paths = f"{write_jsonl('t.jsonl', rows(3))},{empty}", *held_out
-    monkeypatch.setattr("scripts.corpus.units.UNIT_DOCUMENTS", 3)
-
-    def interrupted(folder, **_):
-        if not folder.exists():
-            return
-        for path in folder.rglob("*.rejects"):
-            path.unlink()
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("shutil.rmtree", interrupted)
+        patch.setattr(f"scripts.corpus.build.{at}", stop)
         with pytest.raises(KeyboardInterrupt):
-            build(tmp_path / "c", *paths)
-    build(tmp_path / "c", *paths)
-    build(tmp_path / "d", *paths)
-    assert contents(tmp_path / "c") == contents(tmp_path / "d")
+            build(corpus, path)
+    after = contents(corpus)
+    assert {path: after.get(path) for path in before} == before
+    build(corpus, path)
+    build(tmp_path / "d", path)
+    assert contents(corpus) == contents(tmp_path / "d")
+
+
+@pytest.mark.parametrize("renames", range(10))
+def test_no_old_split_ever_stands_beside_a_new_one(tmp_path, write_jsonl, monkeypatch, renames):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    path = write_jsonl("t.jsonl", rows(60))
+    rename, done = Path.rename, []
+
+    def stops_at(self, target):
+        done.append(target)
+        return stop() if len(done) > renames else rename(self, target)
+
+    old = {split: read_manifest(corpus / split)["sources"] for split in SPLITS}
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", stops_at)
+        with pytest.raises(KeyboardInterrupt):
+            build(corpus, path)
+    found = {split: read_manifest(corpus / split)["sources"] for split in SPLITS if (corpus / split).exists()}
+    assert len({sources == old[split] for split, sources in found.items()}) <= 1
+    build(corpus, path)
+    build(tmp_path / "d", path)
+    assert contents(corpus) == contents(tmp_path / "d")
 
 
 # the disk is full
 
 
-def full(*_, **__):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
+@pytest.mark.parametrize("kept", range(0, 8, 2))
 @pytest.mark.parametrize("drawn", [False, True])
-@pytest.mark.parametrize("module", ["units", "shards", "files"])
-def test_a_full_disk_is_said_and_the_old_corpus_stays(
-    tmp_path, write_jsonl, held_out, monkeypatch, module, drawn
+def test_a_disk_that_fills_up_is_an_error_and_the_old_corpus_stays(
+    tmp_path, write_jsonl, held_out, small_chunks, monkeypatch, kept, drawn
 ):
     corpus = make_corpus(tmp_path, write_jsonl)
     before = contents(corpus)
-    paths = write_jsonl("t.jsonl", rows(30)), *(() if drawn else held_out)
+    paths = write_jsonl("t.jsonl", rows(60)), *(() if drawn else held_out)
+    written = []
+
+    def fills_up(path, *rest, **options):
+        written.append(path)
+        if len(written) > kept:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_bytes(path, *rest, **options)
+
     with monkeypatch.context() as patch:
-        patch.setattr(f"scripts.corpus.{module}.write_bytes", full)
-        with pytest.raises(UserError, match=r"the disk is full; make room and run the same command again"):
+        patch.setattr("scripts.corpus.files.write_bytes", fills_up)
+        patch.setattr("scripts.corpus.shards.write_bytes", fills_up)
+        with pytest.raises(OSError, match="No space left"):
             build(corpus, *paths)
     after = contents(corpus)
     assert {path: after.get(path) for path in before} == before
@@ -576,42 +517,11 @@ def test_a_full_disk_is_said_and_the_old_corpus_stays(
     assert contents(corpus) == contents(tmp_path / "d")
 
 
-@pytest.mark.parametrize("kept", range(0, 8, 2))
-def test_a_disk_that_fills_up_later_is_said_too(
-    tmp_path, write_jsonl, held_out, small_units, monkeypatch, kept
-):
-    paths = write_jsonl("t.jsonl", rows(60)), *held_out
-    written = []
-
-    def fills_up(path, *rest, **options):
-        written.append(path)
-        return full() if len(written) > kept else write_bytes(path, *rest, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("scripts.corpus.files.write_bytes", fills_up)
-        patch.setattr("scripts.corpus.shards.write_bytes", fills_up)
-        patch.setattr("scripts.corpus.units.write_bytes", fills_up)
-        with pytest.raises(UserError, match="the disk is full"):
-            build(tmp_path / "c", *paths)
-    build(tmp_path / "c", *paths)
-    build(tmp_path / "d", *paths)
-    assert contents(tmp_path / "c") == contents(tmp_path / "d")
-
-
-def test_another_error_of_the_disk_is_not_called_full(tmp_path, write_jsonl, held_out, monkeypatch):
-    def fail(*_, **__):
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr("scripts.corpus.shards.write_bytes", fail)
-    with pytest.raises(UserError, match=r"cannot be written \(Input/output error\)"):
-        build(tmp_path / "c", write_jsonl("t.jsonl", rows(3)), *held_out)
-
-
 # progress and workers
 
 
 @pytest.mark.parametrize("drawn", [False, True])
-def test_progress_ends_with_all_bytes(tmp_path, write_jsonl, held_out, small_units, drawn):
+def test_progress_ends_with_all_bytes(tmp_path, write_jsonl, held_out, small_chunks, drawn):
     raw = RawCorpus.find(str(write_jsonl("t.jsonl", rows(70))), *(("", "") if drawn else map(str, held_out)))
     told = {}
 
@@ -645,6 +555,6 @@ def test_a_doubt_on_offsets_belongs_to_the_split_of_its_file(tmp_path, write_jso
         write_jsonl("test.jsonl", rows(3, offset=9)),
     )
     ledgers = build(tmp_path / "c", *paths)
-    assert [split for split, ledger in ledgers.items() if ("aligned", "offset-units") in ledger.mends] == [
+    assert [split for split, ledger in ledgers.items() if ("aligned", "offset-units") in ledger.repairs] == [
         "dev"
     ]

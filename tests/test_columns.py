@@ -284,7 +284,7 @@ def test_a_forbidden_tags_entity_is_kept_and_told_in_the_ledger(write_text, tmp_
         [("Ana", "PER")],
         [("Cork", "LOC")],
     ]
-    assert "train.conll:4" in ledgers["train"].mends["aligned", "i-without-b"].places[0]
+    assert "train.conll:4" in ledgers["train"].repairs["aligned", "i-without-b"].places[0]
 
 
 @pytest.mark.parametrize("label", ["creative-work", "Music Group/Band", "a|b", "人物"])

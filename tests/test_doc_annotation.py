@@ -168,21 +168,21 @@ def test_a_manifest_of_entities_alone_has_no_other_annotation(convert):
     assert "other_annotation" not in read_manifest(corpus / "train")
 
 
-def test_a_document_that_is_cut_keeps_its_annotation_piece_by_piece(convert):
+def test_a_document_that_is_cut_keeps_its_annotation_part_by_part(convert):
     whole = annotated(3)
     corpus, ledger = convert(whole, max_tokens=4)
-    pieces = read_split(corpus)
-    assert [[token.dep_ for token in piece] for piece in pieces] == [SENTENCE["deps"]] * 3
-    assert [[token.head.i for token in piece] for piece in pieces] == [HEADS] * 3
-    assert [piece.cats for piece in pieces] == [whole.cats] * 3
+    parts = read_split(corpus)
+    assert [[token.dep_ for token in part] for part in parts] == [SENTENCE["deps"]] * 3
+    assert [[token.head.i for token in part] for part in parts] == [HEADS] * 3
+    assert [part.cats for part in parts] == [whole.cats] * 3
     assert [
-        [(span.start, span.end, span.label_, span.id_) for span in piece.spans["sc"]] for piece in pieces
+        [(span.start, span.end, span.label_, span.id_) for span in part.spans["sc"]] for part in parts
     ] == [
         [(0, 3, "EVENT", "e1"), (0, 1, "PERSON", "")],
         [],
         [],
     ]
-    assert pieces[0].spans["sc"].attrs == {"by": "Bo"}
+    assert parts[0].spans["sc"].attrs == {"by": "Bo"}
     assert ledger.additions["sharded", "cut"].count.other == {"cats": 2}
 
 
@@ -191,9 +191,9 @@ def test_a_span_that_a_cut_crosses_is_lost_and_told(convert):
     doc.spans["sc"].append(Span(doc, 2, 6, "LONG"))
     corpus, ledger = convert(doc, max_tokens=4)
     assert ledger.losses["sharded", "span-cut"].count.other == {"spans": 1}
-    assert [span.label_ for piece in read_split(corpus) for span in piece.spans["sc"]] == ["EVENT", "PERSON"]
+    assert [span.label_ for part in read_split(corpus) for span in part.spans["sc"]] == ["EVENT", "PERSON"]
     assert [row["detail"] for row in read_rejects(corpus) if row["reason"] == "span-cut"] == [
-        "1 spans: the span reaches into another piece of the document"
+        "1 spans: the span reaches into another part of the document"
     ] * 3
 
 

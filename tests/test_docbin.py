@@ -104,7 +104,7 @@ def test_i_without_b_makes_a_corpus_that_spacy_accepts(tmp_path):
     ]
     assert (
         ledgers["train"]
-        .mends["aligned", "i-without-b"]
+        .repairs["aligned", "i-without-b"]
         .places[0]
         .startswith(f"{path.as_posix()}:1 (a-1): token 2 'Cork'")
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.corpus.build import RawCorpus
+from scripts.corpus.raw import RawCorpus
 from scripts.formats.find import FoundFiles, find_files
 from scripts.formats.record import AnnotationError
 from scripts.formats.registry import find_raw_files, raw_files

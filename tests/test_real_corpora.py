@@ -8,7 +8,8 @@ import pytest
 from scripts.checks.catalogue import choose
 from scripts.checks.examine import Report, examine
 from scripts.checks.training_config import ConfigFile
-from scripts.corpus.build import RawCorpus, build_corpus
+from scripts.corpus.build import build_corpus
+from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.training.configs import write_quickstarts
 from tests.closure import ROOT

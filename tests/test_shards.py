@@ -5,7 +5,7 @@ import spacy
 import srsly
 from spacy.tokens import DocBin
 
-from scripts.corpus.convert import align, tokenise
+from scripts.corpus.convert import align, make_doc
 from scripts.corpus.files import read_json, replace_folder, write_text
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import (
@@ -19,10 +19,10 @@ from scripts.corpus.shards import (
     read_manifest,
     read_shard,
 )
-from scripts.corpus.tokenizer import Tokeniser
+from scripts.corpus.tokenizer import load_tokenizer
 from tests.make import record
 
-TOKENIZER = Tokeniser("en")
+TOKENIZER = load_tokenizer("en")
 
 
 @pytest.fixture
@@ -32,18 +32,18 @@ def vocab():
 
 def document(text, *spans, id="x", source="a.jsonl:1", **further):
     made = record(text, *spans, **further)
-    tokens = tokenise(made, TOKENIZER)
-    align(made, tokens, Settings())
-    return Document(tokens, 0, len(tokens.ends), id, source, keep_tokens=made.words is not None)
+    doc = make_doc(made, TOKENIZER)
+    align(made, doc, Settings())
+    return Document(doc, 0, len(doc), id, source, keep_tokens=made.words is not None, group=made.group)
 
 
 def words(*given, **further):
     return document(" ".join(given), words=given, spaces=(*[True] * (len(given) - 1), False), **further)
 
 
-def write(folder, count, *, unit=0):
-    """Write one unit; return a manifest of it."""
-    writer = ShardWriter(folder, unit)
+def write(folder, count, *, chunk=0):
+    """Write one chunk; return a manifest of it."""
+    writer = ShardWriter(folder, chunk)
     for i in range(count):
         writer.add(document(f"w{i} x", id=f"d{i}"))
     writer.close()
@@ -84,8 +84,8 @@ def test_the_writer_counts_what_it_wrote(tmp_path):
 def test_spacys_corpus_reader_reads_the_shards_in_order(tmp_path):
     from spacy.training import Corpus
 
-    for unit in (11, 2):  # written in another order
-        write(tmp_path / "train", 120, unit=unit)
+    for chunk in (11, 2):  # written in another order
+        write(tmp_path / "train", 120, chunk=chunk)
     nlp = spacy.blank("en")
     found = [example.reference[0].text for example in Corpus(tmp_path / "train")(nlp)]
     assert found == [f"w{i}" for i in range(120)] * 2
@@ -105,6 +105,8 @@ def test_spacys_corpus_reader_sees_text_entities_and_the_datas_own_tokens(tmp_pa
 def test_documents_know_where_they_come_from(tmp_path, vocab):
     (doc,) = decoded(tmp_path, vocab, document("Ana", id="x7", source="a.jsonl:12"))
     assert doc.user_data == {"id": "x7", "source": "a.jsonl:12"}
+    (doc,) = decoded(tmp_path, vocab, document("Ana", id="x7", source="a.jsonl:12", group="mail"))
+    assert doc.user_data == {"id": "x7", "source": "a.jsonl:12", "group": "mail"}
     assert place_in_shard(doc, tmp_path / "a.spacy", 3).endswith("a.spacy#3 (a.jsonl:12 x7)")
 
 
@@ -153,7 +155,7 @@ def test_sentences_come_back_where_the_data_has_them(tmp_path, vocab):
     assert not decoded(tmp_path, vocab, unknown)[0].has_annotation("SENT_START")
 
 
-def test_a_piece_holds_its_own_tokens_and_entities_alone(tmp_path, vocab):
+def test_a_part_of_a_document_holds_its_own_tokens_and_entities_alone(tmp_path, vocab):
     whole = document("Ana saw Bo and Cy", (0, 3, "A"), (8, 10, "B"), (15, 17, "C"))
     docs = decoded(tmp_path, vocab, whole._replace(end=2, id="x#1"), whole._replace(start=2, id="x#2"))
     assert [doc.text for doc in docs] == ["Ana saw ", "Bo and Cy"]
@@ -180,6 +182,12 @@ def msgpack_of(data):
 
 def test_a_folder_without_a_manifest_is_no_corpus(tmp_path):
     with pytest.raises(ShardError, match="not a complete corpus"):
+        read_manifest(tmp_path)
+
+
+def test_a_corpus_of_another_version_is_refused(tmp_path):
+    write_text(tmp_path / MANIFEST, '{"documents": 3}')
+    with pytest.raises(ShardError, match=r"manifest\.json: made by another version of this project; build the corpus"):
         read_manifest(tmp_path)
 
 

@@ -325,7 +325,7 @@ def test_a_label_of_two_documents_is_in_two_splits(tmp_path, write_jsonl):
     st.integers(),
 )
 def test_any_rows_are_drawn_by_the_rules(tmp_path_factory, given, seed):
-    """Groups and duplicates on one side, whatever their labels; the same again however the file is cut into units."""
+    """Groups and duplicates on one side, whatever their labels; the same again however the file is cut into chunks."""
     folder = tmp_path_factory.mktemp("any")
     lines = [row(f"{i}", invented(i), "PER") for i in range(100, 103)]  # so that no split is empty
     lines += [
@@ -341,13 +341,13 @@ def test_any_rows_are_drawn_by_the_rules(tmp_path_factory, given, seed):
     for texts in range(16):
         assert len({splits[f"{i}"] for i, (text, _, _) in enumerate(given) if text == texts}) <= 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scripts.corpus.units.UNIT_DOCUMENTS", 7)
+        patch.setattr("scripts.corpus.chunks.CHUNK_DOCUMENTS", 7)
         build(folder / "d", path, seed=seed % 2**32)
     assert split_of(folder / "d") == splits
 
 
 def test_the_number_of_workers_changes_nothing(tmp_path, write_jsonl, monkeypatch):
-    monkeypatch.setattr("scripts.corpus.units.UNIT_DOCUMENTS", 20)
+    monkeypatch.setattr("scripts.corpus.chunks.CHUNK_DOCUMENTS", 20)
     path = write_jsonl(
         "t.jsonl",
         [row(f"{i}", invented(i % 70), "PER", **({"group": i % 31} if i < 70 else {})) for i in range(150)],

@@ -12,7 +12,6 @@ from spacy.vocab import Vocab
 from scripts.checks.components import ENCODERS, NERS, factories, meta_of, module_of, trained
 from scripts.checks.doc_view import TokenFinding
 from scripts.corpus.config_file import one_line
-from scripts.corpus.pool import as_without_torch
 
 SENTENCES_OR_ENTITIES = frozenset({"token.is_sent_start", "doc.sents", "doc.ents", "token.ent_iob"})
 RULES = ("sentencizer", "entity_ruler", "future_entity_ruler", "span_ruler")
@@ -72,7 +71,6 @@ class Annotators:
         """Make a component as training would; None, and a reason in `unknown`, where that fails."""
         config, block = self._config, self._config["components"][name]
         nlp = {key: config["nlp"][key] for key in ("lang", "tokenizer", "batch_size")} | {"pipeline": [name]}
-        as_without_torch()
         try:
             made = load_model_from_config(
                 {"nlp": nlp, "components": {name: block}}, vocab=vocab, auto_fill=True

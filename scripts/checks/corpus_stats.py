@@ -13,7 +13,7 @@ from scripts.checks.catalogue import Finding, finding
 from scripts.checks.doc_view import DocView, Shard
 from scripts.checks.shard_stats import First, ShardStats
 from scripts.checks.wordpieces import Unknown
-from scripts.corpus.duplicates import Groups, join_near
+from scripts.corpus.duplicates import first_of_group, near
 
 
 class CorpusFinding(NamedTuple):
@@ -107,7 +107,7 @@ class CorpusStats:
         self.allowed = allowed
         self.splits = {split: SplitStats() for split in splits}
         self.names: dict[tuple[int, str], dict[tuple[str, str], First]] = {}
-        self._groups = Groups(0)
+        self._firsts = numpy.empty(0, dtype=numpy.int64)
         self._shard = lru_cache(maxsize=64)(Shard)
 
     def add(self, split: str, paths: Iterable[Path], stats: ShardStats) -> None:
@@ -120,9 +120,8 @@ class CorpusStats:
 
     def join_near(self, path: Path) -> None:
         """Find near duplicates, by a file with the shingles of all documents, split after split."""
-        self._groups = Groups(len(self._texts))
         _, first = numpy.unique(self._texts, return_index=True)
-        join_near(self._groups, path, numpy.sort(first))
+        self._firsts = first_of_group(len(self._texts), near(path, numpy.sort(first)))
 
     @cached_property
     def _texts(self) -> numpy.ndarray:
@@ -142,8 +141,7 @@ class CorpusStats:
 
     def near_texts(self) -> Iterator[tuple[str, int, str, int]]:
         """Yield, as `equal_texts` does, documents that are nearly, but not quite, the same as an earlier one."""
-        for i in range(self._groups.size):
-            first = self._groups.first(i)
+        for i, first in enumerate(self._firsts.tolist()):
             if first != i and self._texts[i]:
                 yield *self._numbered(i), *self._numbered(first)
 

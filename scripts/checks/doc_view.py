@@ -13,8 +13,8 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from scripts.checks.catalogue import Finding, excerpt, finding
-from scripts.corpus.lengths import unpack
-from scripts.corpus.shards import BEGIN, INSIDE, PLACES, ShardError, read_shard
+from scripts.corpus.shards import BEGIN, INSIDE, ShardError, read_shard
+from scripts.corpus.shards import Shard as DocBinFile
 
 FACTOR = 0x9E3779B97F4A7C15
 AROUND = 20
@@ -42,16 +42,11 @@ class Shard:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        message = unpack(path)
-        self._attrs, self._tokens, lengths = message["attrs"], message["tokens"], message["lengths"]
-        self.spaces = message["spaces"].ravel()
-        self.unknown_spaces = [bool(flags.get("has_unknown_spaces")) for flags in message["flags"]]
-        if ORTH not in self._attrs or len(self.unknown_spaces) != len(lengths):
-            raise ShardError(f"{path}: cannot be read as a DocBin: its numbers of documents do not agree")
-        self.ends = numpy.cumsum(lengths).tolist()
-        self.starts = [end - length for end, length in zip(self.ends, lengths.tolist(), strict=True)]
-        self.strings = StringStore(message["strings"])
-        self.places = message.get(PLACES)
+        packed = DocBinFile(path)
+        self._attrs, self._tokens, self.spaces = packed.attrs, packed.tokens, packed.spaces
+        self.unknown_spaces, self.places, self.ends = packed.unknown_spaces, packed.places, packed.ends
+        self.starts = [end - length for end, length in zip(self.ends, packed.lengths, strict=True)]
+        self.strings = StringStore(packed.strings)
         self.orths, self.iob, self.types = map(self._column, (ORTH, ENT_IOB, ENT_TYPE))
         self._require(self.iob <= BEGIN, lambda i: f"the tag code {self.iob[i]}, of 0 to {BEGIN} (E982)")
         self._docs: dict[Vocab, list[Doc]] = {}

@@ -8,12 +8,11 @@ from pathlib import Path
 from spacy.vocab import Vocab
 
 from scripts.checks.catalogue import BY_SLUG, Finding, Severity, excerpt, finding
-from scripts.corpus.build import MENDS, REJECTS
+from scripts.corpus.build import REJECTS, REPAIRS
+from scripts.corpus.chunks import EXCERPT
 from scripts.corpus.config_file import ConfigFile
 from scripts.corpus.files import read_json, sha256
-from scripts.corpus.ledger import Ledger
-from scripts.corpus.parts import EXCERPT
-from scripts.corpus.settings import OnError, Overlaps, Settings
+from scripts.corpus.settings import Settings
 from scripts.corpus.shards import MANIFEST, ShardError, check_shards, documents_sha256, read_shard
 
 SCORES = "scores.json"
@@ -28,8 +27,8 @@ OTHER_NAMES = {"empty text": "empty-document"}
 
 def check_files(corpus: Path, manifests: dict[str, dict], configs: Iterable[ConfigFile]) -> Iterator[Finding]:
     """Yield what preprocessing noted, what is wrong with the files themselves, and who was scored on another test split."""
-    settings = Settings.from_json(manifests["train"]["settings"])
-    for name, kind in ((REJECTS, "losses"), (MENDS, "mends")):
+    settings = Settings(**manifests["train"]["settings"])
+    for name, kind in ((REJECTS, "losses"), (REPAIRS, "repairs")):
         yield from _noted(corpus / name, settings, _listed(manifests, kind))
     for split, manifest in manifests.items():
         try:
@@ -54,8 +53,8 @@ def _noted(path: Path, settings: Settings, listed: int) -> Iterator[Finding]:
             slug = OTHER_NAMES.get(row["reason"], row["reason"])
             if slug not in BY_SLUG:
                 continue
-            is_stated = slug in ("overlap", "nested") and settings.overlaps is not Overlaps.error
-            is_accepted = is_stated or (slug in ACCEPTED and settings.on_error is OnError.reject)
+            is_stated = slug in ("overlap", "nested") and settings.overlaps != "error"
+            is_accepted = is_stated or (slug in ACCEPTED and settings.on_error == "reject")
             severity = Severity.warning if is_accepted else BY_SLUG[slug].severity
             yield _finding(slug, row)._replace(severity=severity)
     if listed > rows:
@@ -64,11 +63,11 @@ def _noted(path: Path, settings: Settings, listed: int) -> Iterator[Finding]:
 
 
 def _listed(manifests: dict[str, dict], kind: str) -> int:
-    changes = chain(*(getattr(Ledger.from_json(one["ledger"]), kind).items() for one in manifests.values()))
+    changes = chain(*(manifest["ledger"][kind] for manifest in manifests.values()))
     return sum(
-        change.count.documents or change.count.entities or len(change.places)
-        for (stage, _), change in changes
-        if stage != "read"
+        change["documents"] or change["entities"] or len(change["places"])
+        for change in changes
+        if change["stage"] != "read"
     )
 
 

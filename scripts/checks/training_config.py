@@ -28,10 +28,9 @@ from scripts.corpus.config_file import (
     read_config,
     reader_block,
 )
-from scripts.corpus.pool import as_without_torch
 from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream
-from scripts.corpus.tokenizer import MAX_STRINGS, Tokeniser
+from scripts.corpus.tokenizer import MAX_STRINGS, load_tokenizer
 
 CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
 OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
@@ -68,14 +67,13 @@ class TrainingConfig:
         is_spacys = settings["tokenizer"]["@tokenizers"].startswith("spacy.")
         if has_code or not is_spacys or not self.has_plain_readers:
             return self._blank()
-        tokenizer = Tokeniser(self.lang, settings["tokenizer"])
+        tokenizer = load_tokenizer(self.lang, settings["tokenizer"])
         return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
 
     def _blank(self) -> Language:
         config = copy_config(self.config)
         config["nlp"] |= {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
         config["components"] = {}
-        as_without_torch()
         try:
             nlp = load_model_from_config(config, auto_fill=True)
             before_init = self.config["initialize"]["before_init"]
