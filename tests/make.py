@@ -13,8 +13,8 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from scripts.corpus.build import REJECTS, build_corpus
-from scripts.corpus.raw import RawCorpus
 from scripts.corpus.ledger import Ledger
+from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import read_manifest, read_shard
 from scripts.corpus.splits import SPLITS

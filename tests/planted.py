@@ -25,8 +25,8 @@ from scripts.checks.inputs import Inputs, find_inputs
 from scripts.checks.preprocessed import SCORES
 from scripts.checks.training_config import ConfigFile
 from scripts.corpus.build import build_corpus
-from scripts.corpus.raw import RawCorpus
 from scripts.corpus.files import read_json, write_json
+from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import MANIFEST, documents_sha256, read_shard
 from scripts.formats.record import AnnotationError

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from scripts.corpus.build import WORTH_A_WORKER, build_corpus, choose_workers
-from scripts.corpus.raw import RawCorpus
 from scripts.corpus.files import write_bytes
+from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import check_shards, read_manifest
 from scripts.corpus.splits import SPLITS
@@ -345,9 +345,7 @@ def test_the_rejects_of_a_build_that_failed_can_be_looked_at(tmp_path, write_jso
     with pytest.raises(AnnotationError) as error:
         build(tmp_path / "c", write_jsonl("t.jsonl", [*rows(2), "{"]), *held_out, on_error="reject")
     path = (
-        str(error.value)
-        .split("; ")[1]
-        .removesuffix(" says why: mend the data, or raise vars.max_reject_rate")
+        str(error.value).split("; ")[1].removesuffix(" says why: repair the data, or raise --max-reject-rate")
     )
     assert '"unreadable"' in Path(path).read_text(encoding="utf-8")
 
@@ -449,7 +447,9 @@ def stop(*_, **__):
 
 
 @pytest.mark.parametrize("at", ["cut_into_chunks", "convert_chunk", "draw_splits", "write_json", "_replace"])
-def test_a_build_that_is_stopped_leaves_the_old_corpus_and_the_next_starts_anew(tmp_path, write_jsonl, monkeypatch, at):
+def test_a_build_that_is_stopped_leaves_the_old_corpus_and_the_next_starts_anew(
+    tmp_path, write_jsonl, monkeypatch, at
+):
     corpus = make_corpus(tmp_path, write_jsonl)
     before = contents(corpus)
     path = write_jsonl("t.jsonl", rows(60))

@@ -33,7 +33,9 @@ def surface(record, span):
 def convert(record, **choices):
     """Texts and labels of the entities; codes and texts of the losses."""
     doc, losses, _ = aligned(record, **choices)
-    return [(ent.text, ent.label_) for ent in doc.ents], [(loss.code, surface(record, loss.span)) for loss in losses]
+    return [(ent.text, ent.label_) for ent in doc.ents], [
+        (loss.code, surface(record, loss.span)) for loss in losses
+    ]
 
 
 def parts(record, max_tokens):

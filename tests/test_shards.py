@@ -187,7 +187,9 @@ def test_a_folder_without_a_manifest_is_no_corpus(tmp_path):
 
 def test_a_corpus_of_another_version_is_refused(tmp_path):
     write_text(tmp_path / MANIFEST, '{"documents": 3}')
-    with pytest.raises(ShardError, match=r"manifest\.json: made by another version of this project; build the corpus"):
+    with pytest.raises(
+        ShardError, match=r"manifest\.json: made by another version of this project; build the corpus"
+    ):
         read_manifest(tmp_path)
 
 

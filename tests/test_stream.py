@@ -5,8 +5,7 @@ import os
 import random
 import subprocess
 import sys
-import threading
-from itertools import groupby, islice, takewhile
+from itertools import chain, groupby, islice, takewhile
 
 import pytest
 import spacy
@@ -21,9 +20,8 @@ from scripts.checks.config_checks import streaming as streaming_check
 from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError
 from scripts.corpus import stream
-from scripts.corpus.lengths import CACHE, read_lengths
 from scripts.corpus.shards import LABELS, MANIFEST, ShardError
-from scripts.corpus.stream import HELD, ShardStream
+from scripts.corpus.stream import HELD, ShardStream, read_lengths
 from scripts.training import configs
 from scripts.training.configs import Settings, build_config
 from tests.closure import ROOT
@@ -92,9 +90,11 @@ def test_the_order_is_the_same_on_every_machine(folder):
 def test_documents_are_mixed_in_windows_of_shards(folder, monkeypatch):
     monkeypatch.setattr(stream, "WINDOW", 3)
     refs = list(ShardStream(folder).order(0))
-    windows = [{ref.shard for ref in group} for _, group in groupby(refs, key=lambda ref: ref.window)]
+    windows = ShardStream(folder)._windows(0)
     assert [len(window) for window in windows] == [3, 3, 3, 3]
-    assert set.union(*windows) == set(range(12))
+    assert sorted(chain(*windows)) == list(range(12))
+    window_of = {shard: i for i, window in enumerate(windows) for shard in window}
+    assert len(list(groupby(refs, key=lambda ref: window_of[ref.shard]))) == 4
     assert len(list(groupby(refs, key=lambda ref: ref.shard))) > 2 * 12
     monkeypatch.setattr(stream, "TOKENS", 1)
     assert [len(group) for group in ShardStream(folder)._windows(0)] == [1] * 12
@@ -104,7 +104,7 @@ def test_examples_are_those_of_spacys_corpus(folder, nlp):
     assert seen(ShardStream(folder, shuffle=False)(nlp)) == seen(Corpus(folder)(nlp))
     shuffled = ShardStream(folder)
     assert sorted(seen(shuffled(nlp)), key=str) == sorted(seen(Corpus(folder)(nlp)), key=str)
-    assert (shuffled.calls, shuffled._held) == (1, {})
+    assert shuffled.calls == 1
 
 
 def test_spans_categories_and_user_data_come_with_a_document(tmp_path, nlp):
@@ -132,24 +132,16 @@ def test_a_part_of_the_documents_can_be_loaded_and_gives_the_same_examples(folde
     assert seen(part.load(again + again, nlp)) == 2 * seen(whole.load(again, nlp))
 
 
-def test_a_place_has_a_length_and_with_a_pipeline_all_of_its_example(folder, nlp):
-    reader = ShardStream(folder)
-    with pytest.raises(AttributeError, match="reference"):
-        next(reader.order(0)).reference  # noqa: B018
-    ref = next(reader.order(0, nlp))
-    assert len(ref) == len(ref.reference) == len(ref.y)
-    assert next(reader.load([ref], nlp)) is ref.example
-
-
 def test_few_shards_are_in_memory_whatever_is_loaded(folder, nlp, monkeypatch):
     monkeypatch.setattr(stream, "WINDOW", 2)
     reader = ShardStream(folder)
     for step in (1, 2):
-        held = [
-            sum(map(len, reader._held.values()))
-            for _ in reader.load(islice(reader.order(step), 0, None, step), nlp)
-        ]
-        assert 0 < max(held) <= HELD * 2
+        held = [len(reader._held) for _ in reader.load(islice(reader.order(step), 0, None, step), nlp)]
+        assert max(held) == HELD * 2
+    monkeypatch.setattr(stream, "TOKENS", 50)
+    most = max(int(reader.lengths.of(shard).sum()) for shard in range(12))
+    for _ in reader.load(reader.order(3), nlp):
+        assert sum(len(shard.tokens) for shard in reader._held.values()) <= max(HELD * 50, most)
 
 
 def test_words_are_forgotten_where_a_memory_zone_ends(tmp_path, nlp):
@@ -173,7 +165,7 @@ def test_a_shard_that_went_bad_is_named_when_its_turn_comes(damage, folder, nlp,
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-50] if damage == "cut" else (folder / "04.spacy").read_bytes())
-    before = int((reader.lengths.tokens[: reader.lengths.ends[3]] > 0).sum())
+    before = int((reader.lengths.tokens[: reader.lengths.ends[4]] > 0).sum())
     examples = reader(nlp)
     assert len(list(islice(examples, before))) == before
     with pytest.raises(ShardError, match=r"05\.spacy: .*build the corpus again"):
@@ -196,32 +188,6 @@ def test_a_shard_that_changed_under_its_manifest_is_an_error(tmp_path, write_jso
 def test_no_shard_at_all_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"holds no \.spacy file"):
         next(ShardStream(tmp_path).order(0))
-
-
-def test_lengths_are_read_once_and_anew_when_something_changed(folder, nlp):
-    expected = read_lengths(folder)
-    cache = folder / CACHE
-    kept = cache.stat().st_ino
-    assert read_lengths(folder).tokens.tolist() == expected.tokens.tolist()
-    assert cache.stat().st_ino == kept
-    for content in (b"", cache.read_bytes()[:-30], b"no such thing"):
-        cache.write_bytes(content)
-        assert read_lengths(folder).tokens.tolist() == expected.tokens.tolist()
-        assert len(cache.read_bytes()) > 100
-    write(folder / "12.spacy", [nlp("one more document")])
-    assert read_lengths(folder).tokens.tolist() == [*expected.tokens.tolist(), 3]
-
-
-def test_reading_ahead_ends_by_itself(folder, nlp, monkeypatch):
-    monkeypatch.setattr(stream, "WINDOW", 2)
-    examples = ShardStream(folder)(nlp)
-    next(examples)
-    del examples
-    for thread in threading.enumerate():
-        if thread.name == "shards":
-            assert thread.daemon
-            thread.join(timeout=30)
-            assert not thread.is_alive()
 
 
 def streaming(tmp_path, write_jsonl, *, max_steps=4):

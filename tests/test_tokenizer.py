@@ -1,4 +1,3 @@
-
 import pytest
 import spacy
 from spacy.attrs import ORTH, SPACY

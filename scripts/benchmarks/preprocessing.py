@@ -1,6 +1,5 @@
 """Preprocessing beside `spacy convert`, and beside the bare tokeniser."""
 
-import json
 import shutil
 import statistics
 import sys
@@ -53,12 +52,11 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All rows, the floors, how many times faster than `spacy convert` we are on each input of columns, and the steps' µs a document."""
+    """All rows, the floors, how many times faster than `spacy convert` we are on each input of columns."""
 
     lines: list[Line]
     floors: list[Floor]
     ratios: dict[str, float]
-    steps: dict[str, float]
 
 
 def run(
@@ -82,7 +80,6 @@ def run(
     lines: list[Line] = []
     floors: list[Floor] = []
     ratios: dict[str, float] = {}
-    steps: dict[str, float] = {}
     for size in sizes:
         times = repeats if size <= REPEATS_UP_TO else 1
         for path in (work / "in", work / "out"):
@@ -98,9 +95,6 @@ def run(
             )
             ours.append(_preprocess(jsonl, work / "out", workers))
             drawn.append(_preprocess([jsonl[0], "", ""], work / "drawn", workers))
-        steps = steps or json.loads(
-            measure([sys.executable, "-m", "scripts.benchmarks.steps", str(jsonl[0])]).output
-        )
         tokens = _tokens(work / "out")
         lines.append(_line("JSONL", size, tokens, "preprocess", ours))
         lines.append(_line("JSONL", size, tokens, "preprocess, dev and test drawn", drawn))
@@ -134,7 +128,7 @@ def run(
             ratios[f"{size}"] = round(lines[-1].seconds / lines[-2].seconds, 2)
         for folder in ("in", "out", "drawn", "convert"):
             shutil.rmtree(work / folder, ignore_errors=True)
-    return Results(lines, floors, ratios, steps)
+    return Results(lines, floors, ratios)
 
 
 def _inputs(folder: Path, ending: str, sentences: list[Sentence], size: int, write: Callable) -> list[Path]:
@@ -197,12 +191,6 @@ def as_markdown(results: Results, machine: str, workers: int) -> str:
         f"preprocessing JSONL does {100 * floor.share:.0f} % of that for each of its {workers} workers, from start to end."
         for floor in results.floors
     ]
-    steps = dict(results.steps)
-    plain, whole = steps.pop("spacy"), steps.pop("in all")
-    notes.append(
-        f"Where the time goes, in µs a document of JSONL in one process: {', '.join(f'{step} {time:.0f}' for step, time in steps.items())}; "
-        f"with counting, checking and writing files {whole:.0f} in all. spaCy's tokeniser as it comes takes {plain:.0f}."
-    )
     return (
         f"{machine} Medians; memory is that of all processes together.\n\n"
         + "\n".join([*rows, "", *(f"- {note}" for note in notes)])

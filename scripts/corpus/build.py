@@ -93,7 +93,12 @@ def _replace(folder: Path, names: Iterable[str]) -> None:
 
 
 def _draw(
-    raw: RawCorpus, opened: dict[str, list[Opened]], staging: Path, settings: Settings, workers: int, progress: Progress
+    raw: RawCorpus,
+    opened: dict[str, list[Opened]],
+    staging: Path,
+    settings: Settings,
+    workers: int,
+    progress: Progress,
 ) -> list[bytes]:
     """Draw the splits that have no files."""
 
@@ -159,7 +164,9 @@ class _Build:
             key = hash64(id)
             if key in self._lines:
                 first = Source(source.path, self._lines[key])
-                raise AnnotationError(f"{source} ({id}): the id is used at {first} too; give each document its own")
+                raise AnnotationError(
+                    f"{source} ({id}): the id is used at {first} too; give each document its own"
+                )
             self._lines[key] = source.line
 
     def _write(self, name: str, rows: list[str]) -> None:
@@ -179,12 +186,28 @@ class _Build:
             if not count["documents"]:
                 raise AnnotationError(f"the {split} split has no document; {_remedy(raw, split)}")
             own = "train" if split in raw.drawn else split
-            manifest = {"version": VERSION, "split": split, "sources": sources[own], "drawn_from_train": split in raw.drawn}
-            manifest |= {"documents": count["documents"], "tokens": count["tokens"], "entities": count["labels"]}
+            manifest = {
+                "version": VERSION,
+                "split": split,
+                "sources": sources[own],
+                "drawn_from_train": split in raw.drawn,
+            }
+            manifest |= {
+                "documents": count["documents"],
+                "tokens": count["tokens"],
+                "entities": count["labels"],
+            }
             manifest |= {"other_annotation": count["other"]} if "other" in count else {}
-            manifest |= {"settings": settings.model_dump(mode="json"), "versions": versions(("python", "spacy"))}
+            manifest |= {
+                "settings": settings.model_dump(mode="json"),
+                "versions": versions(("python", "spacy")),
+            }
             manifest |= {"understood": [asdict(file) for file in files if file.split == own]}
-            manifest |= {"shards": self.shards[split], "spaces": dict(self.spaces[split]), "ledger": ledger.as_json()}
+            manifest |= {
+                "shards": self.shards[split],
+                "spaces": dict(self.spaces[split]),
+                "ledger": ledger.as_json(),
+            }
             if split == "train":
                 write_json(self.staging / split / LABELS, label_data(count["labels"]))
             write_json(self.staging / split / MANIFEST, manifest)
@@ -210,13 +233,17 @@ class _Build:
             read["entities"] += ledger.stages["read"].entities
             for (_, reason), change in ledger.losses.items():
                 lost["documents"] += change.count.documents if reason == "unreadable" else 0
-                stated = reason == "duplicate-span" or (reason in ("overlap", "nested") and settings.overlaps != "error")
+                stated = reason == "duplicate-span" or (
+                    reason in ("overlap", "nested") and settings.overlaps != "error"
+                )
                 lost["entities"] += 0 if stated or change.count.documents else change.count.entities
         for what, most in (("documents", settings.max_reject_rate), ("entities", settings.max_reject_rate)):
             if lost[what] > most * read[what]:
                 share = f"{lost[what]:,} of {read[what]:,} {what} ({100 * lost[what] / read[what]:.1f} %)"
                 remedy = f"{self.staging / REJECTS} says why: repair the data, or raise --max-reject-rate"
-                raise AnnotationError(f"{share} cannot be used, more than max_reject_rate allows ({100 * most:g} %); {remedy}")
+                raise AnnotationError(
+                    f"{share} cannot be used, more than max_reject_rate allows ({100 * most:g} %); {remedy}"
+                )
 
 
 def _remedy(raw: RawCorpus, split: str) -> str:

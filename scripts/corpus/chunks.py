@@ -70,7 +70,9 @@ class Chunk:
                     weighed += 1
                 yield item, settle(record, settings.offsets)
 
-    def readable(self, settings: Settings, evidence: Evidence | None = None) -> list[tuple[Item, Record | AnnotationError]]:
+    def readable(
+        self, settings: Settings, evidence: Evidence | None = None
+    ) -> list[tuple[Item, Record | AnnotationError]]:
         """Return `records`. Raises AnnotationError where one cannot be read, unless the settings let such be rejected."""
         found = list(self.records(settings, evidence))
         errors = [record for _, record in found if isinstance(record, AnnotationError)]
@@ -99,7 +101,9 @@ def cut_into_chunks(files: dict[str, list[Opened]], settings: Settings) -> Itera
                     yield Chunk(index, split, documents, done + read)
                     index, documents, size = index + 1, [], 0
             if item is None:
-                raise AnnotationError(f"{file.path}: holds no document; write one, or leave the variable empty")
+                raise AnnotationError(
+                    f"{file.path}: holds no document; write one, or leave the variable empty"
+                )
             done += file.path.stat().st_size
         if documents:
             yield Chunk(index, split, documents, done)
@@ -119,7 +123,11 @@ class Part:
 
     def row(self, kind: str, reason: str, source: Source, id: str | None = None, **further: object) -> None:
         """Write a line of rejects or repairs."""
-        row = {"split": self.split, "source": str(source)} | ({} if id is None else {"id": id}) | {"reason": reason}
+        row = (
+            {"split": self.split, "source": str(source)}
+            | ({} if id is None else {"id": id})
+            | {"reason": reason}
+        )
         getattr(self, kind).append(json.dumps(row | further, ensure_ascii=False) + "\n")
 
 
@@ -142,7 +150,9 @@ def convert_chunk(
     Raises AnnotationError where a record cannot be read and `settings.on_error` is `stop`.
     """
     tokenizer = cached_tokenizer(settings.lang)
-    converters = {split: _Converter(split, ShardWriter(folder / split, chunk.index), settings) for split in splits}
+    converters = {
+        split: _Converter(split, ShardWriter(folder / split, chunk.index), settings) for split in splits
+    }
     evidence: Evidence = {}
     ids = []
     for i, (item, record) in enumerate(chunk.readable(settings, evidence)):
@@ -188,18 +198,30 @@ class _Converter:
         self._note_unread(record)
         if record.excluded or not record.text:
             reason, place = record.excluded or "empty text", f"{record.source} ({record.id})"
-            ledger.note("losses", "aligned", reason, place, documents=1, tokens=tokens, labels=labels, other=other)
+            ledger.note(
+                "losses", "aligned", reason, place, documents=1, tokens=tokens, labels=labels, other=other
+            )
             part.row("rejects", reason, record.source, record.id, text=record.text)
             return
         doc = make_doc(record, tokenizer)
         spans, losses, repairs = align(record, doc, self._settings)
         self._note(record, losses, repairs)
         ledger.stages["aligned"].add(tokens=len(doc), labels=[span.label for span in spans], other=other)
-        part.spaces["original" if record.words is None else "given" if record.spaces_given else "rebuilt"] += 1
+        part.spaces[
+            "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
+        ] += 1
         line_of = record.line_of if record.words is None else {}
         lines = tuple(line_of[id(span)] for span in spans) if line_of else ()
         document = Document(
-            doc, 0, len(doc), record.id, str(record.source), record.words is not None, record.group, lines, record.annotation
+            doc,
+            0,
+            len(doc),
+            record.id,
+            str(record.source),
+            record.words is not None,
+            record.group,
+            lines,
+            record.annotation,
         )
         if not 0 < self._settings.max_tokens < len(doc):
             self._writer.add(document)
@@ -239,9 +261,15 @@ class _Converter:
         """Note what stands in the data and was not read; annotations among it go to the rejects."""
         for unread in record.unread:
             place = f"{record.source} ({record.id}): {unread.detail}"
-            self._part.ledger.note("losses", "read", unread.reason, place, tokens=unread.tokens, labels=unread.labels)
-            for label in () if record.excluded else unread.labels:  # its row among the rejects tells all of it
-                self._part.row("rejects", unread.reason, record.source, record.id, detail=unread.detail, label=label)
+            self._part.ledger.note(
+                "losses", "read", unread.reason, place, tokens=unread.tokens, labels=unread.labels
+            )
+            for label in (
+                () if record.excluded else unread.labels
+            ):  # its row among the rejects tells all of it
+                self._part.row(
+                    "rejects", unread.reason, record.source, record.id, detail=unread.detail, label=label
+                )
 
     def _note(self, record: Record, losses: list[Note], repairs: list[Note]) -> None:
         """Note what happened to spans, and faults of the record in which nothing was lost."""

@@ -84,7 +84,8 @@ def _around(doc: Doc, start: int, end: int) -> str:
     touched = doc.char_span(start, end, alignment_mode="expand")
     first, last = touched.start, touched.end
     there, before, after = (
-        [token.text for token in doc[max(0, i) : j]] for i, j in ((first, last), (first - 2, first), (last, last + 2))
+        [token.text for token in doc[max(0, i) : j]]
+        for i, j in ((first, last), (first - 2, first), (last, last + 2))
     )
     return f"the tokens there are {there}, around them {before} and {after}"
 
@@ -116,7 +117,9 @@ def shared_kind(one: Span, two: Span) -> str:
     """Name the check that explains how two spans share tokens."""
     if one == two:
         return "duplicate-span"
-    inside = (two.start <= one.start and one.end <= two.end) or (one.start <= two.start and two.end <= one.end)
+    inside = (two.start <= one.start and one.end <= two.end) or (
+        one.start <= two.start and two.end <= one.end
+    )
     return "nested" if inside and one[:2] != two[:2] else "overlap"
 
 

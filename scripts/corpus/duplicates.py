@@ -75,7 +75,9 @@ def near(path: Path, rows: numpy.ndarray) -> numpy.ndarray:
     wanted = numpy.zeros(len(sets.size), dtype=bool)
     wanted[first_of_group(len(wanted), *found)[rows]] = True
     rank = numpy.empty(len(wanted), dtype=numpy.uint64)
-    by_size = numpy.lexsort((sets.contents, sets.size))  # and by what they hold: whatever the documents' order
+    by_size = numpy.lexsort(
+        (sets.contents, sets.size)
+    )  # and by what they hold: whatever the documents' order
     rank[by_size] = numpy.arange(len(rank), dtype=numpy.uint64)
     parts = 1 + len(sets.table) // AT_ONCE
     for part in range(parts):
@@ -95,7 +97,9 @@ class _Sets:
     def __init__(self, path: Path) -> None:
         self.table = numpy.memmap(path, dtype=numpy.uint32, mode="r")
         blocks = range(0, len(self.table), BLOCK)
-        self.start = numpy.concatenate([numpy.flatnonzero(self.table[i : i + BLOCK] >= BEGINS) + i for i in blocks])
+        self.start = numpy.concatenate(
+            [numpy.flatnonzero(self.table[i : i + BLOCK] >= BEGINS) + i for i in blocks]
+        )
         self.size = numpy.diff(self.start, append=len(self.table))
         self.counts = numpy.zeros(min(CELLS, 2 ** len(self.table).bit_length()), dtype=numpy.uint32)
         self.contents, self.sketches = numpy.empty((2, len(self.size)), dtype=numpy.uint64)
@@ -115,7 +119,9 @@ class _Sets:
         for first, last in pairwise(sorted({*edges, *range(0, len(ends), 2**16), len(ends)})):
             yield first, last, self.table[self.start[first] : ends[last - 1]] & ~BEGINS
 
-    def rarest(self, wanted: numpy.ndarray, part: int, parts: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    def rarest(
+        self, wanted: numpy.ndarray, part: int, parts: int
+    ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
         """Return the rarest runs of the wanted documents, those of a part of all hashes that occur twice or more.
 
         As many of each document as near duplicates cannot do without all of. Beside each run its document, and how many
@@ -147,7 +153,9 @@ class _Sets:
     def _numbered(self, documents: numpy.ndarray) -> numpy.ndarray:
         """Return the runs of documents, each behind the document's place among them."""
         size = self.size[documents]
-        places = numpy.repeat(self.start[documents] - numpy.cumsum(size) + size, size) + numpy.arange(size.sum())
+        places = numpy.repeat(self.start[documents] - numpy.cumsum(size) + size, size) + numpy.arange(
+            size.sum()
+        )
         numbers = numpy.repeat(numpy.arange(len(documents), dtype=numpy.uint64), size)
         return numbers << HALF | self.table[places] & ~BEGINS
 
@@ -175,7 +183,9 @@ def _compare_sharing(sets: _Sets, found: list[numpy.ndarray], *sharing: numpy.nd
         block = numpy.cumsum(sets.size[left] + sets.size[right]) // BLOCK
         for some in numpy.split(numpy.arange(len(left)), numpy.flatnonzero(numpy.diff(block)) + 1):
             found.append(numpy.stack([left[some], right[some]])[:, sets.near(left[some], right[some])])
-        if distance & (distance - 1) == 0:  # a power of two: leave out the runs whose documents are all of one group
+        if (
+            distance & (distance - 1) == 0
+        ):  # a power of two: leave out the runs whose documents are all of one group
             firsts = first_of_group(len(sets.size), *found)
             begin = numpy.flatnonzero(numpy.diff(runs, prepend=runs[0] + 1))
             own = firsts[documents]

@@ -37,7 +37,12 @@ class Count:
         return self.labels.total()
 
     def add(
-        self, *, tokens: int | None, labels: Iterable[str] = (), documents: int = 1, other: Mapping[str, int] | None = None
+        self,
+        *,
+        tokens: int | None,
+        labels: Iterable[str] = (),
+        documents: int = 1,
+        other: Mapping[str, int] | None = None,
     ) -> None:
         """Count one document with its tokens, its entities' labels and its other annotation."""
         self.documents += documents
@@ -89,7 +94,17 @@ class Ledger:
     additions: dict[tuple[str, str], Change] = field(default_factory=_changes)
     repairs: dict[tuple[str, str], Change] = field(default_factory=_changes)
 
-    def note(self, kind: str, stage: str, reason: str, place: str, *, documents: int = 0, tokens: int | None = 0, **more) -> None:
+    def note(
+        self,
+        kind: str,
+        stage: str,
+        reason: str,
+        place: str,
+        *,
+        documents: int = 0,
+        tokens: int | None = 0,
+        **more,
+    ) -> None:
         """Note under one of KINDS what happened on the way to a stage, why and where; `more` is labels and other."""
         change = getattr(self, kind).setdefault((stage, reason), Change())
         change.count.add(documents=documents, tokens=tokens, **more)

@@ -88,7 +88,9 @@ def open_all(files: dict[str, list[Path]], settings: Settings) -> dict[str, list
     Raises AnnotationError where a file cannot be read, or can be understood in several ways.
     """
     options = settings.read_options
-    return {split: [open_file(path, settings.format, options) for path in paths] for split, paths in files.items()}
+    return {
+        split: [open_file(path, settings.format, options) for path in paths] for split, paths in files.items()
+    }
 
 
 def understood(opened: dict[str, list[Opened]]) -> list[Understood]:

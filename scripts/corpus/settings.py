@@ -24,38 +24,53 @@ class Settings(BaseModel):
     seed: int = Field(0, description="Decides which documents are held out for dev and test.")
     format: str = Field("auto", description="How the raw files are written: auto, or a format's name.")
     columns: str = Field(
-        "", description="Column files: names of the columns, one of them token, one tag; empty: told by looking."
+        "",
+        description="Column files: names of the columns, one of them token, one tag; empty: told by looking.",
     )
-    encoding: str = Field("utf-8", description="Of the raw files; UTF-16 with a byte order mark is told by itself.")
+    encoding: str = Field(
+        "utf-8", description="Of the raw files; UTF-16 with a byte order mark is told by itself."
+    )
     offsets: Offsets = Field(Offsets.auto, description=f"What offsets of spans count: {', '.join(Offsets)}.")
-    text_field: str = Field("", description="JSON, Parquet, tables: the key of the text; empty: told by looking.")
+    text_field: str = Field(
+        "", description="JSON, Parquet, tables: the key of the text; empty: told by looking."
+    )
     spans_field: str = Field(
         "", description="The key of the spans or tags, or DocBin's group of spans; empty: told by looking."
     )
-    label_names: str = Field("", description="Names of tags that are numbers, from 0 on, with commas between.")
-    annotator: str = Field("", description="Whose annotation counts where several annotated: an id, first, last, all.")
-    accept: str = Field("", description=f"Doubts that are no error, with commas between: {', '.join(ACCEPTABLE)}.")
+    label_names: str = Field(
+        "", description="Names of tags that are numbers, from 0 on, with commas between."
+    )
+    annotator: str = Field(
+        "", description="Whose annotation counts where several annotated: an id, first, last, all."
+    )
+    accept: str = Field(
+        "", description=f"Doubts that are no error, with commas between: {', '.join(ACCEPTABLE)}."
+    )
     sentences_per_doc: int = Field(
         0, ge=0, description="Column files: sentences that make a document; 0: as the file's marks say."
     )
     align: Literal["strict", "contract", "expand"] = Field(
-        "strict", description="Spans whose ends are inside tokens: strict (lost), contract or expand (to whole tokens)."
+        "strict",
+        description="Spans whose ends are inside tokens: strict (lost), contract or expand (to whole tokens).",
     )
     trim: bool = Field(False, description="Trim white space at the edges of spans; else such spans are lost.")
     overlaps: Literal["error", "longest", "first"] = Field(
-        "error", description="Of spans on one token: error (the longest stays, as an error), longest or first."
+        "error",
+        description="Of spans on one token: error (the longest stays, as an error), longest or first.",
     )
     max_tokens: int = Field(
         1000, ge=0, description="Longer documents are cut at sentence starts outside entities; 0: never."
     )
     on_error: Literal["stop", "reject"] = Field(
-        "stop", description="Records that cannot be read: stop, or reject (into corpus/rejects.jsonl) and go on."
+        "stop",
+        description="Records that cannot be read: stop, or reject (into corpus/rejects.jsonl) and go on.",
     )
     max_reject_rate: float = Field(
         0.05, ge=0, le=1, description="Share of documents or entities that may be rejected."
     )
     group_by: str = Field(
-        "group", description="Where splits are drawn: field whose documents stay in one split; file: a file's."
+        "group",
+        description="Where splits are drawn: field whose documents stay in one split; file: a file's.",
     )
 
     @field_validator("accept")
@@ -69,7 +84,16 @@ class Settings(BaseModel):
     @property
     def read_options(self) -> ReadOptions:
         """The part that readers need."""
-        names = ("lang", "encoding", "columns", "sentences_per_doc", "text_field", "spans_field", "annotator", "group_by")
+        names = (
+            "lang",
+            "encoding",
+            "columns",
+            "sentences_per_doc",
+            "text_field",
+            "spans_field",
+            "annotator",
+            "group_by",
+        )
         alike = {name: getattr(self, name) for name in names}
         return ReadOptions(accept=_names(self.accept), label_names=_names(self.label_names), **alike)
 
@@ -87,7 +111,9 @@ def read_settings(path: Path, arguments: list[str], **further: object) -> Settin
         config = Config().from_disk(path)
     except (OSError, ValueError, ConfigValidationError) as error:
         why = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as a config ({why}); see configs/corpus.cfg, or --config") from None
+        raise UserError(
+            f"{path}: cannot be read as a config ({why}); see configs/corpus.cfg, or --config"
+        ) from None
     if unknown := config.keys() - {SECTION}:
         raise UserError(f"{path}: [{min(unknown)}]: only the section [{SECTION}] is read; put options there")
     given = dict(config.get(SECTION, {}))
@@ -101,7 +127,9 @@ def read_settings(path: Path, arguments: list[str], **further: object) -> Settin
         name = str(first["loc"][0])
         place = f"{path}: {name}" if name in given and name not in overrides else f"--{SECTION}.{name}"
         what = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{place}: {first['input']!r}: {what}. {Settings.model_fields[name].description}") from None
+        raise UserError(
+            f"{place}: {first['input']!r}: {what}. {Settings.model_fields[name].description}"
+        ) from None
 
 
 def parse_overrides(arguments: list[str]) -> dict[str, str]:
@@ -122,14 +150,18 @@ def parse_overrides(arguments: list[str]) -> dict[str, str]:
             elif rest and not rest[0].startswith("--"):
                 value = rest.pop(0)
             else:
-                raise UserError(f"{argument}: a value is missing: {argument}=VALUE. {OPTIONS[name].description}")
+                raise UserError(
+                    f"{argument}: a value is missing: {argument}=VALUE. {OPTIONS[name].description}"
+                )
         found[name] = value
     return found
 
 
 def options_help() -> str:
     """Return the help of all options, 80 columns wide, as Click leaves it."""
-    lines = [f"Options of configs/corpus.cfg, as --{SECTION}.NAME=VALUE (or --NAME=VALUE), and what is the default:"]
+    lines = [
+        f"Options of configs/corpus.cfg, as --{SECTION}.NAME=VALUE (or --NAME=VALUE), and what is the default:"
+    ]
     for name, field in OPTIONS.items():
         default = f"[{field.default!s}]" if field.default != "" else ""
         lines += [f"  --{SECTION}.{name} {default}", f"      {field.description}"]

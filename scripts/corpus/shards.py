@@ -150,7 +150,11 @@ def _places(documents: list[Document], spaces: numpy.ndarray, ends: list[int]) -
         for d, end in zip(documents, ends, strict=True)
     ]
     lines = [
-        [line for line, ent in zip(d.lines, d.doc.ents, strict=True) if d.start <= ent.start and ent.end <= d.end]
+        [
+            line
+            for line, ent in zip(d.lines, d.doc.ents, strict=True)
+            if d.start <= ent.start and ent.end <= d.end
+        ]
         if d.lines
         else []
         for d in documents
@@ -158,7 +162,11 @@ def _places(documents: list[Document], spaces: numpy.ndarray, ends: list[int]) -
     groups = [d.group for d in documents]
     further = {"lines": lines} if any(lines) else {}
     further |= {"groups": groups} if any(group is not None for group in groups) else {}
-    return {"ids": [d.id for d in documents], "sources": [d.source for d in documents], "spaces": kept} | further
+    return {
+        "ids": [d.id for d in documents],
+        "sources": [d.source for d in documents],
+        "spaces": kept,
+    } | further
 
 
 class Shard:
@@ -173,7 +181,9 @@ class Shard:
         try:
             data = path.read_bytes()
             if sha256 and hashlib.sha256(data).hexdigest() != sha256:
-                raise ShardError(f"{path}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}")
+                raise ShardError(
+                    f"{path}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}"
+                )
             # object_pairs_hook: srsly would look for plugins at each call, which takes as long as the rest
             message = srsly.msgpack.unpackb(zlib.decompress(data), raw=False, object_pairs_hook=dict)
             self.attrs: list[int] = message["attrs"]
@@ -193,8 +203,19 @@ class Shard:
             ):
                 raise ValueError("the numbers of tokens and documents do not agree")
             self.orths = self.tokens[:, self.attrs.index(ORTH)]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, zlib.error) as error:
-            raise ShardError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}") from error
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            EOFError,
+            IndexError,
+            zlib.error,
+        ) as error:
+            raise ShardError(
+                f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}"
+            ) from error
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -213,7 +234,9 @@ class Shard:
         one.attrs, one.tokens, one.spaces = self.attrs, [self.tokens[own]], [self.spaces[own].reshape(-1, 1)]
         for name, values in self._further.items():
             setattr(one, name, [values[index]])
-        has_spans = len(one.span_groups[0]) > 1  # none are b"" or an empty list, a byte; their labels are in no column
+        has_spans = (
+            len(one.span_groups[0]) > 1
+        )  # none are b"" or an empty list, a byte; their labels are in no column
         hashes = self._string_of if has_spans else set(one.tokens[0].ravel().tolist())
         try:
             for string in [self._string_of.get(value) for value in hashes if value not in vocab.strings]:
@@ -280,7 +303,8 @@ def check_shards(folder: Path, manifest: dict) -> None:
 def documents_sha256(docs: Iterable[Doc]) -> str:
     """Return a hash of documents' tokens and entities, whatever their order, ids and places."""
     contents = (
-        ([token.text for token in doc], [(ent.start, ent.end, ent.label_) for ent in doc.ents]) for doc in docs
+        ([token.text for token in doc], [(ent.start, ent.end, ent.label_) for ent in doc.ents])
+        for doc in docs
     )
     each = sorted(hashlib.sha256(repr(content).encode()).digest() for content in contents)
     return hashlib.sha256(b"".join(each)).hexdigest()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy
 
+from scripts.corpus.chunks import Chunk
 from scripts.corpus.duplicates import equal, first_of_group, near, shingles
 from scripts.corpus.files import hash64
-from scripts.corpus.chunks import Chunk
 from scripts.corpus.settings import Settings
 from scripts.formats.record import AnnotationError
 

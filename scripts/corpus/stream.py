@@ -149,10 +149,13 @@ class ShardStream(Corpus):
             path = self.lengths.paths[number]
             shard = Shard(path, self.lengths.hashes[number])
             if shard.lengths != self.lengths.of(number).tolist():
-                raise ShardError(f"{path}: changed since its documents' lengths were read; start again, or {REBUILD}")
+                raise ShardError(
+                    f"{path}: changed since its documents' lengths were read; start again, or {REBUILD}"
+                )
             self._held[number] = shard
             while len(self._held) > 1 and (
-                len(self._held) > HELD * WINDOW or sum(len(held.tokens) for held in self._held.values()) > HELD * TOKENS
+                len(self._held) > HELD * WINDOW
+                or sum(len(held.tokens) for held in self._held.values()) > HELD * TOKENS
             ):
                 del self._held[next(iter(self._held))]
         return self._held[number]

@@ -30,7 +30,9 @@ def load_tokenizer(lang: str, block: dict | None = None) -> Tokenizer:
         tokenizer = create(SimpleNamespace(lang=lang, vocab=vocab, Defaults=language.Defaults))
     except ImportError as error:
         why = str(error).splitlines()[0]
-        raise UserError(f"language {lang!r}: spaCy cannot set up its tokeniser ({why}); see vars.lang") from None
+        raise UserError(
+            f"language {lang!r}: spaCy cannot set up its tokeniser ({why}); see vars.lang"
+        ) from None
     if isinstance(tokenizer, Tokenizer):
         tokenizer.max_cache_size = CACHE
     return tokenizer
