@@ -35,7 +35,10 @@ def main(
     ] = 0,
     output: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     options: Annotated[
-        list[str] | None, typer.Argument(metavar="[--corpus.NAME=VALUE]...", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[--corpus.NAME=VALUE]", show_default=False, help="Options of the config, see above."
+        ),
     ] = None,
 ) -> None:
     """Turn raw annotations into shards of up to 100 documents, with a manifest for each split."""
