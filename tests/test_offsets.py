@@ -2,15 +2,13 @@
 
 import random
 from collections import Counter
-from itertools import accumulate
 
 import pytest
 
 from scripts.formats.offsets import (
-    NAMES,
-    SHIFTS,
-    WIDTHS,
+    UNITS,
     Offsets,
+    edges,
     settle,
     to_characters,
     undecided,
@@ -68,13 +66,10 @@ LINES = {Offsets.crlf_as_one: "\r\n", Offsets.lf_as_two: "\n"}
 
 def counted(text: str, start: int, end: int, unit: Offsets) -> tuple[int, int]:
     """Write offsets in a unit."""
-    if unit in SHIFTS:
-        before, after = SHIFTS[unit]
-        return start - before, end - after
-    if unit not in WIDTHS:
+    if unit is Offsets.characters:
         return start, end
-    edges = list(accumulate(WIDTHS[unit](text), initial=0))
-    return edges[start], edges[end]
+    counts = edges(text, unit)
+    return counts[start] - UNITS[unit].start, counts[end] - UNITS[unit].end
 
 
 def a_text(draw: random.Random, kind: str, line_end: str) -> tuple[str, list[tuple[int, int]]]:
@@ -144,7 +139,7 @@ def test_right_files_with_a_tenth_of_wrong_spans_are_never_taken_for_shifted(quo
 
 
 @pytest.mark.parametrize("kind", WORDS)
-@pytest.mark.parametrize("unit", NAMES)
+@pytest.mark.parametrize("unit", UNITS)
 def test_shifted_files_that_quote_are_refused_even_of_one_span(kind, unit):
     draw = random.Random(2)
     for documents in (1, 1, 1, 3, 20):
@@ -153,7 +148,7 @@ def test_shifted_files_that_quote_are_refused_even_of_one_span(kind, unit):
 
 
 @pytest.mark.parametrize("kind", SPACED)
-@pytest.mark.parametrize("unit", NAMES)
+@pytest.mark.parametrize("unit", UNITS)
 def test_shifted_files_that_quote_nothing_are_refused_or_in_doubt(kind, unit):
     draw = random.Random(3)
     evidence, moved = evidence_of(draw, kind, unit, documents=30, quoted=False)

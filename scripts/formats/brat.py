@@ -15,6 +15,7 @@ OTHER = re.compile(
 """Events, attributes, notes and relations: each speaks of another annotation."""
 OTHER_KINDS = "ERAMN#*"
 ENTITY = re.compile(r"T\S+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
+TO_WRITE = "write T1⇥LABEL START END⇥TEXT"
 
 
 def looks_like_brat(head: bytes) -> bool:
@@ -23,24 +24,17 @@ def looks_like_brat(head: bytes) -> bool:
     return bool(ENTITY.fullmatch(line) or OTHER.match(line))
 
 
-def whole_file(
-    file: RawFile, layout: Any, options: ReadOptions
-) -> Iterator[tuple[int, tuple[str, bytes, bytes]]]:
+def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tuple[int, tuple]]:
     """Yield one document: the path of its text, the text, and the annotations."""
     name = file.path.name.removesuffix(".gz")
-    base = name.removesuffix(Path(name).suffix)
-    beside = (
-        file.path.with_name(base + ending + packed)
-        for ending in (".txt", ".TXT", ".Txt")
-        for packed in ("", ".gz")
-    )
-    text = next((path for path in beside if path.is_file()), None)
-    if text is None:
-        raise AnnotationError(
-            f"{file.path.with_name(base + '.txt')}: no such file; the annotations in {file.path} want their text beside them"
-        )
-    with RawFile(text, encoding=options.encoding) as other:
-        yield 1, (text.as_posix(), other.read(MAX_DOCUMENT_BYTES + 1), file.read(MAX_DOCUMENT_BYTES + 1))
+    text = file.path.with_name(name.removesuffix(Path(name).suffix) + ".txt")
+    endings = (f"{ending}{packed}" for ending in (".txt", ".TXT", ".Txt") for packed in ("", ".gz"))
+    found = next((path for path in map(text.with_suffix, endings) if path.is_file()), None)
+    if found is None:
+        what = f"no such file; the annotations in {file.path} want their text beside them"
+        raise AnnotationError(f"{text}: {what}")
+    with RawFile(found, encoding=options.encoding) as other:
+        yield 1, (found.as_posix(), other.read(MAX_DOCUMENT_BYTES + 1), file.read(MAX_DOCUMENT_BYTES + 1))
 
 
 def count_entities(item: Item) -> Found:
@@ -58,53 +52,44 @@ def count_entities(item: Item) -> Found:
     recognise=looks_like_brat,
     split=whole_file,
     found=count_entities,
-    not_read="entities in several pieces: annotate one piece; relations, events, attributes and notes have no place in a ner",
+    not_read="entities in several pieces: annotate one piece; relations, events, attributes and notes have no place "
+    "in a ner",
 )
 def read_brat(item: Item) -> Record:
-    """Read one document: text-bound annotations (T…) are its entities; relations, events, attributes and notes do not count.
+    """Read one document, of whose annotations T-lines are the entities.
 
     Offsets count characters of the text as it stands in the file. Raises AnnotationError, naming the line, on a
-    T-line that cannot be read.
+    T-line that cannot be read, and on what is no annotation.
     """
     path, raw_text, raw_annotations = item.data
     text = Item(raw_text, Source(path, 1), None, item.options).text().removeprefix("\ufeff")
     annotations = Item(raw_annotations, item.source, None, item.options).text().removeprefix("\ufeff")
-    spans: list[Span] = []
-    quotes: list[str | None] = []
-    lines: list[int] = []
+    spans: list[tuple[Span, str | None, int]] = []
     faults: list[Fault] = []
     for number, line in enumerate(annotations.split("\n"), start=1):
-        source = Source(item.source.path, number)
-        if not line.startswith("T"):
-            if line.strip() and line[0] not in OTHER_KINDS:
-                raise AnnotationError(
-                    f"{source}: {line[:80]!r} is no annotation; write T1⇥LABEL START END⇥TEXT, or take it out"
-                )
+        source, match = Source(item.source.path, number), ENTITY.fullmatch(line.removesuffix("\r"))
+        if not line.strip() or line[0] in OTHER_KINDS:
             continue
-        match = ENTITY.fullmatch(line.removesuffix("\r"))
         if match is None:
-            raise AnnotationError(f"{source}: {line[:80]!r} is no entity; write T1⇥LABEL START END⇥TEXT")
-        label, pieces, quoted = match.groups()
-        numbers = [int(number) for number in re.findall(r"\d{1,18}", pieces)]
-        span = Span(numbers[0], numbers[-1], label)
-        if len(numbers) > 2:
-            faults.append(
-                Fault(
-                    "discontinuous", source, f"{(quoted or '')[:80]!r} has pieces at {pieces}", span, quoted
-                )
+            what = (
+                f"no entity; {TO_WRITE}" if line[0] == "T" else f"no annotation; {TO_WRITE}, or take it out"
             )
+            raise AnnotationError(f"{source}: {line[:80]!r} is {what}")
+        label, places, quoted = match.groups()
+        numbers = [int(number) for number in re.findall(r"\d{1,18}", places)]
+        span = Span(numbers[0], numbers[-1], label)
+        if len(numbers) == 2:
+            spans.append((span, quoted, number))
         else:
-            spans.append(span)
-            quotes.append(quoted)
-            lines.append(number)
-    id = path.removesuffix(".gz").removesuffix(".txt")
+            detail = f"{(quoted or '')[:80]!r} has pieces at {places}"
+            faults.append(Fault("discontinuous", source, detail, span, quoted))
     return Record(
-        id=id,
-        text=text,
-        spans=tuple(spans),
-        source=item.source,
+        path.removesuffix(".gz").removesuffix(".txt"),
+        text,
+        tuple(span for span, _, _ in spans),
+        item.source,
         group=item.file_group,
         faults=tuple(faults),
-        quotes=tuple(quotes),
-        lines=tuple(lines),
+        quotes=tuple(quoted for _, quoted, _ in spans),
+        lines=tuple(number for *_, number in spans),
     )

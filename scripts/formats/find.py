@@ -36,42 +36,35 @@ class FoundFiles:
 
 def stems(path: Path, endings: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield a file's stem and ending, for each ending that it has in any case, packed or not."""
-    name = path.name
-    packed = next((packed for packed in PACKED if name.lower().endswith(packed)), "")
-    bare = name[: len(name) - len(packed)]
+    packed = next((packed for packed in PACKED if path.name.lower().endswith(packed)), "")
+    name = path.name[: len(path.name) - len(packed)]
     for ending in endings:
-        if bare.lower().endswith(ending):
-            yield bare[: len(bare) - len(ending)], ending
+        if name.lower().endswith(ending):
+            yield name[: len(name) - len(ending)], ending
 
 
 def find_files(names: str, endings: Iterable[str]) -> FoundFiles:
     """Return the raw files that `names` stands for, each once, by whatever names it is reached.
 
     names: paths with commas between (a comma may be part of a name), with `~`, `*`, `?`, `[…]` and `**`.
-    endings: of the files that are taken from folders and linked folders, in any case and packed or not.
-
-    Files of a folder come sorted by path. Raises AnnotationError where there is nothing by a name, where a
-    folder has no such file, and on whatever may not be read.
+    endings: of the files that are taken from folders, in any case and packed or not. Files of a folder come
+    sorted by path. Raises AnnotationError where there is nothing by a name, where a folder has no such file, and
+    on whatever may not be read.
     """
     wanted = tuple(ending.lower() for ending in endings)
     found: dict[str, Path] = {}
     passed_over: dict[str, Path] = {}
-    for name in _split_names(names):
-        for path in _expand(name):
-            taken, others = [path], []
-            if _is_folder(path):
-                taken = []
-                for file in _walk(path, set()):
-                    (taken if any(stems(file, wanted)) and not _hidden(file) else others).append(file)
-            if not taken:
-                known = f"{', '.join(sorted(wanted))} (or these with {' or '.join(PACKED)})"
-                rest = f"passed over: {_names(others)}" if others else "it is empty"
-                what = f"the folder holds no file that ends in {known}; {rest}"
-                raise AnnotationError(f"{path}: {what}; put one there, or name the file itself")
-            for file in taken:
-                found.setdefault(os.path.realpath(file), _readable(file))
-            for file in others:
-                passed_over.setdefault(os.path.realpath(file), file)
+    for path in (path for name in _split_names(names) for path in _expand(name)):
+        inside = list(_walk(path)) if _is_folder(path) else []
+        taken = [file for file in inside if any(stems(file, wanted)) and not _hidden(file)]
+        if _is_folder(path) and not taken:
+            known = f"{', '.join(sorted(wanted))} (or these with {' or '.join(PACKED)})"
+            rest = f"passed over: {_names(inside)}" if inside else "it is empty"
+            what = f"the folder holds no file that ends in {known}; {rest}"
+            raise AnnotationError(f"{path}: {what}; put one there, or name the file itself")
+        for file in taken or [path]:
+            found.setdefault(os.path.realpath(file), _readable(file))
+        passed_over |= {os.path.realpath(file): file for file in inside if file not in taken}
     return FoundFiles(list(found.values()), [path for real, path in passed_over.items() if real not in found])
 
 
@@ -83,25 +76,22 @@ def _names(paths: list[Path]) -> str:
 
 def _split_names(names: str) -> Iterator[str]:
     """Split at commas, but keep together what together is the name of something that exists."""
-    parts = names.split(",")
-    if len(parts) > 1 and os.path.lexists(names.strip()):
-        parts = [names]
+    parts = [names] if os.path.lexists(names.strip()) else names.split(",")
     while parts:
-        counts = range(1, len(parts) + 1)
-        count = next((count for count in counts if _exists(",".join(parts[:count]))), 1)
-        name = ",".join(parts[:count])
+        joined = [",".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        there = (
+            bool(name.strip()) and (os.path.lexists(name) or os.path.lexists(_at_home(name)))
+            for name in joined
+        )
+        count = next((count for count, exists in enumerate(there, start=1) if exists), 1)
+        if joined[count - 1].strip():
+            yield joined[count - 1] if os.path.lexists(joined[count - 1]) else joined[count - 1].strip()
         del parts[:count]
-        if name.strip():
-            yield name if os.path.lexists(name) else name.strip()
-
-
-def _exists(name: str) -> bool:
-    return bool(name.strip()) and (os.path.lexists(name) or os.path.lexists(_at_home(name.strip())))
 
 
 def _at_home(name: str) -> Path:
     """Return the path that a name stands for: `~` is the home folder, unless something is called so."""
-    path = Path(name)
+    path = Path(name.strip() if not os.path.lexists(name) else name)
     with contextlib.suppress(RuntimeError):  # there is no such user, or no home
         return path if os.path.lexists(path) else path.expanduser()
     return path
@@ -119,14 +109,15 @@ def _expand(name: str) -> list[Path]:
     paths = [Path(path.anchor)]
     parts = path.parts[1 if path.anchor else 0 :]
     for at, part in enumerate(parts, start=1):
+        folders = [folder for folder in paths if _is_folder(folder)]
         if part == "**":
             if at < len(parts):  # at the end it is what the folder itself stands for
-                folders = [folder for folder in paths if _is_folder(folder)]
-                below = (inner for folder in folders for inner in _walk(folder, set(), folders=True))
-                paths = list(dict.fromkeys(below))
+                paths = list(
+                    dict.fromkeys(below for folder in folders for below in _walk(folder, folders=True))
+                )
         elif any(char in part for char in "*?["):
-            entries = [entry for folder in paths if _is_folder(folder) for entry in _entries(folder)]
-            seen = [entry for entry in entries if part.startswith(".") or not _hidden(entry)]
+            entries = (entry for folder in folders for entry in _entries(folder))
+            seen = (entry for entry in entries if part.startswith(".") or not _hidden(entry))
             paths = [entry for entry in seen if fnmatch.fnmatch(entry.name, part)]
         else:
             paths = [folder / part for folder in paths if os.path.lexists(folder / part)]
@@ -140,13 +131,10 @@ def _missing(name: str, path: Path) -> str:
     parent = next(parent for parent in path.parents if os.path.lexists(parent) or parent == parent.parent)
     if not _is_folder(parent):
         return f"{name}: no such file: {parent} is a file, not a folder; name that, if it is meant"
-    part = path.parts[len(parent.parts)]
-    there = [entry.name for entry in _entries(parent)]
-    alike = difflib.get_close_matches(part.strip(), there, n=1, cutoff=0.7)
-    if alike:
-        return f"{name}: no such file; {parent / alike[0]} is there: name that, if it is meant"
-    remedy = "set vars.train, vars.dev and vars.test to your files (dev and test may be empty)"
-    return f"{name}: no such file; {remedy}"
+    part = path.parts[len(parent.parts)].strip()
+    for alike in difflib.get_close_matches(part, [entry.name for entry in _entries(parent)], n=1, cutoff=0.7):
+        return f"{name}: no such file; {parent / alike} is there: name that, if it is meant"
+    return f"{name}: no such file; set vars.train, vars.dev and vars.test to your files (dev and test may be empty)"
 
 
 def _hidden(path: Path) -> bool:
@@ -162,12 +150,13 @@ def _entries(folder: Path) -> list[Path]:
         raise AnnotationError(f"{folder}: the folder cannot be read: {error.strerror}; {ALLOW}") from None
 
 
-def _walk(folder: Path, seen: set[Path], *, folders: bool = False) -> Iterator[Path]:
+def _walk(folder: Path, seen: set[Path] | None = None, *, folders: bool = False) -> Iterator[Path]:
     """Yield the files below a folder, sorted, or itself and the folders below it if `folders`.
 
     What is hidden comes, but is not searched.
     seen: folders that have been searched, without links: links that lead in a circle end there.
     """
+    seen = set() if seen is None else seen
     if folder.resolve() in seen:
         return
     seen.add(folder.resolve())
@@ -188,7 +177,7 @@ def _status(path: Path) -> os.stat_result:
     except OSError as error:
         if path.is_symlink():
             what = f"a link to {path.readlink()}, which leads nowhere"
-            raise AnnotationError(f"{path}: {what}; delete or mend the link") from None
+            raise AnnotationError(f"{path}: {what}; delete or repair the link") from None
         raise AnnotationError(f"{path}: cannot be read: {error.strerror}; {ALLOW}") from None
 
 
@@ -196,13 +185,9 @@ def _is_folder(path: Path) -> bool:
     return stat.S_ISDIR(_status(path).st_mode)
 
 
-def _is_mangled(path: Path) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in str(path))
-
-
 def _readable(path: Path) -> Path:
     """Return a path. Raises AnnotationError unless it is that of a file that may be read, and is text."""
-    if _is_mangled(path):
+    if any("\ud800" <= char <= "\udfff" for char in str(path)):
         raise AnnotationError(f"{path!r}: the file's name is not UTF-8; rename it")
     if not stat.S_ISREG(_status(path).st_mode):
         raise AnnotationError(f"{path}: a pipe or device; {READ_AGAIN}")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from scripts.formats.json_spans import row_record
 from scripts.formats.names import class_names
@@ -14,67 +13,46 @@ from scripts.formats.spans import count_spans, find_spans
 from scripts.formats.tagged import TaggedLayout, count_tagged, describe_tagged, find_tagged, read_tagged
 
 BATCH = 1000
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError)
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> TaggedLayout | None:
     """Find tokens and tags in the first rows, and tags' names in the schema; None where rows have spans."""
-    with _open(file.path) as table:
-        schema = table.schema_arrow
-        rows = next(table.iter_batches(batch_size=BATCH, columns=_readable(schema)), None)
-        rows = [] if rows is None else rows.to_pylist()
+    with _batches(file) as (schema, batches):
+        rows = next(batches, [])
         try:
             features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
             names = {key: class_names(feature) for key, feature in features.items()}
-        except (
-            TypeError,
-            LookupError,
-            ValueError,
-            RecursionError,
-            AttributeError,
-        ):  # the file tells no names
+        except (TypeError, LookupError, ValueError, RecursionError, AttributeError):  # it tells no names
             names = {}
     return find_tagged(rows, file.path, options, names=names)
 
 
-def _readable(schema) -> list[str]:
-    """Return the columns that hold no images, sound or other bytes."""
-    return [field.name for field in schema if "binary" not in str(field.type)]
-
-
 @contextmanager
-def _open(path: Path):
-    """Open a Parquet file; whatever pyarrow or we stumble over in a damaged one is an AnnotationError."""
+def _batches(file: RawFile):
+    """Open a Parquet file's schema and lists of rows, without columns of images, sound or other bytes.
+
+    Whatever pyarrow or we stumble over in a damaged one is an AnnotationError.
+    """
     import pyarrow
     import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as table:
-            yield table
-    except (
-        pyarrow.ArrowException,
-        OSError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-        MemoryError,
-    ) as error:
-        raise AnnotationError(
-            f"{path}: cannot be read as Parquet ({type(error).__name__}: {error}); write it again"
-        ) from None
+        with pyarrow.parquet.ParquetFile(file.path) as table:
+            schema = table.schema_arrow
+            readable = [field.name for field in schema if "binary" not in str(field.type)]
+            yield schema, (batch.to_pylist() for batch in table.iter_batches(BATCH, columns=readable))
+    except (pyarrow.ArrowException, *UNREADABLE) as error:
+        what = f"cannot be read as Parquet ({type(error).__name__}: {error})"
+        raise AnnotationError(f"{file.path}: {what}; write it again") from None
 
 
 def split_rows(
     file: RawFile, layout: TaggedLayout | None, options: ReadOptions
 ) -> Iterator[tuple[int, dict]]:
     """Yield the rows, numbered from 1."""
-    number = 0
-    with _open(file.path) as table:
-        for batch in table.iter_batches(batch_size=BATCH, columns=_readable(table.schema_arrow)):
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
+    with _batches(file) as (_, batches):
+        yield from enumerate((row for rows in batches for row in rows), start=1)
 
 
 def count_row(item: Item) -> Found:
@@ -94,8 +72,8 @@ def describe_rows(layout: TaggedLayout | None) -> str:
 
 @reads(
     "parquet",
-    title="Parquet as Hugging Face datasets store it: `tokens` with `ner_tags` (ClassLabel "
-    "names or strings), or `text` with `spans`",
+    title="Parquet as Hugging Face datasets store it: `tokens` with `ner_tags` (ClassLabel names or strings), or "
+    "`text` with `spans`",
     example='{"tokens": ["Ana", "left", "Cork"], "ner_tags": [1, 0, 3]}',
     endings=(".parquet",),
     recognise=lambda head: head.startswith(b"PAR1"),
@@ -105,18 +83,14 @@ def describe_rows(layout: TaggedLayout | None) -> str:
     describe=describe_rows,
     not_read="lists of sentences in one row: write a sentence a row; columns of bytes",
 )
-def read_parquet(item: Item) -> Record:
-    """Read one row.
-
-    Raises AnnotationError, naming the row, where tokens and tags are not of one number or a tag has no name.
-    """
-    layout, row = item.layout, item.data
-    if layout is None:
-        return row_record(row, item.source, item.options)
-    id, group = row.get("id"), row.get(item.options.group_by)
+def read_parquet(item: Item) -> Record | list[Record]:
+    """Read one row. Raises AnnotationError, naming the row, where it cannot be read."""
+    if item.layout is None:
+        return row_record(item.data, item.source, item.options)
+    id, group = (item.data.get(key) for key in ("id", item.options.group_by))
     return read_tagged(
-        row,
-        layout,
+        item.data,
+        item.layout,
         item.source,
         item.options,
         id=None if id is None else str(id),

@@ -72,9 +72,8 @@ class Item(NamedTuple):
     def checked_data(self) -> bytes:
         """Return the data. Raises AnnotationError where it is too long."""
         if len(self.data) > MAX_DOCUMENT_BYTES:
-            raise AnnotationError(
-                f"{self.source}: the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {self.data[:60]!r}…; split it"
-            )
+            what = f"the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {self.data[:60]!r}"
+            raise AnnotationError(f"{self.source}: {what}…; split it")
         return self.data
 
     def text(self) -> str:
@@ -86,13 +85,9 @@ class Item(NamedTuple):
             line = self.source.line + data.count(b"\n", 0, error.start)
             column = error.start - data.rfind(b"\n", 0, error.start)
             likely = suggest_encoding(data)
-            remedy = (
-                f"it looks like {likely}: set --encoding={likely}, or save the file as UTF-8"
-                if likely
-                else "save the file as UTF-8"
-            )
-            place = f"{self.source.path}:{line}: byte {column} of the line"
-            raise AnnotationError(f"{place} is not UTF-8 ({error.reason}); {remedy}") from None
+            remedy = f"it looks like {likely}: set --encoding={likely}, or " if likely else ""
+            what = f"byte {column} of the line is not UTF-8 ({error.reason}); {remedy}save the file as UTF-8"
+            raise AnnotationError(f"{self.source.path}:{line}: {what}") from None
         if "\0" in text:
             line = self.source.line + text.count("\n", 0, text.index("\0"))
             raise AnnotationError(
@@ -106,37 +101,21 @@ def each_line(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tupl
     return ((number, line) for number, line in file.lines() if not line.isspace())
 
 
-def no_layout(file: RawFile, options: ReadOptions) -> None:
-    """Find out nothing beforehand."""
-
-
-def not_counted(item: Item) -> Found:
-    """Count nothing."""
-    return Found()
-
-
-def no_description(layout: Any) -> str:
-    """Say nothing of a file beyond its format."""
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class Format:
     """A way to write annotations.
 
-    name: as vars.format has it.
-    title, example: the row of the README's table.
-    endings: of the files that are taken from a folder.
-    beside: endings of files that belong to one of these and are not read by themselves.
+    name: as the option `format` has it. title, example, not_read: the row of the table in README.md.
+    endings: of the files that are taken from a folder. beside: endings of files that belong to one of these.
     recognise: tells from the first bytes (unpacked) whether a file is of this format.
     guesses: whether `recognise` guesses from words, and so is asked after all others.
-    may_be_empty: whether a file that holds nothing, and has one of the endings, is a document without entities.
+    may_be_empty: whether an empty file with one of the endings is a document without entities.
     prepare: looks through the opened file before it is split; what it returns travels with each item.
     split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
-    read: makes a Record of an Item (or a list of them), or raises AnnotationError; it runs in several processes.
-    found: counts what stands in an Item, independently of `read`, by whose records and their `unread` it must all be accounted for.
-    describe: says in a few words how a file of this layout is understood: which column, key or layer is what, and what is not used.
-    not_read: what such files may hold that is not read, and the way out, for the README's table.
+    read: makes a Record of an Item (or a list of them), or raises AnnotationError; runs in several processes.
+    found: counts what stands in an Item, independently of `read`, whose records and their `unread` must account
+    for it.
+    describe: says in a few words how a file of this layout is understood, and what of it is not used.
     """
 
     name: str
@@ -148,10 +127,10 @@ class Format:
     beside: tuple[str, ...] = ()
     may_be_empty: bool = False
     guesses: bool = False
-    prepare: Callable[[RawFile, ReadOptions], Any] = no_layout
+    prepare: Callable[[RawFile, ReadOptions], Any] = lambda file, options: None
     split: Callable[[RawFile, Any, ReadOptions], Iterator[tuple[int, Any]]] = each_line
-    found: Callable[[Item], Found] = not_counted
-    describe: Callable[[Any], str] = no_description
+    found: Callable[[Item], Found] = lambda item: Found()
+    describe: Callable[[Any], str] = lambda layout: ""
     not_read: str = ""
 
 
@@ -163,9 +142,8 @@ def reads(name: str, **details) -> Callable[[Callable[[Item], Record]], Callable
 
     def register(read: Callable[[Item], Record]) -> Callable[[Item], Record]:
         if name in FORMATS:
-            raise ValueError(
-                f"two formats are called {name!r}: {FORMATS[name].read.__module__} and {read.__module__}"
-            )
+            modules = f"{FORMATS[name].read.__module__} and {read.__module__}"
+            raise ValueError(f"two formats are called {name!r}: {modules}")
         FORMATS[name] = Format(name=name, read=read, **details)
         return read
 
@@ -187,22 +165,17 @@ def raw_files(names: str) -> list[Path]:
 
 
 def find_raw_files(names: str) -> FoundFiles:
-    """Return the files that names stand for, and what of folders is passed over; what belongs beside a file is neither."""
+    """Return the files that names stand for, and what of folders is passed over; what belongs beside is neither."""
     known = formats().values()
     found = find_files(names, {ending for format in known for ending in format.endings})
-    owned = {
-        other for format in known if format.beside for path in found.files for other in _beside(path, format)
-    }
+    owned = {other for format in known for path in found.files for other in _beside(path, format)}
     others = {ending for format in known for ending in format.beside}
-    files, passed_over = (
-        [
-            path
-            for path in paths
-            if not any((path.parent, stem, end) in owned for stem, end in stems(path, others))
-        ]
-        for paths in (found.files, found.passed_over)
-    )
-    return FoundFiles(files, passed_over)
+
+    def alone(paths: list[Path]) -> list[Path]:
+        named = {path: {(path.parent, *one) for one in stems(path, others)} for path in paths}
+        return [path for path in paths if not named[path] & owned]
+
+    return FoundFiles(alone(found.files), alone(found.passed_over))
 
 
 def _beside(path: Path, format: Format) -> Iterator[tuple[Path, str, str]]:
@@ -211,48 +184,43 @@ def _beside(path: Path, format: Format) -> Iterator[tuple[Path, str, str]]:
         yield from ((path.parent, stem, other) for other in format.beside)
 
 
-def _owner(path: Path) -> Format | None:
-    """Return the format to which a file belongs by its ending and by a file beside it, whatever it begins with."""
-    for format in formats().values():
-        if any((folder / f"{stem}{ending}").is_file() for folder, stem, ending in _beside(path, format)):
-            return format
-    return None
-
-
 def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Format:
     """Return the named format, or for `auto` the one that recognises the file's first bytes.
 
-    What only guesses could recognise is columns where `options.columns` names some, or a table if it ends in `.csv`.
-    Raises AnnotationError where no format has the name or recognises the file, and where the file is empty.
+    What only guesses could recognise is columns where `options.columns` names some, or a table if it ends in
+    `.csv`. Raises AnnotationError where no format has the name or recognises the file, and where it is empty.
     """
     known = formats()
     options = options or ReadOptions()
-    if name != "auto":
-        if name not in known:
-            raise AnnotationError(
-                f"no format is called {name!r}; choose auto or one of {', '.join(known)} (--format)"
-            )
+    if name in known:
         return known[name]
+    if name != "auto":
+        names = f"choose auto or one of {', '.join(known)} (--format)"
+        raise AnnotationError(f"no format is called {name!r}; {names}")
     with RawFile(path, encoding=options.encoding) as file:
         head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")
+    sure = [format for format in known.values() if not format.guesses]
+    found = [format for format in sure if format.recognise(head)]
     if not head.strip():
-        for format in known.values():
-            if format.may_be_empty and any(stems(path, format.endings)):
-                return format
-        raise AnnotationError(f"{path}: is empty; write one document at least, or leave the variable empty")
-    for format in sorted(known.values(), key=lambda format: format.guesses):
-        if format.guesses and options.columns:
-            return known["table" if any(stems(path, (".csv",))) else "columns"]
-        if format.guesses and (owner := _owner(path)):
-            return owner
-        if format.guesses and (foreign := recognise_foreign(head, path)):
-            raise AnnotationError(f"{path}: {foreign}")
-        if format.recognise(head):
-            return format
-    known_names = ", ".join(known)
-    raise AnnotationError(
-        f"{path}: begins with {head[:60]!r}, which is none of the formats {known_names}; see the README, or set --format"
-    )
+        found = [
+            format for format in known.values() if format.may_be_empty and any(stems(path, format.endings))
+        ]
+        if not found:
+            raise AnnotationError(f"{path}: is empty; write one document at least, or leave the option empty")
+    if not found and options.columns:
+        return known["table" if any(stems(path, (".csv",))) else "columns"]
+    found = found or [
+        format
+        for format in known.values()
+        if any((folder / f"{stem}{ending}").is_file() for folder, stem, ending in _beside(path, format))
+    ]
+    if not found and (foreign := recognise_foreign(head, path)):
+        raise AnnotationError(f"{path}: {foreign}")
+    found = found or [format for format in known.values() if format.recognise(head)]
+    if not found:
+        what = f"begins with {head[:60]!r}, which is none of the formats {', '.join(known)}"
+        raise AnnotationError(f"{path}: {what}; see scripts/formats/README.md, or set --format")
+    return found[0]
 
 
 class Opened(NamedTuple):
@@ -264,7 +232,7 @@ class Opened(NamedTuple):
 
 
 def open_file(path: Path, name: str, options: ReadOptions) -> Opened:
-    """Find out a file's format and layout. Raises AnnotationError where it cannot be read, or understood in one way alone."""
+    """Find out a file's format and layout. Raises AnnotationError where it cannot be read, or in several ways."""
     format = choose_format(path, name, options)
     with RawFile(path, encoding=options.encoding) as file:
         return Opened(path, format, format.prepare(file, options))
@@ -283,9 +251,8 @@ def items(opened: Opened, options: ReadOptions) -> Iterator[tuple[Item, int]]:
             yield Item(data, source, layout, options), file.position
         if file.count and file.count.total() != file.lines_read:
             counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(file.count.items()))
-            raise AnnotationError(
-                f"{path}: {file.lines_read:,} lines were read, but they are {counted}: a fault of this reader; please report it"
-            )
+            what = f"{file.lines_read:,} lines were read, but they are {counted}"
+            raise AnnotationError(f"{path}: {what}: a fault of this reader; please report it")
 
 
 def records_of(item: Item, format: Format) -> list[Record]:
@@ -296,20 +263,15 @@ def records_of(item: Item, format: Format) -> list[Record]:
     read = format.read(item)
     records = read if isinstance(read, list) else [read]
     found = format.found(item)
-    tokens = entities = 0
-    for record in records:
-        tokens += len(record.words or ())
-        entities += len(record.spans)
-        for unread in record.unread:
-            tokens += unread.tokens
-            entities += len(unread.labels)
-        for fault in record.faults:
-            entities += fault.span is not None
+    unread = [one for record in records for one in record.unread]
+    lost = sum(fault.span is not None for record in records for fault in record.faults)
+    tokens = sum(len(record.words or ()) for record in records) + sum(one.tokens for one in unread)
+    entities = sum(len(record.spans) for record in records) + sum(len(one.labels) for one in unread) + lost
     for what, number, taken in (("tokens", found.tokens, tokens), ("entities", found.entities, entities)):
         if number is not None and taken != number:
             raise AnnotationError(
-                f"{item.source}: {number} {what} stand in the document, but {taken} were read as {format.name}: "
-                "a fault of this reader; please report it with the document, and set --format if the file is something else"
+                f"{item.source}: {number} {what} stand in the document, but {taken} were read as {format.name}: a "
+                "fault of this reader; please report it with the document, and set --format if it is something else"
             )
     return records
 
