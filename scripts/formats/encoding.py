@@ -87,9 +87,8 @@ class Utf8Stream(io.RawIOBase):
     def __init__(self, stream: BinaryIO, encoding: str, path: object) -> None:
         self._stream, self._encoding, self._path = stream, encoding, path
         self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._ready = memoryview(b"")
+        self._ready: memoryview | bytes = b""
         self._lines = 1
-        self._ended = False
 
     def readable(self) -> bool:
         """Say that this can be read."""
@@ -97,13 +96,12 @@ class Utf8Stream(io.RawIOBase):
 
     def readinto(self, buffer) -> int:
         """Fill a buffer; return how many bytes it got, 0 at the end."""
-        while not self._ready and not self._ended:
+        data = b"more"
+        while data and not self._ready:
             data = self._stream.read(CHUNK)
-            self._ended = not data
             self._ready = memoryview(self._as_utf8(data))
         size = min(len(buffer), len(self._ready))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
 
     def _as_utf8(self, data: bytes) -> bytes:
@@ -113,8 +111,7 @@ class Utf8Stream(io.RawIOBase):
             return text.encode("utf-8")
         except UnicodeDecodeError as error:
             line = self._lines + error.object[: error.start].decode(self._encoding, "replace").count("\n")
-            byte = error.object[error.start : error.start + 1].hex()
-            what = f"byte 0x{byte} is not {self._encoding} ({error.reason})"
+            what = f"byte 0x{error.object[error.start]:02x} is not {self._encoding} ({error.reason})"
             remedy = "set encoding to what the file has, or save it as UTF-8"
             raise AnnotationError(f"{self._path}:{line}: {what}; {remedy}") from None
         except UnicodeEncodeError:

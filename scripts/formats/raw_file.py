@@ -1,4 +1,4 @@
-"""Read raw files piece by piece as UTF-8, unpacked where they are gzip or zip, within limits."""
+"""Read raw files bit by bit as UTF-8, unpacked where they are gzip or zip, within limits."""
 
 import gzip
 import io
@@ -7,7 +7,8 @@ import os
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -54,10 +55,7 @@ class RawFile:
         self.count: Counter[str] = Counter()
         self.lines_read = 0
         self._mark = b""
-        self._zip: zipfile.ZipFile | None = None
-        self._packed_with_gzip = False
-        self._read = 0
-        self._check_at = GZIP_CHECKED_FROM
+        self._unpack: Callable[[], BinaryIO] = lambda: self._file
 
     def __enter__(self) -> "RawFile":
         try:
@@ -68,11 +66,12 @@ class RawFile:
             raise AnnotationError(f"{self.path}: cannot be read: {error.strerror}") from None
         try:
             self.size = self._opened[0]
-            self._packed_with_gzip = start.startswith(GZIP)
-            if start.startswith(ZIP):
-                self._member = self._only_member()
+            if start.startswith(GZIP):
+                self._unpack = lambda: gzip.GzipFile(fileobj=self._file)
+            elif start.startswith(ZIP):
+                archive, member = self._only_member()
+                self._unpack = lambda: io.BufferedReader(archive.open(member))
             self._find_encoding()
-            self.rewind()
             self._see_line_ends()
             self.rewind()
         except BaseException:
@@ -91,15 +90,18 @@ class RawFile:
 
     def rewind(self) -> None:
         """Go back to the beginning."""
-        content = self._content()
-        if self.encoding != "utf-8":
-            content.read(len(self._mark))
-            content = io.BufferedReader(Utf8Stream(content, self.encoding, self.path))
-        self._stream = content
-        self._read = 0
-        self._check_at = GZIP_CHECKED_FROM
+        self._file.seek(0)
+        try:
+            self._stream = self._unpack()
+        except DAMAGED as error:
+            what = f"cannot be unpacked: {error}"
+            raise AnnotationError(f"{self.path}: {what}; unpack it yourself") from None
+        self._read, self._check_at = 0, GZIP_CHECKED_FROM
         self.count.clear()
         self.lines_read = 0
+        if self.encoding != "utf-8":
+            self._stream.read(len(self._mark))
+            self._stream = io.BufferedReader(Utf8Stream(self._stream, self.encoding, self.path))
 
     def read(self, size: int) -> bytes:
         """Read up to `size` unpacked bytes; none at the end."""
@@ -110,77 +112,74 @@ class RawFile:
 
         Of a line over MAX_DOCUMENT_BYTES only the beginning comes, still over that size: so it can be told.
         """
-        number = 1
         line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1).removeprefix(b"\xef\xbb\xbf")
-        while line:
+        for number in count(1):
+            if not line:
+                return
             self.lines_read = number
             yield number, line
             while len(line) > MAX_DOCUMENT_BYTES and not line.endswith(b"\n"):
                 line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1)
-            number += 1
             line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1)
 
     def _version(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())
         return status.st_size, status.st_mtime_ns
 
-    def _content(self) -> BinaryIO:
-        """Return a stream of the unpacked bytes, from the first."""
-        self._file.seek(0)
-        if self._zip is not None:
-            try:
-                return io.BufferedReader(self._zip.open(self._member))
-            except DAMAGED as error:
-                what = f"cannot be unpacked: {error}"
-                raise AnnotationError(f"{self.path}: {what}; unpack it yourself") from None
-        return gzip.GzipFile(fileobj=self._file) if self._packed_with_gzip else self._file
-
     def _find_encoding(self) -> None:
         """Take the encoding from a byte order mark, or see that the named one agrees with the first bytes."""
-        head = self._take(self._content().read, HEAD_BYTES)
+        named, self.encoding = self.encoding, "utf-8"
+        self.rewind()
+        head = self.read(HEAD_BYTES)
         marked = encodings.byte_order_mark(head)
         if marked is not None:
             self.encoding, self._mark = marked
-        elif self.encoding == "utf-8":
-            unmarked = encodings.utf16_without_mark(head)
-            if unmarked is not None:
-                what = "every other byte is NUL, as in UTF-16 without a byte order mark"
-                raise AnnotationError(f"{self.path}: {what}; set encoding={unmarked}, or save it as UTF-8")
-        elif encodings.is_utf8(head):
-            raise AnnotationError(f"{self.path}: is UTF-8 already, not {self.encoding}; leave encoding out")
+            return
+        unmarked = encodings.utf16_without_mark(head) if named == "utf-8" else None
+        if unmarked is not None:
+            what = "every other byte is NUL, as in UTF-16 without a byte order mark"
+            raise AnnotationError(f"{self.path}: {what}; set encoding={unmarked}, or save it as UTF-8")
+        if named != "utf-8" and encodings.is_utf8(head):
+            raise AnnotationError(f"{self.path}: is UTF-8 already, not {named}; leave encoding out")
+        self.encoding = named
 
     def _see_line_ends(self) -> None:
         """Raise AnnotationError where the first bytes are text of several lines, none of which ends in LF."""
-        head = self._take(self._stream.read, HEAD_BYTES)
+        self.rewind()
+        head = self.read(HEAD_BYTES)
         is_text = b"\0" not in head and encodings.is_utf8(head, surely=False)
         if is_text and b"\n" not in head and b"\r" in head.strip():
             what = "its lines end in CR alone, as on old Macs"
             raise AnnotationError(f"{self.path}: {what}; save it with LF line ends")
 
-    def _only_member(self) -> zipfile.ZipInfo:
-        """Return the one file in a zip, apart from hidden ones. Raises AnnotationError if it has not one."""
+    def _only_member(self) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
+        """Return a zip and the one file in it, apart from hidden ones. Raises AnnotationError if it has not one."""
         try:
-            self._zip = zipfile.ZipFile(self._file)
+            archive = zipfile.ZipFile(self._file)
         except DAMAGED as error:
             raise AnnotationError(f"{self.path}: a damaged zip file ({error}); get it again") from None
-        members = {member.filename: member for member in self._zip.infolist() if not member.is_dir()}
+        members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
         if what := _office(set(members)):
             raise AnnotationError(f"{self.path}: is {what}; {OFFICE_REMEDY}")
-        paths = [PurePosixPath(name) for name in members]
-        files = [str(path) for path in paths if path.parts[0] != "__MACOSX" and not path.name.startswith(".")]
+        paths = {name: PurePosixPath(name) for name in members}
+        files = sorted(
+            name
+            for name, path in paths.items()
+            if path.parts[0] != "__MACOSX" and not path.name.startswith(".")
+        )
         if len(files) != 1:
             more = f" and {len(files) - MEMBERS_SHOWN:,} more" if len(files) > MEMBERS_SHOWN else ""
-            shown = f" ({', '.join(sorted(files)[:MEMBERS_SHOWN])}{more})" if files else ""
+            shown = f" ({', '.join(files[:MEMBERS_SHOWN])}{more})" if files else ""
             remedy = "unpack it and name the folder" if files else "pack one, or name another"
-            what = f"holds {len(files):,} files{shown}, but one is read"
-            raise AnnotationError(f"{self.path}: {what}; {remedy}")
-        member = next(member for name, member in members.items() if str(PurePosixPath(name)) == files[0])
-        if member.flag_bits & ENCRYPTED:
+            raise AnnotationError(
+                f"{self.path}: holds {len(files):,} files{shown}, but one is read; {remedy}"
+            )
+        if members[files[0]].flag_bits & ENCRYPTED:
             remedy = "unpack it with its password and name the file"
-            raise AnnotationError(f"{self.path}: {member.filename} is encrypted; {remedy}")
-        return member
+            raise AnnotationError(f"{self.path}: {files[0]} is encrypted; {remedy}")
+        return archive, members[files[0]]
 
-    def _take(self, read, size: int) -> bytes:
+    def _take(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
             data = read(size)
         except DAMAGED as error:
