@@ -257,7 +257,9 @@ def test_columns_without_token_or_tag_are_an_error(write_text, columns):
 
 
 def test_a_header_without_a_tag_is_an_error(write_text):
-    assert "the columns are called token, pos" in fails(write_text("a.tsv", "token\tpos\nAna\tNNP\n"))
+    message = fails(write_text("a.tsv", "token\tpos\nAna\tNNP\n"))
+    assert ":2: 'NNP' is no tag" in message
+    assert "--columns=token,tag" in message
 
 
 def test_more_columns_named_than_the_file_has_are_an_error_with_the_line(write_text):
@@ -316,7 +318,8 @@ def test_the_file_can_be_the_group(write_text):
         ("Ana\tPERSON\n", [":1:", "'PERSON' is no tag"]),
         ("Ana\tO\nran\tX-PER\n", [":2:", "'X-PER' is no tag"]),
         ("Ana\tO\nran\t\n", [":2:", "'' is no tag"]),
-        ("\tO\n", [":1:", "empty token"]),
+        ("Ana\tO\n\tO\n", [":2:", "empty token"]),
+        ("\tO\n", ["no column holds words", "1:  | O"]),
         ("Ana B-Music Group\nran O\n", [":2:", "2 columns instead of 3"]),
         ("Ana\tO\nran O\n", [":2:", "1 columns instead of 2", "tabs"]),
         ("Ana NNP O\nran\tO\n", [":2:", "1 columns instead of 3", "spaces"]),

@@ -169,11 +169,10 @@ def test_no_column_of_words_is_an_error(write_text, cells):
     assert "no column holds words" in fails(write_text("a.tsv", table(cells)))
 
 
-@pytest.mark.parametrize(("other", "line"), [("_", 3), ("0", 3), ("o", 3)])
-def test_several_marks_for_no_entity_are_an_error(write_text, other, line):
+@pytest.mark.parametrize("other", ["_", "0", "o"])
+def test_several_marks_for_no_entity_are_an_error_with_the_line(write_text, other):
     message = fails(write_text("a.tsv", f"Ana\tB-PER\nran\tO\noff\t{other}\n"))
-    assert "'O' (line 2)" in message
-    assert f"{other!r} (line {line})" in message
+    assert f":3: {other!r} is no tag such as O" in message
 
 
 @pytest.mark.parametrize("tag", ["LOC", "X-LOC", "B-", "b-LOC"])

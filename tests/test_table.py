@@ -242,7 +242,7 @@ def test_a_first_row_that_may_be_a_header_or_data_is_an_error(write_text):
 
 def test_another_number_of_names_than_columns_is_an_error(write_text):
     path = write_text("a.csv", LEFT_AND_RAN)
-    with pytest.raises(AnnotationError, match=r"has 3 columns .* but --columns names 2"):
+    with pytest.raises(AnnotationError, match=r":1: 3 columns, but --columns names 2"):
         list(read_records(path, "table", ReadOptions(columns="token,tag")))
 
 

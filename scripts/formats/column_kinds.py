@@ -2,34 +2,23 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from scripts.formats.rows import Numbered, misc_items, value_of
-from scripts.formats.tags import (
-    CHUNKS,
-    OUTSIDE,
-    POS,
-    Spelling,
-    find_spelling,
-    labels_of,
-    parse_tag,
-)
+from scripts.formats.rows import DEFAULT, Numbered, misc_items, value_of
+from scripts.formats.tags import CHUNKS, OUTSIDE, POS, Spelling, find_spelling, labels_of, parse_tag
 
+_NER = r"ner|ne|(?:named)?entit(?:y|ies)|bio|iob2?|bioes|iobes|bilou|mwe"
 NAMES = {
-    "token": re.compile(r"tok|tokens?|words?|(?:word)?forms?|text|surface"),
-    "tag": re.compile(
-        r"(?:gold|word|token|fine|coarse)*(?:ner|ne|(?:named)?entit(?:y|ies)|bio|iob2?|bioes|iobes|bilou|mwe)?"
-        r"(?:tags?|labels?)(?:name|type|class)?|(?:gold)?(?:ner|ne|(?:named)?entit(?:y|ies)|bio|iob2?|bioes|"
-        r"iobes|bilou|mwe)(?:type|class|scheme)?|ne(?:coarse|fine|nested)\w*"
-    ),
-    "space": re.compile(r"misc|spaces?|spaceafter"),
-    "sentence": re.compile(r"sent(?:ence)?(?:id|idx|nr|no|num|number)?|sid"),
-    "document": re.compile(r"(?:doc(?:ument)?|file)(?:id|name|key)?"),
-    "other": re.compile(
-        r"[uxc]?pos(?:tags?)?|lemmas?|chunks?(?:tags?)?|feats?|head|deps?|deprel|id|index|idx|nel\w*"
-    ),
+    "token": r"tok|tokens?|words?|(?:word)?forms?|text|surface",
+    "tag": rf"(?:gold|word|token|fine|coarse)*(?:{_NER})?(?:tags?|labels?)(?:name|type|class)?"
+    rf"|(?:gold)?(?:{_NER})(?:type|class|scheme)?|ne(?:coarse|fine|nested)\w*",
+    "space": r"misc|spaces?|spaceafter",
+    "sentence": r"sent(?:ence)?(?:id|idx|nr|no|num|number)?|sid",
+    "document": r"(?:doc(?:ument)?|file)(?:id|name|key)?",
+    "other": r"[uxc]?pos(?:tags?)?|lemmas?|chunks?(?:tags?)?|feats?|head|deps?|deprel|id|index|idx|nel\w*",
 }
+"""What columns' names stand for, in lower case and without signs."""
 NO_SPACE = re.compile(r"(?:.*\|)?(?:SpaceAfter=No|NoSpaceAfter)(?:\|.*)?")
 FEATURES = re.compile(r"_?|[^=]+=.*")
 LIKE_A_TAG = re.compile(r"[BILOUESMWX][-_]\S*")
@@ -39,17 +28,17 @@ Sentences = Sequence[Sequence[Numbered]]
 
 
 def role(name: str) -> str:
-    """Say what a column's name (`CONLL:NER`, `ner_tags`, `Sentence #`) stands for: a key of NAMES, or nothing."""
-    name = re.sub(r"[\W_]+", "", name.rpartition(":")[2].lower())
-    return next((known for known, pattern in NAMES.items() if pattern.fullmatch(name)), "")
+    """Say what a column's name (`CONLL:NER`, `ner_tags`, `tag=NER`) stands for: a key of NAMES, or nothing."""
+    name = re.sub(r"[\W_]+", "", name.partition("=")[0].rpartition(":")[2].lower())
+    return next((known for known, pattern in NAMES.items() if re.fullmatch(pattern, name)), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column's sampled values, and its kind.
 
-    kind: tags, chunks, all O, doubtful (half of it is tags, or more), numbers, one value a sentence, empty, spaces
-    (SpaceAfter=No and the like), numbered names (`s1.t2`), parts of speech, features (key=value), words.
+    kind: tags, chunks, all O, doubtful (half of it is tags, or more), numbers, one value a sentence, empty,
+    spaces (SpaceAfter=No), numbered names (`s1.t2`), parts of speech, features (key=value), words.
     key: of the values, where they stand in a column of keys and values.
     """
 
@@ -62,7 +51,7 @@ class Column:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of its tags, sorted."""
-        return labels_of(self.values, self.spelling or Spelling())
+        return labels_of(self.values, self.spelling or DEFAULT)
 
     @property
     def richness(self) -> tuple[int, int, int]:
@@ -76,17 +65,21 @@ def look(index: int, sentences: Sentences) -> Column:
     values = Counter([row[index].strip() for sentence in sentences for _, row in sentence])
     spelling = find_spelling(values)
     kind = _kind(values, spelling)
-    if kind in ("words", "parts of speech") and _is_constant(index, sentences):
-        kind = "one value a sentence"
+    if kind in ("words", "parts of speech"):
+        most = max(len({row[index] for _, row in sentence} - {""}) for sentence in sentences)
+        if most < 2 and sum(map(len, sentences)) - len(sentences) > 1:
+            kind = "one value a sentence"
     return Column(index, values, kind, spelling)
 
 
 def _kind(values: Counter, spelling: Spelling | None) -> str:
     filled = values.keys() - {"", "_", "-"}
+    tags = values.keys() - {*OUTSIDE}
     letters = {value for value in filled if any(map(str.isalpha, value))}
+    shapes = {re.sub(r"\d+", "0", value) for value in filled}
     if not filled:
         return "empty"
-    if spelling and (tags := values.keys() - {*OUTSIDE}):
+    if spelling and tags:
         return "chunks" if CHUNKS.issuperset(labels_of(tags, spelling)) else "tags"
     if spelling and filled <= {"O", "o"}:
         return "all O"
@@ -94,8 +87,7 @@ def _kind(values: Counter, spelling: Spelling | None) -> str:
         return "spaces"
     if all(map(NUMBER.fullmatch, filled)):
         return "numbers"
-    shapes = {re.sub(r"\d+", "0", value) for value in filled}
-    if len(filled) > 1 and len(shapes) == 1 and "0" in shapes.pop():
+    if len(filled) > len(shapes) == 1 and "0" in shapes.pop():
         return "numbered names"
     if 2 * _count(values, parse_tag) >= values.total() and any(map(parse_tag, filled - {"O"})):
         return "doubtful"
@@ -104,14 +96,8 @@ def _kind(values: Counter, spelling: Spelling | None) -> str:
     return "features" if all(map(FEATURES.fullmatch, values)) else "words"
 
 
-def _count(values: Counter, accepts) -> int:
+def _count(values: Counter, accepts: Callable) -> int:
     return sum(number for value, number in values.items() if accepts(value))
-
-
-def _is_constant(index: int, sentences: Sentences) -> bool:
-    """Tell whether a column has one value in each sentence, and two sentences or more of several rows show it."""
-    different = [len({row[index] for _, row in sentence} - {""}) for sentence in sentences]
-    return max(different) < 2 and sum(len(sentence) - 1 for sentence in sentences) > 1
 
 
 def plain_columns(columns: Iterable[Column], marks: Sequence[str] = OUTSIDE) -> list[Column]:
@@ -137,12 +123,12 @@ def keys_of_tags(column: Column) -> list[Column]:
     for cell, number in column.values.items():
         for key, value in misc_items(cell):
             by_key.setdefault(key, Counter())[value] += number
-    if 2 * _count(column.values, FEATURES.fullmatch) < column.values.total():
-        by_key = {key: values for key, values in by_key.items() if not key}
+    has_keys = 2 * _count(column.values, FEATURES.fullmatch) >= column.values.total()
     found = []
     for key, values in by_key.items():
         spelling = find_spelling(values, plain=role(key) == "tag")
-        if spelling and (values.keys() - {*OUTSIDE} or role(key) == "tag"):
+        real = values.keys() - {*OUTSIDE} or role(key) == "tag"
+        if spelling and real and (has_keys or not key):
             found.append(Column(column.index, values, "tags", spelling, key))
     return [one for one in found if one.labels] or found
 

@@ -1,17 +1,18 @@
 """A sentence a line, each token with its tag behind a pipe or a slash: `Ana|B-PER left|O`."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import islice
 
-from scripts.formats.columns import is_blank, is_mark
+from scripts.formats.columns import Layout, kind_of
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError, Record
+from scripts.formats.record import Record, fail
 from scripts.formats.registry import HEAD_BYTES, Found, Item, ReadOptions, reads
-from scripts.formats.roles import Sample, find_roles, given_names
+from scripts.formats.roles import Sample, find_roles, given_names, require_names
 from scripts.formats.rows import (
     SAMPLE_LINES,
     Roles,
+    Rows,
     describe_roles,
     line_events,
     split_documents,
@@ -22,15 +23,6 @@ from scripts.formats.tags import parse_tag
 SEPARATORS = ("|", "/")
 HEAD_LINES = 50
 WORD = re.compile(r"[^ \t\n\r\v\f]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What stands between a token and its tag, what the parts are, and whether documents are marked."""
-
-    separator: str
-    roles: Roles
-    marked: bool
 
 
 def looks_like_pipes(head: bytes) -> bool:
@@ -54,52 +46,42 @@ def _separator(words: list[str]) -> str | None:
     return None
 
 
-def kind_of(number: int, raw: bytes, inside: bool) -> str:
-    """Say what a line is."""
-    return "marks" if is_mark(raw) else "separators" if is_blank(raw) else "rows"
-
-
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     """Tell the separator and a token's parts from the first lines. Raises AnnotationError where it cannot."""
-    marked, sentences = False, []
-    for number, raw in file.lines():
-        marked |= is_mark(raw)
-        if kind_of(number, raw, False) == "rows":
-            sentences.append([(number, word) for word in WORD.findall(raw.decode("utf-8", "replace"))])
-        if number > SAMPLE_LINES:
-            break
+    kinds = [(number, raw, kind_of(number, raw, False)) for number, raw in islice(file.lines(), SAMPLE_LINES)]
+    marked = any(kind == "marks" for _, _, kind in kinds)
+    sentences = [
+        [(number, word) for word in WORD.findall(raw.decode("utf-8", "replace"))]
+        for number, raw, kind in kinds
+        if kind == "rows"
+    ]
+    if not sentences:
+        return Layout("|", Roles(), marked)
     words = [word for sentence in sentences for _, word in sentence]
     common = (mark for mark in SEPARATORS if all(mark in word for word in words))
     separator = _separator(words) or next(common, "|")
-    for number, word in (pair for sentence in sentences for pair in sentence):
+    for number, word in (token for sentence in sentences for token in sentence):
         if separator not in word:
-            what = f"{word!r} has no tag behind {separator!r}; write {word}{separator}O"
-            raise AnnotationError(f"{file.path}:{number}: {what}")
+            fail(
+                f"{file.path}:{number}",
+                f"{word!r} has no tag behind {separator!r}",
+                f"write {word}{separator}O",
+            )
     if len(sentences) > 1 and set(map(len, sentences)) == {1}:
-        raise AnnotationError(
-            f"{file.path}:{sentences[0][0][0]}: each line holds one token, but a sentence a line is read so: "
-            f"{words[0]!r}, {words[1]!r}; write a tab in the place of {separator!r}, a blank line after each "
-            "sentence"
-        )
-    width = min((word.count(separator) + 1 for word in words), default=2)
+        what = f"each line holds one token, but a sentence a line is read so: {words[0]!r}, {words[1]!r}"
+        remedy = f"write a tab in the place of {separator!r}, a blank line after each sentence"
+        fail(f"{file.path}:{sentences[0][0][0]}", what, remedy)
+    width = min(word.count(separator) + 1 for word in words)
     names = given_names(options.columns)
-    if words and names and len(names) != width:
-        what = f"--columns names {len(names)} parts, but a token has {width}: {words[0]}"
-        raise AnnotationError(f"{file.path}: {what}; name each, or _")
     rows = [[(n, word.rsplit(separator, width - 1)) for n, word in sentence] for sentence in sentences]
-    roles = find_roles(Sample(file.path, rows, names, given=bool(names))) if rows else Roles()
-    return Layout(separator, roles, marked)
+    require_names(rows[0][0], width, names, "--columns", file.path)
+    return Layout(separator, find_roles(Sample(file.path, rows, names, given=bool(names))), marked)
 
 
 def split_lines(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
     """Yield each document's lines: one, all between two marks, or `options.sentences_per_doc`."""
     events = line_events(file, kind_of, each_line=True)
     return split_documents(events, options.sentences_per_doc or (None if layout.marked else 1))
-
-
-def count_words(item: Item) -> Found:
-    """Count what stands between white space."""
-    return Found(tokens=len(item.checked_data().split()))
 
 
 def describe_layout(layout: Layout) -> str:
@@ -115,7 +97,7 @@ def describe_layout(layout: Layout) -> str:
     recognise=looks_like_pipes,
     prepare=find_layout,
     split=split_lines,
-    found=count_words,
+    found=lambda item: Found(tokens=len(item.checked_data().split())),
     describe=describe_layout,
     not_read="parts of speech between token and tag",
 )
@@ -124,7 +106,7 @@ def read_pipes(item: Item) -> Record:
     return token_record(item, item.layout.roles, _sentences(item))
 
 
-def _sentences(item: Item) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+def _sentences(item: Item) -> Iterator[Rows]:
     roles, separator = item.layout.roles, item.layout.separator
     for number, line in enumerate(item.text().split("\n"), start=item.source.line):
         rows = [word.rsplit(separator, roles.width - 1) for word in WORD.findall(line)]
@@ -132,6 +114,6 @@ def _sentences(item: Item) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
             if len(row) != roles.width or not row[roles.token]:
                 what = f"{separator.join(row)!r} has not the {roles.width} parts of the others"
                 remedy = f"write a token and its tag, with {separator!r} between"
-                raise AnnotationError(f"{item.source.path}:{number}: {what}; {remedy}")
+                fail(f"{item.source.path}:{number}", what, remedy)
         if rows:
             yield [number] * len(rows), rows

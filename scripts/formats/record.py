@@ -1,7 +1,7 @@
 """What every reader yields: a text, its entity spans, and the place it came from."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from scripts.cli import UserError
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:  # it needs numpy
 
 class AnnotationError(UserError):
     """Raw data that cannot be read. The message names file, line, value and remedy."""
+
+
+def fail(place: object, what: str, remedy: str) -> NoReturn:
+    """Raise AnnotationError: where something is wrong, what, and what to do next."""
+    raise AnnotationError(f"{place}: {what}; {remedy}")
 
 
 class Source(NamedTuple):

@@ -1,15 +1,15 @@
-"""Rows of tokens, however their cells are separated: what each cell is, where documents end, and their records."""
+"""Rows of tokens, however their cells are separated: what cells are, where documents end, their records."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import AnnotationError, Fault, Record, Source, Unread
+from scripts.formats.record import Fault, Record, Source, Unread, fail
 from scripts.formats.registry import Found, Item
 from scripts.formats.tags import (
     OUTSIDE,
-    PLAIN,
+    PREFIXES,
     Spelling,
     Tag,
     decode,
@@ -25,8 +25,14 @@ WITHIN, SENTENCE, DOCUMENT = 0, 1, 2
 """What a line starts."""
 COMMENT = b"#\n"
 """What stands for a comment inside a sentence, so that lines keep their numbers."""
+Event = tuple[int, bytes, int]
+"""A line: its number, itself (or what stands for one that is no row), and what it starts."""
 Numbered = tuple[int, list[str]]
 """A row: the number of its line, and its cells."""
+Rows = tuple[Sequence[int], list[list[str]]]
+"""A sentence: the numbers of its lines, and their cells."""
+
+DEFAULT = Spelling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Roles:
     """What the columns of a file of `width` columns are, counted from 0; None where there is no such column.
 
     names: of the columns, where something names them.
-    key: of the tags where they stand in a column of keys and values (`NER=B-PER`); "" for values without a key.
+    key: of the tags where they stand in a column of keys and values (`NER=B-PER`); "" for values without one.
     space: may hold `SpaceAfter=No`. id: numbers the words, and `2-3` there stands for a surface form whose
     words follow (CoNLL-U). sentence, document: say which each row belongs to.
     scheme: of the tags, or `brackets`.
@@ -51,7 +57,7 @@ class Roles:
     id: int | None = None
     sentence: int | None = None
     document: int | None = None
-    spelling: Spelling = field(default_factory=Spelling)
+    spelling: Spelling = DEFAULT
     scheme: str = "IOB1"
     labels: tuple[str, ...] = ()
     affix: str = ""
@@ -59,8 +65,9 @@ class Roles:
     unused: tuple[tuple[int, str], ...] = ()
 
 
-def columns_option(width: int, roles: dict[int, str]) -> str:
+def columns_option(width: int, roles: dict[int, str] | None = None) -> str:
     """Write the option that says what each column is."""
+    roles = roles or {0: "token", width - 1: "tag"}
     return "--columns=" + ",".join(roles.get(i, "_") for i in range(width))
 
 
@@ -72,23 +79,21 @@ def describe_roles(roles: Roles) -> str:
 
     tags = describe_tags(roles.scheme, roles.spelling, roles.labels)
     if roles.key is not None:
-        tags = f"{roles.key}=…; {tags}" if roles.key else f"the value without a key; {tags}"
+        tags = f"{roles.key or 'the value without a key'}=…; {tags}"
     said = [f"token = {column(roles.token)} of {roles.width}", f"tag = {column(roles.tag)} ({tags})"]
     more = {"sentence": roles.sentence, "document": roles.document, "spaces": roles.space}
     said += [f"{name} = {column(i)}" for name, i in more.items() if i is not None]
-    text = ", ".join(said)
-    if roles.affix:
-        text += f"; of each token what is in the brackets: {roles.affix}"
-    unused = [column(i) + (f" ({kind})" if kind else "") for i, kind in roles.unused]
-    return text + (f"; not used: {', '.join(unused)}" if unused else "")
+    affix = f"; of each token what is in the brackets: {roles.affix}" if roles.affix else ""
+    unused = ", ".join(column(i) + (f" ({kind})" if kind else "") for i, kind in roles.unused)
+    return ", ".join(said) + affix + (f"; not used: {unused}" if unused else "")
 
 
 def line_events(
     file: RawFile, kind_of: Callable[[int, bytes, bool], str], *, each_line: bool = False
-) -> Iterator[tuple[int, bytes, int]]:
-    """Yield each line's number, the line (or what stands for one that is no row), and what it starts.
+) -> Iterator[Event]:
+    """Yield each line of a file.
 
-    kind_of: says of a line and whether it is inside a sentence what it is, as `RawFile.count` counts it.
+    kind_of: says of a line, and whether it is inside a sentence, what it is, as `RawFile.count` counts it.
     each_line: whether each row is a sentence.
     """
     inside, starts = False, DOCUMENT
@@ -101,15 +106,13 @@ def line_events(
         elif kind == "comments" and inside:
             yield number, COMMENT, WITHIN
         else:
-            inside = inside and kind == "comments"
+            inside = False
             starts = DOCUMENT if kind == "marks" else starts
             yield number, b"\n", WITHIN
 
 
-def split_documents(
-    events: Iterable[tuple[int, bytes, int]], sentences_per_doc: int | None
-) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of each document with its first line's number; `sentences_per_doc` may end one early."""
+def split_documents(events: Iterable[Event], sentences_per_doc: int | None) -> Iterator[tuple[int, bytes]]:
+    """Yield each document's lines with the first one's number; `sentences_per_doc` may end one early."""
     first, size, sentences = 0, 0, 0
     lines: list[bytes] = []
     for number, line, starts in events:
@@ -121,9 +124,7 @@ def split_documents(
         first = first if lines else number
         sentences += starts > 0
         size += len(line)
-        if (
-            size <= 2 * MAX_DOCUMENT_BYTES or not lines
-        ):  # more of a document that is too long need not be kept
+        if size <= 2 * MAX_DOCUMENT_BYTES or not lines:  # more of what is too long need not be kept
             lines.append(line)
     if lines:
         yield first, b"".join(lines)
@@ -143,26 +144,17 @@ def sentences_of(item: Item) -> Iterator[tuple[Sequence[int], list[str]]]:
     start = 0
     for end in [*blanks, len(lines)]:
         if start < end:
-            numbers: Sequence[int] = range(item.source.line + start, item.source.line + end)
-            sentence = lines[start:end]
-            if commented:
-                numbers = [n for n, line in zip(numbers, sentence, strict=True) if line != "#"]
-                sentence = [line for line in sentence if line != "#"]
-            yield numbers, sentence
+            kept = [i for i in range(start, end) if lines[i] != "#"] if commented else range(start, end)
+            yield [item.source.line + i for i in kept], [lines[i] for i in kept]
         start = end + 1
 
 
 def token_record(
-    item: Item,
-    roles: Roles,
-    sentences: Iterable[tuple[Sequence[int], list[list[str]]]],
-    *,
-    id: str | None = None,
-    group: str | None = None,
+    item: Item, roles: Roles, sentences: Iterable[Rows], *, id: str | None = None, group: str | None = None
 ) -> Record:
-    """Make a record of sentences: the numbers of their lines, and their rows.
+    """Make a record of sentences.
 
-    Raises AnnotationError, naming the line, on an empty token or a tag that the file's spelling does not know.
+    Raises AnnotationError, naming the line, on an empty token or a tag of another spelling than the file's.
     Tags that the scheme forbids come as faults. Tokens of white space, surface forms and empty nodes are left
     out (`Record.unread`).
     """
@@ -171,9 +163,8 @@ def token_record(
     unread: list[Unread] = []
     found, places = [], []
     for numbers, rows in sentences:
-        after: dict[int, bool] = {}
         if roles.id is not None:
-            numbers, rows, after = _take_ranges(numbers, rows, roles, unread)
+            numbers, rows = _without_ranges(numbers, rows, roles, unread)
         words = _words(path, numbers, rows, roles)
         if roles.scheme == "brackets":
             entities, wrong = from_brackets([row[roles.tag] for row in rows])
@@ -181,33 +172,28 @@ def token_record(
             entities, wrong = decode(_tags(path, numbers, rows, roles), roles.scheme)
         for i, code, detail in wrong:
             faults.append(Fault(code, Source(path, numbers[i]), f"{words[i]!r}: {detail} ({roles.scheme})"))
-        spaces = None
-        if roles.space is not None:
-            spaces = [after.get(i, _space_after(row[roles.space])) for i, row in enumerate(rows)]
         if not all(words):
-            kept, places_of = [i for i, word in enumerate(words) if word], [f"line {n}" for n in numbers]
-            words, entities, dropped = drop_white_space(words, entities, places_of.__getitem__)
+            kept, lines = [i for i, word in enumerate(words) if word], [f"line {n}" for n in numbers]
+            words, entities, dropped = drop_white_space(words, entities, lines.__getitem__)
             unread += dropped
-            spaces, numbers = spaces and [spaces[i] for i in kept], [numbers[i] for i in kept]
+            numbers, rows = [numbers[i] for i in kept], [rows[i] for i in kept]
         if words:
+            spaces = None if roles.space is None else [_space_after(row[roles.space]) for row in rows]
             found.append((words, spaces, entities))
             places += [numbers[start] for start, _, _ in entities]
-    record = words_record(
-        item.source, found, lang=item.options.lang, id=id, group=item.file_group or group, faults=faults
-    )
+    group = item.file_group or group
+    record = words_record(item.source, found, lang=item.options.lang, id=id, group=group, faults=faults)
     return record._replace(unread=tuple(unread), lines=tuple(places)) if unread or places else record
 
 
-def _take_ranges(numbers: Sequence[int], rows: list[list[str]], roles: Roles, unread: list[Unread]):
+def _without_ranges(
+    numbers: Sequence[int], rows: list[list[str]], roles: Roles, unread: list[Unread]
+) -> Rows:
     """Take CoNLL-U's surface forms (`2-3`) and empty nodes (`2.1`) out of a sentence.
 
-    Returns the numbers and rows that are left, and whether a space follows each word that a surface form
-    stands for: inside it none does.
+    No space follows a word inside a surface form; behind its last stands what stands behind the form.
     """
-    after: dict[int, bool] = {}
-    words: list[list[str]] = []
-    lines: list[int] = []
-    until, space = 0, True
+    kept, until, space = [], 0, True
     for line, row in zip(numbers, rows, strict=True):
         number = row[roles.id].strip()
         if is_surface_form(number):
@@ -218,15 +204,11 @@ def _take_ranges(numbers: Sequence[int], rows: list[list[str]], roles: Roles, un
             reason = "surface-form" if dash else "empty-node"
             unread.append(Unread(reason, f"line {line}: {number} {row[roles.token]!r}", tokens=1))
             continue
-        if number.isdecimal() and int(number) <= until:
-            after[len(words)] = int(number) == until and space
-        words.append(row)
-        lines.append(line)
-    return lines, words, after
-
-
-def _space_after(cell: str) -> bool:
-    return "SpaceAfter=No" not in cell and "NoSpaceAfter" not in cell
+        kept.append((line, row))
+        inside = number.isdecimal() and int(number) <= until
+        if inside and roles.space is not None and (int(number) < until or not space):
+            row[roles.space] = f"{row[roles.space].strip()}|SpaceAfter=No"
+    return [line for line, _ in kept], [row for _, row in kept]
 
 
 def is_surface_form(number: str) -> bool:
@@ -235,22 +217,25 @@ def is_surface_form(number: str) -> bool:
     return bool(dash and last.isdecimal()) or "." in number
 
 
+def _space_after(cell: str) -> bool:
+    return "SpaceAfter=No" not in cell and "NoSpaceAfter" not in cell
+
+
 def _words(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[str]:
     """Return the token of each row; white space becomes nothing."""
     words = [row[roles.token].strip() for row in rows]
-    if not all(words):
-        for number, row in zip(numbers, rows, strict=True):
-            if not row[roles.token]:
-                what = f"an empty token: {' '.join(row)[:80]!r}"
-                raise AnnotationError(f"{path}:{number}: {what}; delete the row or write its token")
-    if roles.affix:
-        for i, word in enumerate(words):
-            match = re.fullmatch(roles.affix, word)
-            if match is None:
-                what = f"the token {word!r} is not like the others, {roles.affix}"
-                raise AnnotationError(f"{path}:{numbers[i]}: {what}; repair it")
-            words[i] = match[1]
-    return words
+    for number, row in zip(numbers, rows, strict=True) if not all(words) else ():
+        if not row[roles.token]:
+            shown = " ".join(row)[:80]
+            fail(f"{path}:{number}", f"an empty token: {shown!r}", "delete the row or write its token")
+    if not roles.affix:
+        return words
+    matches = [re.fullmatch(roles.affix, word) for word in words]
+    if None in matches:
+        at = matches.index(None)
+        what = f"the token {words[at]!r} is not like the others, {roles.affix}"
+        fail(f"{path}:{numbers[at]}", what, "repair it")
+    return [match[1] for match in matches]
 
 
 def value_of(cell: str, key: str | None, outside: str = "O") -> str:
@@ -272,18 +257,14 @@ def _tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles
     tags = list(map(tag_parser(roles.spelling), cells))
     if None in tags:
         at = tags.index(None)
-        examples = "O or PER" if roles.spelling.style == PLAIN else "O, B-PER, I-PER, L-PER or S-PER"
-        option = columns_option(roles.width, {0: "token", roles.width - 1: "tag"})
-        raise AnnotationError(
-            f"{path}:{numbers[at]}: {cells[at]!r} is no tag such as {examples} (column {roles.tag + 1}): "
-            f"{' '.join(rows[at])[:80]!r}; repair it, or name the tags' column, as in {option}"
-        )
+        what = f"{cells[at]!r} is no tag such as O, B-PER, I-PER, L-PER or S-PER (column {roles.tag + 1}): "
+        remedy = f"repair it, or name the tags' column, as in {columns_option(roles.width)}"
+        if cells[at] in [*PREFIXES]:
+            remedy = f"write a label behind each, as in {cells[at]}-PER"
+        fail(f"{path}:{numbers[at]}", what + repr(" ".join(rows[at])[:80]), remedy)
     for column in roles.outside:
         for number, row in zip(numbers, rows, strict=True):
             if row[column].strip() not in OUTSIDE:
-                raise AnnotationError(
-                    f"{path}:{number}: column {column + 1} holds {row[column]!r}, but nothing except O in the "
-                    f"first {SAMPLE_LINES:,} lines, so that another column was taken for the tag; say which "
-                    "is right: --columns=token,tag,_"
-                )
+                what = f"column {column + 1} holds {row[column]!r}, but before only O"
+                fail(f"{path}:{number}", what, "say which column is the tag, as in --columns=token,tag,_")
     return tags

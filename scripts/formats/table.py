@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from scripts.formats.cells import Row, read_rows
 from scripts.formats.json_spans import row_record
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError, Record
+from scripts.formats.record import Record, fail
 from scripts.formats.registry import Found, Item, ReadOptions, reads
-from scripts.formats.rows import SENTENCE, split_documents, token_record
+from scripts.formats.rows import Rows, split_documents, token_record
 from scripts.formats.spans import count_spans, find_spans, short
 from scripts.formats.table_layout import (
     TableLayout,
@@ -28,16 +28,10 @@ def split_table(file: RawFile, layout: TableLayout, options: ReadOptions) -> Ite
     Of a table of tokens each sentence is a document, or, where a column numbers documents, all sentences of
     one number. `options.sentences_per_doc` above 0 makes documents of so many sentences of one number.
     """
-    rows = _rows(file, layout)
-    if layout.roles is None:
-        events = ((row, SENTENCE) for row in rows if not layout.is_blank(row))
-        limit = 1
-    else:
-        events = layout.starts(rows, file.path.as_posix())
-        limit = options.sentences_per_doc or (1 if layout.roles.document is None else None)
-    yield from split_documents(
-        ((row.line, row.text.encode("latin-1"), starts) for row, starts in events), limit
-    )
+    by_document = layout.roles is not None and layout.roles.document is not None
+    rows = layout.starts(_rows(file, layout), file.path.as_posix())
+    events = ((row.line, row.text.encode("latin-1"), starts) for row, starts in rows)
+    return split_documents(events, options.sentences_per_doc or (None if by_document else 1))
 
 
 def _rows(file: RawFile, layout: TableLayout) -> Iterator[Row]:
@@ -56,18 +50,18 @@ def _rows(file: RawFile, layout: TableLayout) -> Iterator[Row]:
         yield row
 
 
-def _item_rows(item: Item) -> Iterator[Row]:
-    """Yield an item's rows as text."""
+def _item_rows(item: Item) -> list[Row]:
+    """Return an item's rows as text; the first is never blank."""
     lines = enumerate(io.StringIO(item.text(), newline="\n"), start=item.source.line)
-    return read_rows(lines, item.layout.dialect, item.source.path)
+    return list(read_rows(lines, item.layout.dialect, item.source.path))
 
 
 def count_table(item: Item) -> Found:
     """Count rows that hold something, or what a row's lists hold."""
-    layout: TableLayout = item.layout
+    layout, rows = item.layout, _item_rows(item)
     if layout.roles is not None:
-        return Found(tokens=sum(not layout.is_blank(row) for row in _item_rows(item)))
-    row = as_row(next(_item_rows(item)), layout, item.source.path)
+        return Found(tokens=sum(not layout.is_blank(row) for row in rows))
+    row = as_row(rows[0], layout, item.source.path)
     return count_tagged(row, layout.tagged) if layout.tagged else Found(entities=count_spans(find_spans(row)))
 
 
@@ -91,18 +85,15 @@ def read_table(item: Item) -> Record | list[Record]:
     that no scheme knows and a list that is broken or longer than its neighbour. Forbidden tags are faults.
     """
     layout, path = item.layout, item.source.path
-    rows = list(_item_rows(item))
-    first = next(row for row in rows if not layout.is_blank(row))
-    group = cell_of(first, layout.group) or None
+    rows = _item_rows(item)
+    group = cell_of(rows[0], layout.group) or None
     if layout.roles is not None:
-        number, document = cell_of(first, layout.roles.sentence), cell_of(first, layout.roles.document)
+        number, id = cell_of(rows[0], layout.roles.sentence), cell_of(rows[0], layout.roles.document)
         if layout.roles.document is None or item.options.sentences_per_doc:
-            document = f"{document} {number}".strip() if number else ""
-        return token_record(
-            item, layout.roles, _sentences(rows, layout, path), id=document or None, group=group
-        )
-    require_width(first, len(layout.names), path)
-    values = as_row(first, layout, path)
+            id = f"{id} {number}".strip() if number else ""
+        return token_record(item, layout.roles, _sentences(rows, layout, path), id=id or None, group=group)
+    require_width(rows[0], len(layout.names), path)
+    values = as_row(rows[0], layout, path)
     if layout.tagged is None:
         return row_record(values, item.source, item.options)
     id = values["id"] if isinstance(values.get("id"), str) else None
@@ -111,10 +102,7 @@ def read_table(item: Item) -> Record | list[Record]:
     )
 
 
-def _sentences(
-    rows: list[Row], layout: TableLayout, path: str
-) -> Iterator[tuple[list[int], list[list[str]]]]:
-    """Yield the numbers of each sentence's lines, and its rows."""
+def _sentences(rows: list[Row], layout: TableLayout, path: str) -> Iterator[Rows]:
     numbers: list[int] = []
     cells: list[list[str]] = []
     for row, starts in layout.starts(rows, path):
@@ -127,7 +115,7 @@ def _sentences(
         token = row.cells[layout.roles.token]
         if "\n" in token.strip() or "\r" in token.strip():
             what = f"a token goes over several lines: {short(token)}"
-            raise AnnotationError(f'{path}:{row.line}: {what}; write a quotation mark inside a cell as ""')
+            fail(f"{path}:{row.line}", what, 'write a quotation mark inside a cell as ""')
         numbers.append(row.line)
         cells.append(row.cells)
     yield numbers, cells

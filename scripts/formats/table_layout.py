@@ -18,9 +18,9 @@ from scripts.formats.cells import (
 from scripts.formats.column_kinds import role
 from scripts.formats.json_stream import TEXT_KEYS
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError
+from scripts.formats.record import AnnotationError, fail
 from scripts.formats.registry import ReadOptions
-from scripts.formats.roles import Sample, find_roles, given_names, is_header
+from scripts.formats.roles import Sample, find_roles, given_names, is_header, require_names
 from scripts.formats.rows import (
     DOCUMENT,
     SAMPLE_LINES,
@@ -45,12 +45,10 @@ QUOTES_OR_LISTS = re.compile(r'(?m)(?:^|\t)"?\[[^\t\[\]]{2,}\]|\t"(?:[^"\t\n]|""
 class TableLayout:
     """How a table is written.
 
-    header: the number of the last line above the rows. names: its cells.
-    roles: of the columns where each row is a token, the first of which is numbered if all of the sample's are
-    (`numbered`). Without `roles` each row is a document:
-    contents: what each column's cells are: text, a list, or words or tags with blanks between.
+    header: the number of the last line above the rows. names: its cells. group: the column of groups.
+    roles: of the columns where each row is a token; `numbered`: each has its sentence's number.
+    contents: of the columns where each row is a document: text, lists, or words or tags with blanks between.
     tagged: the columns of tokens and tags among these; None where rows hold texts with spans.
-    group: the column of the documents' groups.
     """
 
     dialect: Dialect
@@ -64,13 +62,11 @@ class TableLayout:
 
     def is_blank(self, row: Row) -> bool:
         """Tell whether a row holds nothing, a running number without a name aside."""
-        if self.roles is None:
-            return not any(map(str.strip, row.cells))
         cells = zip(self.names, row.cells, strict=False)
         return not any(cell.strip(BLANK) for name, cell in cells if name and not name.startswith("Unnamed"))
 
     def starts(self, rows: Iterable[Row], path: str) -> Iterator[tuple[Row, int]]:
-        """Yield the rows of tokens, each with what it starts.
+        """Yield the rows, each with what it starts.
 
         A sentence begins where the number of sentence or document is another than before (an empty cell is no
         number), and after a blank row. Raises AnnotationError where a number is missing, and where no
@@ -78,23 +74,23 @@ class TableLayout:
         """
         inside, sentence, document, size = False, "", "", 0
         for row in rows:
-            if self.is_blank(row):
+            if self.is_blank(row) or self.roles is None:
                 inside = False
-                yield row, WITHIN
+                yield row, WITHIN if self.is_blank(row) else DOCUMENT
                 continue
             number, name = cell_of(row, self.roles.sentence), cell_of(row, self.roles.document)
             if not number and self.numbered:
                 what = f"`{self.names[self.roles.sentence]}` is empty, and not in the rows before"
-                raise AnnotationError(f"{path}:{row.line}: {what}; write the sentence's number")
+                fail(f"{path}:{row.line}", what, "write the sentence's number")
             starts = WITHIN if inside and number in ("", sentence) else SENTENCE
             starts = starts if name in ("", document) else DOCUMENT
             inside, sentence, document = True, number or sentence, name or document
             size = 1 if starts else size + 1
             if size > MAX_SENTENCE_ROWS:
-                raise AnnotationError(
-                    f"{path}:{row.line}: a sentence of over {MAX_SENTENCE_ROWS:,} tokens ends here; write a "
-                    "blank line after each, or name a column of numbers: --columns=sentence,token,tag"
+                remedy = (
+                    "write a blank line after each, or name a column of numbers: --columns=sentence,token,tag"
                 )
+                fail(f"{path}:{row.line}", f"a sentence of over {MAX_SENTENCE_ROWS:,} tokens", remedy)
             yield row, starts
 
 
@@ -107,7 +103,7 @@ def require_width(row: Row, width: int, path: str) -> None:
     """Raise AnnotationError where a row has more or fewer cells than the header; empty ones may follow."""
     if len(row.cells) < width or any(cell.strip() for cell in row.cells[width:]):
         what = f"{len(row.cells)} cells instead of {width}, as in the header: {short(row.text.rstrip())}"
-        raise AnnotationError(f"{path}:{row.line}: {what}; repair the row")
+        fail(f"{path}:{row.line}", what, "repair the row")
 
 
 def is_table(head: bytes) -> bool:
@@ -116,24 +112,31 @@ def is_table(head: bytes) -> bool:
     With tabs it must be more than columns have: quotes, lists, or a number of sentences without blank lines.
     """
     text = head.decode("utf-8", "replace").replace("\r\n", "\n").strip()
-    delimiter = _delimiter(text.partition("\n")[0])
-    if delimiter == "\t":
-        known = set(map(role, _header(text.partition("\n")[0], "\t")))
-        return ("sentence" in known and "\n\n" not in text) or QUOTES_OR_LISTS.search(text) is not None
-    return delimiter is not None
+    first = text.partition("\n")[0]
+    delimiter = _delimiter(first)
+    if delimiter != "\t":
+        return delimiter is not None
+    numbered = "sentence" in map(role, _header(first, "\t")) and "\n\n" not in text
+    return numbered or QUOTES_OR_LISTS.search(text) is not None
 
 
 def _header(line: str, delimiter: str) -> list[str]:
     return [cell.strip(' \r\n"\ufeff') for cell in line.split(delimiter)]
 
 
+def _is_text(name: str) -> bool:
+    return name.lower() in TEXT_KEYS
+
+
+def _is_tags(name: str) -> bool:
+    return role(name) == "tag" or name.lower() in SPANS_NAMES
+
+
 def _delimiter(line: str) -> str | None:
     """Return what separates the names of tokens or texts, and of tags or spans, in a header."""
     for delimiter in DELIMITERS:
         names = _header(line, delimiter)
-        tokens = [i for i, name in enumerate(names) if role(name) == "token" or name.lower() in TEXT_KEYS]
-        tags = {i for i, name in enumerate(names) if role(name) == "tag" or name.lower() in SPANS_NAMES}
-        if tokens and tags.difference(tokens[:1]):
+        if any(role(name) == "token" or _is_text(name) for name in names) and any(map(_is_tags, names)):
             return delimiter
     return None
 
@@ -141,18 +144,10 @@ def _delimiter(line: str) -> str | None:
 def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
     """Find out how a table is written. Raises AnnotationError where that is not certain."""
     path = file.path.as_posix()
-    lines, whole = _first_lines(file)
-    first = next((line for _, line in lines if line.strip()), "")
-    dialect = find_dialect(lines, _delimiter(first) or max(DELIMITERS, key=first.count), path)
-    rows: list[Row] = []
-    try:
-        rows.extend(read_rows(lines, dialect, path))
-    except AnnotationError:
-        if whole:  # else the sample may end inside a row
-            raise
-    filled = [row for row in rows if any(cell.strip() for cell in row.cells)]
+    rows, dialect = _first_rows(file)
+    filled = [row for row in rows if any(map(str.strip, row.cells))]
     if not filled:
-        raise AnnotationError(f"{path}: holds no rows; write one at least, or leave the variable empty")
+        fail(path, "holds no rows", "write one at least, or leave the variable empty")
     names, header = _names(filled, options, file)
     rows, filled = ([row for row in some if row.line > header] for some in (rows, filled))
     if filled and all(len(row.cells) == len(names) + 1 for row in filled):
@@ -162,21 +157,30 @@ def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
     group = names.index(options.group_by) if options.group_by in names else None
     contents = tuple(_content(name, [row.cells[i] for row in filled]) for i, name in enumerate(names))
     layout = TableLayout(dialect, tuple(names), header, group, contents=contents)
-    tags = [i for i, name in enumerate(names) if role(name) == "tag" or name.lower() in SPANS_NAMES]
-    if any(contents[i] != "text" for i in tags):
+    if any(content != "text" for name, content in zip(names, contents, strict=True) if _is_tags(name)):
         return _documents(filled, layout, options, file)
-    return _tokens(rows, filled, layout, options, file)
+    return _tokens(rows, layout, options, file)
 
 
-def _first_lines(file: RawFile) -> tuple[list[tuple[int, str]], bool]:
-    """Return a file's first lines with their numbers, and whether these are all."""
-    lines, size = [], 0
+def _first_rows(file: RawFile) -> tuple[list[Row], Dialect]:
+    """Return a file's first rows, and how they are written."""
+    lines, size, whole = [], 0, True
     for number, raw in file.lines():
         if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
-            return lines, False
+            whole = False
+            break
         size += len(raw)
         lines.append((number, raw.decode("utf-8", "replace")))
-    return lines, True
+    path = file.path.as_posix()
+    first = next((line for _, line in lines if line.strip()), "")
+    dialect = find_dialect(lines, _delimiter(first) or max(DELIMITERS, key=first.count), path)
+    rows: list[Row] = []
+    try:
+        rows.extend(read_rows(lines, dialect, path))
+    except AnnotationError:
+        if whole:  # else the sample may end inside a row
+            raise
+    return rows, dialect
 
 
 def _names(rows: list[Row], options: ReadOptions, file: RawFile) -> tuple[list[str], int]:
@@ -187,12 +191,8 @@ def _names(rows: list[Row], options: ReadOptions, file: RawFile) -> tuple[list[s
     given = given_names(options.columns)
     if not given:
         return [name.lower() if name.lower() in (*TEXT_KEYS, *SPANS_NAMES) else name for name in names], end
-    if len(given) != len(names):
-        raise AnnotationError(
-            f"{file.path}:{first.line}: has {len(names)} columns ({short(names)}), but --columns names "
-            f"{len(given)}: {options.columns}; name each, `_` where it is not used"
-        )
-    below = [(row.line, row.cells) for row in rows[1:]]
+    require_names((first.line, names), len(names), given, "--columns", file.path)
+    below = ((row.line, row.cells) for row in rows[1:])
     return given, end if is_header((first.line, first.cells), below, given, file.path) else 0
 
 
@@ -200,30 +200,25 @@ def _content(name: str, cells: Sequence[str]) -> str:
     """Say what a column's cells are: lists, tags with blanks or commas between, or text."""
     cells = [cell for cell in cells if cell.strip()]
     if cells and all(map(is_list, cells)):
-        return "list"
-    if role(name) == "tag" or name.lower() in SPANS_NAMES:
-        split = list(map(split_cell, cells))
-        values = {one for parts in split for one in parts}
-        if values & {*OUTSIDE} and any(len(parts) > 1 for parts in split) and find_spelling(values):
-            return "tags"
-    return "text"
+        return "lists"
+    split = list(map(split_cell, cells)) if _is_tags(name) else []
+    values = {one for parts in split for one in parts}
+    several = values & {*OUTSIDE} and any(len(parts) > 1 for parts in split) and find_spelling(values)
+    return "tags" if several else "text"
 
 
 def as_row(row: Row, layout: TableLayout, path: str) -> dict[str, Any]:
-    """Return a row of a table of documents, with the lists that its cells hold.
-
-    Raises AnnotationError where a list is broken.
-    """
+    """Return a row of a table of documents, with the lists that its cells hold."""
     values: dict[str, Any] = {}
     for name, content, cell in zip(layout.names, layout.contents, row.cells, strict=False):
         if content in ("words", "tags"):
             values[name] = split_cell(cell) if content == "tags" else cell.split()
-        elif content == "list" and cell.strip():
+        elif content == "lists" and cell.strip():
             try:
                 values[name] = read_list(cell)
             except ValueError as error:
                 what = f"`{name}` is no list ({error}): {short(cell)}"
-                raise AnnotationError(f'{path}:{row.line}: {what}; write it as JSON: ["Ana", "Bo"]') from None
+                fail(f"{path}:{row.line}", what, 'write it as JSON: ["Ana", "Bo"]')
         elif cell.strip():
             values[name] = cell
     return values
@@ -234,57 +229,55 @@ def _documents(rows: list[Row], layout: TableLayout, options: ReadOptions, file:
     path = file.path.as_posix()
     if any(find_spans(as_row(row, layout, path)) for row in rows):
         return layout
-    words = [i for i, name in enumerate(layout.names) if role(name) == "token" and name not in TEXT_KEYS]
-    words += [i for i, name in enumerate(layout.names) if name.lower() in TEXT_KEYS]
+    tokens = [i for i, name in enumerate(layout.names) if role(name) == "token" and not _is_text(name)]
+    tokens += [i for i, name in enumerate(layout.names) if _is_text(name)]
     contents = list(layout.contents)
-    if words and contents[words[0]] == "text":
-        contents[words[0]] = "words"
+    if tokens and contents[tokens[0]] == "text":
+        contents[tokens[0]] = "words"
     with_words = replace(layout, contents=tuple(contents))
     tagged = find_tagged([as_row(row, with_words, path) for row in rows], file.path, options)
     return layout if tagged is None else replace(with_words, tagged=tagged)
 
 
-def _tokens(
-    rows: list[Row], filled: list[Row], layout: TableLayout, options: ReadOptions, file: RawFile
-) -> TableLayout:
+def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: RawFile) -> TableLayout:
     """Find the columns of a table that has a token in each row."""
     known = list(map(role, layout.names))
-    token = known.index("token") if "token" in known else None
-    texts = (
-        token is not None
-        and layout.names[token] in TEXT_KEYS
-        and any(" " in cell_of(r, token) for r in filled)
+    token, tag, sentence, document = (
+        known.index(one) if one in known else None for one in ("token", "tag", "sentence", "document")
     )
-    if token is None or "tag" not in known or texts:
-        remedy = f"name them with {columns_option(len(known), {0: 'token', len(known) - 1: 'tag'})}"
+    is_text = (
+        token is not None
+        and _is_text(layout.names[token])
+        and any(" " in cell_of(row, token) for row in rows)
+    )
+    if token is None or tag is None or is_text:
+        what = f"the columns are called {', '.join(layout.names)}; one must be the token and one its tag"
+        remedy = f"name them with {columns_option(len(known))}"
         if {"start", "end"} <= {name.lower() for name in layout.names}:
             remedy = (
                 'write a row a text, with all its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
             )
-        called = f"the columns are called {', '.join(layout.names)}"
-        raise AnnotationError(f"{file.path}: {called}; one must be the token and one its tag: {remedy}")
-    sentence, document = (known.index(one) if one in known else None for one in ("sentence", "document"))
-    layout = replace(
-        layout,
-        roles=Roles(len(known), token, known.index("tag"), sentence=sentence, document=document),
-        group=document if layout.group is None else layout.group,
-        numbered=sentence is not None and all(cell_of(row, sentence) for row in filled),
-    )
+        fail(file.path, what, remedy)
+    group = document if layout.group is None else layout.group
+    roles = Roles(len(known), token, tag, sentence=sentence, document=document)
+    layout = replace(layout, roles=roles, group=group)
     sentences: list[list[tuple[int, list[str]]]] = []
     for row, starts in layout.starts(rows, file.path.as_posix()):
         sentences += [[]] if starts else []
         if not layout.is_blank(row):
             sentences[-1].append((row.line, row.cells[: len(known)]))
-    sample = Sample(file.path, sentences, layout.names, header=True, given=bool(options.columns.strip()))
-    return replace(layout, roles=find_roles(sample)) if sentences else layout
+    if not sentences:
+        return layout
+    sample = Sample(file.path, sentences, layout.names, header=True, given=bool(given_names(options.columns)))
+    numbered = sentence is not None and all(row[sentence].strip(BLANK) for _, row in sample.rows)
+    return replace(layout, roles=find_roles(sample), numbered=numbered)
 
 
 def describe_layout(layout: TableLayout) -> str:
     """Say which column is what, and how cells are separated."""
-    written = f"{DELIMITERS[layout.dialect.delimiter]} between cells"
-    written += "" if layout.dialect.quoted else ", quotes are text"
-    if layout.roles is not None:
-        return f"{describe_roles(layout.roles)}; {written}"
-    if layout.tagged is None:
-        return f"a text with spans in each row; {written}"
-    return f"in each row {describe_tagged(layout.tagged)}; {written}"
+    said = (
+        f"in each row {describe_tagged(layout.tagged)}" if layout.tagged else "a text with spans in each row"
+    )
+    said = describe_roles(layout.roles) if layout.roles else said
+    quotes = "" if layout.dialect.quoted else ", quotes are text"
+    return f"{said}; {DELIMITERS[layout.dialect.delimiter]} between cells{quotes}"

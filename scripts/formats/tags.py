@@ -2,7 +2,7 @@
 
 IOB1    I-X inside, B-X only where an entity follows another of the same label at once
 IOB2    B-X first, I-X after (what most people call IOB or BIO)
-BILUO   B-X first, I-X inside, L-X last, U-X alone (IOBES spells them B, I, E, S; BMES and BMEWO B, M, E, S or W)
+BILUO   B-X first, I-X inside, L-X last, U-X alone (IOBES has E and S for L and U, BMES and BMEWO M for I too)
 
 CoNLL-2012 has brackets instead: (X* first, * inside or outside, *) last, (X) or (X*) alone.
 Without prefixes consecutive tags X are one entity.
@@ -35,7 +35,7 @@ _POS = """ADJ ADP ADV AUX CCONJ CONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCO
     VBP VBZ WDT WP WP$ WRB
     NE VVFIN VAFIN VVPP VVINF APPR APPRART ART ADJA ADJD KON PPER PTKNEG $. $, $("""
 POS = frozenset(_POS.split())
-"""Parts of speech (universal, Penn Treebank, some of STTS): a column that has some of them holds no entities."""
+"""Parts of speech (universal, Penn Treebank, some of STTS): a column that has some holds no entities."""
 _CHUNKS = "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC PC VC AC PNP NX PX VX WHNP WHPP"
 CHUNKS = frozenset(_CHUNKS.split())
 """Labels of chunks (CoNLL-2000, CoNLL-2003)."""
@@ -113,7 +113,7 @@ def labels_of(values: Iterable[str], spelling: Spelling) -> tuple[str, ...]:
 
 
 def find_scheme(sentences: Iterable[Iterable[Tag | None]]) -> str:
-    """Tell the scheme: BILUO if a tag is last or alone, IOB2 if a B follows no tag of its label, else IOB1."""
+    """Tell the scheme: BILUO if a tag is last or alone, IOB2 if a B follows another label, else IOB1."""
     begins = False
     for tags in sentences:
         before = NO_ENTITY
@@ -155,7 +155,8 @@ def decode(tags: Sequence[Tag], scheme: str) -> tuple[Ranges, list[Wrong]]:
                 found = f"{tag.prefix}{'-' * bool(tag.label)}{tag.label}"
                 wrong.append((i, "illegal-sequence", f"{found} inside an unfinished {label} entity"))
             elif scheme == "BILUO":
-                wrong.append(_unfinished(label, i))
+                what = f"the {label} entity is unfinished at the sentence's end"
+                wrong.append((i - 1, "illegal-sequence", what))
         if start is None and tag.prefix != "O":
             if tag.prefix in "IL" and scheme != "IOB1":
                 wrong.append((i, "i-without-b", f"{'-'.join(tag)} without B-{tag.label} before it"))
@@ -166,42 +167,31 @@ def decode(tags: Sequence[Tag], scheme: str) -> tuple[Ranges, list[Wrong]]:
     return entities, wrong
 
 
-def _unfinished(label: str, end: int) -> Wrong:
-    return end - 1, "illegal-sequence", f"the {label} entity is unfinished at the sentence's end"
-
-
 def from_brackets(cells: Sequence[str]) -> tuple[Ranges, list[Wrong]]:
     """Turn one sentence's brackets into entities, as `decode` does for tags."""
-    entities: Ranges = []
+    tags: list[Tag] = []
     wrong: list[Wrong] = []
-    start, label = None, ""
+    label = ""
     for i, cell in enumerate(cells):
         match = BRACKET.fullmatch(cell.strip())
         opens, closes = match.groups() if match else (None, None)
-        if match is None or (opens and start is not None) or (closes and not opens and start is None):
+        if match is None or (opens and label) or (closes and not opens and not label):
             wrong.append((i, "illegal-sequence", f"{cell!r} is no bracket that can stand here"))
-            continue
-        if opens:
-            start, label = i, opens
-        if closes:
-            entities.append((start, i + 1, label))
-            start = None
-    if start is not None:
-        wrong.append(_unfinished(label, len(cells)))
-        entities.append((start, len(cells), label))
-    return entities, wrong
+            opens = closes = None
+        label = opens or label
+        prefix = "O" if not label else "U" if opens and closes else "B" if opens else "L" if closes else "I"
+        tags.append(Tag(prefix, label))
+        label = "" if closes else label
+    entities, unfinished = decode(tags, "BILUO")
+    return entities, wrong + unfinished
 
 
-def count_entities(tags: Sequence[str], spelling: Spelling) -> int:
-    """Count, without `decode`, where entities begin: at B, S, U, or where no tag before lets one go on."""
-    found, before = 0, ("", "")
-    for tag in tags:
-        if tag == spelling.outside:
-            before = ("", "")
-            continue
-        now = ("I", tag)
-        if spelling.style != PLAIN:
-            now = (tag[-1:], tag[:-2]) if spelling.style.endswith("B") else (tag[:1].upper(), tag[2:])
-        found += now[0] in "BSUW" or before[1] != now[1] or before[0] in ("", *"LESUW")
-        before = now
+def count_entities(tags: Iterable[str], spelling: Spelling) -> int:
+    """Count, without `decode`, where entities begin: at B or U, or where no tag before lets one go on."""
+    found, before = 0, NO_ENTITY
+    for tag in map(tag_parser(spelling), tags):
+        tag = tag or NO_ENTITY
+        goes_on = tag.prefix in "IL" and before.prefix in "BI" and before.label == tag.label
+        found += tag != NO_ENTITY and not goes_on
+        before = tag
     return found
