@@ -48,6 +48,7 @@ def main(
 ) -> None:
     """Check a corpus, and what each config would make of it in training; exit with 1 on errors."""
     from scripts.checks import catalogue
+    from scripts.checks.catalogue import Severity
     from scripts.checks.examine import Report, choose_workers, validate
     from scripts.checks.inputs import find_inputs
     from scripts.report.findings import FirstSeen, counted, show, write
@@ -64,14 +65,18 @@ def main(
     report = Report(places, FirstSeen())
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("documents", total=sum(path.stat().st_size for path in chain(*files.values())))
-        allowed = frozenset(filter(None, map(str.strip, labels.split(","))))
-        workers = workers or choose_workers(files, physical_cores())
-        validate(inputs, report, checks, allowed, workers, lambda done: bar.advance(task, done))
+        options = {
+            "labels": frozenset(filter(None, map(str.strip, labels.split(",")))),
+            "workers": workers or choose_workers(files, physical_cores()),
+            "progress": lambda done: bar.advance(task, done),
+        }
+        validate(inputs, report, checks, **options)
     path = write(report, inputs, output, partial=bool(select.strip()), ignored=ignore, stamp=stamp)
     show(report, inputs)
-    totals = f"{counted(report.errors, 'error')}, {counted(report.warnings, 'warning')}"
+    errors, warnings = map(report.total, (Severity.error, Severity.warning))
+    totals = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     console.print(f"{totals}{f'; all in {path}' if path else ''}")
-    if report.errors:
+    if errors:
         raise typer.Exit(1)
 
 

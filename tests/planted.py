@@ -185,7 +185,7 @@ def examined(text: str, folder: Path, configs: Path) -> Report:
     )
     report = Report(places=0)
     labels = frozenset(filter(None, example.options.get("labels", "").split(",")))
-    validate(inputs, report, choose(), labels)
+    validate(inputs, report, choose(), labels=labels)
     return report
 
 

@@ -11,7 +11,7 @@ from spacy.tokens import DocBin
 from spacy.util import load_config, load_model_from_config, minibatch, registry, resolve_dot_names
 
 from scripts.checks.catalogue import Severity
-from scripts.checks.doc_view import Shard
+from scripts.checks.doc_view import TaggedShard
 from scripts.corpus.shards import ShardError
 from tests.drawn import examined, sound_doc, write_config
 from tests.spoiling import CORRUPTIONS, MAX_LENGTH, SIZE, UNREADABLE, Draft, write_drafts
@@ -154,7 +154,7 @@ def test_the_first_document_that_spacy_cannot_read_is_named(name, tmp_path):
     with pytest.raises((ValueError, KeyError), match=r"E018|E031|E982"):
         list(DocBin().from_disk(tmp_path / "a.spacy").get_docs(nlp().vocab))
     with pytest.raises(ShardError, match=r"only up to document 6, which has .* at token"):
-        _ = Shard(tmp_path / "a.spacy").texts
+        _ = TaggedShard(tmp_path / "a.spacy").texts
 
 
 def test_documents_that_no_error_names_are_trained_on_and_scored_to_the_end(tmp_path):

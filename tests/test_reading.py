@@ -22,7 +22,7 @@ from spacy.util import (
     set_dot_to_object,
 )
 
-from scripts.checks.doc_view import Shard
+from scripts.checks.doc_view import TaggedShard
 from scripts.checks.reading import Reading
 from scripts.checks.trainer_input import TrainerInput
 from scripts.checks.training_config import TrainingConfig
@@ -198,7 +198,7 @@ def test_what_reaches_the_trainer_is_what_spacys_own_loop_hands_over(seed, tmp_p
 def test_a_shards_arrays_say_what_spacys_documents_say(seed, tmp_path):
     draw = random.Random(seed)
     for path in draw_files(draw, tmp_path, make=draw.choice((any_doc, sound_doc))):
-        shard = Shard(path)
+        shard = TaggedShard(path)
         docs = list(DocBin().from_disk(path).get_docs(nlp().vocab))
         assert len(shard) == len(docs)
         for index, doc in enumerate(docs):
@@ -230,9 +230,9 @@ def test_the_way_of_plain_documents_says_what_spacys_own_way_does(seed, tmp_path
 
     def take_all():
         reading = Reading("it", [recipe], "train", DOCUMENT_CHECKS)
-        views = [shard.view(index) for shard in map(Shard, files) for index in range(len(shard))]
+        views = [shard.view(index) for shard in map(TaggedShard, files) for index in range(len(shard))]
         kinds.update(reading._is_simple(view) for view in views)
-        return [reading.read(view, number) for number, view in enumerate(views)], reading.table().tolist()
+        return [reading.read(view, number) for number, view in enumerate(views)], list(reading.rows)
 
     short = take_all()
     assert kinds[True]
@@ -370,7 +370,7 @@ def test_a_tokeniser_that_fails_is_told_of_the_document_and_stops_nothing(tmp_pa
     config.to_disk(recipe.path)
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
     report = examined(files, recipe._replace(code=(tmp_path / "code.py",)))
-    views = [shard.view(index) for shard in map(Shard, files) for index in range(len(shard))]
+    views = [shard.view(index) for shard in map(TaggedShard, files) for index in range(len(shard))]
     wanted = {view.place()["shard"] for view in views if len(view.text) > 60 and not view.unknown_spaces}
     assert wanted
     assert {finding.shard for finding in report.findings if "too long for me" in finding.detail} == wanted

@@ -6,8 +6,8 @@ from itertools import combinations
 
 import numpy
 
-from scripts.checks.corpus_stats import CorpusFinding, CorpusStats
 from scripts.checks.document_checks import by_slug
+from scripts.checks.stats import CorpusFinding, CorpusStats, Pair
 
 FEW_DOCUMENTS = 100
 A_HANDFUL = 20
@@ -40,58 +40,56 @@ TAG = re.compile(r"[BILUSE]-(.+)")
 
 def text_in_two_splits(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find texts of other splits."""
-    for split, document, other, first in corpus.equal_texts():
-        if other != split and not _is_short(corpus, split, document):
-            yield CorpusFinding(split, f"the same text is in {other},", document, other=(other, first))
+    for pair in corpus.equal_texts():
+        if pair.other[0] != pair.split and not _is_short(corpus, pair):
+            detail = f"the same text is in {pair.other[0]},"
+            yield CorpusFinding(pair.split, detail, pair.document, other=pair.other)
 
 
 def duplicate_text(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find texts that come again in their split, with the same annotation."""
-    for split, document, other, first in corpus.equal_texts():
-        same = other == split and corpus.same_annotation(split, document, other, first)
-        if same and not _is_short(corpus, split, document):
-            yield CorpusFinding(split, "the same as", document, other=(other, first))
+    for pair in corpus.equal_texts():
+        if pair.other[0] == pair.split and pair.same and not _is_short(corpus, pair):
+            yield CorpusFinding(pair.split, "the same as", pair.document, other=pair.other)
 
 
-def _is_short(corpus: CorpusStats, split: str, document: int) -> bool:
+def _is_short(corpus: CorpusStats, pair: Pair) -> bool:
     """Say whether a document has only one or two words."""
-    if corpus.splits[split].lengths[document] > FEW_TOKENS:
+    if corpus.splits[pair.split].lengths[pair.document] > FEW_TOKENS:
         return False
-    words = corpus.view(split, document).words
+    words = corpus.view(pair.split, pair.document).words
     return sum(any(map(str.isalnum, word)) for word in words) <= FEW_WORDS
 
 
 def conflicting_annotation(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find texts that come again with another annotation."""
-    for split, document, other, first in corpus.equal_texts():
-        if not corpus.same_annotation(split, document, other, first):
-            yield CorpusFinding(split, f"annotated otherwise than {other},", document, other=(other, first))
+    for pair in corpus.equal_texts():
+        if not pair.same:
+            detail = f"annotated otherwise than {pair.other[0]},"
+            yield CorpusFinding(pair.split, detail, pair.document, other=pair.other)
 
 
 def near_duplicate(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find texts that are nearly another's of their split."""
-    for split, document, other, first in corpus.near_texts():
-        if other == split:
-            yield CorpusFinding(split, "nearly the same as", document, other=(other, first))
+    for pair in corpus.near_texts():
+        if pair.other[0] == pair.split:
+            yield CorpusFinding(pair.split, "nearly the same as", pair.document, other=pair.other)
 
 
 def near_duplicate_across_splits(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find texts that are nearly another's of another split."""
-    for split, document, other, first in corpus.near_texts():
-        if other != split:
-            yield CorpusFinding(split, f"nearly the same as {other},", document, other=(other, first))
+    for pair in corpus.near_texts():
+        if pair.other[0] != pair.split:
+            detail = f"nearly the same as {pair.other[0]},"
+            yield CorpusFinding(pair.split, detail, pair.document, other=pair.other)
 
 
 def seen_entities(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Tell the share of entities in dev and test that are in train, too."""
-    for split in ("dev", "test"):
-        total = seen = 0
-        for counts in corpus.names.values():
-            for (name_split, label), (count, *_) in counts.items():
-                if name_split == split:
-                    total += count
-                    seen += count if ("train", label) in counts else 0
-        if seen:
+    for split, stats in corpus.splits.items():
+        known = corpus.splits["train"].names.keys() & stats.names.keys()
+        seen, total = sum(stats.names[name][0] for name in known), stats.labels.total()
+        if seen and split != "train":
             share = f"{100 * seen / total:.0f} % ({seen:,} of {total:,})"
             yield CorpusFinding(split, f"{share} of the entities in {split} are in train, too")
 
@@ -117,10 +115,11 @@ def length_outlier(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     for name, split in corpus.splits.items():
         if not split.documents:
             continue
+        lengths = numpy.array(split.lengths)
         percentile = 95 if split.documents > 20 else 50
-        usual = max(float(numpy.percentile(split.lengths, percentile)), 1.0)
-        for document in numpy.flatnonzero(split.lengths > max(LONG, OUTLIER * usual)).tolist():
-            detail = f"{split.lengths[document]:,} tokens; most documents have up to {usual:.0f}"
+        usual = max(float(numpy.percentile(lengths, percentile)), 1.0)
+        for document in numpy.flatnonzero(lengths > max(LONG, OUTLIER * usual)).tolist():
+            detail = f"{lengths[document]:,} tokens; most documents have up to {usual:.0f}"
             yield CorpusFinding(name, detail, document)
 
 
@@ -135,7 +134,7 @@ def larger_than_train(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find splits that have more documents and more tokens than train."""
     train = corpus.splits["train"]
     for name, split in corpus.splits.items():
-        tokens, trained = int(split.lengths.sum()), int(train.lengths.sum())
+        tokens, trained = sum(split.lengths), sum(train.lengths)
         if split.documents > max(train.documents, A_HANDFUL) and train.documents and tokens > trained:
             counts = f"{split.documents:,} documents, {tokens:,} tokens"
             yield CorpusFinding(name, f"{counts}; train has {train.documents:,} and {trained:,}")
@@ -169,7 +168,7 @@ def rare_label(corpus: CorpusStats) -> Iterator[CorpusFinding]:
 
 def two_labels(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find names that have several labels, two of them more than once."""
-    for (_, text), counts in corpus.names.items():
+    for (_, text), counts in corpus.labels_of_names.items():
         labels: dict[str, tuple[int, str, int, int, int]] = {}
         for (split, label), (count, *place) in counts.items():
             known, *first = labels.get(label, (0, split, *place))
@@ -241,7 +240,7 @@ def _is_short_form(corpus: CorpusStats, one: str, two: str) -> bool:
         return True
     if not 3 <= len(short) <= SHORTEST or not long.startswith(short):
         return False
-    labelled = [{label for _, label in counts} for counts in corpus.names.values()]
+    labelled = [{label for _, label in counts} for counts in corpus.labels_of_names.values()]
     both = sum({one, two} <= labels for labels in labelled)
     return 2 * both >= max(1, min(sum(label in labels for labels in labelled) for label in (one, two)))
 

@@ -119,7 +119,7 @@ def across_sentences(view: DocView) -> Iterator[TokenFinding]:
     for start, end, label in view.ents:
         if end - start == 1:
             continue
-        if view.crosses_sentence(start, end):
+        if view.sentences_in(start, end):
             yield TokenFinding(start, end, f"{view.name(start, end)!r} {label} holds a sentence's end")
         elif not view.sentences_known and not ENDS.isdisjoint(view.words[start : end - 1]):
             detail = f"{view.name(start, end)!r} {label} looks as if it held a sentence's end"

@@ -10,17 +10,15 @@ from pathlib import Path
 from scripts.checks.catalogue import BY_SLUG, CHECKS, Check, Finding, Severity, finding
 from scripts.checks.config_checks import CONFIG_CHECKS
 from scripts.checks.corpus_checks import CORPUS_CHECKS
-from scripts.checks.corpus_stats import CorpusFinding, CorpusStats
 from scripts.checks.inputs import Inputs
-from scripts.checks.reading import read_whole
-from scripts.checks.shard_stats import ShardStats, Task, shard_stats
+from scripts.checks.stats import CorpusFinding, CorpusStats, Task, shard_stats
 from scripts.checks.trainer_input import TrainerInput, trainer_input
 from scripts.checks.training_config import ConfigFile, TrainingConfig, load_training_config
 from scripts.checks.unlabelled import labelled_elsewhere
 from scripts.corpus.pool import ordered_map
 
 FIRST = 8
-"""Tasks that the leading process does by itself, so that something is told soon."""
+"""Tasks that the leading process does by itself: others take a second to come up, and something is told soon."""
 SHARDS = 10
 """Shards that a process looks at in one go."""
 WORTH_A_WORKER = 2 * 2**20
@@ -34,9 +32,9 @@ Progress = Callable[[int], None]
 class Report:
     """What was found.
 
-    places: how many findings are kept of each check, split and config; 0: all. tell: hears of each one that is kept.
-    found: how many there are in all, by slug, split, config and severity. counts: documents, tokens and entities of each
-    split. trainers: by config and split, what reaches the trainer.
+    places: how many findings are kept of each check, split and config; 0: all. tell: hears of each that is kept.
+    found: how many there are in all, by slug, split, config and severity. counts: what is in each split. trainers:
+    by config and split, what reaches the trainer.
     """
 
     places: int
@@ -54,19 +52,21 @@ class Report:
             self.findings.append(one)
             self.tell(one)
 
+    def add_from(self, corpus: CorpusStats, found: CorpusFinding, config: ConfigFile | None = None) -> None:
+        """Count what was found in a corpus, or in what a config makes of it; look up its place only if it is kept."""
+        variant, source = (config.name, config.path.as_posix()) if config else ("", "")
+        if self.has_enough(found.slug, found.split, variant):
+            self.found[found.slug, found.split, variant, BY_SLUG[found.slug].severity] += 1
+        else:
+            self.add(corpus.finding(found, variant=variant, source=source))
+
     def has_enough(self, slug: str, split: str, variant: str = "") -> bool:
         """Say whether no more places are kept of a check in a split."""
-        return 0 < self.places <= sum(self.found[slug, split, variant, severity] for severity in Severity)
+        return 0 < self.places <= self.count(slug, split, variant)
 
-    def total(self, severity: Severity, *, split: str | None = None, variant: str | None = None) -> int:
-        """Count findings of a severity; of one split, or of one config (empty: of none) alone, where these are given."""
-        return sum(
-            count
-            for (_, found_split, names, found_severity), count in self.found.items()
-            if found_severity is severity
-            and split in (None, found_split)
-            and (variant is None or variant in names.split(", "))
-        )
+    def count(self, slug: str, split: str, variant: str = "") -> int:
+        """Return how often a check found something in a split."""
+        return sum(self.found[slug, split, variant, severity] for severity in Severity)
 
     def by_check(self) -> list[tuple[Check, Counter[Severity]]]:
         """Return the checks that found something, by code, and how much of each severity."""
@@ -75,30 +75,27 @@ class Report:
             found.setdefault(slug, Counter())[severity] += count
         return [(check, found[check.slug]) for check in CHECKS if check.slug in found]
 
-    @property
-    def errors(self) -> int:
-        """How many errors there are in all."""
-        return self.total(Severity.error)
+    def total(
+        self, severity: Severity, *, splits: Iterable[str] | None = None, variant: str | None = None
+    ) -> int:
+        """Count findings of a severity; only of some splits, or of one config and of none, where these are given."""
+        return sum(
+            count
+            for (_, split, names, found_severity), count in self.found.items()
+            if found_severity is severity
+            and (splits is None or split in splits)
+            and (variant is None or not names or variant in names.split(", "))
+        )
 
-    @property
-    def warnings(self) -> int:
-        """How many warnings there are in all."""
-        return self.total(Severity.warning)
 
+def validate(inputs: Inputs, report: Report, checks: frozenset[str], **options: object) -> None:
+    """Add to a report all that is found in a corpus, before, in and after the look at its documents.
 
-def validate(
-    inputs: Inputs,
-    report: Report,
-    checks: frozenset[str],
-    labels: frozenset[str] = frozenset(),
-    workers: int = 1,
-    progress: Progress = lambda done: None,
-) -> None:
-    """Add to a report all that is found in a corpus, before, in and after the look at its documents."""
+    options: further ones of `examine`.
+    """
     for one in inputs.check_files():
         if one.slug in checks:
             report.add(one)
-    options = {"labels": labels, "workers": workers, "progress": progress}
     examine(inputs.files(), report, checks=checks, configs=inputs.configs, **options)
     for one in inputs.check_counts(report.counts):
         if one.slug in checks:
@@ -123,46 +120,35 @@ def examine(
     loaded = [load_training_config(file) for file in configs]
     for config in loaded:
         place = {"source": config.file.path.as_posix(), "variant": config.file.name}
-        for slug, function in CONFIG_CHECKS.items():
-            for detail in function(config) if slug in checks else ():
+        for slug in [slug for slug in CONFIG_CHECKS if slug in checks]:
+            for detail in CONFIG_CHECKS[slug](config):
                 report.add(finding(slug, "", detail, **place))
-    alike = _read_alike([config for config in loaded if config.has_plain_readers])
+    alike: dict[str, list[ConfigFile]] = {}
+    for config in [config for config in loaded if config.has_plain_readers]:
+        alike.setdefault(config.reading_key, []).append(config.file)
+    named = {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
     corpus = CorpusStats(splits, labels)
-    tasks = list(_tasks(splits, checks, labels, alike))
+    tasks = [
+        Task(split, tuple(paths), checks, labels, named if split != "test" else {})
+        for split, paths in _parts(splits)
+    ]
     _look_at_shards(corpus, tasks, report, workers, progress)
-    for slug, found in _check_corpus(corpus, checks, workers):
-        _add(report, corpus, slug, found)
-    report.counts |= {name: split.as_json() for name, split in corpus.splits.items()}
+    for found in _check_corpus(corpus, checks, workers):
+        report.add_from(corpus, found)
+    report.counts |= {name: stats.as_json() for name, stats in corpus.splits.items()}
     for config in loaded:
-        name = next((name for name, files in alike.items() if config.file in files), "")
-        report.trainers[config.file.name] = {}
-        for split in [split for split in ("train", "dev") if split in splits]:
-            _check_trainer_input(report, corpus, config, split, name, checks)
+        name = next((name for name, files in named.items() if config.file in files), "")
+        _add_trainer_input(report, corpus, config, name, checks)
     return report
 
 
-def _read_alike(configs: list[TrainingConfig]) -> dict[str, tuple[ConfigFile, ...]]:
-    """Put configs together that read alike, under their names."""
-    alike: dict[str, list[ConfigFile]] = {}
-    for config in configs:
-        alike.setdefault(config.reading_key, []).append(config.file)
-    return {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
-
-
-def _tasks(
-    splits: dict[str, list[Path]],
-    checks: frozenset[str],
-    labels: frozenset[str],
-    configs: dict[str, tuple[ConfigFile, ...]],
-) -> Iterator[Task]:
+def _parts(splits: dict[str, list[Path]]) -> Iterator[tuple[str, list[Path]]]:
     """Cut the corpus into tasks: the first is one shard, so that something is seen soon."""
     size = 1
     for split, paths in splits.items():
         at = 0
         while at < len(paths):
-            yield Task(
-                split, tuple(paths[at : at + size]), checks, labels, configs if split != "test" else {}
-            )
+            yield split, paths[at : at + size]
             at, size = at + size, SHARDS
 
 
@@ -170,72 +156,44 @@ def _look_at_shards(
     corpus: CorpusStats, tasks: list[Task], report: Report, workers: int, progress: Progress
 ) -> None:
     """Add the statistics and findings of all shards; find near duplicates once all are there."""
+    here = len(tasks) if workers == 1 else FIRST
+    elsewhere = ordered_map(shard_stats, ((task,) for task in tasks[here:]), workers=workers)
     with tempfile.TemporaryDirectory(prefix="validate-") as folder:
         path = Path(folder) / "shingles"
         with path.open("wb") as file:
-            for task, stats in zip(tasks, _all_stats(tasks, workers), strict=True):
-                corpus.add(task.split, task.paths, stats)
-                for one in stats.findings:
+            results = chain(map(shard_stats, tasks[:here]), elsewhere)
+            for task, (stats, findings, shingles) in zip(tasks, results, strict=True):
+                corpus.splits[task.split].add(stats)
+                for one in findings:
                     report.add(one)
-                file.write(stats.shingles.tobytes())
+                file.write(shingles)
                 progress(sum(shard.stat().st_size for shard in task.paths))
         if path.stat().st_size:
             corpus.join_near(path)
 
 
-def _all_stats(tasks: list[Task], workers: int) -> Iterator[ShardStats]:
-    """Do the first tasks here, before other processes are started: they take a second to come up."""
-    here = len(tasks) if workers == 1 else FIRST
-    yield from map(shard_stats, tasks[:here])
-    yield from ordered_map(shard_stats, ((task,) for task in tasks[here:]), workers=workers)
-
-
-def _check_corpus(
-    corpus: CorpusStats, checks: frozenset[str], workers: int
-) -> Iterator[tuple[str, CorpusFinding]]:
-    for slug, function in CORPUS_CHECKS.items():
-        if slug in checks:
-            yield from ((slug, found) for found in function(corpus))
+def _check_corpus(corpus: CorpusStats, checks: frozenset[str], workers: int) -> Iterator[CorpusFinding]:
+    for slug in [slug for slug in CORPUS_CHECKS if slug in checks]:
+        for found in CORPUS_CHECKS[slug](corpus):
+            yield found._replace(slug=slug)
     if "labelled-elsewhere" in checks:
-        yield from (("labelled-elsewhere", found) for found in labelled_elsewhere(corpus, workers))
+        for found in labelled_elsewhere(corpus, workers):
+            yield found._replace(slug="labelled-elsewhere")
 
 
-def _check_trainer_input(
-    report: Report,
-    corpus: CorpusStats,
-    config: TrainingConfig,
-    split: str,
-    name: str,
-    checks: frozenset[str],
+def _add_trainer_input(
+    report: Report, corpus: CorpusStats, config: TrainingConfig, name: str, checks: frozenset[str]
 ) -> None:
-    """Add what reaches a config's trainer, and what does not. name: of the configs that read alike, if one by one."""
-    stats = corpus.splits[split]
-    table, failures = (stats.inputs(name), []) if name else read_whole(config, split)
-    arrived, lost = trainer_input(config, split, table, stats)
-    report.trainers[config.file.name][split] = arrived
-    for (variant, source), counts in stats.unknown.items():
-        if variant == config.file.name and (one := counts.finding(source)):
-            found = CorpusFinding(split, one.detail, counts.document, (one.start, one.end))
-            lost.append((one.slug, found))
-    if split == "train":
-        crossing = sum(report.found["across-sentences", split, "", severity] for severity in Severity)
-        doubts = config.annotators.doubts(crossing)
-        lost += [("unknown-annotation", CorpusFinding(split, doubt)) for doubt in doubts]
-    lost += [(one.slug, CorpusFinding(split, one.detail)) for one in failures]
-    for slug, found in lost:
-        if slug in checks:
-            _add(report, corpus, slug, found, config.file)
-
-
-def _add(
-    report: Report, corpus: CorpusStats, slug: str, found: CorpusFinding, config: ConfigFile | None = None
-) -> None:
-    """Count what a check of the corpus, or of what a config makes of it, found; look up its place only if it is kept."""
-    variant, source = (config.name, config.path.as_posix()) if config else ("", "")
-    if report.has_enough(slug, found.split, variant):
-        report.found[slug, found.split, variant, BY_SLUG[slug].severity] += 1
-    else:
-        report.add(corpus.finding(slug, found, variant=variant, source=source))
+    """Add what reaches a config's trainer and evaluation, and what does not. name: see `trainer_input`."""
+    reaches = report.trainers[config.file.name] = {}
+    for split in [split for split in ("train", "dev") if split in corpus.splits]:
+        reaches[split], lost = trainer_input(config, split, corpus.splits[split], name)
+        if split == "train":
+            doubts = config.annotators.doubts(report.count("across-sentences", split))
+            lost += [CorpusFinding(split, doubt, slug="unknown-annotation") for doubt in doubts]
+        for found in lost:
+            if found.slug in checks:
+                report.add_from(corpus, found, config.file)
 
 
 def choose_workers(splits: dict[str, list[Path]], cores: int) -> int:

@@ -18,7 +18,19 @@ from scripts.corpus.shards import MANIFEST, ShardError, check_shards, documents_
 SCORES = "scores.json"
 """Beside a config: what evaluation wrote of its pipeline."""
 ACCEPTED = frozenset(
-    ["unreadable", "i-without-b", "illegal-sequence", "misaligned", "overlap", "nested", "whitespace-edge", "bad-offsets", "empty-label", "other-text", "discontinuous"]
+    [
+        "unreadable",
+        "i-without-b",
+        "illegal-sequence",
+        "misaligned",
+        "overlap",
+        "nested",
+        "whitespace-edge",
+        "bad-offsets",
+        "empty-label",
+        "other-text",
+        "discontinuous",
+    ]
 )
 """Faults that preprocessing rejects or repairs, with a place in the ledger, where the user says so."""
 OTHER_NAMES = {"empty text": "empty-document"}

@@ -1,5 +1,6 @@
 """What a config's reader hands on of a document, and what training would make of that."""
 
+from array import array
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -34,7 +35,7 @@ class Reading:
 
     def __init__(self, name: str, configs: list[TrainingConfig], split: str, checks: frozenset[str]) -> None:
         self.name, self.config, self.split = name, configs[0], split
-        self.rows: list[tuple[int, int, int, int]] = []
+        self.rows = array("i")
         self.unknown: dict[tuple[str, str], Unknown] = {}
         self._checks = checks
         looks_for_unknown = not checks.isdisjoint(UNKNOWN_CHECKS)
@@ -50,7 +51,7 @@ class Reading:
         """Read one document, the split's `number`-th here; return what is lost or cut on the way."""
         found: list[tuple[str, TokenFinding]] = []
         if self._is_simple(view):
-            self.rows.append((number, len(view), len(view), len(view.ents)))
+            self.rows.extend((number, len(view), len(view), len(view.ents)))
             spaces = [True] * len(view) if view.unknown_spaces else view.spaces
             seen = [SeenDoc(view.words, spaces, view.sentences)] if self._windows or self._vectors else []
         else:
@@ -71,7 +72,7 @@ class Reading:
     def _finding(self, view: DocView, variant: str, found: TokenFinding) -> Finding:
         milder = found.slug == "forbidden-entity" and self.split != "train"
         severity = {"severity": Severity.warning} if milder else {}
-        return view.finding(found.slug, self.split, found, variant=variant, **severity)
+        return view.finding(self.split, found, variant=variant, **severity)
 
     def _unread(self, doc: SeenDoc, number: int) -> Iterator[tuple[str, TokenFinding]]:
         """Yield what transformers do not read of a document, with the config's name; count the unknown."""
@@ -128,7 +129,7 @@ class Reading:
             except Exception as error:  # whatever training would die of
                 found.append(_untrainable(view, error))
             arrived += len(example.reference)
-            self.rows.append((number, len(example.predicted), len(example.reference), entities))
+            self.rows.extend((number, len(example.predicted), len(example.reference), entities))
         found += self._cuts(view, len(examples), arrived)
         return found, [example.predicted for example in examples]
 
@@ -155,17 +156,9 @@ class Reading:
             yield TokenFinding(0, 0, f"{total} tokens in {examples} parts: {why}", "cut-by-reader")
         if examples > 1 or (arrived < total and examples):
             for start, end, label in view.ents:
-                if view.crosses_sentence(start, end):
+                if view.sentences_in(start, end):
                     name = f"tokens {start}–{end} {view.name(start, end)!r} {label}"
                     yield TokenFinding(start, end, f"{name} cross a sentence boundary; {why}", "entity-cut")
-
-    def table(self) -> numpy.ndarray:
-        """Return the examples, one a row, with the values that COLUMNS names."""
-        return _table(self.rows)
-
-
-def _table(rows: list[tuple[int, int, int, int]]) -> numpy.ndarray:
-    return numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS))
 
 
 def _retokenised(example: Example, kept: set[tuple[int, int]]) -> Iterator[TokenFinding]:
@@ -194,12 +187,12 @@ def shortened(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:200]}{'…' * (len(text) > 200)}"
 
 
-def read_whole(config: TrainingConfig, split: str) -> tuple[numpy.ndarray, list[TokenFinding]]:
+def read_whole(config: TrainingConfig, split: str) -> tuple[array, list[TokenFinding]]:
     """Run a reader that is not spaCy's Corpus, in one go.
 
-    Returns its examples as `Reading.table` does, numbered as they come, and what training would die of.
+    Returns its examples as `Reading.rows`, numbered as they come, and what training would die of.
     """
-    rows, found = [], []
+    rows, found = array("i"), []
     name = config.training[f"{split}_corpus"]
     try:
         for number, example in enumerate(config.read(split)):
@@ -212,8 +205,8 @@ def read_whole(config: TrainingConfig, split: str) -> tuple[numpy.ndarray, list[
                 ]
             except Exception as error:
                 found.append(TokenFinding(0, 0, f"{place}: {shortened(error)}", "untrainable"))
-            rows.append((number, len(example.predicted), len(example.reference), entities))
+            rows.extend((number, len(example.predicted), len(example.reference), entities))
     except Exception as error:
-        detail = f"[{name}] fails after {len(rows)} examples: {shortened(error)}"
+        detail = f"[{name}] fails after {len(rows) // len(COLUMNS)} examples: {shortened(error)}"
         found.append(TokenFinding(0, 0, detail, "untrainable"))
-    return _table(rows), found
+    return rows, found

@@ -5,16 +5,14 @@ from dataclasses import asdict, dataclass
 
 import numpy
 
-from scripts.checks.corpus_stats import CorpusFinding, SplitStats
+from scripts.checks.reading import COLUMNS, read_whole
+from scripts.checks.stats import CorpusFinding, Stats
 from scripts.checks.training_config import TrainingConfig
-
-SlugFinding = tuple[str, CorpusFinding]
-"""A check, and what it finds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainerInput:
-    """What reaches a trainer (of dev: an evaluation): documents at least in part, tokens, entities; batches of an epoch."""
+    """What reaches a trainer, or of dev an evaluation: documents at least in part, tokens, entities; batches."""
 
     documents: int
     tokens: int
@@ -27,35 +25,42 @@ class TrainerInput:
 
 
 def trainer_input(
-    config: TrainingConfig, split: str, examples: numpy.ndarray, stats: SplitStats
-) -> tuple[TrainerInput, list[SlugFinding]]:
+    config: TrainingConfig, split: str, stats: Stats, name: str
+) -> tuple[TrainerInput, list[CorpusFinding]]:
     """Let a config's batcher loose on what its reader made of a split; return what arrives, and what does not.
 
-    examples: `(n, 4)`, see `reading.COLUMNS`.
+    name: of the configs that read alike; the reader of any other is run here.
     """
-    lost: list[SlugFinding] = []
-    limit = config.reader(split).limit if config.has_plain_readers else 0
+    rows, failures = (stats.inputs[name], []) if name else read_whole(config, split)
+    examples = numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS))
+    lost = [CorpusFinding(split, one.detail, slug=one.slug) for one in failures]
+    limit = config.reader(split).limit if name else 0
     if limit >= 1:
-        filled = numpy.flatnonzero(stats.lengths)
+        filled = numpy.flatnonzero(numpy.array(stats.lengths))
         kept = _limited(stats.ends, filled, limit)
         if len(kept) < len(filled):
-            detail = f"limit = {limit}: {len(kept):,} of {len(stats.lengths):,} documents are read"
-            lost.append(("limit", CorpusFinding(split, detail)))
+            detail = f"limit = {limit}: {len(kept):,} of {stats.documents:,} documents are read"
+            lost.append(CorpusFinding(split, detail, slug="limit"))
         examples = examples[numpy.isin(examples[:, 0], kept)]
     batches: list[list[int]] = []
     if split == "train":
         batches = config.first_epoch(examples[:, 1]) if len(examples) else []
         arrived = numpy.zeros(len(examples), dtype=bool)
         arrived[[number for batch in batches for number in batch]] = True
-        lost += _dropped(config, examples[~arrived])
+        lost += _dropped(config, examples[~arrived], has_places=bool(name))
         examples = examples[arrived]
         if not len(examples):
-            lost.append(("nothing-to-train", CorpusFinding(split, "no document reaches the trainer")))
+            lost.append(CorpusFinding(split, "no document reaches the trainer", slug="nothing-to-train"))
+    for (variant, source), unknown in stats.unknown.items():
+        if variant == config.file.name and (one := unknown.finding(source)):
+            lost.append(
+                CorpusFinding(split, one.detail, unknown.document, (one.start, one.end), slug=one.slug)
+            )
     documents, (tokens, entities) = len(numpy.unique(examples[:, 0])), examples[:, 2:].sum(axis=0).tolist()
     return TrainerInput(documents, tokens, entities, len(batches)), lost
 
 
-def _dropped(config: TrainingConfig, examples: numpy.ndarray) -> Iterator[SlugFinding]:
+def _dropped(config: TrainingConfig, examples: numpy.ndarray, *, has_places: bool) -> Iterator[CorpusFinding]:
     """Yield the examples of train that the batcher drops: those it always drops, and those that met a full batch."""
     settings = config.training["batcher"]
     size = settings["size"] if isinstance(settings.get("size"), int) else "the schedule's"
@@ -65,16 +70,14 @@ def _dropped(config: TrainingConfig, examples: numpy.ndarray) -> Iterator[SlugFi
         if length not in arrives_alone:
             arrives_alone[length] = bool(config.first_epoch(numpy.array([length])))
         slug = "full-batch-dropped" if arrives_alone[length] else "dropped-by-batcher"
-        number = (
-            document if config.has_plain_readers else None
-        )  # another reader does not say what examples come of
-        yield slug, CorpusFinding("train", f"{tokens:,} tokens, {entities} entities: {why}", number)
+        detail = f"{tokens:,} tokens, {entities} entities: {why}"
+        yield CorpusFinding("train", detail, document if has_places else None, slug=slug)
 
 
 def _limited(ends: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarray:
     """Return the documents that spaCy's Corpus reads under a limit, of those that have tokens: others do not count.
 
-    Its loop over files goes on after the one over documents has ended, and so takes one document of each further file.
+    Its loop over files goes on after the one over documents has ended: it takes one document of each further file.
     """
     kept: list[int] = []
     first = 0

@@ -42,8 +42,8 @@ def as_json(report: Report, inputs: Inputs) -> dict:
     """Return the report as plain data; scripts/checks/README.md says what each key means."""
     return {
         "version": VERSION,
-        "errors": report.errors,
-        "warnings": report.warnings,
+        "errors": report.total(Severity.error),
+        "warnings": report.total(Severity.warning),
         "validated": report.counts,
         "trainers": {
             name: {split: counts.as_json() for split, counts in splits.items()}
@@ -92,11 +92,7 @@ def write(
 
 def _passed(report: Report, inputs: Inputs, file: ConfigFile) -> dict:
     """Count the errors of train and dev (or of no split) that concern a config; hash what was looked at."""
-    errors = sum(
-        report.total(Severity.error, split=split, variant=who)
-        for split in ("", *SPLITS)
-        for who in ("", file.name)
-    )
+    errors = report.total(Severity.error, splits=("", *SPLITS), variant=file.name)
     counts = {
         split: {name: report.counts[split][name] for name in LEDGER_COLUMNS[1:]}
         for split in SPLITS

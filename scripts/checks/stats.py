@@ -1,0 +1,243 @@
+"""What is in shards, in splits and in a whole corpus: one pass over each shard, in any process, and sums of what it sees."""
+
+import hashlib
+from array import array
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy
+
+from scripts.checks.catalogue import Finding, finding
+from scripts.checks.doc_view import DocView, TaggedShard, run_hash
+from scripts.checks.document_checks import check_document
+from scripts.checks.reading import Reading
+from scripts.checks.training_config import ConfigFile, forget_training_configs, load_training_config
+from scripts.checks.wordpieces import Unknown
+from scripts.corpus.duplicates import first_of_group, near, shingles
+from scripts.corpus.shards import ShardError
+
+Name = tuple[int, str, str]
+"""An entity as it is written: hash of its tokens, text and label."""
+First = tuple[int, int, int, int]
+"""How often something occurs; and of its first occurrence document, token and token after the last."""
+
+
+class Task(NamedTuple):
+    """Some shards of a split, and what to look at in them.
+
+    checks: slugs. labels: those allowed. configs: whose readers to run; those that read alike have one name together.
+    """
+
+    split: str
+    paths: tuple[Path, ...]
+    checks: frozenset[str]
+    labels: frozenset[str] = frozenset()
+    configs: dict[str, tuple[ConfigFile, ...]] = {}  # noqa: RUF012
+
+
+@dataclass(slots=True)
+class Stats:
+    """What is in some shards; arrays have a value a document.
+
+    ends: documents up to the end of each shard. with_label: documents that hold a label. texts, annotations:
+    hashes, 0 where there are none. inputs: by configs, the examples of `Reading`. unknown: as of `Reading`.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    labels: Counter[str] = field(default_factory=Counter)
+    with_label: Counter[str] = field(default_factory=Counter)
+    names: dict[Name, First] = field(default_factory=dict)
+    lengths: array = field(default_factory=partial(array, "i"))
+    texts: array = field(default_factory=partial(array, "Q"))
+    annotations: array = field(default_factory=partial(array, "Q"))
+    inputs: dict[str, array] = field(default_factory=dict)
+    unknown: dict[tuple[str, str], Unknown] = field(default_factory=dict)
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+        return len(self.lengths)
+
+    def count(self, view: DocView) -> str:
+        """Count a document; return its text, white space aside."""
+        text = " ".join(view.text.split())
+        self.texts.append(_hash(text) if text else 0)
+        self.annotations.append(_hash(repr(view.ents)) if text and view.ents else 0)
+        labels = [label for _, _, label in view.ents]
+        self.labels.update(labels)
+        self.with_label.update(set(labels))
+        for start, end, label in view.ents:
+            name = run_hash(view.orths[start:end]), view.name(start, end), label
+            count, *first = self.names.get(name, (0, self.documents, start, end))
+            self.names[name] = (count + 1, *first)
+        self.lengths.append(len(view))
+        return text
+
+    def add(self, other: "Stats") -> None:
+        """Add the statistics of the shards that come next."""
+        before = self.documents
+        for name, (count, document, start, end) in other.names.items():
+            known, *first = self.names.get(name, (0, before + document, start, end))
+            self.names[name] = (known + count, *first)
+        for configs, examples in other.inputs.items():
+            table = numpy.array(examples, dtype=numpy.int32).reshape(-1, 4) + numpy.int32((before, 0, 0, 0))
+            self.inputs.setdefault(configs, array("i")).frombytes(table.tobytes())
+        for source, unknown in other.unknown.items():
+            self.unknown[source] = self.unknown.get(source, Unknown()).plus(unknown, before)
+        for name in ("labels", "with_label"):
+            getattr(self, name).update(getattr(other, name))
+        self.ends += [before + end for end in other.ends]
+        for name in ("paths", "lengths", "texts", "annotations"):
+            getattr(self, name).extend(getattr(other, name))
+
+    def as_json(self) -> dict:
+        """Return the counts as plain data."""
+        counts = {"documents": self.documents, "tokens": sum(self.lengths), "entities": self.labels.total()}
+        return counts | {"labels": dict(sorted(self.labels.items()))}
+
+
+def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
+    """Look at some shards; return what is in them, what was found, and the texts' `shingles` if a check needs them."""
+    stats, findings, texts = Stats(), [], []
+    readings = [
+        Reading(name, [load_training_config(file) for file in files], task.split, task.checks)
+        for name, files in task.configs.items()
+    ]
+    if any(reading.config.is_full for reading in readings):
+        forget_training_configs()  # the next task makes new ones: memory stays flat however many words there are
+    for path in task.paths:
+        stats.paths.append(path)
+        try:
+            shard = TaggedShard(path)
+        except ShardError as error:
+            findings.append(finding("damaged-shard", task.split, str(error), shard=path.as_posix()))
+            stats.ends.append(stats.documents)
+            continue
+        for index in range(len(shard)):
+            view = shard.view(index, task.labels)
+            for found in check_document(view, task.checks):
+                findings.append(view.finding(task.split, found))
+            for reading in readings:
+                findings += reading.read(view, stats.documents)
+            texts.append(stats.count(view))
+        stats.ends.append(stats.documents)
+    for reading in readings:
+        stats.inputs[reading.name] = reading.rows
+        stats.unknown |= reading.unknown
+    needs_shingles = not task.checks.isdisjoint(("near-duplicate", "near-duplicate-across-splits"))
+    return stats, findings, shingles(texts).tobytes() if needs_shingles else b""
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+
+
+class CorpusFinding(NamedTuple):
+    """What a check of a corpus finds, and where: a document by its number in the split, and tokens of it.
+
+    other: split and number of another document, whose place belongs behind the detail. slug: of the check.
+    """
+
+    split: str
+    detail: str
+    document: int | None = None
+    tokens: tuple[int, int] = (0, 0)
+    other: tuple[str, int] | None = None
+    slug: str = ""
+
+
+class Pair(NamedTuple):
+    """A document, by split and number, and an earlier one with (nearly) the same text. same: with the same entities."""
+
+    split: str
+    document: int
+    other: tuple[str, int]
+    same: bool
+
+
+class CorpusStats:
+    """What is in all splits. allowed: labels; none: any."""
+
+    def __init__(self, splits: Iterable[str], allowed: frozenset[str] = frozenset()) -> None:
+        self.allowed = allowed
+        self.splits = {split: Stats() for split in splits}
+        self._near = numpy.empty(0, dtype=numpy.int64)
+        self._shard: Callable[[Path], TaggedShard] = lru_cache(maxsize=64)(TaggedShard)
+
+    def join_near(self, path: Path) -> None:
+        """Find near duplicates, by a file with the shingles of all documents, split after split."""
+        _, first = numpy.unique(self._texts, return_index=True)
+        self._near = first_of_group(len(self._texts), near(path, numpy.sort(first)))
+
+    @cached_property
+    def _texts(self) -> numpy.ndarray:
+        return self._joined("texts")
+
+    def _joined(self, name: str) -> numpy.ndarray:
+        return numpy.concatenate([numpy.array(getattr(split, name)) for split in self.splits.values()])
+
+    @cached_property
+    def labels(self) -> Counter[str]:
+        """How many entities each label has in all splits."""
+        return sum((split.labels for split in self.splits.values()), Counter())
+
+    @cached_property
+    def labels_of_names(self) -> dict[tuple[int, str], dict[tuple[str, str], First]]:
+        """By name, its occurrences by split and label."""
+        found: dict[tuple[int, str], dict[tuple[str, str], First]] = {}
+        for split, stats in self.splits.items():
+            for (key, text, label), first in stats.names.items():
+                found.setdefault((key, text), {})[split, label] = first
+        return found
+
+    def equal_texts(self) -> list[Pair]:
+        """Return the documents whose text occurred before, with the first that has it."""
+        _, first, which = numpy.unique(self._texts, return_index=True, return_inverse=True)
+        return self._pairs(first[which])
+
+    def near_texts(self) -> list[Pair]:
+        """Return the documents that are nearly, but not quite, the same as an earlier one."""
+        return self._pairs(self._near)
+
+    def _pairs(self, firsts: numpy.ndarray) -> list[Pair]:
+        names, ends = list(self.splits), list(accumulate(split.documents for split in self.splits.values()))
+        annotations = self._joined("annotations")
+
+        def place(i: int) -> tuple[str, int]:
+            split = bisect_right(ends, i)
+            return names[split], i - (ends[split - 1] if split else 0)
+
+        again = numpy.flatnonzero((firsts != numpy.arange(len(firsts))) & (self._texts[: len(firsts)] != 0))
+        return [
+            Pair(*place(i), place(first), bool(annotations[i] == annotations[first]))
+            for i, first in zip(again.tolist(), firsts[again].tolist(), strict=True)
+        ]
+
+    def first_of(self, split: str, label: str) -> tuple[int, tuple[int, int]]:
+        """Return document and tokens of the first entity of a label in a split."""
+        names = self.splits[split].names.items()
+        document, start, end = min(first[1:] for (_, _, other), first in names if other == label)
+        return document, (start, end)
+
+    def view(self, split: str, document: int) -> DocView:
+        """Return a document of a split by its number."""
+        stats = self.splits[split]
+        shard = bisect_right(stats.ends, document)
+        return self._shard(stats.paths[shard]).view(document - (stats.ends[shard - 1] if shard else 0))
+
+    def finding(self, found: CorpusFinding, **more: str) -> Finding:
+        """Return what a check found, with its place."""
+        place, detail = {}, found.detail
+        if found.document is not None:
+            place = self.view(found.split, found.document).place(*found.tokens)
+        if found.other is not None:
+            other = self.view(*found.other).place()
+            detail += f" {other['source'] or other['shard']}"
+        return finding(found.slug, found.split, detail, **more | place)
