@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from scripts.checks.without_torch import without_torch
 from scripts.cli import UserError, console, physical_cores, progress_bar, run
 
 
@@ -80,5 +81,7 @@ def main(
         raise typer.Exit(1)
 
 
+if __name__ in ("__main__", "__mp_main__"):  # here, and in the processes that are started
+    without_torch()
 if __name__ == "__main__":
     run(main, failure=2, takes_settings=True)
