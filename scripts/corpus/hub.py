@@ -12,7 +12,7 @@ PATIENCE = 5.0
 
 
 def require_models(config: dict[str, Any], *, timeout: float = PATIENCE) -> None:
-    """Raise UserError where a pretrained transformer that a config names cannot be had. config: interpolated, or a block of it."""
+    """Raise UserError where a pretrained transformer that an interpolated config names cannot be had."""
     if str(config.get("@architectures")).startswith("spacy-transformers.") and "name" in config:
         require_model(config["name"], timeout=timeout)
     for block in config.values():
@@ -21,9 +21,9 @@ def require_models(config: dict[str, Any], *, timeout: float = PATIENCE) -> None
 
 
 def require_model(name: str, *, timeout: float = PATIENCE) -> None:
-    """Raise UserError where a model hub's id leads to no model: neither the local cache nor the hub has it, or the hub does not give it away.
+    """Raise UserError where neither a folder, the local cache nor the hub gives a model.
 
-    Where only the cache has it, this process and those that it starts ask the hub no more. A folder is not looked into. timeout: in seconds.
+    Where only the cache has it, this process and those that it starts ask the hub no more. timeout: seconds.
     """
     if Path(name).exists():
         return
@@ -33,56 +33,41 @@ def require_model(name: str, *, timeout: float = PATIENCE) -> None:
     try:
         cached = isinstance(try_to_load_from_cache(name, "config.json"), str)
     except HFValidationError:
-        raise UserError(
-            f"{name}: neither a folder nor a model hub's id; name a folder that holds the model"
-        ) from None
+        remedy = "name a folder that holds the model"
+        raise UserError(f"{name}: neither a folder nor a model hub's id; {remedy}") from None
     reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _why_unreachable(name, timeout)
     if reason and not cached:
         remedy = "put the model's folder into vars.transformer, or go online"
-        raise UserError(
-            f"{name}: not in the local cache, and the model hub cannot be reached ({reason}); {remedy}"
-        )
+        missing = f"not in the local cache, and the model hub cannot be reached ({reason})"
+        raise UserError(f"{name}: {missing}; {remedy}")
     if reason:
-        _go_offline()
+        os.environ["HF_HUB_OFFLINE"] = "1"  # for processes to come, and for what is not imported yet
+        constants.HF_HUB_OFFLINE = True
+        if "transformers" in sys.modules:
+            sys.modules["transformers.utils.hub"]._is_offline_mode = True
 
 
 def _why_unreachable(name: str, timeout: float) -> str | None:
-    """Ask the model hub once for a model; return why there was no answer. Raises UserError where the answer is no."""
+    """Ask the hub once; return why there was no answer. Raises UserError where the answer is no."""
     import requests
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-    page = f"{constants.ENDPOINT}/{name}"
+    hub, page = constants.ENDPOINT, f"{constants.ENDPOINT}/{name}"
+    options = {"headers": build_hf_headers(), "timeout": timeout, "allow_redirects": True}
     try:
-        address, headers = f"{page}/resolve/main/config.json", build_hf_headers()
-        hf_raise_for_status(
-            get_session().head(address, headers=headers, timeout=timeout, allow_redirects=True)
-        )
+        hf_raise_for_status(get_session().head(f"{page}/resolve/main/config.json", **options))
     except GatedRepoError:
-        raise UserError(
-            f"{name}: the model hub wants its terms accepted; do so at {page}, and log in"
-        ) from None
+        remedy = f"do so at {page}, and log in"
+        raise UserError(f"{name}: the model hub wants its terms accepted; {remedy}") from None
     except RepositoryNotFoundError:
-        raise UserError(
-            f"{name}: the model hub has no such model, or it is private; correct vars.transformer"
-        ) from None
+        answer = "the model hub has no such model, or it is private"
+        raise UserError(f"{name}: {answer}; correct vars.transformer") from None
     except requests.Timeout:
-        return f"no answer from {constants.ENDPOINT} in {timeout:g} s"
+        return f"no answer from {hub} in {timeout:g} s"
     except requests.HTTPError as error:
-        return f"{constants.ENDPOINT} answers {error.response.status_code}"
+        return f"{hub} answers {error.response.status_code}"
     except requests.RequestException:
-        return f"no connection to {constants.ENDPOINT}"
+        return f"no connection to {hub}"
     return None
-
-
-def _go_offline() -> None:
-    """Let models come from the local cache alone."""
-    from huggingface_hub import constants
-
-    os.environ["HF_HUB_OFFLINE"] = "1"  # for processes to come, and for what is not imported yet
-    constants.HF_HUB_OFFLINE = True
-    if "transformers" in sys.modules:
-        from transformers.utils import hub
-
-        hub._is_offline_mode = True
