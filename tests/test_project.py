@@ -164,3 +164,9 @@ def test_code_is_short(part):
         found += [f"{name}:{number}" for number, line in enumerate(lines, 1) if len(line) > 110]
         found += [f"{name}: {function}" for function, length in function_lengths(text) if length > 60]
     assert found == []
+
+
+def test_messages_name_variables_that_exist():
+    for path in [*SCRIPTS, *(ROOT / "configs").glob("*.cfg")]:
+        named = set(re.findall(r"\bvars\.(\w+)", path.read_text(encoding="utf-8")))
+        assert named <= set(PROJECT["vars"]), path

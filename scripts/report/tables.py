@@ -74,13 +74,13 @@ def ledger_rows(
                 stages[f"test of {name}"] = report["test"]
         for stage, count in stages.items():
             for kind, (word, sign) in CHANGES.items():
-                changes = [change for change in ledger.get(kind, ()) if change["stage"] == stage]
+                changes = [change for change in ledger[kind] if change["stage"] == stage]
                 rows += [_change(change, word, sign) for change in changes]
             rows.append(counts_row(f"{split}: {stage}", count))
     return rows
 
 
-CHANGES = {"losses": ("less", "−"), "additions": ("more", "+"), "mends": ("mended", "")}
+CHANGES = {"losses": ("less", "−"), "additions": ("more", "+"), "repairs": ("repaired", "")}
 
 
 def counts_row(name: str, count: dict) -> Row:
