@@ -1,0 +1,1 @@
+"""What `python -m tests.benchmarks NAME` measures; README.md has the figures."""

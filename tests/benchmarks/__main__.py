@@ -1,0 +1,105 @@
+"""Measure this project beside what else there is, and write results.md and results.json.
+
+python -m tests.benchmarks preprocessing --documents=10000,100000,1000000
+python -m tests.benchmarks gpu --minutes=20
+"""
+
+import importlib
+import tempfile
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from scripts.cli import UserError, console, run
+from scripts.machine import describe, physical_cores
+from scripts.training.device import gpu_obstacle
+from tests.benchmarks.report import Options, Report
+
+README = Path(__file__).with_name("README.md")
+NAMES = ["preprocessing", "validation", "faults", "train", "processes", "transformer", "gpu"]
+Benchmark = StrEnum("Benchmark", NAMES)
+
+
+def main(
+    benchmark: Annotated[
+        Benchmark, typer.Argument(help="What to measure; tests/benchmarks/README.md says more.")
+    ],
+    columns: Annotated[
+        str, typer.Option(help="Folder of .conll files, one a split; empty: the demo corpus.")
+    ] = "",
+    documents: Annotated[str, typer.Option(help="Sizes of made inputs, such as 10000,100000.")] = "",
+    repeats: Annotated[
+        int, typer.Option(min=0, help="Runs (seeds), of which the median counts; 0: 3, gpu 1.")
+    ] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of trainings of the cpu variant.")] = 800,
+    device: Annotated[str, typer.Option(help="Where transformers train: auto, cpu or cuda.")] = "auto",
+    minutes: Annotated[float, typer.Option(min=0, help="How long it may take; 0: any time, gpu 20.")] = 0,
+    small: Annotated[bool, typer.Option("--small", help="Tiny inputs, to see that it works.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Put the tables into tests/benchmarks/README.md.")
+    ] = False,
+    output: Annotated[str, typer.Option(help="Folder of the results; empty: training/benchmark/NAME.")] = "",
+) -> None:
+    """Measure this project beside what else there is: OUTPUT/results.md and results.json."""
+    is_gpu = benchmark is Benchmark.gpu
+    device, obstacle = choose_device("cuda" if is_gpu and device == "auto" else device)
+    sizes = tuple(int(size) for size in documents.split(",") if size.strip().isdecimal())
+    if documents and not sizes:
+        raise UserError(f"--documents={documents}: name sizes such as 10000,100000")
+    options = Options(
+        columns=Path(columns) if columns else None,
+        documents=sizes or ((300,) if small else ()),
+        repeats=repeats or (1 if is_gpu or small else 3),
+        steps=min(steps, 8) if small else steps,
+        device=device,
+        small=small,
+        epochs=1 if small else 2,
+    )
+    limit = 60 * (minutes or (20 if is_gpu else 0))
+    name = (
+        torch.cuda.get_device_name(0)
+        if device == "cuda" and not obstacle
+        else f"CPU, {physical_cores()} cores"
+    )
+    with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as work:
+        report = Report(Path(output or f"training/benchmark/{benchmark}"), Path(work), describe(), name)
+        report.deadline = time.monotonic() + limit if limit else None
+        if obstacle:
+            report.note(f"Nothing was run: {obstacle}; or see the rest work by --device=cpu --small")
+        else:
+            importlib.import_module(f"tests.benchmarks.{benchmark}").run(report, options)
+    report.write()
+    console.print(report.as_markdown(), markup=False, highlight=False)
+    if publish:
+        insert(README, benchmark, report.as_markdown())
+    if report.failures or not any(report.tables):
+        raise typer.Exit(1)
+
+
+def choose_device(asked: str) -> tuple[str, str]:
+    """Return cpu or cuda, and why the GPU that was asked for does not work. Raises UserError where it is neither."""
+    if asked not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device={asked}: write auto, cpu or cuda")
+    obstacle = "" if asked == "cpu" else gpu_obstacle(0) or ""
+    return (asked, obstacle) if asked != "auto" else ("cpu" if obstacle else "cuda", "")
+
+
+def insert(page: Path, name: str, content: str) -> None:
+    """Replace what stands between a name's two marks. Raises UserError where they are missing."""
+    start, end = (
+        f"<!-- {name}: by `python -m tests.benchmarks {name} --publish`, {edge} -->"
+        for edge in ("start", "end")
+    )
+    before, found, rest = page.read_text(encoding="utf-8").partition(start)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise UserError(f"{page}: the marks {start} and {end} are missing; put them where {name} shall stand")
+    page.write_text(f"{before}{start}\n{content}{end}{after}", encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    run(main)
