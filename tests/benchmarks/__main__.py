@@ -14,10 +14,12 @@ from typing import Annotated
 import torch
 import typer
 
-from scripts.cli import UserError, console, run
-from scripts.machine import describe, physical_cores
+from scripts.cli import UserError, console, physical_cores, run
+from scripts.corpus.files import write_text
+from scripts.report.machine import describe
 from scripts.training.device import gpu_obstacle
 from tests.benchmarks.report import Options, Report
+from tests.documents import insert
 
 README = Path(__file__).with_name("README.md")
 NAMES = ["preprocessing", "validation", "faults", "train", "processes", "transformer", "gpu"]
@@ -75,30 +77,18 @@ def main(
     report.write()
     console.print(report.as_markdown(), markup=False, highlight=False)
     if publish:
-        insert(README, benchmark, report.as_markdown())
+        page = README.read_text(encoding="utf-8")
+        write_text(README, insert(page, benchmark, report.as_markdown()))
     if report.failures or not any(report.tables):
         raise typer.Exit(1)
 
 
 def choose_device(asked: str) -> tuple[str, str]:
-    """Return cpu or cuda, and why the GPU that was asked for does not work. Raises UserError where it is neither."""
+    """Return cpu or cuda, and why the GPU that was asked for does not work, if so."""
     if asked not in ("auto", "cpu", "cuda"):
         raise UserError(f"--device={asked}: write auto, cpu or cuda")
     obstacle = "" if asked == "cpu" else gpu_obstacle(0) or ""
     return (asked, obstacle) if asked != "auto" else ("cpu" if obstacle else "cuda", "")
-
-
-def insert(page: Path, name: str, content: str) -> None:
-    """Replace what stands between a name's two marks. Raises UserError where they are missing."""
-    start, end = (
-        f"<!-- {name}: by `python -m tests.benchmarks {name} --publish`, {edge} -->"
-        for edge in ("start", "end")
-    )
-    before, found, rest = page.read_text(encoding="utf-8").partition(start)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise UserError(f"{page}: the marks {start} and {end} are missing; put them where {name} shall stand")
-    page.write_text(f"{before}{start}\n{content}{end}{after}", encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Plant every fault that a check knows, and see who finds it: our validation, `spacy debug data`, `spacy train`."""
+"""Plant every fault that a check knows, and see who finds it: this project, or spaCy's own commands."""
 
 import contextlib
 import io
@@ -15,20 +15,21 @@ from spacy.tokens import Doc, DocBin
 from spacy.training.converters import conll_ner_to_docs
 from spacy.util import filter_spans
 
-from scripts.checks.examples import Example, base, examined, parse, plant
 from scripts.checks.registry import CHECKS
+from scripts.cli import console
 from tests.benchmarks.report import Options, Report
 from tests.benchmarks.trainings import write_quickstarts
+from tests.planted import Example, base, examined, parse, plant
 
 COPIES = 60
-"""Sound documents of each kind around a planted fault: enough that spaCy has no complaint about their number."""
+"""Sound documents of each kind around a fault: enough that spaCy has no complaint about their number."""
 FINDERS = {
     "spacy debug data": partial(debug_data, silent=False, no_format=False),
     "spacy train, a step": partial(train, overrides={"training.max_steps": 1}),
 }
-COLUMNS = {"fault": "{code} {slug}", "scripts.validate": "{validate}"} | {
-    finder: lambda row, finder=finder: row[finder] for finder in FINDERS
-}
+COLUMNS = {"fault": "{code} {slug}"}
+COLUMNS |= {f"`{finder}`": lambda row, finder=finder: row[finder] for finder in FINDERS}
+COLUMNS |= {"`scripts.validate`": "{found}", "where": "{place}"}
 
 
 def run(report: Report, options: Options) -> None:
@@ -38,11 +39,12 @@ def run(report: Report, options: Options) -> None:
     """
     cpu, _ = write_quickstarts(report.work / "configs")
     for check in CHECKS[:3] if options.small else CHECKS:
+        console.print(f"{check.code} {check.slug}")
         folder = report.work / check.slug
         found = examined(check.bad, folder / "ours", cpu.parent).findings
-        place = next((finding.place for finding in found if finding.slug == check.slug), "NOT FOUND")
-        row = {"code": check.code, "slug": check.slug}
-        row["validate"] = f"`{place.replace(f'{folder.as_posix()}/ours/', '')}`"
+        place = next((finding.place for finding in found if finding.slug == check.slug), "")
+        row = {"code": check.code, "slug": check.slug, "found": "yes" if place else "NO"}
+        row["place"] = f"`{place.replace(f'{folder.as_posix()}/ours/', '')}`" if place else "no"
         for number, (finder, find) in enumerate(FINDERS.items()):
             bad, good = (
                 complaints(find, parse(text), folder / f"{number}-{name}", cpu.parent)
@@ -53,8 +55,8 @@ def run(report: Report, options: Options) -> None:
         report.add("faults", COLUMNS, row)
     rows = report.tables["faults"][1]
     counts = {finder: sum(row[finder] != "no" for row in rows) for finder in FINDERS}
-    ours = sum("NOT FOUND" not in row["validate"] for row in rows)
-    rest = ", ".join(f"{count} by `{finder}`" for finder, count in counts.items())
+    rest = " and ".join(f"{count} by `{finder}`" for finder, count in counts.items())
+    ours = sum(row["found"] == "yes" for row in rows)
     report.note(f"Of {len(rows)} kinds of fault, {ours} are found by `scripts.validate`, {rest}.")
 
 
@@ -89,7 +91,7 @@ def complaints(find: Callable, example: Example, folder: Path, configs: Path) ->
 
 
 def naively_converted(example: Example) -> list[Doc]:
-    """Make Docs of raw data: `char_span` without what is None, `filter_spans`; spaCy's converter for columns."""
+    """Make Docs of raw data by `char_span` (without None) and `filter_spans`, or by spaCy's converter."""
     if example.raw:
         is_columns = example.raw[0] == "columns"
         return list(conll_ner_to_docs(example.raw[1].replace("\t", " "), no_print=True)) if is_columns else []

@@ -8,8 +8,18 @@ from scripts.cli import UserError
 from tests.benchmarks.measure import run_python
 from tests.benchmarks.report import Options, Report, last_line
 from tests.benchmarks.trainings import KNOWN
-from tests.benchmarks.transformer import CPU_VARIANT, HALVING, OURS, RANDOM, RECIPE, RECOMPUTING, SMALL, SPACY
-from tests.benchmarks.transformer import TRAINER, run_groups
+from tests.benchmarks.transformer import (
+    CPU_VARIANT,
+    HALVING,
+    OURS,
+    RANDOM,
+    RECIPE,
+    RECOMPUTING,
+    SMALL,
+    SPACY,
+    TRAINER,
+    run_groups,
+)
 
 TESTS = 0.4
 """Share of the time that the tests may take."""

@@ -1,4 +1,4 @@
-"""Train a token classifier by Hugging Face's Trainer, and write what came out to result.json beside the settings.
+"""Train a token classifier by Hugging Face's Trainer, and write result.json beside the settings.
 
 python -m tests.benchmarks.hugging_face settings.json
 """

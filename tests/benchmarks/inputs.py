@@ -35,7 +35,7 @@ def demo_sentences(folder: Path) -> Iterator[Doc]:
 
 
 def column_sentences(options: Options) -> Iterator[Doc]:
-    """Read the sentences that columns are made of: .conll files with the token first, the tag last; or the demo's."""
+    """Read the sentences of .conll files with the token first and the tag last, or the demo's."""
     if options.columns is None:
         return demo_sentences(options.demo)
     vocab = spacy.blank("en").vocab
@@ -50,7 +50,7 @@ def blocks(path: Path) -> list[str]:
 
 
 def make_jsonl(sentences: Iterator[Doc]) -> Callable[[int], Iterator[str]]:
-    """Return what makes JSONL of randomly chosen sentences (seeded, so the same each time), with ids and spans."""
+    """Return what makes JSONL of randomly chosen sentences (the same each time), with ids and spans."""
     known = [
         (doc.text.rstrip(), [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents])
         for doc in sentences

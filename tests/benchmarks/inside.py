@@ -48,7 +48,7 @@ def limit_gpu_memory(gigabytes: float) -> None:
 
 
 def register(clock: Clock) -> None:
-    """Register what a config names to have `spacy train` timed: the clock runs from a step's start to reading dev."""
+    """Register what times `spacy train`: the clock runs from a step's start until dev is read."""
 
     @registry.callbacks("benchmark.before_update.v1")
     def create_before_update() -> Callable[[Language, dict], None]:

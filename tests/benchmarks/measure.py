@@ -21,7 +21,7 @@ class OutOfTime(UserError):
 def run_python(
     *arguments: str, codes: tuple[int, ...] = (0,), deadline: float | None = None, until: str = ""
 ) -> dict[str, float | None]:
-    """Run Python to its end; return seconds, peak_mb, and first: the seconds until a line with `until` is printed.
+    """Run Python to its end; return seconds, peak_mb, and first: the seconds until `until` is printed.
 
     Memory is that of all its processes together (resident; shared pages count in each), in 10^6 bytes.
     Raises UserError, with what was printed, where the exit code is none of `codes`, and OutOfTime where

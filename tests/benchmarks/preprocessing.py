@@ -59,7 +59,7 @@ def preprocess(corpus: Path, files: dict[str, Path | str], _: int) -> Row:
 
 
 def convert(work: Path, train: Path, _: int) -> Row:
-    """Convert train by spaCy. Raises UserError where it becomes other documents than it did by this project."""
+    """Convert train by spaCy. Raises UserError where that makes other documents than ours."""
     (work / "convert").mkdir(exist_ok=True)
     figures = run_python("-m", "spacy", "convert", str(train), str(work / "convert"), "-c", "ner", "-n", "1")
     ours = documents(sorted((work / "out" / "train").glob("*.spacy")))

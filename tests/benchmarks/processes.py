@@ -9,7 +9,7 @@ from functools import partial
 
 from scipy.stats import ttest_rel
 
-from scripts.machine import physical_cores
+from scripts.cli import physical_cores
 from tests.benchmarks import inputs
 from tests.benchmarks.report import Options, Report, Row
 from tests.benchmarks.train import each
@@ -46,7 +46,7 @@ def run(report: Report, options: Options) -> None:
             mean = statistics.mean(two) - statistics.mean(one)
             difference = f"{mean:+.2f}; 95 % interval {low:+.2f} to {high:+.2f}"
             report.note(f"{name}, two processes less one: {difference} (Student's, paired by seed).")
-    for variant, steps in SHORT.items():
+    for variant, steps in list(SHORT.items())[: 1 if options.small else None]:
         runs = {
             f"{way}{', beside a busy neighbour' if neighbours else ''}": partial(
                 train, variant, min(steps, options.steps), way, neighbours

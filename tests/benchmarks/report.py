@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.cli import UserError, console
 from scripts.corpus.files import write_json, write_text
-from scripts.machine import measured_on
+from scripts.report.machine import measured_on
 from tests.benchmarks.measure import OutOfTime
 
 LEAST = 20.0
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 Runs = dict[str, Callable[[int], Row]]
 """By name, what runs it, given the number of the repetition (the seed), and returns its figures."""
 Columns = dict[str, str | Callable[[Row], str]]
-"""Heads, and how a cell is made of a row: a format by the row's keys (empty where one is missing), or a function."""
+"""Heads, and how a row's cell is made: by a format (empty where the row lacks a key), or by a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Report:
     def compare(
         self, table: str, columns: Columns, labels: Row, runs: Runs, repeats: int = 1
     ) -> dict[str, Row]:
-        """Run all in turn, so that all see the same machine, some times over; add a row of medians for each."""
+        """Run all in turn, so that all see the same machine, and repeat; add a row of medians for each."""
         rows: dict[str, Row] = {}
         for number in range(repeats):
             for what, run in runs.items():

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from confection import Config
 
-from scripts.machine import physical_cores
+from scripts.cli import physical_cores
 from tests.benchmarks import inputs
 from tests.benchmarks.report import Options, Report, Row, ratio
 from tests.benchmarks.trainings import Place, quickstart, set_budget, train_ours, train_spacy
@@ -39,7 +39,7 @@ def run(report: Report, options: Options) -> None:
     """Train by spaCy's quickstart config for a CPU, with one process, with all, and by spaCy."""
     report.intro = (
         f"Corpus: {options.corpus_name}. Medians over the seeds; memory is that of all processes together. "
-        "Words/s are those of the steps alone; seconds are the whole process's, with start, evaluations and saving."
+        "Words/s are those of steps alone; seconds the whole process's, with start, evaluations and saving."
     )
     place = Place(report.work, report.work / "corpus", deadline=report.deadline)
     inputs.build_corpus(place.corpus, inputs.corpus_files(options, report.work / "raw"))
@@ -73,7 +73,7 @@ def compare(report: Report, options: Options, place: Place, batches: str, config
 
 
 def compare_memory(report: Report, options: Options, size: int) -> None:
-    """Train for some steps on a corpus of some size, ours reading it from disk as it goes, and delete it again."""
+    """Train for some steps on a corpus of some size, ours reading it from disk, and delete it again."""
     place = Place(report.work / f"{size}", report.work / f"{size}" / "corpus", deadline=report.deadline)
     columns = inputs.make_columns(inputs.column_sentences(options))
     inputs.build_corpus(place.corpus, inputs.write_splits(place.work, "conll", columns, size))

@@ -1,4 +1,4 @@
-"""Train in a process of its own: by this project, `spacy train` or Hugging Face's Trainer, with figures alike."""
+"""Train in a process of its own: by this project, by `spacy train`, by Hugging Face's Trainer."""
 
 import statistics
 import tempfile
@@ -70,7 +70,7 @@ def our_config(variant: str, transformer: str = KNOWN) -> Config:
 
 
 def evaluated_every(steps: int) -> int:
-    """Return the steps between evaluations: as in the quickstart, or the next number that divides all steps."""
+    """Return the steps between evaluations: as in the quickstart, or the next divisor of all steps."""
     return next(every for every in range(min(EVALUATED, steps), steps + 1) if steps % every == 0)
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning: this project beside `spacy train` with its GPU quickstart and beside Hugging Face's Trainer."""
+"""Fine-tuning beside `spacy train` with its GPU quickstart and beside Hugging Face's Trainer."""
 
 import shutil
 from collections.abc import Callable
@@ -40,12 +40,6 @@ CPU_VARIANT = {"the cpu variant": None, "the cpu variant, on the CPU": "cpu"}
 RANDOM, TINY = "roberta-base's size, random weights", "two layers, random weights"
 SMALL = [(TINY, 0, (OURS, SPACY, TRAINER))]
 """What trains: a model, GB of GPU memory (0: all), who."""
-MEANING = f"""All train one backbone, in fp32 unless a row says otherwise: ours by the gpu recipe with its options off
-but where a row names one, the others by their own defaults but for what has to be equal. That is about as many words a
-step (the quickstart's batches; of the Trainer as many batches of {BATCH} documents as come near), a learning rate that
-rises to {RATE:g} over a tenth of the steps and falls to 0, and a score on dev at the start and after each epoch. Words/s
-are words learned from, padding not counted, in a second of steps alone; seconds are the whole process's, with start,
-evaluations and saving. Medians over the seeds; memory is that of all processes together."""
 COLUMNS = {
     "model": "{model}",
     "GPU memory given": lambda row: f"{row['limit']} GB" if row["limit"] else "all",
@@ -66,7 +60,10 @@ def run(report: Report, options: Options) -> None:
 
 def run_groups(report: Report, options: Options, groups: list[tuple[str, int, tuple[str, ...]]]) -> None:
     """Train all in turn, as long as there is time."""
-    report.intro = f"Corpus: {options.corpus_name}; {options.epochs} epochs. {' '.join(MEANING.split())}"
+    report.intro = (
+        f"Corpus: {options.corpus_name}; {options.epochs} epochs. In fp32 unless a row says otherwise. Medians "
+        "over the seeds; memory is that of all processes together. Words/s are those of steps alone."
+    )
     files = inputs.corpus_files(options, report.work / "raw")
     inputs.build_corpus(report.work / "corpus", files)
     for model, limit, whom in groups:
@@ -156,7 +153,7 @@ def left_out(config: Config, place: t.Place) -> str:
 
 
 def locate_model(name: str, folder: Path, texts: Path) -> str:
-    """Return what names a model; one with random weights is made once, with wordpieces from a corpus file, and kept."""
+    """Return what names a model; one of random weights is made once (wordpieces from `texts`) and kept."""
     if name not in (RANDOM, TINY):
         return name
     made = folder / ("large" if name == RANDOM else "tiny")
