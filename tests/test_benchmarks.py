@@ -26,9 +26,8 @@ from tests.benchmarks.trainings import KNOWN, Place, evaluated_every
 from tests.closure import ROOT
 
 bench = import_module("tests.benchmarks.__main__")
-OPTIONS = Options(
-    columns=None, documents=(), repeats=1, steps=8, device="cpu", small=True, demo=ROOT / "assets/demo"
-)
+DEMO = ROOT / "assets" / "demo"
+OPTIONS = Options(columns=None, documents=(), repeats=1, steps=8, device="cpu", small=True, demo=DEMO)
 COLUMNS = {"what": "{what}", "seconds": "{seconds:,.1f}", "GPU": "{gpu_mb:,.0f} MB"}
 README = bench.README.read_text(encoding="utf-8")
 

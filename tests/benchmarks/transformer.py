@@ -61,8 +61,8 @@ def run(report: Report, options: Options) -> None:
 def run_groups(report: Report, options: Options, groups: list[tuple[str, int, tuple[str, ...]]]) -> None:
     """Train all in turn, as long as there is time."""
     report.intro = (
-        f"Corpus: {options.corpus_name}; {options.epochs} epochs. In fp32 unless a row says otherwise. Medians "
-        "over the seeds; memory is that of all processes together. Words/s are those of steps alone."
+        f"Corpus: {options.corpus_name}; {options.epochs} epochs. In fp32 unless a row says otherwise. "
+        "Medians over the seeds; memory is that of all processes together. Words/s are those of steps alone."
     )
     files = inputs.corpus_files(options, report.work / "raw")
     inputs.build_corpus(report.work / "corpus", files)
