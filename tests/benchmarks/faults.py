@@ -15,7 +15,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training.converters import conll_ner_to_docs
 from spacy.util import filter_spans
 
-from scripts.checks.registry import CHECKS
+from scripts.checks.catalogue import CHECKS
 from scripts.cli import console
 from tests.benchmarks.report import Options, Report
 from tests.benchmarks.trainings import write_quickstarts
