@@ -59,7 +59,8 @@ def choose_spans(
             )
         keys = [wanted]
     chosen = found.get(keys[0], []) if keys else []
-    labels = tuple(label for _, label in (union(found) - span_keys(chosen)).elements())
+    others = union(found) - span_keys(chosen) if len(found) > bool(chosen) else Counter()
+    labels = tuple(label for _, label in others.elements())
     if excluded is not None:
         detail = f"spans of a row that is left out ({excluded})"
         return [], (Unread("excluded", detail, labels=labels),) if labels else ()

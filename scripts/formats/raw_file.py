@@ -71,8 +71,7 @@ class RawFile:
             elif start.startswith(ZIP):
                 archive, member = self._only_member()
                 self._unpack = lambda: io.BufferedReader(archive.open(member))
-            self._find_encoding()
-            self._see_line_ends()
+            self._see_encoding()
             self.rewind()
         except BaseException:
             self._file.close()
@@ -126,29 +125,24 @@ class RawFile:
         status = os.fstat(self._file.fileno())
         return status.st_size, status.st_mtime_ns
 
-    def _find_encoding(self) -> None:
-        """Take the encoding from a byte order mark, or see that the named one agrees with the first bytes."""
+    def _see_encoding(self) -> None:
+        """Take the encoding from a byte order mark, or see that the named one agrees with the first bytes.
+
+        Raises AnnotationError where it does not, and where these are lines that end in CR alone.
+        """
         named, self.encoding = self.encoding, "utf-8"
         self.rewind()
         head = self.read(HEAD_BYTES)
         marked = encodings.byte_order_mark(head)
-        if marked is not None:
-            self.encoding, self._mark = marked
-            return
-        unmarked = encodings.utf16_without_mark(head) if named == "utf-8" else None
-        if unmarked is not None:
+        self.encoding, self._mark = marked or (named, b"")
+        if marked is None and named == "utf-8" and (unmarked := encodings.utf16_without_mark(head)):
             what = "every other byte is NUL, as in UTF-16 without a byte order mark"
             raise AnnotationError(f"{self.path}: {what}; set encoding={unmarked}, or save it as UTF-8")
-        if named != "utf-8" and encodings.is_utf8(head):
+        if marked is None and named != "utf-8" and encodings.is_utf8(head):
             raise AnnotationError(f"{self.path}: is UTF-8 already, not {named}; leave encoding out")
-        self.encoding = named
-
-    def _see_line_ends(self) -> None:
-        """Raise AnnotationError where the first bytes are text of several lines, none of which ends in LF."""
-        self.rewind()
-        head = self.read(HEAD_BYTES)
-        is_text = b"\0" not in head and encodings.is_utf8(head, surely=False)
-        if is_text and b"\n" not in head and b"\r" in head.strip():
+        is_text = self.encoding != "utf-8" or (b"\0" not in head and encodings.is_utf8(head, surely=False))
+        text = head.decode(self.encoding, "replace") if is_text else ""
+        if "\n" not in text and "\r" in text.strip():
             what = "its lines end in CR alone, as on old Macs"
             raise AnnotationError(f"{self.path}: {what}; save it with LF line ends")
 

@@ -1,5 +1,7 @@
 """spaCy version 2's training files: documents of paragraphs of sentences of tokens, each with a BILUO tag."""
 
+import re
+
 from scripts.formats.record import AnnotationError, Fault, Record, Source, made_id
 from scripts.formats.registry import ReadOptions
 from scripts.formats.spans import find_spans, short
@@ -7,6 +9,7 @@ from scripts.formats.tags import decode, find_scheme, parse_tag
 from scripts.formats.words import words_record
 
 MISSING = "-"
+BLANK = re.compile(r"\s*")
 
 
 def count_tokens(row: dict) -> int:
@@ -86,11 +89,12 @@ def _spaces(words: list[str], raw: object) -> list[bool] | None:
     """Say after which words the raw text has a space; None where it does not hold just these words."""
     if not isinstance(raw, str):
         return None
-    spaces, rest = [], raw.lstrip()
+    spaces: list[bool] = []
+    at = BLANK.match(raw).end()
     for word in words:
-        if not rest.startswith(word):
+        if not raw.startswith(word, at):
             return None
-        behind = rest[len(word) :]
-        rest = behind.lstrip()
-        spaces.append(rest != behind)
-    return None if rest else spaces
+        end = at + len(word)
+        at = BLANK.match(raw, end).end()
+        spaces.append(at > end)
+    return spaces if at == len(raw) else None

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+USUAL = {"start", "end", "label"}
 BOUNDS = (("start", "end"), ("start", "stop"), ("begin", "end"), ("begin", "stop"), ("from", "to"))
 OF_BOUNDS = ("", "offset", "char", "pos", "position", "index", "idx", "character", "characteroffset", "span")
 """What stands before or after these words in keys of offsets, without case, `_` and `-`."""
@@ -93,6 +94,8 @@ def span_fields(value: object) -> Fields:
         return _list_fields(value)
     if type(value) is not dict:
         return Fields(known=False)
+    if value.keys() == USUAL and type(value["label"]) is str:  # as below, in a quarter of the time
+        return Fields(value["start"], value["end"], (value["label"],))
     keys = _keys_of(tuple(value))
     labels = [value[key] for key in keys.labels]
     label = labels[0] if labels else None
