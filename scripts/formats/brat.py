@@ -19,7 +19,7 @@ TO_WRITE = "write T1⇥LABEL START END⇥TEXT"
 
 
 def looks_like_brat(head: bytes) -> bool:
-    """Tell whether the first line is a text-bound annotation, an event, a relation, an attribute or a note."""
+    """Tell whether the first line is a text-bound annotation, event, relation, attribute or note."""
     line = head.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
     return bool(ENTITY.fullmatch(line) or OTHER.match(line))
 
@@ -52,14 +52,14 @@ def count_entities(item: Item) -> Found:
     recognise=looks_like_brat,
     split=whole_file,
     found=count_entities,
-    not_read="entities in several pieces: annotate one piece; relations, events, attributes and notes have no place "
-    "in a ner",
+    not_read="entities in several pieces: annotate one piece; relations, events, attributes and notes have "
+    "no place in a ner",
 )
 def read_brat(item: Item) -> Record:
     """Read one document, of whose annotations T-lines are the entities.
 
-    Offsets count characters of the text as it stands in the file. Raises AnnotationError, naming the line, on a
-    T-line that cannot be read, and on what is no annotation.
+    Offsets count characters of the text as it stands in the file. Raises AnnotationError, naming the line,
+    on a T-line that cannot be read, and on what is no annotation.
     """
     path, raw_text, raw_annotations = item.data
     text = Item(raw_text, Source(path, 1), None, item.options).text().removeprefix("\ufeff")

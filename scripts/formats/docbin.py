@@ -15,10 +15,8 @@ from scripts.formats.tags import Tag, decode
 from scripts.formats.words import words_record
 
 if TYPE_CHECKING:
-    from spacy.tokens import Doc, DocBin
+    from spacy.tokens import Doc
 
-NOTHING = (None, {}, b"", b"\x80", b"\x90")
-"""How a DocBin stores that a document has no categories, spans or user data."""
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, EOFError, AttributeError, ArithmeticError)
 
 
@@ -38,23 +36,17 @@ def looks_like_docbin(head: bytes) -> bool:
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> DocBinLayout:
-    """Look through the arrays of a file. Raises AnnotationError where it cannot be read."""
-    import numpy
-    from spacy.attrs import IDS
+    """Look through all documents. Raises AnnotationError where the file cannot be read."""
+    docs = _docs(file.path, file.path.stat().st_mtime_ns)
+    also = [name for name in ATTRS if any(_has(doc, name) for doc in docs)]
+    kinds = ((CATS, "cats"), (SPANS, "spans"), (USER_DATA, "user_data"))
+    also += [kind for kind, name in kinds if any(getattr(doc, name) for doc in docs)]
+    return DocBinLayout(any(_has(doc, "ENT_TYPE") for doc in docs), tuple(also))
 
-    whole = _open(file.path)
-    if not whole.tokens:
-        return DocBinLayout(False, ())
-    in_all, after_first = (
-        numpy.concatenate([tokens[first:] for tokens in whole.tokens]).any(axis=0) for first in (0, 1)
-    )
-    filled = {attr for attr, any_set in zip(whole.attrs, in_all, strict=True) if any_set}
-    if IDS["SENT_START"] in filled and not after_first[whole.attrs.index(IDS["SENT_START"])]:
-        filled.remove(IDS["SENT_START"])  # of a first token it is always known
-    beside = ((CATS, whole.cats), (SPANS, whole.span_groups), (USER_DATA, whole.user_data))
-    also = [name for name in ATTRS if IDS[name] in filled]
-    also += [kind for kind, values in beside if any(value not in NOTHING for value in values)]
-    return DocBinLayout(IDS["ENT_TYPE"] in filled, tuple(also))
+
+def _has(doc: "Doc", name: str) -> bool:
+    """Tell whether an attribute is set; sentences alone are always known of a first token."""
+    return len(doc) > (name == "SENT_START") and doc.has_annotation(name)
 
 
 def split_docs(file: RawFile, layout: DocBinLayout, options: ReadOptions) -> Iterator[tuple[int, tuple]]:
@@ -64,27 +56,16 @@ def split_docs(file: RawFile, layout: DocBinLayout, options: ReadOptions) -> Ite
 
 
 @lru_cache(maxsize=1)
-def _docs(path: Path, written: int) -> list:
+def _docs(path: Path, written: int) -> list["Doc"]:
     """Read all documents of a file; a worker asks for one file's documents one after the other."""
+    from spacy.tokens import DocBin
     from spacy.vocab import Vocab
 
     try:
-        return list(_open(path).get_docs(Vocab()))
+        return list(DocBin().from_disk(path).get_docs(Vocab()))
     except UNREADABLE as error:
-        raise _unreadable(path, error) from None
-
-
-def _open(path: Path) -> "DocBin":
-    from spacy.tokens import DocBin
-
-    try:
-        return DocBin().from_disk(path)
-    except UNREADABLE as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> AnnotationError:
-    return AnnotationError(f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error})")
+        what = f"cannot be read as a DocBin ({type(error).__name__}: {error})"
+        raise AnnotationError(f"{path}: {what}") from None
 
 
 def count_entities(item: Item) -> Found:
@@ -108,8 +89,8 @@ def count_entities(item: Item) -> Found:
 
 @reads(
     "docbin",
-    title="spaCy's `.spacy` files (DocBin): `doc.ents`, or by `spans_field` a group of `doc.spans`; tags, parses, "
-    "categories, groups of spans and user data go to the shards as they are",
+    title="spaCy's `.spacy` files (DocBin): `doc.ents`, or by `spans_field` a group of `doc.spans`; tags, "
+    "parses, categories, groups of spans and user data go to the shards as they are",
     example="(binary)",
     endings=(".spacy",),
     recognise=looks_like_docbin,
@@ -117,14 +98,14 @@ def count_entities(item: Item) -> Found:
     split=split_docs,
     found=count_entities,
     describe=lambda layout: f"also carried: {', '.join(layout.also)}" if layout.also else "",
-    not_read="`NORM`; spans in `doc.spans` of a file without entities are an error until `spans_field` names their "
-    "group or `accept` leaves them spans",
+    not_read="`NORM`; spans in `doc.spans` of a file without entities are an error until `spans_field` names "
+    "their group or `accept` leaves them spans",
 )
 def read_docbin(item: Item) -> Record:
-    """Read one document: as text with spans where it knows its spaces, as spaCy's trainer takes it; else as tokens.
+    """Read one document: as text with spans where it knows its spaces, as spaCy does; else as tokens.
 
-    Annotation for other components comes along, and then tokens are kept: tags cannot be put on others. Tokens
-    that say nothing of entities stay so in such a document; in one of entities alone they are taken for O.
+    Annotation for other components comes along, and then tokens are kept: tags cannot be put on others.
+    Tokens that say nothing of entities stay so in such a document; else they are taken for O.
     Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
     """
     path, written, number = item.data
@@ -181,7 +162,7 @@ def _sentences(doc: "Doc", entities: list) -> list[tuple]:
 
 
 def _entities(doc: "Doc") -> tuple[list[tuple[int, int, str]], list[tuple]]:
-    """Return a document's entities by its tokens' tags, and the tags that are wrong; 0, missing, has no type."""
+    """Return a document's entities by its tokens' tags, and the tags that are wrong; 0 is missing."""
     tags = [
         Tag("IIOB"[token.ent_iob], token.ent_type_)
         if token.ent_type_ and token.ent_iob != 2
@@ -214,7 +195,8 @@ def _choose(item: Item, doc: "Doc", entities: list) -> tuple[list, tuple[Unread,
     if groups and not item.layout.has_entities and "other-spans" not in item.options.accept:
         counts = ", ".join(f"{key!r} ({len(spans)} spans)" for key, spans in groups.items())
         raise AnnotationError(
-            f"{item.source}: the file has no entities, but doc.spans holds spans: {counts}; take a group for the "
-            f"entities by --spans-field={next(iter(groups))}, or keep them as spans alone by --accept=other-spans"
+            f"{item.source}: the file has no entities, but doc.spans holds spans: {counts}; take a group for "
+            f"the entities by --spans-field={next(iter(groups))}, or keep them as spans alone by "
+            "--accept=other-spans"
         )
     return entities, ()

@@ -48,8 +48,8 @@ def find_files(names: str, endings: Iterable[str]) -> FoundFiles:
 
     names: paths with commas between (a comma may be part of a name), with `~`, `*`, `?`, `[…]` and `**`.
     endings: of the files that are taken from folders, in any case and packed or not. Files of a folder come
-    sorted by path. Raises AnnotationError where there is nothing by a name, where a folder has no such file, and
-    on whatever may not be read.
+    sorted by path. Raises AnnotationError where there is nothing by a name, where a folder has no such file,
+    and on whatever may not be read.
     """
     wanted = tuple(ending.lower() for ending in endings)
     found: dict[str, Path] = {}
@@ -134,7 +134,8 @@ def _missing(name: str, path: Path) -> str:
     part = path.parts[len(parent.parts)].strip()
     for alike in difflib.get_close_matches(part, [entry.name for entry in _entries(parent)], n=1, cutoff=0.7):
         return f"{name}: no such file; {parent / alike} is there: name that, if it is meant"
-    return f"{name}: no such file; set vars.train, vars.dev and vars.test to your files (dev and test may be empty)"
+    remedy = "set vars.train, vars.dev and vars.test to your files (dev and test may be empty)"
+    return f"{name}: no such file; {remedy}"
 
 
 def _hidden(path: Path) -> bool:

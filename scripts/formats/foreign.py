@@ -1,4 +1,4 @@
-"""Formats that are not read: how to recognise each, and the way out of it. They are listed in foreign.toml."""
+"""Formats that are not read, as foreign.toml lists them: how to recognise each, and the way out of it."""
 
 import re
 import tomllib

@@ -19,7 +19,7 @@ USER_KEYS = ("user", "annotator", "annotator_id", "completed_by", "created_by")
 
 
 def require_once(data: bytes, row: dict, source: Source) -> None:
-    """Raise AnnotationError where an object has a key of spans twice: of these a JSON parser keeps the last alone."""
+    """Raise AnnotationError where an object has a key of spans twice: a JSON parser keeps the last alone."""
 
     def require_once(pairs: list[tuple[str, object]]) -> dict:
         names = Counter(key for key, _ in pairs)
@@ -53,10 +53,9 @@ def choose_spans(
         keys = [""]
     elif wanted:
         if found and wanted not in found and wanted not in row:
-            raise AnnotationError(
-                f"{source}: no spans stand under {wanted!r}, but under {', '.join(f'`{key}`' for key in keys)}; "
-                f"set --spans-field={keys[0]}"
-            )
+            where = ", ".join(f"`{key}`" for key in keys)
+            what = f"no spans stand under {wanted!r}, but under {where}"
+            raise AnnotationError(f"{source}: {what}; set --spans-field={keys[0]}")
         keys = [wanted]
     chosen = found.get(keys[0], []) if keys else []
     others = union(found) - span_keys(chosen) if len(found) > bool(chosen) else Counter()
@@ -67,8 +66,8 @@ def choose_spans(
     if labels and not wanted and "other-spans" not in options.accept:
         shown = "; ".join(f"`{key}`: {short(found[key])}" for key in keys[:3])
         raise AnnotationError(
-            f"{source}: spans stand under several keys and differ: {shown}; choose one by --spans-field={keys[0]} "
-            "(the others are then left out, and counted)"
+            f"{source}: spans stand under several keys and differ: {shown}; choose one by "
+            f"--spans-field={keys[0]} (the others are then left out, and counted)"
         )
     if chosen:
         _require_one_text_and_user(row, keys[0], source, options)
@@ -128,7 +127,7 @@ def _at(row: dict, path: str, *, whole: bool = False) -> list:
 
 
 def _require_one_text_and_user(row: dict, path: str, source: Source, options: ReadOptions) -> None:
-    """Raise AnnotationError where spans stand in objects with texts of their own, or by several annotators."""
+    """Raise AnnotationError where spans stand in objects with their own texts, or by several annotators."""
     holders = _at(row, path, whole=True)
     for holder in holders:
         for text in (holder.get(key) for key in TEXT_KEYS):

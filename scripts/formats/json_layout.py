@@ -23,9 +23,9 @@ SAMPLE_ROWS = 1000
 class Layout:
     """How a JSON file is understood, by its first rows.
 
-    kind: how its rows stand in it (`json_stream.tell_kind`). tagged: the keys of tokens and tags, where the rows
-    hold these. texts: the keys that are read as text. spans: the paths of keys that hold spans. labels: of the
-    spans. pairs: the rows are spaCy's training tuples. unused: keys that are not read.
+    kind: how its rows stand in it (`json_stream.tell_kind`). tagged: the keys of tokens and tags, if any.
+    texts: the keys that are read as text. spans: the paths of keys that hold spans. labels: of the spans.
+    pairs: the rows are spaCy's training tuples. unused: keys that are not read.
     """
 
     kind: str = json_stream.LINES
@@ -73,7 +73,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
 
 
 def unfold(row: object) -> object:
-    """Return a training tuple `[text, {"entities": …}]` as a row, and what the datasets server wraps in `row`."""
+    """Return a training tuple `[text, {"entities": …}]`, or what stands in `row`, as a row."""
     if isinstance(row, list) and json_stream.is_row(row):
         text, rest = row
         return {"text": text} | (rest if isinstance(rest, dict) else {"spans": rest})
@@ -95,7 +95,7 @@ def _require_one_annotator(rows: Sequence[dict], file: RawFile, options: ReadOpt
         if len(who) > 1 and not options.annotator:
             raise AnnotationError(
                 f"{file.path}: several annotators ({', '.join(sorted(who))}) annotated the same text "
-                f"{short(text)}; choose one by --annotator={min(who)}, or take the rows of all by --annotator=all"
+                f"{short(text)}; choose one by --annotator={min(who)}, or take all rows by --annotator=all"
             )
 
 

@@ -1,4 +1,4 @@
-"""JSON with character offsets or tagged tokens: JSONL or one document, in the spellings of many tools and our own."""
+"""JSON with character offsets or tagged tokens, in the spellings of many tools and our own."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from scripts.formats.tagged import count_tagged, read_tagged
 
 
 def looks_like_json(head: bytes) -> bool:
-    """Tell whether a file begins with a brace, or with a bracket behind which JSON goes on (or nothing more stands)."""
+    """Tell whether a file begins with a brace, or with a bracket behind which JSON goes on."""
     start = head.lstrip()
     inner = start[1:].lstrip()[:1]
     if start[:1] == b"{":
@@ -50,9 +50,9 @@ def count_json(item: Item) -> Found:
 
 @reads(
     "json",
-    title="JSON or JSONL: a text with character offsets (`end` exclusive) under any key, as our own, Prodigy, "
-    "doccano, Label Studio (tasks and JSON_MIN), spaCy (training tuples, `Doc.to_json`, version 2's files) write it; "
-    "or `tokens` with `ner_tags`",
+    title="JSON or JSONL: a text with character offsets (`end` exclusive) under any key, as our own, "
+    "Prodigy, doccano, Label Studio (tasks and JSON_MIN), spaCy (training tuples, `Doc.to_json`, version 2's "
+    "files) write it; or `tokens` with `ner_tags`",
     example='{"text": "Ana left Cork", "spans": [{"start": 0, "end": 3, "label": "PERSON"}]}',
     not_read="HTML and dialogues of Label Studio: export plain texts; binary answers of Prodigy: `accept`; "
     "predictions, relations, categories, tags and parses",
@@ -64,10 +64,10 @@ def count_json(item: Item) -> Found:
     describe=describe,
 )
 def read_json(item: Item) -> Record | list[Record]:
-    """Read one row; rows that were rejected, ignored or cancelled by their annotator come without spans and excluded.
+    """Read one row; those that were rejected, ignored or cancelled by their annotator come excluded.
 
-    Raises AnnotationError, naming the line, on broken JSON, a missing key, a wrong type, or where two readings
-    are possible.
+    Raises AnnotationError, naming the line, on broken JSON, a missing key, a wrong type, or where two
+    readings are possible.
     """
     try:
         row = unfold(json_stream.load(item.checked_data()))
@@ -90,10 +90,10 @@ def row_record(
     """Make a record of a row of any of these spellings, or a list of them where it holds several texts.
 
     own, Prodigy   {"text": "…", "spans": [{"start": 0, "end": 4, "label": "ORG"}], "answer": "accept"}
-    doccano        {"text": "…", "label": [[0, 4, "ORG"]]}, "labels" or "entities" with start_offset and end_offset
+    doccano        {"text": "…", "label": [[0, 4, "ORG"]]}, or "entities" with start_offset and end_offset
     Label Studio   {"data": {"text": "…"}, "annotations": [{"result": [{"type": "labels", "value": {…}}]}]}
                    or, as JSON_MIN, {"text": "…", "label": [{"start": 0, "end": 4, "labels": ["ORG"]}]}
-    spaCy          {"text": "…", "ents": […]}, or of version 2 {"paragraphs": [{"sentences": [{"tokens": […]}]}]}
+    spaCy          {"text": "…", "ents": […]}, or version 2 {"paragraphs": [{"sentences": [{"tokens": […]}]}]}
     tokens         {"tokens": ["…"], "ner_tags": ["B-ORG"]}
     """
     layout = layout or Layout()
@@ -116,7 +116,7 @@ def row_record(
 
 
 def _record(content: tuple, source: Source, id: str, group: str | None) -> Record:
-    """Make a record of a text, its spans as they stand in the data, why it is left out and what else is not read."""
+    """Make a record of a text, its spans as the data has them, why it is left out and what is not read."""
     text, spans, excluded, unread = content
     check_text(text, source)
     accepted = []
@@ -144,12 +144,12 @@ def _record(content: tuple, source: Source, id: str, group: str | None) -> Recor
 
 
 def _excluded(row: dict, source: Source, options: ReadOptions) -> str | None:
-    """Say why the data asks to leave a row out. Raises AnnotationError on binary answers, unless they are accepted."""
+    """Say why a row is to be left out. Raises AnnotationError on binary answers that are not accepted."""
     if row.get("_is_binary", row.get("_view_id") == "ner") is True and "binary" not in options.accept:
         raise AnnotationError(
-            f"{source}: a binary answer (_is_binary, or _view_id: ner) tells of its one span alone, and nothing of "
-            "the rest of the text; make complete annotation of them (ner.silver-to-gold), or take what was not "
-            "asked for no entity by --accept=binary"
+            f"{source}: a binary answer (_is_binary, or _view_id: ner) tells of its one span alone, and "
+            "nothing of the rest of the text; make complete annotation of them (ner.silver-to-gold), or take "
+            "what was not asked for no entity by --accept=binary"
         )
     named = (str(row[key]) for key in ANNOTATOR_KEYS if isinstance(row.get(key), str | int))
     if options.annotator not in ("", "all", next(named, options.annotator)):
@@ -176,7 +176,7 @@ def scalar(source: Source, key: str, value) -> str | None:
 
 
 def _with_offsets(spans: list, tokens: object) -> list:
-    """Return spans that give tokens alone (`token_start`, `token_end`, the last one's number) with their characters."""
+    """Return spans that give the numbers of their first and last token alone with their characters."""
 
     def placed(span: object) -> object:
         try:

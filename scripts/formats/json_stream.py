@@ -1,4 +1,4 @@
-"""Cut JSON files into rows without reading them whole: lines, an array, values in a row, or a key that holds them."""
+"""Cut JSON files into rows without reading them whole: lines, an array, or a key that holds them."""
 
 import codecs
 import json
@@ -17,7 +17,7 @@ from scripts.formats.spans import SPAN_KEYS, find_spans, short
 
 CHUNK = 2**20
 LONGEST_LITERAL = 32
-"""An error so near to the end of what was read may be due to what was not: `tru`, a number, half an escape."""
+"""An error so near to the end of what was read may be due to what was not: `tru`, or half an escape."""
 BLANK = re.compile(r"[ \t\r\n,]*")
 PARSE = json.JSONDecoder().raw_decode
 TEXT_KEYS = ("text", "content", "sentence", "document", "raw_text", "full_text", "raw", "body")
@@ -27,7 +27,7 @@ LINES, ARRAY, STREAM = "lines", "array", "stream"
 
 
 def load(data: bytes) -> Any:
-    """Parse a row. Numbers may be NaN or Infinity, as Python and pandas write them. Raises json.JSONDecodeError."""
+    """Parse a row; numbers may be NaN or Infinity, as pandas writes them. Raises json.JSONDecodeError."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -37,7 +37,7 @@ def load(data: bytes) -> Any:
 
 
 def is_row(value: object) -> bool:
-    """Tell whether a value looks like a document: a text and its annotation, or an object that may hold both."""
+    """Tell whether a value looks like a document: a text and its annotation, or an object that holds them."""
     if type(value) is list:
         return len(value) == 2 and type(value[0]) is str and isinstance(value[1], dict | list)
     if type(value) is not dict or looks_like_span(value):
@@ -55,7 +55,7 @@ def is_row(value: object) -> bool:
 
 
 class JsonText:
-    """A file's text, of which as much is held as its current value needs. at: the place; line: of the place."""
+    """A file's text, of which as much is held as a value needs. at: the place in it; line: of the file."""
 
     def __init__(self, file: RawFile) -> None:
         file.rewind()
@@ -88,7 +88,7 @@ class JsonText:
         self.move(self.at + 1)
 
     def value(self) -> tuple[Any, str]:
-        """Skip a value; return it and how it is written. Raises AnnotationError where it is broken or too long."""
+        """Skip a value; return it, and how it is written. Raises AnnotationError where it is broken."""
         while True:
             self.peek()
             try:
@@ -103,10 +103,9 @@ class JsonText:
                 why, may_go_on = str(error), False
             size = len(self.text) - self.at
             if may_go_on and size > MAX_DOCUMENT_BYTES:
+                what = f"the document is over {MAX_DOCUMENT_BYTES >> 20} MB"
                 shown = short(self.text[self.at : self.at + 80])
-                raise AnnotationError(
-                    f"{self.path}:{self.line}: the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {shown}; split it"
-                )
+                raise AnnotationError(f"{self.path}:{self.line}: {what}: {shown}; split it")
             if not (may_go_on and self._grow(max(CHUNK, size))):
                 raise self.error(why)
         written = self.text[self.at : end]
@@ -129,7 +128,7 @@ class JsonText:
         self.move(self.at + len(end))
 
     def members(self) -> Iterator[tuple[str, Any]]:
-        """Yield the keys of the object that stands here with their values, of lists an iterator (see `values`)."""
+        """Yield the keys of the object that stands here with their values, of lists as `values` does."""
         self.take("{")
         while self.peek() != "}":
             key = self.value()[0]

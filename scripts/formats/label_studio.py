@@ -22,8 +22,7 @@ REGIONS = re.compile(
 class Text(NamedTuple):
     """A text of a task and the spans on it, as they stand in the export.
 
-    field: its key in the task's data. excluded: why the data asks to leave it out, or None. unread: spans that
-    are not read.
+    field: its key in the task's data. excluded: why it is to be left out, or None. unread: spans not read.
     """
 
     field: str
@@ -41,9 +40,9 @@ def is_task(row: dict) -> bool:
 def read_task(row: dict, source: Source, options: ReadOptions, fields: tuple[str, ...] = ()) -> list[Text]:
     """Return the texts of a task: the annotated one, or each of several.
 
-    fields: texts that other tasks of the file have spans on. Raises AnnotationError where several people
-    annotated the task differently and `options.annotator` does not choose, where it is not clear which text is
-    meant, and where spans are on HTML or dialogues.
+    fields: texts that other tasks of the file have spans on. Raises AnnotationError where annotators differ
+    and `options.annotator` does not choose, where it is not clear which text is meant, and where spans are on
+    HTML or dialogues.
     """
     texts = {key: value for key, value in row["data"].items() if isinstance(value, str)}
     annotations = row.get("annotations", row.get("completions", [] if "predictions" in row else None))
@@ -100,7 +99,7 @@ def _spans_in(value: object) -> list:
 
 
 def _choose(done: list[dict], source: Source, options: ReadOptions) -> dict:
-    """Return the annotation that counts: the ground truth, the chosen annotator's, or the one that all agree on."""
+    """Return the annotation that counts: the ground truth, the chosen annotator's, or what all agree on."""
     done = [one for one in done if one.get("ground_truth")] or done
     if len(done) == 1 or options.annotator == "first":
         return done[0]
@@ -113,8 +112,9 @@ def _choose(done: list[dict], source: Source, options: ReadOptions) -> dict:
     names = [next(iter(_names(one)), f"number {number}") for number, one in enumerate(done, start=1)]
     who = [f"{name} ({spans.total()} spans)" for name, spans in zip(names, said, strict=True)]
     raise AnnotationError(
-        f"{source}: the task has {len(done)} annotations by several annotators, which differ: {', '.join(who)}; "
-        "mark one as ground truth, or choose by --annotator: first, last, or an annotator's id or e-mail"
+        f"{source}: the task has {len(done)} annotations by several annotators, which differ: "
+        f"{', '.join(who)}; mark one as ground truth, or choose by --annotator: first, last, or an "
+        "annotator's id or e-mail"
     )
 
 
@@ -139,8 +139,8 @@ def _results(annotation: dict, source: Source) -> dict[str, list]:
             place.get("start", "")
         ):
             raise AnnotationError(
-                f"{source}: its spans are on HTML (hypertext) or a dialogue: {short(value)}; their offsets do not "
-                "count characters of the text that is exported: annotate plain text, with the tags taken out first"
+                f"{source}: its spans are on HTML (hypertext) or a dialogue: {short(value)}; their offsets "
+                "do not count characters of the text that is exported: annotate plain text, without tags"
             )
         if isinstance(kind, str) and REGIONS.fullmatch(kind):
             regions.append(kind)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
 from itertools import accumulate
-from math import comb
 from typing import NamedTuple
 
 from scripts.formats.record import Fault, Record, Source, Span
@@ -51,12 +50,8 @@ UNITS = {
     Offsets.from_one: Unit("characters from 1 on", start=-1, end=-1),
     Offsets.from_one_inclusive: Unit("characters from 1 on with an inclusive end", start=-1),
 }
-MOST_FIT, SYSTEMATIC, UNLIKELY = 0.8, 0.3, 1e-3
-"""A unit is believed where 30 % of the spans that it moves are wrong as characters, 80 % of these fit it, and this
-is no chance.
-"""
-NOISE, BY_CHANCE = 0.05, 0.3
-"""So many spans are wrong in a file of which nothing is known, and so many of these fit some other unit."""
+MOST_FIT, SYSTEMATIC = 0.8, 0.3
+"""Units are believed if 30 % of the spans that they move are wrong as characters, and 80 % of these fit."""
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
@@ -79,7 +74,7 @@ def edges(text: str, unit: Offsets) -> list[int]:
 
 
 def to_characters(text: str, start: int, end: int, unit: Offsets) -> tuple[int, int]:
-    """Turn offsets in some unit into characters; an offset inside a character or beyond the text becomes −1."""
+    """Turn offsets in some unit into characters; one inside a character or beyond the text becomes −1."""
     if unit not in UNITS:
         return start, end
     if not UNITS[unit].where:
@@ -99,7 +94,7 @@ def changed_by(text: str, unit: Offsets) -> bool:
 
 
 def fits(text: str, start: int, end: int, quoted: str | None) -> bool:
-    """Say whether a stretch of text is what is quoted, or, where nothing is, begins and ends where words do."""
+    """Say whether a stretch of text is what is quoted, or, if nothing is, begins and ends where words do."""
     if not 0 <= start < end <= len(text):
         return False
     marked = text[start:end]
@@ -114,7 +109,7 @@ def _is_edge(text: str, at: int) -> bool:
         return True
     if _is_mark(after) or JOINED.match(after) or before == "\u200d":
         return False
-    bare = next((char for char in reversed(text[:at]) if not _is_mark(char)), "")
+    bare = next((char for char in reversed(text[max(at - 9, 0) : at]) if not _is_mark(char)), "")
     return not (bare.isalnum() and after.isalnum()) or bool(UNSPACED.match(before) or UNSPACED.match(after))
 
 
@@ -123,7 +118,7 @@ def _is_mark(char: str) -> bool:
 
 
 def same_text(quoted: str, text: str) -> bool:
-    r"""Say whether a quoted text is that of the document, white space aside (also where it is written `\\n`)."""
+    r"""Say whether a quoted text is that of the document, white space (and `\\n`) aside."""
     return quoted == text or BLANKS.sub("", quoted) == BLANKS.sub("", text)
 
 
@@ -156,47 +151,33 @@ def weigh(record: Record, evidence: Counter[str]) -> None:
 
 
 def verdict(evidence: Counter[str]) -> tuple[Offsets, str] | None:
-    """Return the unit that spans are shown to be counted in, and how; None where characters fit well enough."""
+    """Return the unit that spans are shown to count, and how; None where characters fit well enough."""
     best = max(UNITS, key=lambda unit: (evidence[f"{unit} fit"], -evidence[f"{unit} changed"]))
     changed, misfit, fit = (evidence[f"{best} {what}"] for what in ("changed", "misfit", "fit"))
     if not UNITS[best].where:
         changed = evidence["spans"]
     if not fit or fit < MOST_FIT * misfit or misfit < SYSTEMATIC * changed:
         return None
-    all_quoted = evidence["quoted"] == evidence["misfits"] and fit == misfit == changed
-    chance = _chance(fit, changed, evidence["misfits"] - misfit, evidence["spans"] - changed)
-    if not all_quoted and chance > UNLIKELY:
+    all_fit, all_quoted = fit == misfit == changed, evidence["quoted"] == evidence["misfits"]
+    if fit < (3 if not all_fit else 2 if not all_quoted else 1):
         return None
     rivals = [unit for unit in UNITS if unit is not best and evidence[f"{unit} fit"] == fit]
     others = "".join(f" (or just as well in {UNITS[unit].name}: {unit})" for unit in rivals)
     return best, (
-        f"of {changed:,} spans that would move, {changed - misfit:,} fit the text as they are, and {fit:,} of "
-        f"the other {misfit:,} if counted in {UNITS[best].name}{others}"
+        f"of {changed:,} spans that would move, {changed - misfit:,} fit the text as they are, and {fit:,} "
+        f"of the other {misfit:,} if counted in {UNITS[best].name}{others}"
     )
 
 
-def _chance(fit: int, changed: int, wrong_elsewhere: int, elsewhere: int) -> float:
-    """Return how likely so many spans that a unit moves are wrong and fit it, if as many are wrong as elsewhere.
-
-    The tail of a binomial distribution; of a file that tells little about its noise, NOISE is believed as if
-    20 spans had shown it.
-    """
-    chance = min(1.0, (wrong_elsewhere + 20 * NOISE) / (elsewhere + 20)) * BY_CHANCE
-    if fit > 20:
-        return 0.0 if chance * changed < fit / 2 else 1.0
-    most = min(changed, fit + 60)
-    return sum(comb(changed, k) * chance**k * (1 - chance) ** (changed - k) for k in range(fit, most + 1))
-
-
 def undecided(evidence: Counter[str]) -> str | None:
-    """Say where text beyond U+FFFF makes two readings differ and nothing tells which is meant; None if nowhere."""
+    """Say where text beyond U+FFFF makes two readings differ, and nothing tells which is meant."""
     changed, misfit, fit, both = (evidence[f"utf-16 {what}"] for what in ("changed", "misfit", "fit", "both"))
     if not changed or not (both >= MOST_FIT * (changed - misfit) > 0 or fit):
         return None
     return (
-        f"{changed:,} spans stand behind characters beyond U+FFFF, such as emoji, and nothing tells whether they "
-        f"count characters or UTF-16 units ({changed - misfit:,} fit as characters, {fit + both:,} as UTF-16 "
-        "units); they were taken for characters"
+        f"{changed:,} spans stand behind characters beyond U+FFFF, such as emoji, and nothing tells whether "
+        f"they count characters or UTF-16 units ({changed - misfit:,} fit as characters, {fit + both:,} as "
+        "UTF-16 units); they were taken for characters"
     )
 
 

@@ -72,8 +72,8 @@ def describe_rows(layout: TaggedLayout | None) -> str:
 
 @reads(
     "parquet",
-    title="Parquet as Hugging Face datasets store it: `tokens` with `ner_tags` (ClassLabel names or strings), or "
-    "`text` with `spans`",
+    title="Parquet as Hugging Face datasets store it: `tokens` with `ner_tags` (ClassLabel names or "
+    "strings), or `text` with `spans`",
     example='{"tokens": ["Ana", "left", "Cork"], "ner_tags": [1, 0, 3]}',
     endings=(".parquet",),
     recognise=lambda head: head.startswith(b"PAR1"),

@@ -147,7 +147,7 @@ class RawFile:
             raise AnnotationError(f"{self.path}: {what}; save it with LF line ends")
 
     def _only_member(self) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
-        """Return a zip and the one file in it, apart from hidden ones. Raises AnnotationError if it has not one."""
+        """Return a zip and its one file that is not hidden. Raises AnnotationError if it has not one."""
         try:
             archive = zipfile.ZipFile(self._file)
         except DAMAGED as error:

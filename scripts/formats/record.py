@@ -19,7 +19,7 @@ def fail(place: object, what: str, remedy: str) -> NoReturn:
 
 
 class Source(NamedTuple):
-    """A place in a raw file: its path as the user gave it, and a line (in binary formats: a row or document), from 1.
+    """A place in a raw file: its path as the user gave it, and a line (or row, or document), from 1.
 
     part: which of several documents that start on the line, from 0.
     """
@@ -44,7 +44,7 @@ class Span(NamedTuple):
 class Fault:
     """Something wrong inside a record that can be read all the same. `code` names the check.
 
-    span: an entity that the reader found but could not keep, or None where nothing was lost. quoted: the text that the data gives for it.
+    span: an entity that could not be kept, or None where nothing was lost. quoted: its text by the data.
     """
 
     code: str
@@ -83,7 +83,7 @@ class Record(NamedTuple):
     quotes: for each span the text that the data quotes for it, or None; empty where it quotes none at all.
     lines: for each span the line of the file that it stands on; empty where that is the record's own.
     unread: what stands in the data beside that, with the reason why it is not read.
-    annotation: what a DocBin says for other components than the ner; where it does, its tokens are kept, with `words` or without.
+    annotation: what a DocBin says for other components than the ner; where it does, its tokens are kept.
     """
 
     id: str
@@ -104,7 +104,7 @@ class Record(NamedTuple):
 
     @property
     def line_of(self) -> dict[int, int]:
-        """The line of each span, by the span's identity (two may be equal); empty where that is the record's own."""
+        """The line of each span, by the span's `id` (two may be equal); empty where it is the record's."""
         return dict(zip(map(id, self.spans), self.lines, strict=True)) if self.lines else {}
 
     @property

@@ -45,7 +45,8 @@ class ReadOptions:
 class Found(NamedTuple):
     """What stands in a document's raw form, counted without its reader; None where that is not known.
 
-    tokens: rows of a column file, or items of a list of tokens. entities: annotations that look like entities, wherever they stand.
+    tokens: rows of a column file, or items of a list of tokens. entities: what looks like one, wherever it
+    stands.
     """
 
     tokens: int | None = None
@@ -113,8 +114,8 @@ class Format:
     prepare: looks through the opened file before it is split; what it returns travels with each item.
     split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
     read: makes a Record of an Item (or a list of them), or raises AnnotationError; runs in several processes.
-    found: counts what stands in an Item, independently of `read`, whose records and their `unread` must account
-    for it.
+    found: counts what stands in an Item, independently of `read`, whose records and their `unread` must
+    account for it.
     describe: says in a few words how a file of this layout is understood, and what of it is not used.
     """
 
@@ -165,7 +166,7 @@ def raw_files(names: str) -> list[Path]:
 
 
 def find_raw_files(names: str) -> FoundFiles:
-    """Return the files that names stand for, and what of folders is passed over; what belongs beside is neither."""
+    """Return the files that names stand for and what is passed over; what belongs beside one is neither."""
     known = formats().values()
     found = find_files(names, {ending for format in known for ending in format.endings})
     owned = {other for format in known for path in found.files for other in _beside(path, format)}
@@ -232,7 +233,7 @@ class Opened(NamedTuple):
 
 
 def open_file(path: Path, name: str, options: ReadOptions) -> Opened:
-    """Find out a file's format and layout. Raises AnnotationError where it cannot be read, or in several ways."""
+    """Find out a file's format and layout. Raises AnnotationError where it cannot be read in one way."""
     format = choose_format(path, name, options)
     with RawFile(path, encoding=options.encoding) as file:
         return Opened(path, format, format.prepare(file, options))
@@ -241,7 +242,8 @@ def open_file(path: Path, name: str, options: ReadOptions) -> Opened:
 def items(opened: Opened, options: ReadOptions) -> Iterator[tuple[Item, int]]:
     """Yield a file's documents as they stand in it, each with the bytes of the file read so far.
 
-    Raises AnnotationError at the end where a format that counts the kinds of lines has not accounted for each.
+    Raises AnnotationError at the end where a format that counts the kinds of lines has not accounted for
+    each.
     """
     path, format, layout = opened
     with RawFile(path, encoding=options.encoding) as file:
@@ -270,8 +272,9 @@ def records_of(item: Item, format: Format) -> list[Record]:
     for what, number, taken in (("tokens", found.tokens, tokens), ("entities", found.entities, entities)):
         if number is not None and taken != number:
             raise AnnotationError(
-                f"{item.source}: {number} {what} stand in the document, but {taken} were read as {format.name}: a "
-                "fault of this reader; please report it with the document, and set --format if it is something else"
+                f"{item.source}: {number} {what} stand in the document, but {taken} were read as "
+                f"{format.name}: a fault of this reader; please report it with the document, and set "
+                "--format if it is another"
             )
     return records
 

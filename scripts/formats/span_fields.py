@@ -149,7 +149,7 @@ def _list_fields(value: list) -> Fields:
 
 
 def looks_like_span(value: object) -> bool:
-    """Tell whether a value has a place and a label: `{"start", "end", "label"}` in any spelling, or `[0, 3, "PER"]`."""
+    """Tell whether a value has a place and a label, as an object or as a list `[0, 3, "PER"]`."""
     if type(value) is dict:
         keys, fields = _keys_of(tuple(value)), span_fields(value)
         nested = any(type(label) in (list, dict) for label in fields.labels)
@@ -170,7 +170,7 @@ def has_two_numbers(value: dict) -> bool:
 
 
 def has_label(place: dict | list) -> bool:
-    """Tell whether an object with a place has a label, or a string that may be it; GATE's `indices` have none."""
+    """Tell whether an object with a place has a label, or what may be it; GATE's `indices` have none."""
     if type(place) is list or "indices" in place:
         return False
     quotes = _keys_of(tuple(place)).quotes

@@ -71,7 +71,7 @@ def _spans_under(key: str, value: dict | list) -> list:
 
 
 def _lacks_label(key: str, value: object) -> bool:
-    """Tell whether an object has a place and no label, and neither holds spans nor has a choice or a comment on it."""
+    """Tell whether an object has a place, no label, no spans of its own, and neither choice nor comment."""
     if type(value) is not dict or not JUDGED.isdisjoint(value) or type(value.get("text")) is list:
         return False
     numbers = BY_LABEL.search(key.lower()) and has_two_numbers(value)
@@ -88,7 +88,7 @@ def _lacks_label(key: str, value: object) -> bool:
 
 
 def _by_label(value: dict, *, surfaces: bool = False) -> list[dict]:
-    """Return the spans of `{"PER": [[0, 3]]}`, `{"PER": {"Ana": [[0, 3]]}}` or `{"PER": [{"start": 0, "end": 3}]}`."""
+    """Return the spans of `{"PER": [[0, 3]]}` or, if `surfaces`, `{"PER": {"Ana": [[0, 3]]}}`."""
     spans: list[dict] = []
     for label, inside in value.items():
         for quoted, places in inside.items() if type(inside) is dict and surfaces else [(None, inside)]:

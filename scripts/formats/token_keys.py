@@ -61,8 +61,9 @@ def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None
         for other in found[1:]:
             if row.get(other) != row.get(found[0]):
                 raise AnnotationError(
-                    f"{path}: both `{found[0]}` and `{other}` could be the tokens: {short(row.get(found[0]))}, "
-                    f"{short(row.get(other))}; choose --text-field={found[0]} or --text-field={other}"
+                    f"{path}: both `{found[0]}` and `{other}` could be the tokens: "
+                    f"{short(row.get(found[0]))}, {short(row.get(other))}; "
+                    f"choose --text-field={found[0]} or --text-field={other}"
                 )
     return found[0] if found else None
 
