@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import console, physical_cores, progress_bar, run
-from scripts.corpus.build import REJECTS, build_corpus, choose_workers
+from scripts.cli import console, progress_bar, run
+from scripts.corpus.build import REJECTS, build_corpus
 from scripts.corpus.files import digests, write_json_if_changed
 from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import options_help, read_settings
@@ -31,8 +31,8 @@ def main(
         Path, typer.Option(help="How raw data is read.", show_default="configs/corpus.cfg")
     ] = CONFIG,
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes; 0: as many as the data is worth, up to one a core.")
-    ] = 0,
+        int, typer.Option(min=1, help="Processes; each takes 300 MB. The corpus is the same.")
+    ] = 1,
     output: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     options: Annotated[
         list[str] | None,
@@ -50,7 +50,7 @@ def main(
             raw,
             output,
             settings,
-            workers=workers or choose_workers(raw, physical_cores()),
+            workers=workers,
             progress=lambda doing, done: bar.update(task, description=doing, completed=done),
             tell=lambda line: console.print(line, markup=False, soft_wrap=True),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.corpus.build import WORTH_A_WORKER, build_corpus, choose_workers
+from scripts.corpus.build import build_corpus
 from scripts.corpus.files import write_bytes
 from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
@@ -534,17 +534,6 @@ def test_progress_ends_with_all_bytes(tmp_path, write_jsonl, held_out, small_chu
     for done in told.values():
         assert done == sorted(done)
         assert done[-1] == raw.bytes
-
-
-@pytest.mark.parametrize(
-    ("megabytes", "cores", "workers"), [(0, 8, 1), (1, 8, 1), (9, 8, 2), (500, 8, 8), (500, 1, 1)]
-)
-def test_workers_are_as_many_as_the_data_is_worth(tmp_path, megabytes, cores, workers):
-    path = tmp_path / "t.jsonl"
-    with path.open("wb") as file:
-        file.truncate(megabytes * 2**20)
-    assert WORTH_A_WORKER == 4 * 2**20
-    assert choose_workers(RawCorpus.find(str(path), "", ""), cores) == workers
 
 
 def test_a_doubt_on_offsets_belongs_to_the_split_of_its_file(tmp_path, write_jsonl):

@@ -22,8 +22,6 @@ from scripts.formats.registry import Opened
 STAGING, OLD = ".new", ".old"
 REJECTS, REPAIRS = "rejects.jsonl", "repairs.jsonl"
 """A row for each record or entity that was left out, and for each that was repaired."""
-WORTH_A_WORKER = 4 * 2**20
-"""Bytes of raw files from which a further process pays for its start."""
 
 Progress = Callable[[str, int], None]
 """Told what is being done, and how many bytes of the raw files are done."""
@@ -251,8 +249,3 @@ def _remedy(raw: RawCorpus, split: str) -> str:
         return f"every document of {raw.names[split]} was left out; see its answers and texts"
     variables = ", ".join(f"vars.{name}" for name in raw.drawn)
     return f"too few different documents are in {raw.names['train']} to hold some out; add some, or set {variables} to a file"
-
-
-def choose_workers(raw: RawCorpus, cores: int) -> int:
-    """Return how many processes are worth starting: a process for every few MB of raw files, up to one a core."""
-    return max(1, min(cores, raw.bytes // WORTH_A_WORKER))
