@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from scripts.checks.without_torch import without_torch
-from scripts.cli import UserError, console, physical_cores, progress_bar, run
+from scripts.cli import UserError, console, progress_bar, run
 
 
 def main(
@@ -45,12 +45,12 @@ def main(
         Path | None,
         typer.Option(help="Where to note, for training, that all passed.  [default: beside a config.cfg]"),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: up to one a core.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; each takes 300 MB.")] = 1,
 ) -> None:
     """Check a corpus, and what each config would make of it in training; exit with 1 on errors."""
     from scripts.checks import catalogue
     from scripts.checks.catalogue import Severity
-    from scripts.checks.examine import Report, choose_workers, validate
+    from scripts.checks.examine import Report, validate
     from scripts.checks.inputs import find_inputs
     from scripts.report.findings import FirstSeen, counted, show, write
 
@@ -68,7 +68,7 @@ def main(
         task = bar.add_task("documents", total=sum(path.stat().st_size for path in chain(*files.values())))
         options = {
             "labels": frozenset(filter(None, map(str.strip, labels.split(",")))),
-            "workers": workers or choose_workers(files, physical_cores()),
+            "workers": workers,
             "progress": lambda done: bar.advance(task, done),
         }
         validate(inputs, report, checks, **options)

@@ -21,8 +21,6 @@ FIRST = 8
 """Tasks that the leading process does by itself: others take a second to come up, and something is told soon."""
 SHARDS = 10
 """Shards that a process looks at in one go."""
-WORTH_A_WORKER = 2 * 2**20
-"""Bytes of shards from which a further process pays for its start."""
 
 Progress = Callable[[int], None]
 """Hears how many bytes of shards were looked at."""
@@ -194,9 +192,3 @@ def _add_trainer_input(
         for found in lost:
             if found.slug in checks:
                 report.add_from(corpus, found, config.file)
-
-
-def choose_workers(splits: dict[str, list[Path]], cores: int) -> int:
-    """Return how many processes are worth starting."""
-    size = sum(path.stat().st_size for path in chain(*splits.values()))
-    return max(1, min(cores, size // WORTH_A_WORKER))
