@@ -28,7 +28,9 @@ class Format(StrEnum):
 
 def main(
     split: Annotated[Path, typer.Argument(help="The folder of a split: corpus/train.")],
-    format: Annotated[Format, typer.Option(help="jsonl keeps texts, conll tokens and sentences.")] = Format.jsonl,
+    format: Annotated[
+        Format, typer.Option(help="jsonl keeps texts, conll tokens and sentences.")
+    ] = Format.jsonl,
     output: Annotated[Path | None, typer.Option(help="A new file; else standard output.")] = None,
 ) -> None:
     """Write a split of the corpus as JSONL or CoNLL, in the corpus's order."""
@@ -37,7 +39,9 @@ def main(
     write = as_jsonl if format is Format.jsonl else as_conll
     unknown = 0
     with contextlib.ExitStack() as stack:
-        file = sys.stdout if output is None else stack.enter_context(output.open("x", encoding="utf-8", newline="\n"))
+        file = sys.stdout
+        if output is not None:
+            file = stack.enter_context(output.open("x", encoding="utf-8", newline="\n"))
         for shard in manifest["shards"]:
             for doc in read_shard(split / shard["name"], Vocab()):
                 file.write(write(doc))
