@@ -28,7 +28,7 @@ Sentences = Sequence[Sequence[Numbered]]
 
 
 def role(name: str) -> str:
-    """Say what a column's name (`CONLL:NER`, `ner_tags`, `tag=NER`) stands for: a key of NAMES, or nothing."""
+    """Say what a column's name (`CONLL:NER`, `tag=NER`) stands for: a key of NAMES, or nothing."""
     name = re.sub(r"[\W_]+", "", name.partition("=")[0].rpartition(":")[2].lower())
     return next((known for known, pattern in NAMES.items() if re.fullmatch(pattern, name)), "")
 

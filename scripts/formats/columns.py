@@ -1,9 +1,8 @@
 """CoNLL-style columns: one token a line, a blank line after each sentence."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import NamedTuple
 
 from scripts.formats.column_kinds import LIKE_A_TAG, keys_of_tags, look, plain_columns, role
 from scripts.formats.raw_file import RawFile
@@ -69,10 +68,11 @@ class Layout:
 
     def kind(self, number: int, raw: bytes, inside: bool) -> str:
         """Say what a line is: also a header or a comment."""
-        kind = "header" if number == self.header else kind_of(number, raw, inside)
-        return (
-            "comments" if kind == "rows" and raw[0] == 35 and self._is_comment(raw, inside=inside) else kind
-        )
+        if number == self.header:
+            return "header"
+        kind = kind_of(number, raw, inside)
+        is_comment = kind == "rows" and raw[0] == 35 and self._is_comment(raw, inside=inside)
+        return "comments" if is_comment else kind
 
     def _is_comment(self, raw: bytes, *, inside: bool) -> bool:
         """Tell whether a line that begins with # is a comment, and not the row of a hash or a hashtag.
@@ -101,71 +101,51 @@ class Layout:
         tag = len(cells) == self.roles.width and tag_parser(self.roles.spelling)(cells[self.roles.tag])
         if raw.startswith(DOCSTART) and ((inside and self.separated) or (tag and tag.label)):
             what = f"{line[:60]!r} begins a document, but stands inside a sentence or is an entity"
-            fail(
-                place, what, "put a blank line before it and O as its tag, or write the token in another way"
-            )
+            fail(place, what, "put a blank line before it and O as its tag, or write the token otherwise")
 
 
-class Lines(NamedTuple):
-    """The first lines of a column file: what separates cells, rows by sentence, and names of columns.
+def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[Numbered]], list[str], bool]:
+    """Take a file's first lines apart, by sentence; of those with a # in front what has all cells, and a tag
+    at its end, is a row.
 
-    begins: documents begin as in CoNLL-2012. For the others see Layout.
+    Returns also the names of `# global.columns`, and whether documents begin as in CoNLL-2012.
     """
-
-    separator: str
-    sentences: list[list[Numbered]]
-    names: list[str]
-    marked: bool
-    separated: bool
-    begins: bool
-
-    @property
-    def rows(self) -> list[Numbered]:
-        """All rows."""
-        return list(chain.from_iterable(self.sentences))
-
-
-def first_lines(lines: Iterable[tuple[int, bytes]]) -> Lines:
-    """Take a file's first lines apart; of those with a # in front what has all cells, and a tag last, is a row."""
     names: list[str] = []
     sentences: list[list[tuple[int, str]]] = [[]]
     marks: list[bytes] = []
-    separated = False
+    separated, kind = False, ""
     for number, raw in islice(lines, SAMPLE_LINES):
-        kind = kind_of(number, raw, False)
+        before, kind = kind, kind_of(number, raw, False)
+        separated |= before == "separators" != kind
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         if kind != "rows":
             marks += [raw] if kind == "marks" else []
-            separated |= bool(kind == "separators" and sentences[-1])
             sentences += [[]]
         elif line.startswith(GLOBAL_COLUMNS):
             names = names or line.partition("=")[2].split()
         else:
             sentences[-1].append((number, line))
-    plain = [line for sentence in sentences for _, line in sentence if line[0] != "#"]
-    first = next((line for sentence in sentences for _, line in sentence), "") if not plain else plain[0]
-    separator = "\t" if "\t" in first.rstrip("\t ") else " "
+    every = [line for sentence in sentences for _, line in sentence]
+    plain = [line for line in every if line[0] != "#"]
+    separator = "\t" if any("\t" in line.rstrip("\t ") for line in (plain or every)[:1]) else " "
     width = len(cells_of(plain[0], separator)) if plain else 0
 
-    def is_row(line: str) -> bool:
-        cells = fit(cells_of(line, separator), max(width, 1))
+    def is_row(cells: list[str]) -> bool:
+        cells = fit(cells, max(width, 1))
         last = cells[-1].strip()
-        is_tag = (
-            parse_tag(last) or LIKE_A_TAG.fullmatch(last) or (width and last.isupper() and last.isalpha())
-        )
-        return line[0] != "#" or bool(is_tag and len(cells) == (width or max(2, len(cells))))
+        like_a_tag = LIKE_A_TAG.fullmatch(last) or (width and last.isupper() and last.isalpha())
+        return len(cells) == (width or max(2, len(cells))) and bool(parse_tag(last) or like_a_tag)
 
-    found = [
-        [(n, cells_of(line, separator)) for n, line in sentence if is_row(line)] for sentence in sentences
-    ]
+    cut = [[(n, cells_of(line, separator)) for n, line in sentence] for sentence in sentences]
+    found = [[row for row in rows if row[1][0][:1] != "#" or is_row(row[1])] for rows in cut]
     begins, marked = (any(mark.startswith(one) for mark in marks) for one in (BEGIN, MARKS))
-    return Lines(separator, list(filter(None, found)), names, marked, separated, begins)
+    return Layout(separator, Roles(), marked, separated), list(filter(None, found)), names, begins
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     """Tell separator, columns and tag scheme from the file's first lines, a header or `options.columns`."""
-    lines = first_lines(file.lines())
-    rows, names, header, source = lines.rows, lines.names, 0, GLOBAL_COLUMNS
+    layout, sentences, names, begins = first_lines(file.lines())
+    rows, header, source = list(chain.from_iterable(sentences)), 0, GLOBAL_COLUMNS
     if given := given_names(options.columns):
         names, source = given, "--columns"
     if rows and len(rows[0][1]) > 1 and is_header(rows[0], rows[1:], given, file.path):
@@ -173,54 +153,47 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
         if not given:
             names, source = fit([cell.strip() for cell in cells], 1), "the header"
     if not rows:
-        return Layout(lines.separator, Roles(), lines.marked, lines.separated, header)
+        return replace(layout, header=header)
     least, most = max(1, len(names)), len(rows[0][1])
     width = max(len(fit(cells, least)) for _, cells in rows if len(cells) <= most)
     require_names(rows[0], width, names, source, file.path)
     if width < 2:
         what = f"1 columns instead of at least 2 (a token and its tag): {rows[0][1][0][:80]!r}"
         fail(f"{file.path}:{rows[0][0]}", what, "repair the row")
-    fitted = [[(n, fit(row, width)) for n, row in sentence if n != header] for sentence in lines.sentences]
+    fitted = [[(n, fit(row, width)) for n, row in sentence if n != header] for sentence in sentences]
     kept = [[row for row in sentence if len(row[1]) == width] for sentence in fitted]
     sample = Sample(file.path, list(filter(None, kept)), names, header=header > 0, given=bool(given))
-    roles = _bracket_roles(lines, sample) or _by_content(sample)
-    return Layout(lines.separator, roles, lines.marked, lines.separated, header)
+    roles = _bracket_roles(rows, sample, begins=begins) or find_roles(sample)
+    numbers = {row[roles.sentence].strip() for _, row in sample.rows} if roles.sentence is not None else ()
+    if len(sample.sentences) == 1 and len(numbers) > 1:
+        what = f"no blank line ends a sentence, but column {roles.sentence + 1} says where each begins"
+        fail(file.path, f"{what}:{sample.shown()}\n", "read it as a table: --format=table")
+    return replace(layout, roles=roles, header=header)
 
 
-def _bracket_roles(lines: Lines, sample: Sample) -> Roles | None:
-    """Return CoNLL-2012's columns if its brackets stand there: all of them, without `#begin document`."""
+def _bracket_roles(rows: list[Numbered], sample: Sample, *, begins: bool) -> Roles | None:
+    """Return CoNLL-2012's columns if its brackets stand there: all of them, unless it `begins` so."""
     known = list(map(role, sample.names))
     token = known.index("token") if "token" in known else CONLL_2012_TOKEN
     tag = known.index("tag") if "tag" in known else CONLL_2012_TAG
-    cells = [row[tag].strip() for _, row in lines.rows if tag < len(row)]
+    cells = [row[tag].strip() for _, row in rows if tag < len(row)]
     some = any(cell in ("*", "*)") or cell.startswith("(") for cell in cells)
     matches = list(map(BRACKET.fullmatch, cells))
-    if sample.width <= max(CONLL_2012_TAG, tag, token) or not some or not (lines.begins or all(matches)):
+    if sample.width <= max(CONLL_2012_TAG, tag, token) or not some or not (begins or all(matches)):
         return None
     labels = {match[1] for match in matches if match and match[1]}
     return Roles(sample.width, token, tag, scheme="brackets", labels=tuple(sorted(labels)))
 
 
-def _by_content(sample: Sample) -> Roles:
-    """Find the columns. Raises AnnotationError where one, and no blank line, tells the sentences apart."""
-    roles = find_roles(sample)
-    numbers = {row[roles.sentence].strip() for _, row in sample.rows} if roles.sentence is not None else ()
-    if len(sample.sentences) == 1 and len(numbers) > 1:
-        what = f"no blank line ends a sentence, but column {roles.sentence + 1} says where each begins"
-        fail(sample.path, f"{what}:{sample.shown()}\n", "read it as a table: --format=table")
-    return roles
-
-
 def looks_like_columns(head: bytes) -> bool:
     """Look for a document mark, a header, a row with a tag behind another cell, or a column of tags."""
-    raw = [
-        line + b"\n" for line in head.split(b"\n")[: -1 if len(head) >= HEAD_BYTES else None] if line.strip()
-    ]
     if head.startswith(b"#FORMAT=WebAnno"):
         return False
-    if any(line.startswith((*MARKS, GLOBAL_COLUMNS.encode())) for line in raw[:HEAD_LINES]):
+    lines = head.split(b"\n")[: -1 if len(head) >= HEAD_BYTES else None]
+    lines = [line + b"\n" for line in lines if line.strip()][:HEAD_LINES]
+    rows = list(chain.from_iterable(first_lines(enumerate(lines, start=1))[1]))
+    if any(line.startswith((*MARKS, GLOBAL_COLUMNS.encode())) for line in lines):
         return True
-    rows = first_lines(enumerate(raw[:HEAD_LINES], start=1)).rows
     if rows and {"token", "tag"} <= set(map(role, rows[0][1])):
         return True
     last = [fit(cells, 1)[-1].strip() for _, cells in rows if len(cells) > 1]
@@ -254,9 +227,8 @@ def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterat
             layout.require_no_token(raw, f"{file.path.as_posix()}:{number}", inside=inside)
         return kind
 
-    return split_documents(
-        line_events(file, kind), options.sentences_per_doc or (None if layout.marked else 1)
-    )
+    limit = options.sentences_per_doc or (None if layout.marked else 1)
+    return split_documents(line_events(file, kind), limit)
 
 
 def describe_layout(layout: Layout) -> str:

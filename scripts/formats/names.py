@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.formats.record import AnnotationError
+from scripts.formats.record import fail
 
 FEATURES = ("features.json", "dataset_info.json", "dataset_infos.json")
 MAPS = ("config.json", "id2label.json", "label2id.json", "label.json")
@@ -36,13 +36,13 @@ def nearby_names(path: Path, key: str) -> tuple[tuple[str, ...], str]:
             listed = list(_of_key(content, key)) if beside.name in FEATURES else [_of_map(content)]
         except (OSError, ValueError, RecursionError) as error:
             remedy = "repair it, or give --label-names=O,B-PER,I-PER"
-            raise AnnotationError(f"{beside}: cannot be read ({error}); {remedy}") from None
+            fail(beside, f"cannot be read ({error})", remedy)
         for names in filter(None, map(tuple, listed)):
             found.setdefault(names, beside.as_posix())
     if len(found) > 1:
         readings = ", but ".join(f"{', '.join(names[:5])}… in {file}" for names, file in found.items())
         remedy = "give the right ones: --label-names=O,B-PER,I-PER"
-        raise AnnotationError(f"{path}: the numbers of `{key}` are called {readings}; {remedy}")
+        fail(path, f"the numbers of `{key}` are called {readings}", remedy)
     return next(iter(found.items()), ((), ""))
 
 

@@ -24,12 +24,12 @@ from scripts.formats.rows import (
     Roles,
     columns_option,
     is_surface_form,
-    misc_items,
     value_of,
 )
-from scripts.formats.tags import OUTSIDE, find_scheme, find_spelling, parse_tag, tag_parser
+from scripts.formats.tags import OUTSIDE, Tag, find_scheme, find_spelling, parse_tag, tag_parser
 
 CONLLU_WIDTH = 10
+NO_NAME = re.compile(r"[\W\d_]+")
 LANGUAGE, PLACED = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:"), r"(.)\d"
 
 
@@ -67,12 +67,11 @@ def given_names(columns: str) -> list[str]:
 
 
 def require_names(first: Numbered, width: int, names: Sequence[str], source: str, path: Path) -> None:
-    """Raise AnnotationError where names are not as many as columns, or none is of the token or the tag."""
+    """Raise AnnotationError where names are not as many as columns."""
     number, row = first
     if names and len(names) != width:
-        what = (
-            f"{width} columns, but {source} names {len(names)} ({', '.join(names)}): {' | '.join(row)[:80]}"
-        )
+        shown = " | ".join(row)[:80]
+        what = f"{width} columns, but {source} names {len(names)} ({', '.join(names)}): {shown}"
         remedy = f"name each column, with _ for those that are not used, as in {columns_option(width)}"
         fail(f"{path.as_posix()}:{number}", what, remedy)
 
@@ -85,9 +84,7 @@ def is_header(first: Numbered, below: Iterable[Numbered], given: Sequence[str], 
     """
     number, cells = first
     cells = [cell.strip() for cell in cells]
-    if any(parse_tag(cell) or LIKE_A_TAG.fullmatch(cell) for cell in cells) or any(
-        cell and not any(map(str.isalpha, cell)) for cell in cells
-    ):
+    if any(parse_tag(cell) or LIKE_A_TAG.fullmatch(cell) or NO_NAME.fullmatch(cell) for cell in cells):
         return False
     known = set(filter(None, map(role, cells)))
     if {"token", "tag"} <= known:
@@ -95,9 +92,7 @@ def is_header(first: Numbered, below: Iterable[Numbered], given: Sequence[str], 
     tag = next((i for i, name in enumerate(given) if role(name) == "tag"), None)
     if tag is None:
         again = any(
-            cell and cell == other.strip()
-            for _, row in below
-            for cell, other in zip(cells, row, strict=False)
+            one == two.strip() != "" for _, row in below for one, two in zip(cells, row, strict=False)
         )
         return not again and bool(known & {"token", "tag"}) and len(known) > 1
     values = {row[tag].strip() for _, row in below if tag < len(row)}
@@ -134,21 +129,15 @@ def find_roles(sample: Sample) -> Roles:
     guess = next((i for i in [named("token"), *words] if i is not None), 0)
     tag = _choose(sample, "tag", _tag_readings(sample, columns, roles), {guess: "token"})
     token = _choose(sample, "token", _token_readings(sample, columns, roles, tag), {tag.index: "tag"}).index
-    spaces = [
-        column.index
-        for column in columns
-        if column.kind == "spaces" and column.index not in (token, tag.index)
-    ]
+    spaces = [c.index for c in columns if c.kind == "spaces" and c.index not in (token, tag.index)]
     space = (spaces or [named("space")])[0]
-    if tag.key is not None and any(
-        "SpaceAfter" in dict(misc_items(cell)) for cell in columns[tag.index].values
-    ):
+    if tag.key is not None and any("SpaceAfter" in cell for cell in columns[tag.index].values):
         space = tag.index
     spelling = tag.spelling or DEFAULT
-    parse = tag_parser(spelling)
-    tags = [
-        [value_of(row[tag.index], tag.key, spelling.outside) for _, row in rows] for rows in sample.sentences
-    ]
+
+    def parsed(row: Numbered) -> Tag | None:
+        return tag_parser(spelling)(value_of(row[1][tag.index], tag.key, spelling.outside))
+
     sentence, document = named("sentence"), named("document")
     unused = [c for c in columns if c.index not in {token, tag.index, space, id, sentence, document}]
     return Roles(
@@ -162,7 +151,7 @@ def find_roles(sample: Sample) -> Roles:
         sentence=sentence,
         document=document,
         spelling=spelling,
-        scheme=find_scheme(map(parse, cells) for cells in tags),
+        scheme=find_scheme(map(parsed, rows) for rows in sample.sentences),
         labels=tag.labels,
         affix=_affix([row[token].strip() for _, row in sample.rows]),
         outside=() if sample.names else tuple(c.index for c in unused if c.kind == "all O"),
@@ -209,11 +198,7 @@ def _named_key(sample: Sample, column: Column) -> Column:
     known = {one.key: one for one in keys_of_tags(column)}
     if key not in known:
         what = f"column {column.index + 1} has no key {key!r} whose values are tags"
-        fail(
-            sample.path,
-            what,
-            f"name one that has, as in tag=NER: {', '.join(filter(None, known)) or 'none has'}",
-        )
+        fail(sample.path, what, f"name one of {', '.join(filter(None, known)) or 'none'}, as in tag=NER")
     return known[key]
 
 
@@ -242,24 +227,18 @@ def _choose(sample: Sample, what: str, found: list[Column], other: dict[int, str
     """
     if all(same_content(sample.sentences, found[0], one) for one in found[1:]):
         return found[-1]
-    said = {
-        i: role(name) for i, name in enumerate(sample.names) if role(name) in ("sentence", "document")
-    } | other
+    known = {i: role(name) for i, name in enumerate(sample.names)}
+    said = {i: name for i, name in known.items() if name in ("sentence", "document")} | other
     readings = ""
     for column in found:
-        option = columns_option(
-            sample.width, said | {column.index: f"{what}={column.key}" if column.key else what}
-        )
         key = "" if column.key is None else f", {column.key or 'values without a key'}"
         held = ", ".join(list(column.labels or column.values)[:12])
-        readings += f"\n  column {column.index + 1}{key} ({held}): {option}"
+        option = said | {column.index: f"{what}={column.key}" if column.key else what}
+        readings += f"\n  column {column.index + 1}{key} ({held}): {columns_option(sample.width, option)}"
     numbers = " and ".join(map(str, sorted({column.index + 1 for column in found})))
     subject = f"columns {numbers}" if "and" in numbers else f"several keys of column {numbers}"
-    fail(
-        sample.path,
-        f"{subject} could each be the {what}:{sample.shown()}\n",
-        f"say which is right:{readings}",
-    )
+    problem = f"{subject} could each be the {what}:{sample.shown()}\n"
+    fail(sample.path, problem, f"say which is right:{readings}")
 
 
 def _affix(words: list[str]) -> str:

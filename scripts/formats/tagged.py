@@ -1,13 +1,12 @@
 """Rows that hold a list of tokens beside a list of tags: JSON, Parquet and tables have them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from scripts.formats.names import nearby_names
-from scripts.formats.record import AnnotationError, Fault, Record, Source, Unread
+from scripts.formats.record import Fault, Record, Source, Unread, check_text, fail
 from scripts.formats.registry import Found, ReadOptions
 from scripts.formats.spans import find_spans, short, span_fields
 from scripts.formats.tags import (
@@ -22,9 +21,6 @@ from scripts.formats.tags import (
 )
 from scripts.formats.token_keys import find_tags_keys, find_tokens_key, pairs
 from scripts.formats.words import drop_white_space, words_record
-
-NO_TEXT = re.compile("[\0\ud800-\udfff]")
-"""What JSON's escapes can bring into a string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +76,12 @@ def find_tagged(
     chosen = next((reading for reading in readings if not reading.unnamed), readings[0])
     for other in readings:
         if not _agree(chosen.tags, other):
-            raise _two_readings(rows, path, tokens, chosen.key, other.key)
-    if chosen.unnamed:
-        some = ", ".join(map(str, chosen.unnamed[:5])) + (", …" if len(chosen.unnamed) > 5 else "")
-        raise AnnotationError(
-            f"{path}: `{chosen.key}` holds {len(chosen.unnamed)} different numbers in the first {len(rows)} "
-            f"rows ({some}), and nothing names them: name all labels in the order of their numbers, as in "
-            "--label-names=O,B-PER,I-PER"
-        )
+            _two_readings(rows, path, tokens, chosen.key, other.key)
+    if numbers := chosen.unnamed:
+        some = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
+        what = f"`{chosen.key}` holds {len(numbers)} different numbers in the first {len(rows)} rows ({some})"
+        remedy = "name all labels in the order of their numbers, as in --label-names=O,B-PER,I-PER"
+        fail(path, f"{what}, and nothing names them", remedy)
     layout = _layout(rows, tokens, chosen, options)
     for number, row in enumerate(rows, start=1):
         _other_spans(row, layout, Source(path.as_posix(), number))
@@ -127,14 +121,13 @@ def _agree(tags: list[list[str]], other: _Reading) -> bool:
     return len(both) == len({one for one, _ in both}) == len({two for _, two in both})
 
 
-def _two_readings(rows: Sequence[dict], path: Path, tokens: str, first: str, second: str) -> AnnotationError:
+def _two_readings(rows: Sequence[dict], path: Path, tokens: str, first: str, second: str) -> NoReturn:
     numbered = [(i, row) for i, row in enumerate(rows, start=1) if row.get(first) or row.get(second)]
     number, row = next(((i, row) for i, row in numbered if row.get(first) != row.get(second)), numbered[0])
-    return AnnotationError(
-        f"{path}: both `{first}` and `{second}` could be the tags of `{tokens}`: row {number} has "
-        f"{short(row.get(tokens))} with {short(row.get(first))} and {short(row.get(second))}; "
-        f"choose --spans-field={first} or --spans-field={second}"
-    )
+    shown, one, two = (short(row.get(key)) for key in (tokens, first, second))
+    what = f"both `{first}` and `{second}` could be the tags of `{tokens}`"
+    remedy = f"choose --spans-field={first} or --spans-field={second}"
+    fail(path, f"{what}: row {number} has {shown} with {one} and {two}", remedy)
 
 
 def _layout(rows: Sequence[dict], tokens: str, reading: _Reading, options: ReadOptions) -> TaggedLayout:
@@ -170,10 +163,8 @@ def _other_spans(row: dict, layout: TaggedLayout, source: Source) -> list[Unread
     unread = []
     for key, spans in _beside(row, layout).items():
         if not layout.skip_spans:
-            raise AnnotationError(
-                f"{source}: both `{layout.tags}` and `{key}` hold entities: {short(row.get(layout.tags))} "
-                f"and {short(spans)}; choose --spans-field={layout.tags} or --spans-field={key}"
-            )
+            what = f"both `{layout.tags}` and `{key}` hold entities: {short(row.get(layout.tags))}, {short(spans)}"
+            fail(source, what, f"choose --spans-field={layout.tags} or --spans-field={key}")
         labels = [str(label) for span in spans for label in span_fields(span)[2]]
         unread.append(Unread("other-spans", f"`{key}`", labels=tuple(labels)))
     return unread
@@ -202,8 +193,7 @@ def read_tagged(
             known = f"the {len(layout.names)} names that {layout.names_from} gives"
             remedy = "name all labels in the order of their numbers with --label-names"
         tag = tags[parsed.index(None)]
-        what = f"{tag!r} in {layout.tags} is none of {known}: {short(tags)}"
-        raise AnnotationError(f"{source}: {what}; {remedy}")
+        fail(source, f"{tag!r} in {layout.tags} is none of {known}: {short(tags)}", remedy)
     entities, wrong = decode(parsed, layout.scheme)
     faults = [Fault(code, source, f"{words[i]!r}: {detail} ({layout.scheme})") for i, code, detail in wrong]
     words, entities, unread = drop_white_space(words, entities, lambda token: f"token {token + 1}")
@@ -223,19 +213,15 @@ def _check_tokens(words: Any, tags: Any, layout: TaggedLayout, source: Source) -
     """Raise AnnotationError where tokens and tags are no lists of one length, or a token is none."""
     are_lists = isinstance(words, list) and isinstance(tags, list) and len(words) == len(tags)
     if not are_lists or not all(type(word) is str for word in words):
+        what = f"{layout.tokens} and {layout.tags} must be lists of one length, strings the first"
         sizes = [
             f"{len(one)} in {short(one)}" if isinstance(one, list) else short(one) for one in (words, tags)
         ]
-        raise AnnotationError(
-            f"{source}: {layout.tokens} and {layout.tags} must be lists of one length, strings the first, "
-            f"not {sizes[0]} and {sizes[1]}; write a tag for each token"
-        )
+        fail(source, f"{what}, not {' and '.join(sizes)}", "write a tag for each token")
     if "" in words:
         what = f"token {words.index('') + 1} is an empty token: {short(words)}"
-        raise AnnotationError(f"{source}: {what}; delete it with its tag")
-    if broken := NO_TEXT.search(" ".join(words)):
-        what = "a NUL character" if broken[0] == "\0" else "half of a surrogate pair"
-        raise AnnotationError(f"{source}: the text holds {what} ({broken[0]!a}), which is no text; delete it")
+        fail(source, what, "delete it with its tag")
+    check_text(" ".join(words), source)
 
 
 def count_tagged(row: dict, layout: TaggedLayout) -> Found:
