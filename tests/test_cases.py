@@ -1,7 +1,7 @@
 """Small files as people's tools write them, and what must come of each (`tests/cases/expected.json`).
 
-`docs`, `counts`, `entities`, `some_entities`: what the corpus holds. `refuse`: an error that names this. `warn`: this must be said.
-`silent`: this must not be said, where the check that it names is asked.
+`docs`, `counts`, `entities`, `some_entities`: what the corpus holds. `refuse`: an error that names this.
+`warn`: this must be said. `silent`: this must not be said, where the check that it names is asked.
 """
 
 import json
@@ -30,7 +30,7 @@ def run(main, *arguments):
 
 @pytest.fixture
 def process(tmp_path, write_jsonl):
-    """Preprocess a file as train, beside small dev and test sets, and validate what comes of it: return what was said."""
+    """Preprocess a file as train, beside small dev and test sets, and validate it: return what was said."""
 
     def both(path, *options, select=""):
         others = [

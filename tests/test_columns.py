@@ -131,7 +131,8 @@ def test_a_bracket_out_of_place_is_a_fault_with_its_line(write_text, bracket, wo
 def test_rows_of_an_ontonotes_file_may_vary_in_width(write_text):
     path = write_text(
         "a",
-        "#begin document (d); part 000\nd 0 0 Ana NN * - - - - (PER) -\n\nd 0 0 ran NN * - - - - * (V*) * -\n\n#end document\n",
+        "#begin document (d); part 000\nd 0 0 Ana NN * - - - - (PER) -\n\n"
+        "d 0 0 ran NN * - - - - * (V*) * -\n\n#end document\n",
     )
     (record,) = read(path)
     assert (record.words, record.spans) == (("Ana", "ran"), (Span(0, 3, "PER"),))
@@ -185,7 +186,8 @@ def test_space_after_no_is_read_from_misc(write_text):
         write_text(
             "a.conllup",
             HEADER
-            + "1\t(\tSpaceAfter=No\tO\n2\tAna\tGloss=x|SpaceAfter=No\tB-PER\n3\t)\t_\tO\n4\t!\tSpaceAfter=No\tO\n",
+            + "1\t(\tSpaceAfter=No\tO\n2\tAna\tGloss=x|SpaceAfter=No\tB-PER\n3\t)\t_\tO\n"
+            + "4\t!\tSpaceAfter=No\tO\n",
         )
     )
     assert (record.text, record.spaces_given, record.spans) == ("(Ana) !", True, (Span(1, 4, "PER"),))

@@ -1,4 +1,4 @@
-"""A corpus with known content, written as many tools could: what is read is that content, or there is an error."""
+"""A corpus with known content, written as many tools could: it is read as it is, or there is an error."""
 
 import json
 import os
@@ -96,7 +96,7 @@ LABEL_NAMES = [
     "name",
 ]
 UNHEARD = [("a", "b"), ("first", "last"), ("s", "e"), ("x1", "x2")]
-"""Beside a label of a name just as unheard of, and an empty list of spans, nobody could tell that these are offsets."""
+"""Beside a label of a name as unheard of, and an empty list of spans, these do not look like offsets."""
 SPAN_FIELDS = [
     "id",
     "score",
@@ -346,7 +346,7 @@ def content_of(path: Path) -> Content:
 
 
 def differs(corpus: Content, path: Path) -> str | None:
-    """Return `error`, or None where the content is right. Fails where it is read wrong, or the error is the reader's own fault."""
+    """Return the error, or None where the content is right; a wrong content, or a reader's own fault, fails."""
     try:
         found = content_of(path)
     except AnnotationError as error:

@@ -21,7 +21,8 @@ def fails(path, **options) -> str:
 SENTENCES = {
     "pipes": "Ana|B-PER Pilar|I-PER left|O Cork|B-LOC .|O\nBo|B-PER ran|O\n",
     "slashes": "Ana/B-PER Pilar/I-PER left/O Cork/B-LOC ./O\nBo/B-PER ran/O\n",
-    "parts of speech": "Ana|NNP|B-PER Pilar|NNP|I-PER left|VBD|O Cork|NNP|B-LOC .|.|O\nBo|NNP|B-PER ran|VBD|O\n",
+    "parts of speech": "Ana|NNP|B-PER Pilar|NNP|I-PER left|VBD|O Cork|NNP|B-LOC .|.|O\n"
+    "Bo|NNP|B-PER ran|VBD|O\n",
     "tabs and CRLF": "Ana|B-PER\tPilar|I-PER left|O Cork|B-LOC .|O\r\nBo|B-PER ran|O\r\n",
     "blank lines": "\nAna|B-PER Pilar|I-PER left|O Cork|B-LOC .|O\n\n\nBo|B-PER ran|O",
     "IOBES": "Ana|B-PER Pilar|E-PER left|O Cork|S-LOC .|O\nBo|S-PER ran|O\n",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 
 from scripts.formats.column_kinds import LIKE_A_TAG, keys_of_tags, look, plain_columns, role
@@ -66,11 +67,15 @@ class Layout:
     separated: bool = False
     header: int = 0
 
-    def kind(self, number: int, raw: bytes, inside: bool) -> str:
-        """Say what a line is: also a header or a comment."""
+    def kind(self, path: str, number: int, raw: bytes, inside: bool) -> str:
+        """Say what a line is. Raises AnnotationError where a mark may be a token."""
+        if 35 < raw[0] < 127 and raw[0] != 45 and number != self.header:
+            return "rows"
+        kind = kind_of(number, raw, inside)
+        if kind == "marks":
+            self._require_no_token(raw, f"{path}:{number}", inside=inside)
         if number == self.header:
             return "header"
-        kind = kind_of(number, raw, inside)
         is_comment = kind == "rows" and raw[0] == 35 and self._is_comment(raw, inside=inside)
         return "comments" if is_comment else kind
 
@@ -94,7 +99,7 @@ class Layout:
                 return False
         return not inside or line.startswith("# ") or line.strip() == "#"
 
-    def require_no_token(self, raw: bytes, place: str, *, inside: bool) -> None:
+    def _require_no_token(self, raw: bytes, place: str, *, inside: bool) -> None:
         """Raise AnnotationError where a line of -DOCSTART- is inside a sentence, or an entity."""
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         cells = cells_of(line, self.separator)
@@ -220,15 +225,9 @@ def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterat
     Any mark opens a document; in a file without marks each sentence is one. `options.sentences_per_doc`
     above 0 makes documents of so many sentences instead, none of them across a mark.
     """
-
-    def kind(number: int, raw: bytes, inside: bool) -> str:
-        kind = layout.kind(number, raw, inside)
-        if kind == "marks":
-            layout.require_no_token(raw, f"{file.path.as_posix()}:{number}", inside=inside)
-        return kind
-
     limit = options.sentences_per_doc or (None if layout.marked else 1)
-    return split_documents(line_events(file, kind), limit)
+    events = line_events(file, partial(layout.kind, file.path.as_posix()))
+    return split_documents(events, limit)
 
 
 def describe_layout(layout: Layout) -> str:

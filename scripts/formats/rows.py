@@ -253,7 +253,9 @@ def misc_items(cell: str) -> list[tuple[str, str]]:
 
 def _tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[Tag]:
     """Return the tag of each row."""
-    cells = [value_of(row[roles.tag], roles.key, roles.spelling.outside) for row in rows]
+    cells = [row[roles.tag].strip() for row in rows]
+    if roles.key is not None:
+        cells = [value_of(cell, roles.key, roles.spelling.outside) for cell in cells]
     tags = list(map(tag_parser(roles.spelling), cells))
     if None in tags:
         at = tags.index(None)

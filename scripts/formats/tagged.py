@@ -163,7 +163,8 @@ def _other_spans(row: dict, layout: TaggedLayout, source: Source) -> list[Unread
     unread = []
     for key, spans in _beside(row, layout).items():
         if not layout.skip_spans:
-            what = f"both `{layout.tags}` and `{key}` hold entities: {short(row.get(layout.tags))}, {short(spans)}"
+            held = f"{short(row.get(layout.tags))} and {short(spans)}"
+            what = f"both `{layout.tags}` and `{key}` hold entities: {held}"
             fail(source, what, f"choose --spans-field={layout.tags} or --spans-field={key}")
         labels = [str(label) for span in spans for label in span_fields(span)[2]]
         unread.append(Unread("other-spans", f"`{key}`", labels=tuple(labels)))
