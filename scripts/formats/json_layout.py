@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from scripts.formats import json_stream, label_studio
 from scripts.formats.json_stream import ANNOTATOR_KEYS, TEXT_KEYS
@@ -44,16 +45,27 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
         for _, data in islice(json_stream.rows(file, kind), SAMPLE_ROWS):
             if len(data) <= MAX_DOCUMENT_BYTES:
                 sample.append(json_stream.load(data))
+    return layout_of(sample, file.path, options, kind=kind)
+
+
+def layout_of(
+    sample: list,
+    path: Path,
+    options: ReadOptions,
+    *,
+    kind: str = json_stream.LINES,
+    names: Mapping[str, Sequence[str]] | None = None,
+) -> Layout:
+    """Tell from some rows how all are understood. names: of tags that are numbers, by key."""
     whole = [row for row in map(unfold, sample) if isinstance(row, dict)]
-    _require_one_annotator(whole, file, options)
+    _require_one_annotator(whole, path, options)
     found = list(map(find_spans, whole))
-    tagged = find_tagged(
-        [row for row, spans in zip(whole, found, strict=True) if not spans], file.path, options
-    )
+    plain = [row for row, spans in zip(whole, found, strict=True) if not spans or names is not None]
+    tagged = find_tagged(plain, path, options, names=names)
     texts = Counter()
     for row in filter(label_studio.is_task, whole):
         with suppress(AnnotationError):  # is told when the row is read
-            read = label_studio.read_task(row, Source(file.path.as_posix(), 1), options)
+            read = label_studio.read_task(row, Source(path.as_posix(), 1), options)
             texts.update(text.field for text in read if text.spans)
     if not texts and tagged is None:
         known = filter(None, (options.text_field, *TEXT_KEYS, "data"))
@@ -82,7 +94,7 @@ def unfold(row: object) -> object:
     return row
 
 
-def _require_one_annotator(rows: Sequence[dict], file: RawFile, options: ReadOptions) -> None:
+def _require_one_annotator(rows: Sequence[dict], path: Path, options: ReadOptions) -> None:
     """Raise AnnotationError where rows hold one text by several annotators and nothing says whose counts."""
     by_text: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
@@ -94,7 +106,7 @@ def _require_one_annotator(rows: Sequence[dict], file: RawFile, options: ReadOpt
     for (_, text), who in by_text.items():
         if len(who) > 1 and not options.annotator:
             raise AnnotationError(
-                f"{file.path}: several annotators ({', '.join(sorted(who))}) annotated the same text "
+                f"{path}: several annotators ({', '.join(sorted(who))}) annotated the same text "
                 f"{short(text)}; choose one by --annotator={min(who)}, or take all rows by --annotator=all"
             )
 

@@ -32,19 +32,21 @@ def split_json(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[
 
 
 def count_json(item: Item) -> Found:
+    """Count what stands in a row."""
+    return count_row(unfold(json_stream.load(item.data)), item.layout)
+
+
+def count_row(row: object, layout: Layout) -> Found:
     """Count the tokens and all that looks like a span in a row."""
-    row = unfold(json_stream.load(item.data))
     if not isinstance(row, dict):
         return Found(entities=0)
     if isinstance(row.get("paragraphs"), list):
         return Found(tokens=count_tokens(row))
-    if item.layout.tagged is not None and item.layout.tagged.tokens in row:
-        return count_tagged(row, item.layout.tagged)
     found = find_spans(row)
     if label_studio.is_task(row):
-        return Found(
-            entities=sum(len(span_fields(span).labels) for spans in found.values() for span in spans)
-        )
+        return Found(entities=sum(count_spans({path: spans}) for path, spans in found.items()))
+    if layout.tagged is not None and layout.tagged.tokens in row:
+        return count_tagged(row, layout.tagged)
     return Found(entities=count_spans(found))
 
 

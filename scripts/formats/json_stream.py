@@ -132,6 +132,8 @@ class JsonText:
         self.take("{")
         while self.peek() != "}":
             key = self.value()[0]
+            if type(key) is not str:
+                raise self.error("a key is no string")
             self.take(":")
             if self.peek() == "[":
                 self.take("[")
