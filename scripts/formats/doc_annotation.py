@@ -22,10 +22,9 @@ WHAT = {CATS: "documents", SPANS: "", USER_DATA: "documents"}
 class Annotated(NamedTuple):
     """The annotation of some tokens of a document, as a DocBin stores it.
 
-    columns: of each attribute that is set on a token, the values, one a token.
-    missing: which tokens say nothing of entities, one a token.
-    strings: what the hashes in columns and spans stand for.
-    counts: tokens on which each attribute is set (HEAD goes with DEP); spans; documents with cats, user data.
+    columns: of each attribute that is set on a token, the values, one a token. missing: which tokens say
+    nothing of entities. strings: what the hashes in columns and spans stand for. counts: tokens on which each
+    attribute is set (HEAD goes with DEP); spans; documents with cats, user data.
     """
 
     columns: dict[str, numpy.ndarray]
@@ -57,22 +56,23 @@ class DocAnnotation:
         """Whether there is any. Sentences alone are none where spaces are unknown: tokens bring them."""
         if self.whole.counts.keys() - {"SENT_START"}:
             return True
-        return not self.doc.has_unknown_spaces and any(
-            token.is_sent_start is not None for token in self.doc[1:]
-        )
+        sents = any(token.is_sent_start is not None for token in self.doc[1:])
+        return sents and not self.doc.has_unknown_spaces
 
     def of(self, start: int, end: int) -> Annotated:
-        """Return the annotation of some tokens.
+        """Return the annotation of some tokens; categories are those of the document.
 
-        Categories are those of the document. Left out are heads outside, spans that reach outside and, unless
-        these are all tokens, user data, which may point to characters.
+        Left out are heads outside, spans that reach outside and, unless these are all tokens, user data,
+        which may point to characters.
         """
         return self.whole if (start, end) == (0, len(self.doc)) else self._annotated(start, end)
 
     def _annotated(self, start: int, end: int) -> Annotated:
+        import srsly
+
         doc, all_tokens = self.doc, end - start == len(self.doc)
         table = doc.to_array([*ATTRS, "ENT_IOB", "ENT_TYPE"])[start:end]
-        columns = {name: table[:, i] for i, name in enumerate(ATTRS)}
+        columns = dict(zip(ATTRS, table.T, strict=False))
         heads = columns["HEAD"].view(numpy.int64) + numpy.arange(end - start)
         for name in ("DEP", "HEAD"):
             columns[name] = numpy.where((heads >= 0) & (heads < end - start), columns[name], 0)
@@ -80,60 +80,39 @@ class DocAnnotation:
             del columns["HEAD"]  # 0 is its value for a root, too
         columns = {name: values for name, values in columns.items() if values.any()}
         counts = Counter(
-            {name: int(numpy.count_nonzero(values)) for name, values in columns.items() if name != "HEAD"}
+            {name: int(numpy.count_nonzero(columns[name])) for name in columns if name != "HEAD"}
         )
-        hashes = {
-            hash for name in columns.keys() & STRINGS for hash in numpy.unique(columns[name]).tolist() if hash
-        }
-        strings = {doc.vocab.strings[hash] for hash in hashes}
-        span_groups = b""
+        hashes = {hash for name in columns.keys() & STRINGS for hash in numpy.unique(columns[name]).tolist()}
+        strings = {doc.vocab.strings[hash] for hash in hashes if hash}
+        span_groups, user_data = b"", None
         if len(doc.spans):
-            holder = doc if all_tokens else _spans_inside(doc, start, end)
+            holder = doc if all_tokens else _with_spans_inside(doc, start, end)
             found = [span for group in holder.spans.values() for span in group]
             strings.update(text for span in found for text in (span.label_, span.kb_id_, span.id_) if text)
-            counts[SPANS] = len(found)
-            span_groups = holder.spans.to_bytes()
+            counts[SPANS], span_groups = len(found), holder.spans.to_bytes()
         if doc.cats:
             counts[CATS] = 1
-        user_data = _user_data(doc.user_data) if all_tokens else None
-        if user_data is not None:
-            counts[USER_DATA] = 1
+        if all_tokens and doc.user_data.keys() - {"id"}:  # an id the record has
+            counts[USER_DATA], user_data = 1, srsly.msgpack_dumps(doc.user_data)
         missing = (table[:, -2] == 0) & (table[:, -1] == 0) & (not self.entities_known)
         return Annotated(columns, missing, doc.cats, span_groups, user_data, frozenset(strings), counts)
 
 
-def _spans_inside(doc: "Doc", start: int, end: int) -> "Doc":
+def _with_spans_inside(doc: "Doc", start: int, end: int) -> "Doc":
     """Return a document of some tokens with the groups of the spans that lie within them."""
     from spacy.tokens import Doc, Span, SpanGroup
 
-    tokens = doc[start:end]
-    piece = Doc(
-        doc.vocab,
-        words=[token.text for token in tokens],
-        spaces=[bool(token.whitespace_) for token in tokens],
-    )
+    tokens = list(doc[start:end])
+    inner = Doc(doc.vocab, [token.text for token in tokens], [bool(token.whitespace_) for token in tokens])
     for key, group in doc.spans.items():
+        inside = [span for span in group if start <= span.start and span.end <= end]
+        places = [(span.start - start, span.end - start, span.label) for span in inside]
         spans = [
-            Span(
-                piece,
-                span.start - start,
-                span.end - start,
-                label=span.label,
-                kb_id=span.kb_id,
-                span_id=span.id,
-            )
-            for span in group
-            if start <= span.start and span.end <= end
+            Span(inner, *place, kb_id=span.kb_id, span_id=span.id)
+            for place, span in zip(places, inside, strict=True)
         ]
-        piece.spans[key] = SpanGroup(piece, name=group.name, attrs=group.attrs, spans=spans)
-    return piece
-
-
-def _user_data(values: dict) -> bytes | None:
-    """Return user data as DocBin stores it; None where there is nothing but an id, which the record has."""
-    import srsly
-
-    return srsly.msgpack_dumps(values) if values.keys() - {"id"} else None
+        inner.spans[key] = SpanGroup(inner, name=group.name, attrs=group.attrs, spans=spans)
+    return inner
 
 
 def describe_counts(counts: dict[str, int]) -> str:
