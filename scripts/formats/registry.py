@@ -169,20 +169,21 @@ def find_raw_files(names: str) -> FoundFiles:
     """Return the files that names stand for and what is passed over; what belongs beside one is neither."""
     known = formats().values()
     found = find_files(names, {ending for format in known for ending in format.endings})
-    owned = {other for format in known for path in found.files for other in _beside(path, format)}
-    others = {ending for format in known for ending in format.beside}
+    beside: set[Path] = set()
+    for format in known:
+        owners = {(path.parent, stem) for path in found.files for stem, _ in stems(path, format.endings)}
+        for path in found.files + found.passed_over:
+            beside |= {path for stem, _ in stems(path, format.beside) if (path.parent, stem) in owners}
+    files, passed_over = (
+        [path for path in paths if path not in beside] for paths in (found.files, found.passed_over)
+    )
+    return FoundFiles(files, passed_over)
 
-    def alone(paths: list[Path]) -> list[Path]:
-        named = {path: {(path.parent, *one) for one in stems(path, others)} for path in paths}
-        return [path for path in paths if not named[path] & owned]
 
-    return FoundFiles(alone(found.files), alone(found.passed_over))
-
-
-def _beside(path: Path, format: Format) -> Iterator[tuple[Path, str, str]]:
-    """Yield folder, stem and ending of what files may belong to one of a format."""
-    for stem, _ in stems(path, format.endings):
-        yield from ((path.parent, stem, other) for other in format.beside)
+def _has_file_beside(path: Path, format: Format) -> bool:
+    """Tell whether a file has an ending of a format, and a file beside it that such a file has."""
+    bare = [stem for stem, _ in stems(path, format.endings)]
+    return any(path.with_name(stem + other).is_file() for stem in bare for other in format.beside)
 
 
 def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Format:
@@ -210,11 +211,7 @@ def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = 
             raise AnnotationError(f"{path}: is empty; write one document at least, or leave the option empty")
     if not found and options.columns:
         return known["table" if any(stems(path, (".csv",))) else "columns"]
-    found = found or [
-        format
-        for format in known.values()
-        if any((folder / f"{stem}{ending}").is_file() for folder, stem, ending in _beside(path, format))
-    ]
+    found = found or [format for format in known.values() if _has_file_beside(path, format)]
     if not found and (foreign := recognise_foreign(head, path)):
         raise AnnotationError(f"{path}: {foreign}")
     found = found or [format for format in known.values() if format.recognise(head)]
