@@ -12,7 +12,7 @@ from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, sha256, write_json, write_text
 from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.corpus.splits import SPLITS
-from scripts.report.chart import bar_chart, measures
+from scripts.report.chart import comparison_chart
 from scripts.report.machine import describe
 from scripts.report.tables import LEDGER_COLUMNS, NOTE, as_markdown, as_rich, comparison, ledger_rows
 
@@ -45,7 +45,7 @@ def main(
             "validated": validated,
         },
     )
-    write_text(output / "chart.svg", bar_chart(list(variants), measures(variants)))
+    write_text(output / "chart.svg", comparison_chart(variants))
     notes = NOTE + ("" if all(report["spaces_known"] for report in reports) else NO_SPACES)
     tables = as_markdown(columns, rows), as_markdown(LEDGER_COLUMNS, ledger)
     write_text(output / "summary.md", f"# {title}\n\n{tables[0]}\n{notes}\n\n## Ledger\n\n{tables[1]}")

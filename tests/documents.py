@@ -12,7 +12,7 @@ from scripts.corpus.files import read_json, write_text
 from scripts.formats.foreign import JSONL, foreign_formats
 from scripts.formats.registry import formats
 from scripts.report import tables
-from scripts.report.chart import bar_chart, measures
+from scripts.report.chart import comparison_chart
 from scripts.report.machine import measured_on
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +28,7 @@ def main() -> None:
         summary = read_json(REPORT)
         variants = summary["variants"]
         contents["README.md", "comparison"] = comparison(summary)
-        write_text(CHART, bar_chart(list(variants), measures(variants)))
+        write_text(CHART, comparison_chart(variants))
     for (name, section), content in contents.items():
         path = ROOT / name
         write_text(path, insert(path.read_text(encoding="utf-8"), section, content))

@@ -21,8 +21,7 @@ COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
 SCRIPTS = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "scripts").rglob("*.py"))}
 
 
-PENDING = {"checks", "corpus", "fit.py", "formats", "preprocess.py"}
-PENDING |= {"train.py", "training", "validate.py"}
+PENDING = {"checks", "corpus", "fit.py", "formats", "preprocess.py", "train.py", "training", "validate.py"}
 """What does not keep the rules of size yet."""
 
 
@@ -120,7 +119,7 @@ def test_modules_import_from_the_left_only():
             assert imported <= set(ORDER[: ORDER.index(package) + 1]), path
 
 
-PRIVATE_YET = {"checks", "training"}
+PRIVATE_YET = {"training"}
 
 
 def test_only_the_fast_step_imports_private_names_of_other_packages():

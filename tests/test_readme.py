@@ -31,7 +31,7 @@ COMMANDS = {
     if line.strip()
 }
 LINES = sorted({line for _, line in COMMANDS})
-OURS = [line for line in LINES if " -m scripts." in line and "scripts.setup" not in line]
+OURS = [line for line in LINES if re.search(r" -m (scripts\.(?!setup)|tests\.benchmarks)", line)]
 FAULT = r"^\| (NER\d{3}) [a-z0-9-]+ \|.*\| (yes|NO) \| (.+) \|$"
 STARTS = (
     "git clone ",
@@ -64,8 +64,8 @@ def test_set_up_commands_parse(command):
 @pytest.mark.parametrize("command", OURS)
 def test_commands_of_scripts_parse(command):
     """Settings of a config are no options of a script; the tests of its script try them."""
-    words = shlex.split(command[command.index("scripts.") :])
-    main = importlib.import_module(words[0]).main
+    words = shlex.split(command[re.search(r" -m (scripts|tests)", command).start() + 4 :])
+    main = importlib.import_module(words[0].replace("benchmarks", "benchmarks.__main__")).main
     takes_settings = words[0] in ("scripts.train", "scripts.validate", "scripts.preprocess")
     app = typer.main.get_command(cli.command_line(main, takes_settings=takes_settings))
     app.make_context(words[0], words[1:])
