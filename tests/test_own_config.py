@@ -20,7 +20,6 @@ from scripts.corpus.config_file import (
     default_output,
     fingerprint,
     import_code,
-    may_need_transformers,
     parse_overrides,
     read_config,
 )
@@ -330,9 +329,3 @@ def test_all_that_spacys_quickstart_names_is_known(tmp_path, variant):
         ]
         == "a.spacy"
     )
-
-
-def test_transformers_are_kept_out_only_where_no_pipeline_might_bring_one(folder):
-    assert not may_need_transformers(read_config(folder / "my.cfg"))
-    sourced = read_config(folder / "my.cfg", ('--components.ner={"source": "some/pipeline"}',))
-    assert may_need_transformers(sourced)

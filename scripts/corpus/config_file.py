@@ -1,4 +1,4 @@
-"""A spaCy config as a command line gives it: a file, settings that take the place of its own, and code that registers what it names."""
+"""A spaCy config as a command line gives it: a file, settings in the place of its own, and code that it needs."""
 
 import configparser
 import difflib
@@ -28,10 +28,10 @@ KNOWN = ("nlp", "training", "initialize")
 
 
 class ConfigFile(NamedTuple):
-    """Where a recipe is: what a process needs to load it.
+    """Where a config is: what a process needs to load it.
 
-    name: of the variant. code: Python files to import first. paths: of the corpus, which take the place of the config's own.
-    overrides: settings as the command line has them, which take the place of the config's own.
+    name: of the variant. code: Python files to import first. paths: of the corpus, in the place of the config's own.
+    overrides: settings as the command line has them, in the place of the config's own.
     """
 
     name: str
@@ -42,32 +42,32 @@ class ConfigFile(NamedTuple):
 
 
 def parse_overrides(words: tuple[str, ...], variable: str | None = None) -> dict[str, Any]:
-    """Return what `--section.name value`, `--section.name=value` and `--section.name` (true) set, as spaCy reads them.
+    """Return what `--section.name value`, `--section.name=value` and `--section.name` (true) set.
 
     words: of the command line. variable: as SPACY_CONFIG_OVERRIDES holds them; None: what it holds.
     Follows spacy.cli._util.parse_config_overrides. Raises UserError where a word is none of these.
     """
-    if variable is None:
-        variable = os.environ.get(VARIABLE, "")
+    variable = os.environ.get(VARIABLE, "") if variable is None else variable
     try:
         return _parsed(list(words), "") | _parsed(shlex.split(variable), f"{VARIABLE}: ")
     except ValueError as error:  # of shlex
         raise UserError(f"{VARIABLE}={variable}: {error}; write it as on a command line") from None
 
 
-def _parsed(words: list[str], where: str) -> dict[str, Any]:
+def _parsed(words: list[str], prefix: str) -> dict[str, Any]:
     found = {}
     while words:
         word = words.pop(0)
         name, equals, value = word.replace("--", "").partition("=")
         if not word.startswith("--"):
-            raise UserError(
-                f"{where}unexpected {word!r}; a setting is written --section.name value, after the config"
+            problem, remedy = (
+                f"unexpected {word!r}",
+                "a setting is written --section.name value, after the config",
             )
+            raise UserError(f"{prefix}{problem}; {remedy}")
         if "." not in name:
-            raise UserError(
-                f"{where}no such option: --{name}; settings of the config are written --section.name value (see --help)"
-            )
+            remedy = "settings of the config are written --section.name value (see --help)"
+            raise UserError(f"{prefix}no such option: --{name}; {remedy}")
         if equals:
             name = name.replace("-", "_")
         else:
@@ -80,59 +80,53 @@ def _parsed(words: list[str], where: str) -> dict[str, Any]:
 
 
 def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a config as `spacy train` does, with variables left as they are. Raises UserError, in one line, where that fails."""
+    """Read a config as `spacy train` does, with variables left as they are. Raises UserError where that fails."""
     if not path.is_file():
-        raise UserError(
-            f"{path}: no such file; write one by `python -m scripts.configure` or `python -m spacy init config`"
-        )
+        remedy = "write one by `python -m scripts.configure` or `python -m spacy init config`"
+        raise UserError(f"{path}: no such file; {remedy}")
     settings = parse_overrides(overrides)
     try:
         config = load_config(path, overrides=settings, interpolate=False)
         _check(settings, load_config(DEFAULT_CONFIG_PATH).merge(load_config(path)))
         return config
-    except ConfigValidationError as error:
-        wrong = next(
-            (".".join(one["loc"]) for one in error.errors or () if ".".join(one["loc"]) in settings), None
-        )
-        if wrong is not None:
-            raise UserError(
-                f"--{wrong}: {path} has no section [{wrong.rpartition('.')[0]}]; see how it is spelt there"
-            ) from None
-        raise UserError(f"{path}: is no config that spaCy can train: {one_line(error)}") from None
     except (configparser.Error, KeyError, ValueError) as error:
+        for wrong in getattr(error, "errors", None) or ():
+            name = ".".join(map(str, wrong["loc"]))
+            if name in settings:
+                section = name.rpartition(".")[0]
+                problem = f"--{name}: {path} has no section [{section}]"
+                raise UserError(f"{problem}; see how it is spelt there") from None
         raise UserError(f"{path}: is no config that spaCy can train: {one_line(error)}") from None
 
 
 def _check(settings: dict[str, Any], config: Config) -> None:
-    """Raise UserError where a setting has no value, or none of spaCy's sections has one of that name: spaCy would train without a word."""
+    """Raise UserError where a setting has no value, or spaCy has none of that name: it would train without a word."""
     for name, value in settings.items():
         section, _, key = name.rpartition(".")
         block = dot_to_object(config, section)
         if section in KNOWN and key not in block:
             close = difflib.get_close_matches(key, block, n=1)
-            raise UserError(
-                f"--{name}: [{section}] has no {key!r}; {f'perhaps {close[0]}' if close else 'it has ' + ', '.join(block)}"
-            )
+            hint = f"perhaps {close[0]}" if close else f"it has {', '.join(block)}"
+            raise UserError(f"--{name}: [{section}] has no {key!r}; {hint}")
         if value is True and not isinstance(block.get(key), bool | dict | None):
             raise UserError(f"--{name}: wants a value, as the config's {block[key]!r}; write --{name} VALUE")
 
 
 def full_config(config: Config) -> Config:
-    """Return a config with spaCy's defaults, and with values in the place of variables. Raises what confection does."""
+    """Return a config with spaCy's defaults, and values in the place of variables. Raises what confection does."""
     return load_config(DEFAULT_CONFIG_PATH).merge(config).interpolate()
 
 
 def one_line(error: Exception) -> str:
     """Return what an error says, on one line; of a config's: each value's place and what is wrong with it."""
     if isinstance(error, ConfigValidationError) and error.errors:
-        return "; ".join(
-            f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg')}" for one in error.errors
-        )
+        places = ((".".join(map(str, one.get("loc", ()))), one.get("msg")) for one in error.errors)
+        return "; ".join(f"{place}: {message}" for place, message in places)
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def import_code(paths: tuple[Path, ...]) -> None:
-    """Import Python files that register what a config names, as spaCy's `--code` does. Raises UserError where one is missing or fails."""
+    """Import Python files as spaCy's `--code` does. Raises UserError where one is missing or fails."""
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path}: no such file; --code wants a Python file")
@@ -141,23 +135,19 @@ def import_code(paths: tuple[Path, ...]) -> None:
 
 @cache
 def _import(path: Path, content: bytes) -> None:
-    """Import a file once in each process, as long as its content stays what it is: what registers may object to a second time."""
+    """Import a file once in each process and for each content: what registers may object to a second time."""
     try:
         import_file("python_code", path)
     except Exception as error:  # whatever somebody's code does
-        frames = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if Path(frame.filename) == path
-        ]
-        line = frames[-1] if frames else getattr(error, "lineno", None)
-        raise UserError(
-            f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {one_line(error)}; mend that code"
-        ) from None
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if Path(frame.filename) == path]
+        line = lines[-1] if lines else getattr(error, "lineno", None)
+        problem = f"{type(error).__name__}: {one_line(error)}"
+        raise UserError(f"{path}{f':{line}' if line else ''}: {problem}; repair that code") from None
 
 
 def reader_block(full: Config, name: str) -> dict:
-    """Return the section that makes a reader (`corpora.train`): its own, or that of a function which makes several."""
+    """Return the section that makes a reader (`corpora.train`): its own, or that of a function of several."""
     section = name.partition(".")[0]
     return full[section] if registry.is_promise(full[section]) else dot_to_object(full, name)
 
@@ -172,8 +162,8 @@ def data_paths(full: Config) -> dict[str, Path | None]:
     }
 
 
-def data_sha256(path: Path | None) -> str | None:
-    """Return a hash of training data: of the manifest, where preprocessing made them, or else of the file or all files of a folder."""
+def _data_sha256(path: Path | None) -> str | None:
+    """Return a hash of training data: of a corpus's manifest, of a file, or of all files of a folder."""
     if path is None or path.is_file():
         return sha256(path) if path else None
     if (path / MANIFEST).exists():
@@ -182,27 +172,15 @@ def data_sha256(path: Path | None) -> str | None:
 
 
 def fingerprint(config: Config, code: tuple[Path, ...], data: dict[str, Path | None]) -> dict[str, Any]:
-    """Return the hashes of all that decides what training sees: the config with what was set in it, its code, its data."""
+    """Return the hashes of all that decides what training sees: the config as set, its code, its data."""
     return {
         "config_sha256": hashlib.sha256(config.to_str(interpolate=False).encode()).hexdigest(),
         "code_sha256": [sha256(path) for path in code],
-        "corpus_sha256": {split: data_sha256(data.get(split)) for split in SPLITS},
+        "corpus_sha256": {split: _data_sha256(data.get(split)) for split in SPLITS},
     }
 
 
 def default_output(path: Path) -> Path:
-    """Return the folder of a config's pipelines: FOLDER of training/FOLDER/config.cfg, or else training/ and the config's own name."""
-    folder = path.resolve().parent
-    return (
-        path.parent
-        if path.name == CONFIG and folder.parent.name == "training"
-        else Path("training") / path.stem
-    )
-
-
-def may_need_transformers(config: Config) -> bool:
-    """Say whether a config might make spaCy load spacy-transformers: by its own words, or those of a pipeline that it takes something from."""
-    if "transformer" in config.to_str(interpolate=False):
-        return True
-    takes = any("source" in block for block in config.get("components", {}).values())
-    return takes or bool(config.get("initialize", {}).get("before_init"))
+    """Return where a config's pipelines go: FOLDER of training/FOLDER/config.cfg, or training/ and its own name."""
+    is_variant = path.name == CONFIG and path.resolve().parent.parent.name == "training"
+    return path.parent if is_variant else Path("training") / path.stem
