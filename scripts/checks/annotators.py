@@ -15,75 +15,67 @@ from scripts.corpus.config_file import one_line
 
 SENTENCES_OR_ENTITIES = frozenset({"token.is_sent_start", "doc.sents", "doc.ents", "token.ent_iob"})
 RULES = ("sentencizer", "entity_ruler", "future_entity_ruler", "span_ruler")
-"""Factories that run on any tokens: what these set before the ner holds in evaluation, whether they annotate in training or not."""
-
-Component = Callable[[Doc], Doc]
+"""Factories that run on any tokens: what they set before the ner holds in evaluation, annotating or not."""
 
 
 class Annotators:
-    """The components that stand before the last ner to be trained and may set what it must respect.
+    """The components before the last ner to be trained that may set what it must respect.
 
-    train, dev: those that run on these splits, as far as they have no weights. unknown: why what others set cannot be
-    told, by name. key: what decides all of it.
+    splits: those without weights, by the split that they run on. unknown: why what others set cannot be told, by name.
+    key: what decides all of it.
     """
 
     def __init__(self, config: dict, vocab: Vocab, get_examples: Callable[[], Iterable[Example]]) -> None:
         """Make those without weights, with a vocabulary; `get_examples` are what they are initialised with."""
         self.unknown: dict[str, str] = {}
-        self.splits: dict[str, dict[str, Component]] = {"train": {}, "dev": {}}
+        self.splits: dict[str, dict[str, Callable[[Doc], Doc]]] = {"train": {}, "dev": {}}
         self._config = config
         wanted = self._wanted()
         settings = config["initialize"]["components"]
-        self.key = repr(
-            [(config["components"][name], settings.get(name), *item) for name, *item in wanted.items()]
-        )
+        self.key = repr([(config["components"][name], settings.get(name), wanted[name]) for name in wanted])
         for name, splits in wanted.items():
-            proc = self._make(name, vocab, get_examples)
-            for split in splits if proc is not None else ():
+            try:
+                proc = self._make(name, vocab, get_examples)
+            except Exception as error:  # of somebody's code
+                self.unknown[name] = f"it cannot be run here: {type(error).__name__}: {one_line(error)}"
+                continue
+            for split in splits:
                 self.splits[split][name] = proc
 
-    def _wanted(self) -> dict[str, tuple[str, ...]]:
+    def _wanted(self) -> dict[str, list[str]]:
         """Return the components to be run, and on which splits; note in `unknown` which cannot be."""
         nlp, annotating = self._config["nlp"], self._config["training"]["annotating_components"]
         known, ners = factories(self._config), trained(self._config, NERS)
-        wanted: dict[str, tuple[str, ...]] = {}
+        wanted: dict[str, list[str]] = {}
         learned: list[str] = []  # the components with weights up to here
         for name in nlp["pipeline"][: nlp["pipeline"].index(ners[-1])] if ners else ():
-            factory, meta = known[name], meta_of(nlp["lang"], known[name])
-            sets = not meta or not SENTENCES_OR_ENTITIES.isdisjoint(meta.assigns)
+            factory, meta, annotates = known[name], meta_of(nlp["lang"], known[name]), name in annotating
+            sets = meta is None or not SENTENCES_OR_ENTITIES.isdisjoint(meta.assigns)
+            may_set = sets or not module_of(factory).startswith("spacy.pipeline.")
             if factory in ("tok2vec", *ENCODERS) or name in nlp["disabled"]:
                 continue
             if meta is None or "model" in meta.default_config:
-                if name in annotating and sets:
+                if annotates and sets:
                     self.unknown[name] = "what it will predict is not known here"
                 learned.append(name)
-            elif factory in RULES or (
-                name in annotating and (sets or not module_of(factory).startswith("spacy.pipeline."))
-            ):
+            elif factory in RULES or (annotates and may_set):
                 uses = [one for one in learned if one in annotating]
-                if name in annotating and uses:
+                if annotates and uses:
                     self.unknown[name] = f"what it does may depend on what {', '.join(uses)} will predict"
-                runs = {"train": name in annotating and not uses, "dev": not learned}
-                wanted[name] = tuple(split for split, does in runs.items() if does)
+                wanted[name] = ["train"] * (annotates and not uses) + ["dev"] * (not learned)
         return {name: splits for name, splits in wanted.items() if splits}
 
-    def _make(self, name: str, vocab: Vocab, get_examples: Callable) -> Component | None:
-        """Make a component as training would; None, and a reason in `unknown`, where that fails."""
+    def _make(self, name: str, vocab: Vocab, get_examples: Callable) -> Callable[[Doc], Doc]:
+        """Make a component as training would."""
         config, block = self._config, self._config["components"][name]
         nlp = {key: config["nlp"][key] for key in ("lang", "tokenizer", "batch_size")} | {"pipeline": [name]}
-        try:
-            made = load_model_from_config(
-                {"nlp": nlp, "components": {name: block}}, vocab=vocab, auto_fill=True
-            )
-            proc = made.get_pipe(name)
-            is_new = "source" not in block and name not in config["training"]["frozen_components"]
-            if is_new and hasattr(proc, "initialize"):
-                settings = registry.resolve({"it": config["initialize"]["components"].get(name, {})})["it"]
-                settings = validate_init_settings(proc.initialize, settings, section="components", name=name)
-                proc.initialize(get_examples, nlp=made, **settings)
-        except Exception as error:  # of somebody's code
-            self.unknown[name] = f"it cannot be run here: {type(error).__name__}: {one_line(error)}"
-            return None
+        made = load_model_from_config({"nlp": nlp, "components": {name: block}}, vocab=vocab, auto_fill=True)
+        proc = made.get_pipe(name)
+        is_new = "source" not in block and name not in config["training"]["frozen_components"]
+        if is_new and hasattr(proc, "initialize"):
+            settings = registry.resolve({"it": config["initialize"]["components"].get(name, {})})["it"]
+            settings = validate_init_settings(proc.initialize, settings, section="components", name=name)
+            proc.initialize(get_examples, nlp=made, **settings)
         return proc
 
     def doubts(self, crossing: int) -> list[str]:
@@ -92,7 +84,7 @@ class Annotators:
         return [f"{name}: {why}{known}" for name, why in self.unknown.items()]
 
     def forbidden(self, example: Example, split: str) -> Iterator[TokenFinding]:
-        """Let components annotate an example that the ner could learn; yield what of the reference it then cannot.
+        """Let components annotate an example that the ner could learn; yield what it then cannot.
 
         Raises whatever a component does.
         """
@@ -103,7 +95,7 @@ class Annotators:
             except ValueError:  # E024: no sequence of actions leads to the annotation
                 found = [*_crossed(example, name), *_preset(example, name)]
                 unplaced = f"{name} sets what keeps the ner from the entities of the data"
-                yield from found or [TokenFinding(0, 0, unplaced)]
+                yield from found or [TokenFinding(0, 0, unplaced, "forbidden-entity")]
                 return
 
 
@@ -121,20 +113,19 @@ def _crossed(example: Example, name: str) -> Iterator[TokenFinding]:
     """Yield the entities in which a sentence begins."""
     for ent in example.reference.ents:
         for span in example.get_aligned_spans_y2x([ent]):
-            begun = next((token for token in span[1:] if token.is_sent_start), None)
-            if begun is not None:
-                detail = f"{name} begins a sentence at {begun.text!r}, inside {ent.text!r} {ent.label_}"
-                yield TokenFinding(ent.start, ent.end, detail)
+            for token in [token for token in span[1:] if token.is_sent_start][:1]:
+                detail = f"{name} begins a sentence at {token.text!r}, inside {ent.text!r} {ent.label_}"
+                yield TokenFinding(ent.start, ent.end, detail, "forbidden-entity")
 
 
 def _preset(example: Example, name: str) -> Iterator[TokenFinding]:
     """Yield the entities that are set already and not the data's."""
     gold = {(ent.start_char, ent.end_char, ent.label) for ent in example.reference.ents}
-    for ent in example.predicted.ents:
-        if (ent.start_char, ent.end_char, ent.label) in gold:
-            continue
+    for ent in [
+        ent for ent in example.predicted.ents if (ent.start_char, ent.end_char, ent.label) not in gold
+    ]:
         tokens = [example.reference[int(i)] for i in sorted({*example.alignment.x2y[ent.start : ent.end]})]
         if any(token.ent_iob for token in tokens):
             there = ", ".join(dict.fromkeys(token.ent_type_ or "no entity" for token in tokens))
             detail = f"{name} sets {ent.text!r} {ent.label_}; the data has {there} there"
-            yield TokenFinding(tokens[0].i, tokens[-1].i + 1, detail)
+            yield TokenFinding(tokens[0].i, tokens[-1].i + 1, detail, "forbidden-entity")

@@ -1,4 +1,4 @@
-"""The components of a pipeline as its config names them, and whether all that a config names is there: nothing is built."""
+"""The components of a pipeline as its config names them, and whether all that a config names is there."""
 
 import importlib.metadata
 from collections.abc import Iterator
@@ -29,39 +29,42 @@ ENCODERS = ("transformer", "curated_transformer")
 
 
 def factories(config: dict) -> dict[str, str]:
-    """Return the factory of each component of a pipeline, by the component's name. Raises UserError as `component`."""
+    """Return the factory of each component of a pipeline. Raises UserError as `component` does."""
     return {name: component(config, name).get("factory", "") for name in config["nlp"]["pipeline"]}
 
 
 def component(config: dict, name: str) -> dict:
-    """Return a component's section: its own, or that of the pipeline it comes from. Raises UserError where that is not there."""
-    block = config["components"].get(name, {})
-    if "factory" in block or "source" not in block:
+    """Return a component's section, or that in the pipeline it comes from. Raises UserError where there is none."""
+    block = config["components"].get(name)
+    if block is None:
+        problem = f"[nlp] pipeline names {name!r}, and there is no [components.{name}]"
+        raise UserError(f"{problem}; write it, or take the name out")
+    if "factory" in block:
         return block
-    path = _pipeline_config(block["source"], name)
+    if "source" not in block:
+        raise UserError(f"[components.{name}] has neither factory nor source; write one")
+    path = _pipeline_config(block["source"])
+    place = f"[components.{name}] source = {block['source']!r}"
+    if not path.is_file():
+        problem = "no such pipeline, neither a folder nor an installed package"
+        raise UserError(f"{place}: {problem}; name one that is there")
     there = _sections(path, path.stat().st_mtime_ns)
     wanted = block.get("component", name)
     if wanted not in there:
         raise UserError(
-            f"[components.{name}] source = {block['source']!r}: has no component {wanted!r}, "
-            f"but {', '.join(there)}; name one by component ="
+            f"{place}: has no component {wanted!r}, but {', '.join(there)}; name one by component ="
         )
     return there[wanted]
 
 
-def _pipeline_config(source: str, name: str) -> Path:
-    """Return the config of a pipeline, which is a folder or an installed package."""
-    path = Path(source)
-    if not (path / CONFIG).is_file() and is_package(source):
+def _pipeline_config(source: str) -> Path:
+    """Return where the config of a pipeline is, which is a folder or an installed package."""
+    path = Path(source) / CONFIG
+    if not path.is_file() and is_package(source):
         package = get_package_path(source)
         meta = read_json(package / "meta.json")
-        path = package / f"{meta['lang']}_{meta['name']}-{meta['version']}"
-    if not (path / CONFIG).is_file():
-        raise UserError(
-            f"[components.{name}] source = {source!r}: no such pipeline, neither a folder nor an installed package; "
-            "name one that is there"
-        )
-    return path / CONFIG
+        path = package / f"{meta['lang']}_{meta['name']}-{meta['version']}" / CONFIG
+    return path
 
 
 @lru_cache(maxsize=8)
@@ -77,7 +80,7 @@ def trained(config: dict, kinds: tuple[str, ...]) -> list[str]:
 
 
 def meta_of(lang: str, factory: str) -> FactoryMeta | None:
-    """Return what a factory says of its components: what they set, and their settings. None where only its package knows."""
+    """Return what a factory says of its components: what they set, and their settings. None if it is not loaded."""
     register_factories()
     try:
         return get_lang_class(lang).get_factory_meta(factory)
@@ -92,11 +95,16 @@ def module_of(factory: str) -> str:
 
 
 def faults(full: Config) -> Iterator[str]:
-    """Yield what of a config, filled with defaults and without variables, spaCy could not make: section and name."""
+    """Yield what of a config, filled with defaults and without variables, spaCy could not make."""
     registry.ensure_populated()
     register_factories()
     get_lang_class(str(full["nlp"]["lang"]))  # which registers that language's own
-    unknown = [*_unregistered(full), *_without_component(full)]
+    unknown = list(_unregistered(full))
+    for name in full["nlp"]["pipeline"]:
+        try:
+            component(full, name)
+        except UserError as error:
+            unknown.append(str(error))
     yield from unknown
     if unknown:
         return
@@ -118,16 +126,14 @@ def _unregistered(full: Config) -> Iterator[str]:
         kind = "factories" if is_factory else key[1:] if key.startswith("@") else ""
         if kind and section[0] != "pretraining" and not _is_registered(kind, value, full["nlp"]["lang"]):
             what = "factory" if is_factory else kind.removesuffix("s")
-            yield (
-                f"[{'.'.join(section)}] names the {what} {value!r}, which nothing registers; "
-                "give the file that does by --code"
-            )
+            named = f"[{'.'.join(section)}] names the {what} {value!r}"
+            yield f"{named}, which nothing registers; give the file that does by --code"
 
 
 def _is_registered(kind: str, name: str, lang: str) -> bool:
-    """Say whether a name is registered, or an installed package says that it would be; no such package is imported.
+    """Say whether a name is registered, or an installed package says that it would be; none is imported.
 
-    spacy-transformers registers more than it announces: all that bears the name of an installed package is known.
+    spacy-transformers registers more than it announces: all that bears an installed package's name is known.
     """
     names = {name, name.replace("spacy.", "spacy-legacy.", 1)}
     if not names.isdisjoint(_announced(kind)):
@@ -148,21 +154,3 @@ def _is_registered(kind: str, name: str, lang: str) -> bool:
 def _announced(kind: str) -> frozenset[str]:
     groups = (f"{space}_{kind}" for space in ("spacy", "thinc"))
     return frozenset(entry.name for group in groups for entry in importlib.metadata.entry_points(group=group))
-
-
-def _without_component(full: Config) -> Iterator[str]:
-    """Yield the names in the pipeline that no section makes a component of."""
-    for name in full["nlp"]["pipeline"]:
-        block = full["components"].get(name)
-        if block is None:
-            yield (
-                f"[nlp] pipeline names {name!r}, and there is no [components.{name}]; "
-                "write it, or take the name out"
-            )
-        elif "source" not in block and "factory" not in block:
-            yield f"[components.{name}] has neither factory nor source; write one"
-        else:
-            try:
-                component(full, name)
-            except UserError as error:
-                yield str(error)

@@ -24,7 +24,7 @@ from scripts.checks.wordpieces import (
 from scripts.corpus.config_file import one_line
 
 COLUMNS = ("document", "length", "tokens", "entities")
-"""Of each example: its document's number, its tokens for the batcher, and the tokens and entities of the data in it."""
+"""Of each example: its document's number, its tokens for the batcher, tokens and entities of the data in it."""
 
 
 class Reading:
@@ -41,7 +41,11 @@ class Reading:
         looks_for_unknown = not checks.isdisjoint(UNKNOWN_CHECKS)
         needs_windows = looks_for_unknown or not checks.isdisjoint(WORDPIECE_CHECKS)
         windows = {config.file.name: config.windows for config in configs if needs_windows}
-        keys = {config.file.name: vector_keys(config.config) for config in configs if looks_for_unknown}
+        keys = {
+            config.file.name: vector_keys(config.config["initialize"]["vectors"])
+            for config in configs
+            if looks_for_unknown
+        }
         self._windows = {name: found for name, found in windows.items() if found}
         self._vectors = {name: found for name, found in keys.items() if found}
         self._reader = self.config.reader(split)
@@ -49,14 +53,12 @@ class Reading:
 
     def read(self, view: DocView, number: int) -> list[Finding]:
         """Read one document, the split's `number`-th here; return what is lost or cut on the way."""
-        found: list[tuple[str, TokenFinding]] = []
         if self._is_simple(view):
             self.rows.extend((number, len(view), len(view), len(view.ents)))
             spaces = [True] * len(view) if view.unknown_spaces else view.spaces
-            seen = [SeenDoc(view.words, spaces, view.sentences)] if self._windows or self._vectors else []
+            found, seen = [], [SeenDoc(view.words, spaces, view.sentences)]
         else:
-            found_here, predicted = self._read_as_spacy(view, number)
-            found += [(self.name, one) for one in found_here]
+            found, predicted = self._read_as_spacy(view, number)
             seen = [
                 SeenDoc(
                     [token.text for token in doc],
@@ -65,13 +67,14 @@ class Reading:
                 )
                 for doc in predicted
             ]
+        named = [(self.name, one) for one in found]
         for doc in seen:
-            found += self._unread(doc, number)
-        return [self._finding(view, name, one) for name, one in found if one.slug in self._checks]
+            named += self._unread(doc, number)
+        return [self._finding(view, name, one) for name, one in named if one.slug in self._checks]
 
     def _finding(self, view: DocView, variant: str, found: TokenFinding) -> Finding:
-        milder = found.slug == "forbidden-entity" and self.split != "train"
-        severity = {"severity": Severity.warning} if milder else {}
+        is_milder = found.slug == "forbidden-entity" and self.split != "train"
+        severity = {"severity": Severity.warning} if is_milder else {}
         return view.finding(self.split, found, variant=variant, **severity)
 
     def _unread(self, doc: SeenDoc, number: int) -> Iterator[tuple[str, TokenFinding]]:
@@ -87,10 +90,10 @@ class Reading:
         self.unknown[source] = self.unknown.get(source, Unknown()).plus(unknown, number)
 
     def _is_simple(self, view: DocView) -> bool:
-        """Say whether the reader hands a document on whole, on the data's own tokens, with nothing that could trouble the ner.
+        """Say whether the reader hands a document on whole, on the data's tokens, with no trouble for the ner.
 
-        Most documents are so, and need no Doc, no Example and no alignment: `_read_as_spacy` says the same of them in
-        ten times as long (tests compare both).
+        Most documents are so, and need no Doc, no Example and no alignment: `_read_as_spacy` says the same of them
+        in ten times as long (tests compare both).
         """
         reader = self._reader
         if self._annotates or not view.is_plain or reader.gold_preproc or not len(view):
@@ -120,12 +123,7 @@ class Reading:
                 lost = list(_retokenised(example, {(ent.start_char, ent.end_char) for ent in aligned}))
                 if not lost and self._annotates:
                     lost = list(self.config.annotators.forbidden(example, self.split))
-                found += [
-                    one._replace(
-                        start=first + one.start, end=first + one.end, slug=one.slug or "forbidden-entity"
-                    )
-                    for one in lost
-                ]
+                found += [one._replace(start=first + one.start, end=first + one.end) for one in lost]
             except Exception as error:  # whatever training would die of
                 found.append(_untrainable(view, error))
             arrived += len(example.reference)
@@ -162,7 +160,7 @@ class Reading:
 
 
 def _retokenised(example: Example, kept: set[tuple[int, int]]) -> Iterator[TokenFinding]:
-    """Yield the entities that the tokeniser's tokens do not fit, if those are not the data's. kept: characters of the others."""
+    """Yield the entities that the tokeniser's tokens do not fit. kept: characters of those that they do."""
     if numpy.array_equal(example.predicted.to_array(ORTH), example.reference.to_array(ORTH)):
         return
     for ent in example.reference.ents:
@@ -200,9 +198,7 @@ def read_whole(config: TrainingConfig, split: str) -> tuple[array, list[TokenFin
             try:
                 entities = len(learnable(example))
                 kept_from = config.annotators.forbidden(example, split) if split == "train" else ()
-                found += [
-                    TokenFinding(0, 0, f"{place}: {one.detail}", "forbidden-entity") for one in kept_from
-                ]
+                found += [TokenFinding(0, 0, f"{place}: {one.detail}", one.slug) for one in kept_from]
             except Exception as error:
                 found.append(TokenFinding(0, 0, f"{place}: {shortened(error)}", "untrainable"))
             rows.extend((number, len(example.predicted), len(example.reference), entities))

@@ -1,10 +1,9 @@
-"""What a transformer sees of a document: its windows, and the wordpieces in them; and words that nobody knows.
+"""What a transformer sees of a document: windows, and the wordpieces in them; and words that nobody knows.
 
 The transformer's real tokeniser runs, no model.
 """
 
 import os
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -26,9 +25,12 @@ MANY = {"transformer": 0.05, "vectors": 0.2}
 MOST = 0.5
 """Share from which the script is unknown."""
 
+Offsets = list[tuple[int, int]]
+"""Characters from and to, of wordpieces."""
+
 
 class SeenDoc(NamedTuple):
-    """A document as the pipeline sees it. spaces: behind each token. sentences: the tokens but the first that begin one."""
+    """A document as the pipeline sees it. spaces: behind each token. sentences: tokens but the first that begin one."""
 
     words: list[str]
     spaces: list[bool]
@@ -71,16 +73,11 @@ def without_vector(words: list[str], keys: frozenset[int]) -> Unknown:
     return count_unknown(words, [i for i in tokens if get_string_id(words[i]) not in keys], len(tokens))
 
 
-def vector_keys(config: dict[str, Any]) -> frozenset[int]:
-    """Return the hashes of the words that a config's vectors have; none without vectors, or with floret's, which know all."""
-    name = config["initialize"]["vectors"]
-    return _keys(str(name)) if name else frozenset()
-
-
 @lru_cache(maxsize=4)
-def _keys(name: str) -> frozenset[int]:
-    folder = get_package_path(name) if is_package(name) else Path(name)
-    path = next(folder.rglob("vocab/key2row"), None) if folder.is_dir() else None
+def vector_keys(name: str | None) -> frozenset[int]:
+    """Return the hashes of the words that vectors have; none without vectors, or with floret's, which know all."""
+    folder = get_package_path(name) if name and is_package(name) else Path(name or "")
+    path = next(folder.rglob("vocab/key2row"), None) if name and folder.is_dir() else None
     return frozenset(srsly.read_msgpack(path)) if path else frozenset()
 
 
@@ -88,7 +85,7 @@ class Windows:
     """A transformer's windows and its tokeniser; torch is not needed for these."""
 
     def __init__(self, block: dict[str, Any], config: Path) -> None:
-        """Load them, from a config's [components.transformer.model] block. Raises UserError where the tokeniser cannot be had."""
+        """Load them by a config's [components.transformer.model]. Raises UserError where that fails."""
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that there is no torch is meant
         name, self._getter = block["name"], block["get_spans"]
         require_model(name)
@@ -106,41 +103,36 @@ class Windows:
         self.limit = min(self.tokenizer.model_max_length, positions or self.tokenizer.model_max_length)
 
     def check(self, doc: SeenDoc) -> tuple[list[TokenFinding], Unknown]:
-        """Return the tokens of a document that the transformer does not read, by their reason, and count the unknown."""
-        unread, unknown = self.unread(doc)
+        """Return the tokens of a document that the transformer does not read, by reason, and count the unknown."""
         found = []
+        unread, unknown = self.unread(doc)
         for slug, (is_unread, why) in unread.items():
-            where = numpy.flatnonzero(is_unread).tolist()
-            if where:
-                first = where[0]
+            if is_unread.any():
+                first = int(numpy.argmax(is_unread))
                 end = first + int(numpy.argmin(numpy.append(is_unread[first:], False)))
-                detail = f"{len(where)} of {len(doc.words)} tokens, first {doc.words[first][:80]!r}: {why}"
-                found.append(TokenFinding(first, end, detail, slug))
-        return found, count_unknown(doc.words, sorted(unknown), len(doc.words))
+                tokens = f"{is_unread.sum()} of {len(doc.words)} tokens, first {doc.words[first][:80]!r}"
+                found.append(TokenFinding(first, end, f"{tokens}: {why}", slug))
+        return found, count_unknown(doc.words, unknown, len(doc.words))
 
-    def unread(self, doc: SeenDoc) -> tuple[dict[str, tuple[numpy.ndarray, str]], set[int]]:
-        """Return by slug whether each token is not read for that reason, and the reason in words; and the unknown tokens.
-
-        White space counts as read.
-        """
-        total = len(doc.words)
-        read, cut, seen = (numpy.zeros(total, dtype=bool) for _ in range(3))
-        unknown: set[int] = set()
+    def unread(self, doc: SeenDoc) -> tuple[dict[str, tuple[numpy.ndarray, str]], list[int]]:
+        """Return by slug whether each token is unread, and why; and the unknown tokens. White space counts as read."""
+        read, cut, seen, unknown = numpy.zeros((4, len(doc.words)), dtype=bool)
         most = 0
-        for start, end in windows(self._getter, total, doc.sentences):
-            words, spaces = doc.words[start:end], doc.spaces[start:end]
+        for start, end in windows(self._getter, len(doc.words), doc.sentences):
+            words, spaces, window = doc.words[start:end], doc.spaces[start:end], slice(start, end)
             text = "".join([word + " " * space for word, space in zip(words, spaces, strict=True)])
             offsets, unknown_offsets = self._offsets(text.removesuffix(" ") if spaces[-1] else text)
             most = max(most, len(offsets))
-            seen[start:end] = True
+            seen[window] = True
             kept = _covered(words, spaces, offsets[: self.limit])
-            read[start:end] |= kept
+            read[window] |= kept
             if unknown_offsets:
-                unknown.update((start + numpy.flatnonzero(_covered(words, spaces, unknown_offsets))).tolist())
+                unknown[window] |= _covered(words, spaces, unknown_offsets)
             if len(offsets) > self.limit:
-                cut[start:end] |= _covered(words, spaces, offsets) & ~kept
+                cut[window] |= _covered(words, spaces, offsets) & ~kept
+        unknown_tokens = numpy.flatnonzero(unknown).tolist()
         if read.all():
-            return {}, unknown
+            return {}, unknown_tokens
         black = numpy.array([not word.isspace() for word in doc.words])
         overflow = f"its window has {most} wordpieces, the transformer reads {self.limit}"
         nothing = "the transformer's tokeniser makes no wordpiece of it"
@@ -148,18 +140,16 @@ class Windows:
             "wordpiece-overflow": (cut & ~read, overflow),
             "outside-windows": (~seen & black, "in no window"),
             "no-wordpiece": (seen & ~read & ~cut & black, nothing),
-        }, unknown
+        }, unknown_tokens
 
-    def _offsets(self, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Return the characters that each wordpiece, special ones among them, stands for; and the unknown ones'.
+    def _offsets(self, text: str) -> tuple[Offsets, Offsets]:
+        """Return what each wordpiece, special ones among them, stands for; and the unknown ones.
 
         A slow tokeniser does not tell: each wordpiece stands for all, and none is unknown.
         """
         if not self.tokenizer.is_fast:
             return [(0, len(text))] * len(self.tokenizer(text, verbose=False)["input_ids"]), []
-        encoding = self.tokenizer.backend_tokenizer.encode(
-            text
-        )  # 100 µs a text of 18 tokens; by the wrapper 130
+        encoding = self.tokenizer.backend_tokenizer.encode(text)  # 100 µs for 18 tokens; by the wrapper 130
         ids, offsets, unknown = encoding.ids, encoding.offsets, self.tokenizer.unk_token_id
         if unknown not in ids:
             return offsets, []
@@ -167,7 +157,7 @@ class Windows:
 
 
 def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tuple[int, int]]:
-    """Return the windows of a document of so many tokens, as spacy-transformers' span getters make them (span_getters.py).
+    """Return the windows of a document of so many tokens, as spacy-transformers makes them (span_getters.py).
 
     A getter that is not spacy-transformers' own is not known: the document counts as one window.
     """
@@ -176,30 +166,25 @@ def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tu
         return []
     if name.startswith("spacy-transformers.sent_spans"):
         return list(pairwise([0, *sentences, total]))
-    if name.startswith("spacy-transformers.strided_spans"):
-        return list(_strided(getter["window"], getter["stride"], total))
-    return [(0, total)]
+    if not name.startswith("spacy-transformers.strided_spans"):
+        return [(0, total)]
+    window, stride = getter["window"], getter["stride"]
+    found: list[tuple[int, int]] = []
+    for start in range(0, total, stride):
+        found.append((start, min(start + window, total)))
+        if found[-1][1] == total:
+            break
+    whole = total // stride  # so many are cut to the window; one more takes what is left, whatever its length
+    return [*found[:whole], (found[whole][0], total)] if len(found) > whole else found
 
 
-def _strided(window: int, stride: int, total: int) -> Iterator[tuple[int, int]]:
-    start = 0
-    for _ in range(total // stride):
-        yield start, min(start + window, total)
-        if start + window >= total:
-            return
-        start += stride
-    if start < total:
-        yield start, total
-
-
-def _covered(words: list[str], spaces: list[bool], offsets: list[tuple[int, int]]) -> numpy.ndarray:
+def _covered(words: list[str], spaces: list[bool], offsets: Offsets) -> numpy.ndarray:
     """Say which tokens have a wordpiece."""
-    ends = numpy.cumsum([len(word) + space for word, space in zip(words, spaces, strict=True)])
-    lengths = numpy.array([len(word) for word in words])
-    starts = ends - lengths - spaces
-    pieces = numpy.array([offset for offset in offsets if offset[1] > offset[0]], dtype=numpy.int64)
-    marks = numpy.zeros(ends[-1] + 2, dtype=numpy.int32)
-    for column, change in zip(pieces.reshape(-1, 2).T, (1, -1), strict=True):
-        numpy.add.at(marks, column, change)
-    inside = numpy.concatenate(([0], numpy.cumsum(numpy.cumsum(marks) > 0)))
-    return inside[starts + lengths] > inside[starts]
+    marks = bytearray(sum(map(len, words)) + sum(spaces))
+    for start, end in offsets:
+        marks[start:end] = b"\x01" * (end - start)
+    covered, at = [], 0
+    for word, space in zip(words, spaces, strict=True):
+        covered.append(1 in marks[at : at + len(word)])
+        at += len(word) + space
+    return numpy.array(covered, dtype=bool)

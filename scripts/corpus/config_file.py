@@ -1,4 +1,4 @@
-"""A spaCy config as a command line gives it: a file, settings in the place of its own, and code that it needs."""
+"""A spaCy config as a command line gives it: a file, settings in the place of its own, and its code."""
 
 import configparser
 import difflib
@@ -30,8 +30,8 @@ KNOWN = ("nlp", "training", "initialize")
 class ConfigFile(NamedTuple):
     """Where a config is: what a process needs to load it.
 
-    name: of the variant. code: Python files to import first. paths: of the corpus, in the place of the config's own.
-    overrides: settings as the command line has them, in the place of the config's own.
+    name: of the variant. code: Python files to import first. paths: of the corpus, and overrides: settings as the
+    command line has them, both in the place of the config's own.
     """
 
     name: str
@@ -80,7 +80,7 @@ def _parsed(words: list[str], prefix: str) -> dict[str, Any]:
 
 
 def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a config as `spacy train` does, with variables left as they are. Raises UserError where that fails."""
+    """Read a config as `spacy train` does, and leave variables as they are. Raises UserError if that fails."""
     if not path.is_file():
         remedy = "write one by `python -m scripts.configure` or `python -m spacy init config`"
         raise UserError(f"{path}: no such file; {remedy}")
@@ -100,7 +100,7 @@ def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
 
 
 def _check(settings: dict[str, Any], config: Config) -> None:
-    """Raise UserError where a setting has no value, or spaCy has none of that name: it would train without a word."""
+    """Raise UserError where a setting has no value, or spaCy has none of that name: it would not tell."""
     for name, value in settings.items():
         section, _, key = name.rpartition(".")
         block = dot_to_object(config, section)
@@ -113,7 +113,7 @@ def _check(settings: dict[str, Any], config: Config) -> None:
 
 
 def full_config(config: Config) -> Config:
-    """Return a config with spaCy's defaults, and values in the place of variables. Raises what confection does."""
+    """Return a config with spaCy's defaults, without variables. Raises what confection does."""
     return load_config(DEFAULT_CONFIG_PATH).merge(config).interpolate()
 
 
@@ -181,6 +181,6 @@ def fingerprint(config: Config, code: tuple[Path, ...], data: dict[str, Path | N
 
 
 def default_output(path: Path) -> Path:
-    """Return where a config's pipelines go: FOLDER of training/FOLDER/config.cfg, or training/ and its own name."""
+    """Return where a config's pipelines go: FOLDER of training/FOLDER/config.cfg, else training/ and its name."""
     is_variant = path.name == CONFIG and path.resolve().parent.parent.name == "training"
     return path.parent if is_variant else Path("training") / path.stem
