@@ -1,7 +1,7 @@
 import pytest
 
 from scripts.checks.inputs import find_inputs
-from scripts.checks.preprocessed import scored_elsewhere
+from scripts.checks.preprocessed import check_files, scored_elsewhere
 from scripts.checks.training_config import ConfigFile
 from scripts.corpus.files import write_json
 from scripts.corpus.shards import documents_sha256, read_manifest
@@ -63,4 +63,4 @@ def test_a_damaged_test_split_is_told_as_such_alone(tmp_path, write_jsonl):
     scores = scored_on(corpus)
     next((corpus / "test").glob("*.spacy")).write_bytes(b"")
     assert not warned(tmp_path, corpus, scores | {"test_sha256": "another"})
-    assert {found.slug for found in find_inputs([], {}, corpus, []).check_files()} == {"damaged-shard"}
+    assert {found.slug for found in check_files(corpus, find_inputs([], {}, corpus, []).manifests, [])} == {"damaged-shard"}

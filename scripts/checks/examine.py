@@ -11,6 +11,7 @@ from scripts.checks.catalogue import BY_SLUG, CHECKS, Check, Finding, Severity, 
 from scripts.checks.config_checks import CONFIG_CHECKS
 from scripts.checks.corpus_checks import CORPUS_CHECKS
 from scripts.checks.inputs import Inputs
+from scripts.checks.preprocessed import check_counts, check_files
 from scripts.checks.stats import CorpusFinding, CorpusStats, Task, shard_stats
 from scripts.checks.trainer_input import TrainerInput, trainer_input
 from scripts.checks.training_config import ConfigFile, TrainingConfig, load_training_config
@@ -49,6 +50,11 @@ class Report:
         if is_kept:
             self.findings.append(one)
             self.tell(one)
+
+    def add_all(self, findings: Iterable[Finding]) -> None:
+        """Count findings."""
+        for one in findings:
+            self.add(one)
 
     def add_from(self, corpus: CorpusStats, found: CorpusFinding, config: ConfigFile | None = None) -> None:
         """Count what was found in a corpus, or in what a config makes of it; look up its place only if it is kept."""
@@ -91,13 +97,12 @@ def validate(inputs: Inputs, report: Report, checks: frozenset[str], **options: 
 
     options: further ones of `examine`.
     """
-    for one in inputs.check_files():
-        if one.slug in checks:
-            report.add(one)
+    corpus, manifests = inputs.corpus, inputs.manifests
+    before = check_files(corpus, manifests, inputs.configs) if corpus else ()
+    report.add_all(one for one in before if one.slug in checks)
     examine(inputs.files(), report, checks=checks, configs=inputs.configs, **options)
-    for one in inputs.check_counts(report.counts):
-        if one.slug in checks:
-            report.add(one)
+    after = check_counts(corpus, manifests, report.counts) if corpus else ()
+    report.add_all(one for one in after if one.slug in checks)
 
 
 def examine(
@@ -162,8 +167,7 @@ def _look_at_shards(
             results = chain(map(shard_stats, tasks[:here]), elsewhere)
             for task, (stats, findings, shingles) in zip(tasks, results, strict=True):
                 corpus.splits[task.split].add(stats)
-                for one in findings:
-                    report.add(one)
+                report.add_all(findings)
                 file.write(shingles)
                 progress(sum(shard.stat().st_size for shard in task.paths))
         if path.stat().st_size:

@@ -1,15 +1,12 @@
 """What is to be checked: this project's corpus or any DocBin files, and the configs."""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from spacy.tokens import DocBin
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 
-from scripts.checks.catalogue import Finding
-from scripts.checks.preprocessed import check_counts, check_files
 from scripts.checks.training_config import TrainingConfig, load_training_config
 from scripts.cli import UserError
 from scripts.corpus.config_file import CONFIG, ConfigFile, one_line
@@ -22,8 +19,8 @@ from scripts.corpus.splits import SPLITS
 class Inputs:
     """What is to be checked.
 
-    data: a `.spacy` file or a folder of them for each split. corpus: the folder where all of them are, if preprocessing
-    made them. drawn: holds the files of splits that a reader of another kind has elsewhere.
+    data: a `.spacy` file or a folder of them for each split. corpus: the folder where all of them are, if
+    preprocessing made them. drawn: holds the files of splits that a reader of another kind has elsewhere.
     """
 
     data: dict[str, Path]
@@ -43,10 +40,9 @@ class Inputs:
         found = {}
         for split, path in self.data.items():
             if not path.exists():
-                raise UserError(
-                    f"{path}: no such file or folder; --{split} wants a .spacy file, or a folder of them"
-                )
-            if path.is_file() and not path.name.endswith(FILE_TYPE):
+                remedy = f"--{split} wants a .spacy file, or a folder of them"
+                raise UserError(f"{path}: no such file or folder; {remedy}")
+            if path.is_file() and path.suffix != FILE_TYPE:
                 remedy = f"turn it into a corpus by: python -m scripts.preprocess --train={path}"
                 raise UserError(f"{path}: is no .spacy file; {remedy}")
             holds_any = path.is_file() or any(path.rglob(f"*{FILE_TYPE}"))
@@ -54,14 +50,6 @@ class Inputs:
             if not holds_any and self.corpus is None:
                 raise UserError(f"{path}: holds no .spacy file")
         return found
-
-    def check_files(self) -> Iterator[Finding]:
-        """Yield what is known of a corpus before its documents are looked at."""
-        return check_files(self.corpus, self.manifests, self.configs) if self.corpus else iter(())
-
-    def check_counts(self, counts: dict[str, dict]) -> Iterator[Finding]:
-        """Yield where the shards do not hold what the corpus's manifests say."""
-        return check_counts(self.corpus, self.manifests, counts) if self.corpus else iter(())
 
 
 def find_inputs(
@@ -71,7 +59,7 @@ def find_inputs(
     code: list[Path],
     overrides: tuple[str, ...] = (),
 ) -> Inputs:
-    """Find out what is to be checked: the files that are named, or else the first config's, or else the corpus.
+    """Find out what is to be checked: the files that are named, or else the configs', or else the corpus.
 
     code, overrides: of every config, as the command line has them.
     Raises UserError where something is missing, or raw files changed after the corpus was made.
@@ -82,30 +70,23 @@ def find_inputs(
     given = {split: path for split, path in data.items() if path is not None}
     if given and "train" not in given:
         raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
-    paths = (
-        {split: given.get(split, given["train"]).as_posix() for split in ("train", "dev")} if given else {}
-    )
-    files = tuple(
-        ConfigFile(name, path, tuple(code), tuple(paths.items()), overrides)
-        for name, path in _names(configs).items()
-    )
-    loaded = [load_training_config(file) for file in files]
+    splits = ("train", "dev") if given else ()
+    paths = tuple((split, given.get(split, given["train"]).as_posix()) for split in splits)
+    files: dict[
+        str, ConfigFile
+    ] = {}  # each is named by its folder, if it is called config.cfg, or by its own name
+    for path in configs:
+        name = path.resolve().parent.name if path.name == CONFIG else path.stem
+        name = path.as_posix() if name in files else name
+        files[name] = ConfigFile(name, path, tuple(code), paths, overrides)
+    loaded = [load_training_config(file) for file in files.values()]
     if given:
-        return Inputs(given, files)
+        return Inputs(given, tuple(files.values()))
     return _of_configs(loaded, corpus) if loaded else _of_corpus(corpus, ())
 
 
-def _names(configs: list[Path]) -> dict[str, Path]:
-    """Name each config: by its folder, where it is called config.cfg, or else by its own name."""
-    names: dict[str, Path] = {}
-    for path in configs:
-        name = path.resolve().parent.name if path.name == CONFIG else path.stem
-        names[name if name not in names else path.as_posix()] = path
-    return names
-
-
 def _of_configs(configs: list[TrainingConfig], corpus: Path) -> Inputs:
-    """Find the data that all configs name: the corpus, DocBin files elsewhere, or whatever the first's reader yields."""
+    """Find the data that all configs name: the corpus, other DocBin files, or whatever the first's reader yields."""
     first, files = configs[0], tuple(config.file for config in configs)
     found = {split: first.path(split) for split in ("train", "dev")}
     for config in configs[1:]:
@@ -122,15 +103,14 @@ def _of_configs(configs: list[TrainingConfig], corpus: Path) -> Inputs:
 
 
 def _draw(config: TrainingConfig, split: str, folder: Path) -> Path:
-    """Write what a config's reader yields to a `.spacy` file, so that it can be looked at as any other; return the file."""
+    """Write what a config's reader yields to a `.spacy` file, to be looked at as any other; return the file."""
     whole = DocBin()
     try:
         for example in config.read(split):
             whole.add(example.reference)
     except Exception as error:  # a reader may be anybody's code
-        failed = (
-            f"[{config.training[f'{split}_corpus']}] fails after {len(whole):,} examples: {one_line(error)}"
-        )
+        name = config.training[f"{split}_corpus"]
+        failed = f"[{name}] fails after {len(whole):,} examples: {one_line(error)}"
         raise UserError(f"{config.file.path}: {failed}; repair the reader or its data") from None
     path = folder / f"{split}.spacy"
     whole.to_disk(path)

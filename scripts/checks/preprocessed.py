@@ -1,4 +1,4 @@
-"""What is to be told of a corpus that preprocessing made: what it noted of the raw data, and whether its files are as they were."""
+"""Findings about a corpus that preprocessing made: what it noted of the raw data, and whether its files are whole."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -17,31 +17,23 @@ from scripts.corpus.shards import MANIFEST, ShardError, check_shards, documents_
 
 SCORES = "scores.json"
 """Beside a config: what evaluation wrote of its pipeline."""
-ACCEPTED = frozenset(
-    [
-        "unreadable",
-        "i-without-b",
-        "illegal-sequence",
-        "misaligned",
-        "overlap",
-        "nested",
-        "whitespace-edge",
-        "bad-offsets",
-        "empty-label",
-        "other-text",
-        "discontinuous",
-    ]
-)
-"""Faults that preprocessing rejects or repairs, with a place in the ledger, where the user says so."""
+NEVER_ACCEPTED = "white-space-token"
+"""A fault that stays an error where the user says that others may be rejected."""
 OTHER_NAMES = {"empty text": "empty-document"}
-"""Reasons of the ledger that are called otherwise among the checks; what has no check at all was asked for."""
+"""Reasons of the ledger that are called otherwise among the checks; what has no check was asked for."""
 
 
 def check_files(corpus: Path, manifests: dict[str, dict], configs: Iterable[ConfigFile]) -> Iterator[Finding]:
-    """Yield what preprocessing noted, what is wrong with the files themselves, and who was scored on another test split."""
+    """Yield what preprocessing noted, what is wrong with the files, and who was scored on another test split."""
     settings = Settings(**manifests["train"]["settings"])
     for name, kind in ((REJECTS, "losses"), (REPAIRS, "repairs")):
-        yield from _noted(corpus / name, settings, _listed(manifests, kind))
+        changes = chain(*(manifest["ledger"][kind] for manifest in manifests.values()))
+        listed = sum(
+            change["documents"] or change["entities"] or len(change["places"])
+            for change in changes
+            if change["stage"] != "read"
+        )
+        yield from _noted(corpus / name, settings, listed)
     for split, manifest in manifests.items():
         try:
             check_shards(corpus / split, manifest)
@@ -51,7 +43,7 @@ def check_files(corpus: Path, manifests: dict[str, dict], configs: Iterable[Conf
 
 
 def _noted(path: Path, settings: Settings, listed: int) -> Iterator[Finding]:
-    """Yield a finding for each record or span that was left out or repaired for a fault, with its place in the raw files.
+    """Yield a finding for each record or span that was left out or repaired for a fault.
 
     What the settings accept is a warning, where it would be an error. listed: how many the ledger counts.
     """
@@ -63,24 +55,14 @@ def _noted(path: Path, settings: Settings, listed: int) -> Iterator[Finding]:
         for rows, line in enumerate(file, start=1):  # noqa: B007
             row = json.loads(line)
             slug = OTHER_NAMES.get(row["reason"], row["reason"])
-            if slug not in BY_SLUG:
-                continue
-            is_stated = slug in ("overlap", "nested") and settings.overlaps != "error"
-            is_accepted = is_stated or (slug in ACCEPTED and settings.on_error == "reject")
-            severity = Severity.warning if is_accepted else BY_SLUG[slug].severity
-            yield _finding(slug, row)._replace(severity=severity)
+            if slug in BY_SLUG:
+                may_choose = slug in ("overlap", "nested") and settings.overlaps != "error"
+                is_accepted = may_choose or (settings.on_error == "reject" and slug != NEVER_ACCEPTED)
+                severity = Severity.warning if is_accepted else BY_SLUG[slug].severity
+                yield _finding(slug, row)._replace(severity=severity)
     if listed > rows:
         detail = f"{path} has {rows} rows, the ledger counts {listed}"
         yield finding("ledger", "", detail, shard=path.as_posix())
-
-
-def _listed(manifests: dict[str, dict], kind: str) -> int:
-    changes = chain(*(manifest["ledger"][kind] for manifest in manifests.values()))
-    return sum(
-        change["documents"] or change["entities"] or len(change["places"])
-        for change in changes
-        if change["stage"] != "read"
-    )
 
 
 def _finding(slug: str, row: dict) -> Finding:
@@ -97,18 +79,17 @@ def _finding(slug: str, row: dict) -> Finding:
 def check_counts(corpus: Path, manifests: dict[str, dict], counts: dict[str, dict]) -> Iterator[Finding]:
     """Yield where the shards do not hold what their manifest says."""
     for split, manifest in manifests.items():
-        names = ("documents", "tokens", "entities")
-        counted = tuple(counts[split]["labels" if name == "entities" else name] for name in names)
-        listed = tuple(manifest[name] for name in names)
+        counted = tuple(counts[split][name] for name in ("documents", "tokens", "labels"))
+        listed = tuple(manifest[name] for name in ("documents", "tokens", "entities"))
         if counted != listed:
             detail = f"documents, tokens, entities: {counted} in the shards, {listed} in the manifest"
             yield finding("ledger", split, detail, shard=(corpus / split).as_posix())
 
 
 def scored_elsewhere(test: Path, manifest: dict, configs: Iterable[ConfigFile]) -> Iterator[Finding]:
-    """Yield the configs whose pipelines were scored on another test split than the one in a folder, with that manifest.
+    """Yield the configs whose pipelines were scored on another test split than the one in a folder.
 
-    What was never scored, or by a version that did not note on what, is passed over; so is a split that cannot be read.
+    What was never scored, or not noted on what, is passed over; so is a split that cannot be read.
     """
     now = ""
     for config in configs:

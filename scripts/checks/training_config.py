@@ -1,7 +1,8 @@
-"""A spaCy config as training would use it: its reader, tokeniser, batcher and windows, with no weights loaded."""
+"""A spaCy config as training would use it: reader, tokeniser, batcher and windows, with no weights loaded."""
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy
 from confection import Config, ConfigValidationError
-from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE
@@ -61,22 +61,18 @@ class TrainingConfig:
 
     @cached_property
     def nlp(self) -> Any:
-        """What readers need of a pipeline: `vocab` and `make_doc`. A real one only where the config has code for it."""
-        settings = self.config["nlp"]
-        has_code = self.config["initialize"]["before_init"] or any(settings[name] for name in CALLBACKS)
+        """What readers need of a pipeline: `vocab` and `make_doc`; a real one where the config has code for it."""
+        settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
+        has_code = before_init or any(settings[name] for name in CALLBACKS)
         is_spacys = settings["tokenizer"]["@tokenizers"].startswith("spacy.")
-        if has_code or not is_spacys or not self.has_plain_readers:
-            return self._blank()
-        tokenizer = load_tokenizer(self.lang, settings["tokenizer"])
-        return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
-
-    def _blank(self) -> Language:
+        if self.has_plain_readers and is_spacys and not has_code:
+            tokenizer = load_tokenizer(self.lang, settings["tokenizer"])
+            return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
         config = copy_config(self.config)
         config["nlp"] |= {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
         config["components"] = {}
         try:
             nlp = load_model_from_config(config, auto_fill=True)
-            before_init = self.config["initialize"]["before_init"]
             if before_init:
                 self.resolve("[initialize.before_init]", before_init)(nlp)
         except UserError:
@@ -125,11 +121,11 @@ class TrainingConfig:
 
     @property
     def has_plain_readers(self) -> bool:
-        """Whether spaCy's Corpus or our ShardStream reads both: then documents can be read one by one, in any process."""
+        """Whether spaCy's Corpus or our ShardStream reads both: then any process can read single documents."""
         return all(type(reader) in (Corpus, ShardStream) for reader in self._readers.values())
 
     def path(self, split: str) -> Path | None:
-        """Return where train's or dev's DocBin files are; None where a reader of another kind has its data elsewhere.
+        """Return where train's or dev's DocBin files are; None where a reader has its data elsewhere.
 
         Raises UserError where spaCy's reader has none.
         """
@@ -167,9 +163,8 @@ class TrainingConfig:
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:
         """Return the batches of the first epoch, as indexes into `lengths` (tokens of each example).
 
-        The config's own batcher makes them, of things that have a length, or of the examples themselves if it asks for
-        more; shuffled by the config's seed as spaCy does (spacy/training/loop.py), or in the order of our ShardStream.
-        Raises UserError where the batcher fails.
+        The config's own batcher makes them, of things that have a length, or of the examples themselves if it asks
+        for more. Raises UserError where the batcher fails.
         """
         try:
             return self._batches([_Sized(int(length)) for length in lengths])
@@ -185,30 +180,26 @@ class TrainingConfig:
             raise self._failed("[training.batcher] fails", error) from None
 
     def _batches(self, items: list) -> list[list[int]]:
-        """Return the batches that the config's batcher makes of examples, or of what stands for them, as their numbers."""
-        numbers = {id(item): i for i, item in enumerate(items)}
+        """Return the batches of examples, or of what stands for them, as their numbers in the files.
+
+        They are shuffled by the config's seed as spaCy does (spacy/training/loop.py), or as our ShardStream does.
+        """
+        reader, order = self.reader("train"), list(range(len(items)))
+        if isinstance(reader, ShardStream):
+            with suppress(ShardError):  # which is told where shards are looked at
+                numbers = reader.numbers(0)
+                order = numbers if len(numbers) == len(items) else order
         state = random.getstate()
         try:
             batcher = self.resolve("[training.batcher]", self.training["batcher"])
-            order = self._streamed(items)
             if self.training["max_epochs"] >= 0:
                 order = list(order)
                 random.seed(self.training["seed"])
                 random.shuffle(order)
-            return [[numbers[id(item)] for item in batch] for batch in batcher(order)]
+            known = {id(items[number]): number for number in order}
+            return [[known[id(item)] for item in batch] for batch in batcher(items[i] for i in order)]
         finally:
             random.setstate(state)
-
-    def _streamed(self, items: list) -> list:
-        """Return the examples, which are in the order of the files, in the order of a reader that has one of its own."""
-        reader = self.reader("train")
-        if not isinstance(reader, ShardStream):
-            return items
-        try:
-            numbers = reader.numbers(0)
-        except ShardError:  # which is told where shards are looked at
-            return items
-        return [items[i] for i in numbers] if len(numbers) == len(items) else items
 
     @cached_property
     def annotators(self) -> Annotators:
@@ -236,7 +227,7 @@ class TrainingConfig:
 
 
 def load_training_config(file: ConfigFile) -> TrainingConfig:
-    """Load a config, once in each process as long as its file stays what it is. Raises UserError where it cannot be read."""
+    """Load a config, once in each process as long as its file stays what it is."""
     return _loaded(file, file.path.read_bytes() if file.path.exists() else b"")
 
 
