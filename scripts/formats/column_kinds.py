@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from scripts.formats.rows import DEFAULT, Numbered, misc_items, value_of
-from scripts.formats.tags import CHUNKS, OUTSIDE, POS, Spelling, find_spelling, labels_of, parse_tag
+from scripts.formats.rows import Numbered, misc_items, value_of
+from scripts.formats.tags import CHUNKS, DEFAULT, OUTSIDE, POS, Spelling, find_spelling, labels_of, parse_tag
 
 _NER = r"ner|ne|(?:named)?entit(?:y|ies)|bio|iob2?|bioes|iobes|bilou|mwe"
 NAMES = {

@@ -7,19 +7,13 @@ from typing import Any
 
 from scripts.formats.record import fail
 
-FEATURES = ("features.json", "dataset_info.json", "dataset_infos.json")
+FILES = ("features.json", "dataset_info.json", "dataset_infos.json")
 MAPS = ("config.json", "id2label.json", "label2id.json", "label.json")
 
 
 def class_names(feature: Any) -> list[str]:
     """Find the ClassLabel names inside a feature, however it is nested; a list, or an object `{"0": "O"}`."""
-    if isinstance(feature, dict):
-        names = feature.get("names")
-        if isinstance(names, dict):
-            names = _in_order(names)
-        if isinstance(names, list):
-            return [str(name) for name in names]
-    return next((found for part in _inner(feature) if (found := class_names(part))), [])
+    return next(_names(feature, "", inside=True), [])
 
 
 def nearby_names(path: Path, key: str) -> tuple[tuple[str, ...], str]:
@@ -28,46 +22,43 @@ def nearby_names(path: Path, key: str) -> tuple[tuple[str, ...], str]:
     Raises AnnotationError where two files say different things, and where one cannot be read.
     """
     found: dict[tuple[str, ...], str] = {}
-    for beside in map(path.with_name, (*FEATURES, *MAPS)):
+    remedy = "--label-names=O,B-PER,I-PER"
+    for beside in map(path.with_name, (*FILES, *MAPS)):
         if beside == path or not beside.is_file():
             continue
         try:
             content = json.loads(beside.read_text(encoding="utf-8"))
-            listed = list(_of_key(content, key)) if beside.name in FEATURES else [_of_map(content)]
+            listed = [_of_map(content)] if beside.name in MAPS else list(_names(content, key))
         except (OSError, ValueError, RecursionError) as error:
-            remedy = "repair it, or give --label-names=O,B-PER,I-PER"
-            fail(beside, f"cannot be read ({error})", remedy)
+            fail(beside, f"cannot be read ({error})", f"repair it, or give {remedy}")
         for names in filter(None, map(tuple, listed)):
             found.setdefault(names, beside.as_posix())
     if len(found) > 1:
         readings = ", but ".join(f"{', '.join(names[:5])}… in {file}" for names, file in found.items())
-        remedy = "give the right ones: --label-names=O,B-PER,I-PER"
-        fail(path, f"the numbers of `{key}` are called {readings}", remedy)
+        fail(path, f"the numbers of `{key}` are called {readings}", f"give the right ones: {remedy}")
     return next(iter(found.items()), ((), ""))
 
 
-def _inner(content: Any) -> list:
-    return (
-        list(content.values()) if isinstance(content, dict) else content if isinstance(content, list) else []
-    )
-
-
-def _of_key(content: Any, key: str) -> Iterator[list[str]]:
-    """Yield the names of every feature that is called so, of all configurations."""
+def _names(content: Any, key: str, *, inside: bool = False) -> Iterator[list[str]]:
+    """Yield the names of every ClassLabel, in all configurations, `inside` the feature that is called so."""
     if isinstance(content, dict):
-        names = class_names(content if content.get("name") == key else content.get(key))
-        if names:
-            yield names
+        inside = inside or (key != "" and content.get("name") == key)
+        names = content.get("names") if inside else None
+        names = _in_order(names) if isinstance(names, dict) else names
+        if isinstance(names, list):
+            yield list(map(str, names))
             return
-    for value in _inner(content):
-        yield from _of_key(value, key)
+    items = (
+        content.items() if isinstance(content, dict) else enumerate(content if type(content) is list else ())
+    )
+    for name, value in items:
+        if isinstance(value, dict | list):
+            yield from _names(value, key, inside=inside or name == key)
 
 
 def _of_map(content: Any) -> list[str]:
     """Return names by number from `id2label` or `label2id`, or from an object that is one of them."""
-    if not isinstance(content, dict):
-        return []
-    maps = [content.get("id2label"), content.get("label2id"), content]
+    maps = [content.get("id2label"), content.get("label2id"), content] if isinstance(content, dict) else []
     return next((names for one in maps if isinstance(one, dict) and (names := _in_order(one))), [])
 
 

@@ -19,14 +19,13 @@ from scripts.formats.column_kinds import (
 )
 from scripts.formats.record import fail
 from scripts.formats.rows import (
-    DEFAULT,
     Numbered,
     Roles,
     columns_option,
     is_surface_form,
     value_of,
 )
-from scripts.formats.tags import OUTSIDE, Tag, find_scheme, find_spelling, parse_tag, tag_parser
+from scripts.formats.tags import DEFAULT, OUTSIDE, Tag, find_scheme, find_spelling, parse_tag, tag_parser
 
 CONLLU_WIDTH = 10
 NO_NAME = re.compile(r"[\W\d_]+")

@@ -8,6 +8,7 @@ from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.formats.record import Fault, Record, Source, Unread, fail
 from scripts.formats.registry import Found, Item
 from scripts.formats.tags import (
+    DEFAULT,
     OUTSIDE,
     PREFIXES,
     Spelling,
@@ -31,8 +32,6 @@ Numbered = tuple[int, list[str]]
 """A row: the number of its line, and its cells."""
 Rows = tuple[Sequence[int], list[list[str]]]
 """A sentence: the numbers of its lines, and their cells."""
-
-DEFAULT = Spelling()
 
 
 @dataclass(frozen=True, slots=True)

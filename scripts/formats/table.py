@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 
 from scripts.formats.cells import Row, read_rows
+from scripts.formats.json_layout import Layout
 from scripts.formats.json_spans import row_record
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import Record, fail
@@ -19,7 +20,7 @@ from scripts.formats.table_layout import (
     is_table,
     require_width,
 )
-from scripts.formats.tagged import count_tagged, read_tagged
+from scripts.formats.tagged import count_tagged
 
 
 def split_table(file: RawFile, layout: TableLayout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
@@ -86,20 +87,18 @@ def read_table(item: Item) -> Record | list[Record]:
     """
     layout, path = item.layout, item.source.path
     rows = _item_rows(item)
-    group = cell_of(rows[0], layout.group) or None
     if layout.roles is not None:
-        number, id = cell_of(rows[0], layout.roles.sentence), cell_of(rows[0], layout.roles.document)
-        if layout.roles.document is None or item.options.sentences_per_doc:
+        sentence, document = layout.roles.sentence, layout.roles.document
+        group_by = item.options.group_by
+        group = (
+            cell_of(rows[0], layout.names.index(group_by) if group_by in layout.names else document) or None
+        )
+        number, id = cell_of(rows[0], sentence), cell_of(rows[0], document)
+        if document is None or item.options.sentences_per_doc:
             id = f"{id} {number}".strip() if number else ""
         return token_record(item, layout.roles, _sentences(rows, layout, path), id=id or None, group=group)
     require_width(rows[0], len(layout.names), path)
-    values = as_row(rows[0], layout, path)
-    if layout.tagged is None:
-        return row_record(values, item.source, item.options)
-    id = values["id"] if isinstance(values.get("id"), str) else None
-    return read_tagged(
-        values, layout.tagged, item.source, item.options, id=id, group=item.file_group or group
-    )
+    return row_record(as_row(rows[0], layout, path), item.source, item.options, Layout(tagged=layout.tagged))
 
 
 def _sentences(rows: list[Row], layout: TableLayout, path: str) -> Iterator[Rows]:

@@ -45,7 +45,7 @@ QUOTES_OR_LISTS = re.compile(r'(?m)(?:^|\t)"?\[[^\t\[\]]{2,}\]|\t"(?:[^"\t\n]|""
 class TableLayout:
     """How a table is written.
 
-    header: the number of the last line above the rows. names: its cells. group: the column of groups.
+    header: the number of the last line above the rows. names: its cells.
     roles: of the columns where each row is a token; `numbered`: each has its sentence's number.
     contents: of the columns where each row is a document: text, lists, or words or tags with blanks between.
     tagged: the columns of tokens and tags among these; None where rows hold texts with spans.
@@ -54,7 +54,6 @@ class TableLayout:
     dialect: Dialect
     names: tuple[str, ...]
     header: int
-    group: int | None = None
     roles: Roles | None = None
     numbered: bool = False
     contents: tuple[str, ...] = ()
@@ -154,9 +153,8 @@ def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
         names = ["", *names]  # R writes rows' names without a name for their column
     for row in filled:
         require_width(row, len(names), path)
-    group = names.index(options.group_by) if options.group_by in names else None
     contents = tuple(_content(name, [row.cells[i] for row in filled]) for i, name in enumerate(names))
-    layout = TableLayout(dialect, tuple(names), header, group, contents=contents)
+    layout = TableLayout(dialect, tuple(names), header, contents=contents)
     if any(content != "text" for name, content in zip(names, contents, strict=True) if _is_tags(name)):
         return _documents(filled, layout, options, file)
     return _tokens(rows, layout, options, file)
@@ -258,9 +256,8 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: Ra
                 'write a row a text, with all its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
             )
         fail(file.path, what, remedy)
-    group = document if layout.group is None else layout.group
     roles = Roles(len(known), token, tag, sentence=sentence, document=document)
-    layout = replace(layout, roles=roles, group=group)
+    layout = replace(layout, roles=roles)
     sentences: list[list[tuple[int, list[str]]]] = []
     for row, starts in layout.starts(rows, file.path.as_posix()):
         sentences += [[]] if starts else []

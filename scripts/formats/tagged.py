@@ -1,15 +1,17 @@
 """Rows that hold a list of tokens beside a list of tags: JSON, Parquet and tables have them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from scripts.formats.names import nearby_names
 from scripts.formats.record import Fault, Record, Source, Unread, check_text, fail
 from scripts.formats.registry import Found, ReadOptions
 from scripts.formats.spans import find_spans, short, span_fields
 from scripts.formats.tags import (
+    DEFAULT,
     Spelling,
     count_entities,
     decode,
@@ -34,23 +36,13 @@ class TaggedLayout:
 
     tokens: str
     tags: str
-    names: tuple[str, ...]
-    scheme: str
-    spelling: Spelling
+    names: tuple[str, ...] = ()
     names_from: str = ""
+    scheme: str = "IOB1"
+    spelling: Spelling = DEFAULT
     labels: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     skip_spans: bool = False
-
-
-class _Reading(NamedTuple):
-    """The tags of the first rows under one key. unnamed: numbers that nothing names."""
-
-    key: str
-    tags: list[list[str]]
-    names: tuple[str, ...]
-    names_from: str
-    unnamed: list[int]
 
 
 def find_tagged(
@@ -72,36 +64,66 @@ def find_tagged(
     keys = [] if tokens is None else find_tags_keys(rows, tokens, options.spans_field, names)
     if not keys:
         return None
-    readings = [_reading(rows, key, path, options, names.get(key, ())) for key in keys]
-    chosen = next((reading for reading in readings if not reading.unnamed), readings[0])
-    for other in readings:
-        if not _agree(chosen.tags, other):
-            _two_readings(rows, path, tokens, chosen.key, other.key)
-    if numbers := chosen.unnamed:
+    layouts = [_layout(rows, tokens, key, path, options, names.get(key, ())) for key in keys]
+    chosen = next((layout for layout in layouts if not _unnamed(rows, layout)), layouts[0])
+    for other in layouts:
+        if not _agree(_tags(rows, chosen), _tags(rows, other), bool(_unnamed(rows, other))):
+            _two_readings(rows, path, tokens, chosen.tags, other.tags)
+    if numbers := _unnamed(rows, chosen):
         some = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
-        what = f"`{chosen.key}` holds {len(numbers)} different numbers in the first {len(rows)} rows ({some})"
+        what = (
+            f"`{chosen.tags}` holds {len(numbers)} different numbers in the first {len(rows)} rows ({some})"
+        )
         remedy = "name all labels in the order of their numbers, as in --label-names=O,B-PER,I-PER"
         fail(path, f"{what}, and nothing names them", remedy)
-    layout = _layout(rows, tokens, chosen, options)
     for number, row in enumerate(rows, start=1):
-        _other_spans(row, layout, Source(path.as_posix(), number))
-    return layout
+        _other_spans(row, chosen, Source(path.as_posix(), number))
+    return chosen
 
 
-def _reading(
-    rows: Sequence[dict], key: str, path: Path, options: ReadOptions, given: Sequence[str]
-) -> _Reading:
-    lists = [row[key] for row in rows if isinstance(row.get(key), list)]
-    numbers = sorted({tag for tags in lists for tag in tags if type(tag) is int})
-    names, source = tuple(given), "the file's ClassLabel"
-    if not numbers:
-        names, source = (), ""
+def _layout(
+    rows: Sequence[dict], tokens: str, key: str, path: Path, options: ReadOptions, names: Sequence[str]
+) -> TaggedLayout:
+    """Tell how the tags under a key are written, with the names of their numbers where they are numbers."""
+    layout = TaggedLayout(tokens, key, tuple(names), names_from="the file's ClassLabel")
+    if not _numbers(rows, key):
+        layout = replace(layout, names=(), names_from="")
     elif options.label_names:
-        names, source = options.label_names, "--label-names"
+        layout = replace(layout, names=options.label_names, names_from="--label-names")
     elif not names:
         names, source = nearby_names(path, key)
-    tags = [[_name(tag, names) for tag in tags] for tags in lists]
-    return _Reading(key, tags, names, source, [] if names else numbers)
+        layout = replace(layout, names=names, names_from=source)
+    tags = _tags(rows, layout)
+    values = {*layout.names, *chain.from_iterable(tags)}
+    spelling = find_spelling(layout.names or values, plain=True) or DEFAULT
+    parse = tag_parser(spelling)
+    last_or_alone = [tag for tag in map(parse, layout.names) if tag and tag.prefix in "LU"]
+    beside = {
+        other for row in rows for other in row if other not in (tokens, key) and pairs(row, tokens, other)
+    }
+    return replace(
+        layout,
+        scheme=find_scheme([last_or_alone, *(map(parse, one) for one in tags)]),
+        spelling=spelling,
+        labels=labels_of(values, spelling),
+        unused=tuple(sorted(beside)),
+        skip_spans="other-spans" in options.accept or options.spans_field == key,
+    )
+
+
+def _tags(rows: Sequence[dict], layout: TaggedLayout) -> list[list[str]]:
+    lists = [row[layout.tags] for row in rows if isinstance(row.get(layout.tags), list)]
+    return [[_name(tag, layout.names) for tag in tags] for tags in lists]
+
+
+def _numbers(rows: Sequence[dict], key: str) -> list[int]:
+    lists = [row[key] for row in rows if isinstance(row.get(key), list)]
+    return sorted({tag for tags in lists for tag in tags if type(tag) is int})
+
+
+def _unnamed(rows: Sequence[dict], layout: TaggedLayout) -> list[int]:
+    """Return the numbers that nothing names."""
+    return [] if layout.names else _numbers(rows, layout.tags)
 
 
 def _name(tag: Any, names: Sequence[str]) -> str:
@@ -111,13 +133,11 @@ def _name(tag: Any, names: Sequence[str]) -> str:
     return names[tag] if type(tag) is int and 0 <= tag < len(names) else f"{tag!r}"
 
 
-def _agree(tags: list[list[str]], other: _Reading) -> bool:
-    """Tell whether another key says the same: equal tags, or one number without a name for each tag."""
-    if not other.unnamed or tags == other.tags:
-        return tags == other.tags
-    if list(map(len, tags)) != list(map(len, other.tags)):
-        return False
-    both = {pair for one, two in zip(tags, other.tags, strict=True) for pair in zip(one, two, strict=True)}
+def _agree(tags: list[list[str]], others: list[list[str]], unnamed: bool) -> bool:
+    """Tell whether two keys say the same: equal tags, or one number without a name for each tag."""
+    if tags == others or not unnamed or list(map(len, tags)) != list(map(len, others)):
+        return tags == others
+    both = {pair for one, two in zip(tags, others, strict=True) for pair in zip(one, two, strict=True)}
     return len(both) == len({one for one, _ in both}) == len({two for _, two in both})
 
 
@@ -128,29 +148,6 @@ def _two_readings(rows: Sequence[dict], path: Path, tokens: str, first: str, sec
     what = f"both `{first}` and `{second}` could be the tags of `{tokens}`"
     remedy = f"choose --spans-field={first} or --spans-field={second}"
     fail(path, f"{what}: row {number} has {shown} with {one} and {two}", remedy)
-
-
-def _layout(rows: Sequence[dict], tokens: str, reading: _Reading, options: ReadOptions) -> TaggedLayout:
-    """Tell spelling, scheme and labels from the first rows and the names of numbers."""
-    values = {*reading.names, *(tag for tags in reading.tags for tag in tags)}
-    spelling = find_spelling(reading.names or values, plain=True) or Spelling()
-    parse = tag_parser(spelling)
-    last_or_alone = [tag for tag in map(parse, reading.names) if tag and tag.prefix in "LU"]
-    scheme = find_scheme([last_or_alone, *(map(parse, tags) for tags in reading.tags)])
-    beside = {
-        key for row in rows for key in row if key not in (tokens, reading.key) and pairs(row, tokens, key)
-    }
-    return TaggedLayout(
-        tokens,
-        reading.key,
-        reading.names,
-        scheme,
-        spelling,
-        reading.names_from,
-        labels_of(values, spelling),
-        tuple(sorted(beside)),
-        "other-spans" in options.accept or options.spans_field == reading.key,
-    )
 
 
 def _beside(row: dict, layout: TaggedLayout) -> dict[str, list]:

@@ -65,6 +65,9 @@ class Spelling(NamedTuple):
     outside: str = "O"
 
 
+DEFAULT = Spelling()
+
+
 @lru_cache(maxsize=64)
 def tag_parser(spelling: Spelling) -> Callable[[str], Tag | None]:
     """Return what parses tags of one spelling, and returns None where a text is no such tag."""
@@ -83,7 +86,7 @@ def tag_parser(spelling: Spelling) -> Callable[[str], Tag | None]:
     return parse
 
 
-parse_tag = tag_parser(Spelling())
+parse_tag = tag_parser(DEFAULT)
 """Parse `O`, `B-PER`, `S-ORG`; None where the text is no tag."""
 
 
