@@ -346,7 +346,7 @@ def content_of(path: Path) -> Content:
 
 
 def differs(corpus: Content, path: Path) -> str | None:
-    """Return the error, or None where the content is right; a wrong content, or a reader's own fault, fails."""
+    """Return the error, or None where the content is right; wrong content or a reader's own fault fails."""
     try:
         found = content_of(path)
     except AnnotationError as error:

@@ -23,7 +23,6 @@ NO_SPACE = re.compile(r"(?:.*\|)?(?:SpaceAfter=No|NoSpaceAfter)(?:\|.*)?")
 FEATURES = re.compile(r"_?|[^=]+=.*")
 LIKE_A_TAG = re.compile(r"[BILOUESMWX][-_]\S*")
 NUMBER = re.compile(r"[\d.,:/_-]*\d[\d.,:/_-]*")
-WORD_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 Sentences = Sequence[Sequence[Numbered]]
 
 
@@ -131,11 +130,6 @@ def keys_of_tags(column: Column) -> list[Column]:
         if spelling and real and (has_keys or not key):
             found.append(Column(column.index, values, "tags", spelling, key))
     return [one for one in found if one.labels] or found
-
-
-def are_word_numbers(index: int, sentences: Sentences) -> bool:
-    """Tell whether a column numbers words as CoNLL-U does: 1, 2-3 (surface form), 2.1 (empty node)."""
-    return all(WORD_NUMBER.fullmatch(row[index].strip()) for sentence in sentences for _, row in sentence)
 
 
 def same_content(sentences: Sentences, first: Column, second: Column) -> bool:

@@ -76,26 +76,27 @@ class Layout:
             self._require_no_token(raw, f"{path}:{number}", inside=inside)
         if number == self.header:
             return "header"
-        is_comment = kind == "rows" and raw[0] == 35 and self._is_comment(raw, inside=inside)
+        is_comment = kind == "rows" and raw[0] == 35 and self.is_comment(raw, inside=inside)
         return "comments" if is_comment else kind
 
-    def _is_comment(self, raw: bytes, *, inside: bool) -> bool:
+    def is_comment(self, raw: bytes, *, inside: bool) -> bool:
         """Tell whether a line that begins with # is a comment, and not the row of a hash or a hashtag.
 
         A row has all cells, and a tag or what looks like one (X-PER), so that it is an error and no comment.
         """
-        roles = self.roles
+        roles, tabs = self.roles, self.separator == "\t"
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         cells = fit(cells_of(line, self.separator), roles.width)
         if roles.scheme == "brackets":
             return True
-        if len(cells) == roles.width:
+        if len(cells) == roles.width > 1:
             cell = cells[roles.tag].strip()
+            is_prose = not tabs or line.startswith(("#\t", "# "))
             is_tag = roles.key is not None or tag_parser(roles.spelling)(cell)
-            if roles.spelling.style == PLAIN and (self.separator == " " or line.startswith(("#\t", "# "))):
+            if roles.spelling.style == PLAIN and is_prose:
                 is_tag = cell in (*roles.labels, roles.spelling.outside) or cell.isupper()
-            like_a_tag = LIKE_A_TAG.fullmatch(cell) and (self.separator == "\t" or roles.width == 2)
-            if is_tag or like_a_tag:
+            like_a_tag = LIKE_A_TAG.fullmatch(cell) and (tabs or roles.width == 2)
+            if is_tag or like_a_tag or (cell.isupper() and not is_prose):
                 return False
         return not inside or line.startswith("# ") or line.strip() == "#"
 
@@ -110,8 +111,7 @@ class Layout:
 
 
 def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[Numbered]], list[str], bool]:
-    """Take a file's first lines apart, by sentence; of those with a # in front what has all cells, and a tag
-    at its end, is a row.
+    """Take a file's first lines apart, by sentence.
 
     Returns also the names of `# global.columns`, and whether documents begin as in CoNLL-2012.
     """
@@ -131,20 +131,22 @@ def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[N
         else:
             sentences[-1].append((number, line))
     every = [line for sentence in sentences for _, line in sentence]
-    plain = [line for line in every if line[0] != "#"]
-    separator = "\t" if any("\t" in line.rstrip("\t ") for line in (plain or every)[:1]) else " "
+    plain = [line for line in every if line[0] != "#"] or [
+        line for line in every if parse_tag(line.split()[-1])
+    ]
+    separator = "\t" if plain and "\t" in plain[0].rstrip("\t ") else " "
     width = len(cells_of(plain[0], separator)) if plain else 0
-
-    def is_row(cells: list[str]) -> bool:
-        cells = fit(cells, max(width, 1))
-        last = cells[-1].strip()
-        like_a_tag = LIKE_A_TAG.fullmatch(last) or (width and last.isupper() and last.isalpha())
-        return len(cells) == (width or max(2, len(cells))) and bool(parse_tag(last) or like_a_tag)
-
-    cut = [[(n, cells_of(line, separator)) for n, line in sentence] for sentence in sentences]
-    found = [[row for row in rows if row[1][0][:1] != "#" or is_row(row[1])] for rows in cut]
+    draft = Layout(separator, Roles(width, 0, width - 1))
+    rows = [
+        [
+            (number, cells_of(line, separator))
+            for number, line in sentence
+            if line[0] != "#" or not draft.is_comment(line.encode(), inside=False)
+        ]
+        for sentence in sentences
+    ]
     begins, marked = (any(mark.startswith(one) for mark in marks) for one in (BEGIN, MARKS))
-    return Layout(separator, Roles(), marked, separated), list(filter(None, found)), names, begins
+    return Layout(separator, Roles(), marked, separated), list(filter(None, rows)), names, begins
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:

@@ -10,7 +10,6 @@ from scripts.formats.column_kinds import (
     LIKE_A_TAG,
     Column,
     Sentences,
-    are_word_numbers,
     keys_of_tags,
     look,
     plain_columns,
@@ -28,6 +27,7 @@ from scripts.formats.rows import (
 from scripts.formats.tags import DEFAULT, OUTSIDE, Tag, find_scheme, find_spelling, parse_tag, tag_parser
 
 CONLLU_WIDTH = 10
+WORD_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 NO_NAME = re.compile(r"[\W\d_]+")
 LANGUAGE, PLACED = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:"), r"(.)\d"
 
@@ -153,17 +153,17 @@ def find_roles(sample: Sample) -> Roles:
         scheme=find_scheme(map(parsed, rows) for rows in sample.sentences),
         labels=tag.labels,
         affix=_affix([row[token].strip() for _, row in sample.rows]),
-        outside=() if sample.names else tuple(c.index for c in unused if c.kind == "all O"),
         unused=tuple((c.index, "" if c.kind == "words" else c.kind) for c in unused),
     )
 
 
 def _word_numbers(sample: Sample) -> int | None:
-    """Return the column of CoNLL-U's word numbers: named `id`, but by no header; or the first of ten."""
+    """Return the column of CoNLL-U's word numbers (1, 2-3, 2.1): named `id`, but by no header; or first."""
     if sample.names:
         named = [name.strip().lower() for name in sample.names]
         return named.index("id") if "id" in named and not sample.header else None
-    return 0 if sample.width >= CONLLU_WIDTH and are_word_numbers(0, sample.sentences) else None
+    numbers = all(WORD_NUMBER.fullmatch(row[0].strip()) for _, row in sample.rows)
+    return 0 if sample.width >= CONLLU_WIDTH and numbers else None
 
 
 def _tag_readings(sample: Sample, columns: list[Column], roles: list[str]) -> list[Column]:
@@ -206,7 +206,7 @@ def _token_readings(sample: Sample, columns: list[Column], roles: list[str], tag
     named = [column for column, known in zip(columns, roles, strict=False) if known == "token"]
     if named:
         return named[:1] if sample.given else named
-    if not sample.names and sample.width == CONLLU_WIDTH and are_word_numbers(0, sample.sentences):
+    if not sample.names and sample.width == CONLLU_WIDTH and _word_numbers(sample) == 0:
         return columns[1:2]
     others = [column for column in columns if column.index != tag.index]
     words = [c for c in others if c.kind == "words"] or [c for c in others if c.kind == "parts of speech"]

@@ -44,7 +44,7 @@ class Roles:
     words follow (CoNLL-U). sentence, document: say which each row belongs to.
     scheme: of the tags, or `brackets`.
     affix: a pattern of tokens that begin or end with what is no part of them, whose group is the token.
-    outside: columns that held nothing but O. unused: each other column with what it is.
+    unused: each other column with what it is.
     """
 
     width: int = 2
@@ -60,7 +60,6 @@ class Roles:
     scheme: str = "IOB1"
     labels: tuple[str, ...] = ()
     affix: str = ""
-    outside: tuple[int, ...] = ()
     unused: tuple[tuple[int, str], ...] = ()
 
 
@@ -263,7 +262,7 @@ def _tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles
         if cells[at] in [*PREFIXES]:
             remedy = f"write a label behind each, as in {cells[at]}-PER"
         fail(f"{path}:{numbers[at]}", what + repr(" ".join(rows[at])[:80]), remedy)
-    for column in roles.outside:
+    for column in [i for i, kind in roles.unused if kind == "all O" and not roles.names]:
         for number, row in zip(numbers, rows, strict=True):
             if row[column].strip() not in OUTSIDE:
                 what = f"column {column + 1} holds {row[column]!r}, but before only O"

@@ -120,15 +120,3 @@ def words_record(
         group=group,
         faults=tuple(faults),
     )
-
-
-def iob2_tags(record: Record) -> list[str]:
-    """Return the IOB2 tag of each of a token-level record's words."""
-    starts = {span.start: span for span in record.spans}
-    tags = []
-    at, inside = 0, None
-    for word, space in zip(record.words, record.spaces, strict=True):
-        inside = starts.get(at, inside if inside is not None and at < inside.end else None)
-        tags.append("O" if inside is None else f"{'B' if at == inside.start else 'I'}-{inside.label}")
-        at += len(word) + space
-    return tags
