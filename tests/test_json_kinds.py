@@ -331,3 +331,28 @@ def test_no_empty_list_of_spans_is_advised_where_annotation_may_stand_under_anot
         list(read_records(write_jsonl("a.jsonl", [row])))
     assert "is not understood" in str(error.value)
     assert '"spans": []' not in str(error.value)
+
+
+def test_a_label_that_is_a_number_may_stand_first(write_jsonl):
+    (record,) = read(write_jsonl("a.jsonl", [{"text": TEXT, "entities": [["1", 0, 3]]}]))
+    assert record.spans == ((0, 3, "1"),)
+
+
+def test_what_follows_an_object_of_rows_is_not_dropped_in_silence(write_text):
+    whole = json.dumps({"data": [{"text": TEXT, "spans": [SPAN]}]}, indent=1)
+    assert "a text of their own" in fails(write_text("a.json", f"{whole}\n{whole}\n"))
+
+
+@pytest.mark.parametrize("key", ["1", "[1]", "null"])
+def test_an_object_whose_key_is_no_string_is_an_error(write_text, key):
+    assert ":1: not JSON: " in fails(
+        write_text("a.json", f'{{\n {key}: [{{"text": "{TEXT}", "spans": []}}]}}')
+    )
+
+
+@pytest.mark.parametrize("depth", [100, 400])
+def test_stretches_in_stretches_are_read_or_an_error_however_deep(write_jsonl, depth):
+    row = {"text": TEXT, "spans": []}
+    for _ in range(depth):
+        row = {"start": 0, "end": 3, "text": "Ana", "x": [row]}
+    assert "1: " in fails(write_jsonl("a.jsonl", [row]))

@@ -76,6 +76,7 @@ def _incomplete(row: dict, source: Source) -> AnnotationError:
 def _unread(row: dict, annotations: list[dict], chosen: dict, read: list) -> tuple[Unread, ...]:
     """Return all spans of a task that are not read, by the reason."""
     taken = set(map(id, read))
+    taken |= {id(result) for result in chosen["result"] if id(result.get("value")) in taken}
     reason_of = {
         id(span): "cancelled" if one.get("was_cancelled") else "other-annotation"
         for one in annotations

@@ -136,10 +136,11 @@ def _flat(value: list) -> list:
 
 
 def _list_fields(value: list) -> Fields:
-    if len(value) == 3 and is_number(value[0]) and is_number(value[1]):
-        return Fields(value[0], value[1], (value[2],))
     parts = _flat(value)
     numbers, strings = ([part for part in parts if type(part) is kind] for kind in (int, str))
+    label_first = len(numbers) == 2 and strings == value[:1]  # which may be "1"
+    if len(value) == 3 and is_number(value[0]) and is_number(value[1]) and not label_first:
+        return Fields(value[0], value[1], (value[2],))
     if len(numbers) != 2 or not strings or len(numbers) + len(strings) != len(parts):
         return Fields(known=False)
     if len(strings) == 2 and re.fullmatch(r"T\d+", strings[0]):
@@ -152,7 +153,8 @@ def looks_like_span(value: object) -> bool:
     """Tell whether a value has a place and a label, as an object or as a list `[0, 3, "PER"]`."""
     if type(value) is dict:
         keys, fields = _keys_of(tuple(value)), span_fields(value)
-        nested = any(type(label) in (list, dict) for label in fields.labels)
+        label = value[keys.labels[0]] if keys.labels else None
+        nested = type(label) is list and any(type(part) in (list, dict) for part in label)
         if not keys.start and any(type(value.get(key)) is str for key in STRONG_LABELS):
             return fields.has_place or has_two_numbers(value)
         return bool(keys.labels) and not nested and fields.has_place
