@@ -4,36 +4,24 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.formats.record import AnnotationError
+from scripts.formats.column_kinds import role
+from scripts.formats.record import fail
 from scripts.formats.spans import short
 from scripts.formats.tags import OUTSIDE, find_spelling
 
-TOKEN_NAMES = ("tokens", "words", "token", "word", "forms", "form")
-TAG_NAMES = (
-    *("nertags", "tags", "labels", "ner", "finenertags", "tag", "label", "nertag", "nerlabels"),
-    *("wordlabels", "bio", "iob", "entities"),
-)
-"""Keys as `plain_name` writes them, the likeliest first."""
-NO_TAGS = re.compile(
+OTHER_PARTS = re.compile(
     "pos|upos|xpos|chunks?|deps?|deprel|lemmas?|heads?|morph|feats?|senses?|ids?|masks?|offsets?|spaces?|srl"
     "|prev|next|langs?|languages?"
 )
 """Parts of the keys of lists that stand beside tokens, and are neither the words nor their entities."""
 
 
-def plain_name(key: str) -> str:
-    """Write a key in lower case, without blanks, hyphens and underscores: `NER_Tags` is `nertags`."""
-    return re.sub(r"[\s_.:-]+", "", key).lower()
-
-
-def name_parts(key: str) -> set[str]:
-    """Return the words of a key, in lower case."""
-    return set(re.split(r"[\s_.:-]+", key.lower()))
-
-
-def is_no_tag(key: str) -> bool:
-    """Tell whether a key's name says that it holds something other than entities, such as parts of speech."""
-    return any(map(NO_TAGS.fullmatch, name_parts(key)))
+def _role(key: str) -> str:
+    """Say what a key stands for: token, tag, other, or by its name nothing."""
+    parts = re.split(r"[\s_.:-]+", key.lower())
+    if any(map(OTHER_PARTS.fullmatch, parts)):
+        return "other"
+    return "tag" if "ner" in parts else role(key)
 
 
 def pairs(row: dict, tokens: str, key: str) -> bool:
@@ -50,28 +38,23 @@ def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None
     keys = _keys(rows, lambda items: str in set(map(type, items)) <= {str, type(None)})
     if wanted:
         return wanted if wanted in keys else None
-    found = _by_rank([key for key in keys if plain_name(key) in TOKEN_NAMES], TOKEN_NAMES)
-    if not found:
-        others = [key for key in keys if not is_no_tag(key) and plain_name(key) not in TAG_NAMES]
-        paired = {
-            key for key in others for row in rows for tags in row if tags != key and pairs(row, key, tags)
-        }
-        found = [key for key in others if key in paired and not _holds_tags(rows, key)]
-    for row in rows:
-        for other in found[1:]:
-            if row.get(other) != row.get(found[0]):
-                raise AnnotationError(
-                    f"{path}: both `{found[0]}` and `{other}` could be the tokens: "
-                    f"{short(row.get(found[0]))}, {short(row.get(other))}; "
-                    f"choose --text-field={found[0]} or --text-field={other}"
-                )
+    found = [key for key in keys if _role(key) == "token"]
+    for key in keys if not found else ():
+        paired = any(pairs(row, key, tags) for row in rows for tags in row if tags != key)
+        if _role(key) not in ("tag", "other") and paired and not _holds_tags(rows, key):
+            found.append(key)
+    for one, two in ((row, other) for other in found[1:] for row in rows):
+        if one.get(two) != one.get(found[0]):
+            what = f"both `{found[0]}` and `{two}` could be the tokens: {short(one.get(found[0]))}"
+            remedy = f"choose --text-field={found[0]} or --text-field={two}"
+            fail(path, f"{what}, {short(one.get(two))}", remedy)
     return found[0] if found else None
 
 
 def find_tags_keys(
     rows: Sequence[dict], tokens: str, wanted: str, names: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Return the keys that may hold one entity tag a token, known ones first.
+    """Return the keys that may hold one entity tag a token.
 
     wanted: the key that it must be, or empty. names: of the keys whose tags are numbers with names.
     """
@@ -83,24 +66,18 @@ def find_tags_keys(
     def may_be_tags(key: str) -> bool:
         lists = [(row.get(tokens), row.get(key)) for row in rows]
         fits = [len(one) == len(two) for one, two in lists if type(one) is list and type(two) is list]
-        if plain_name(key) in TAG_NAMES or "ner" in name_parts(key):
+        if _role(key) == "tag":
             return any(fits) or not has_text
         named = any(name not in OUTSIDE for name in names.get(key, ()))
-        return all(fits) and (named or _holds_tags(rows, key))
+        return _role(key) != "other" and all(fits) and (named or _holds_tags(rows, key))
 
-    return _by_rank([key for key in found if not is_no_tag(key) and may_be_tags(key)], TAG_NAMES)
+    return list(filter(may_be_tags, found))
 
 
 def _keys(rows: Sequence[dict], fits: Callable[[list], bool]) -> list[str]:
     """Return the keys under which some row has a list of such items, in the rows' order."""
     lists = ((key, value) for row in rows for key, value in row.items() if type(value) is list and value)
     return list(dict.fromkeys(key for key, value in lists if fits(value)))
-
-
-def _by_rank(keys: list[str], names: Sequence[str]) -> list[str]:
-    """Sort keys by the place of their plain names among known ones."""
-    rank = {name: i for i, name in enumerate(names)}
-    return sorted(keys, key=lambda key: rank.get(plain_name(key), len(names)))
 
 
 def _holds_tags(rows: Sequence[dict], key: str) -> bool:
