@@ -6,7 +6,6 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.formats.columns import kind_of
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import Record, Span, Unread, fail
 from scripts.formats.registry import Found, Item, ReadOptions, reads
@@ -118,7 +117,7 @@ def split_sentences(file: RawFile, layout: Layout, options: ReadOptions) -> Iter
     """Yield the lines of each sentence, or of `options.sentences_per_doc`."""
 
     def kind(number: int, raw: bytes, inside: bool) -> str:
-        return "comments" if raw.startswith(b"#") else kind_of(number, raw, inside)
+        return "separators" if raw.isspace() or raw.startswith(b"#") else "rows"
 
     return split_documents(line_events(file, kind), options.sentences_per_doc or 1)
 
@@ -127,7 +126,7 @@ def count_rows(item: Item) -> Found:
     """Count rows, and the feature's values; those with one number in a sentence are one annotation."""
     tokens, entities = 0, set()
     for number, line in enumerate(item.checked_data().split(b"\n")):
-        if not line.strip() or line == b"#":
+        if not line.strip():
             continue
         tokens += 1
         sentence, *cells = line.split(b"\t")
