@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from scripts.checks.without_torch import without_torch
-from scripts.cli import UserError, console, progress_bar, run
+from scripts.cli import UserError, console, physical_cores, progress_bar, run
 
 
 def main(
@@ -25,7 +25,7 @@ def main(
     config: Annotated[list[Path], typer.Option(help="A spaCy config to train by; may be given again.")] = [],  # noqa: B006
     train: Annotated[
         Path | None,
-        typer.Option(help="A .spacy file, or a folder of them.  [default: the corpus's, or the config's]"),
+        typer.Option(help="A .spacy file or a folder of them.  [default: the corpus's or config's]"),
     ] = None,
     dev: Annotated[Path | None, typer.Option(help="As --train, for dev.")] = None,
     test: Annotated[Path | None, typer.Option(help="As --train, for test.")] = None,
@@ -43,14 +43,13 @@ def main(
     places: Annotated[int, typer.Option(min=0, help="Places kept of each check and split; 0: all.")] = 1000,
     stamp: Annotated[
         Path | None,
-        typer.Option(help="Where to note, for training, that all passed.  [default: beside a config.cfg]"),
+        typer.Option(help="Note there, for training, what passed.  [default: beside a config.cfg]"),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; each takes 300 MB.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: up to 3, one a core.")] = 0,
 ) -> None:
     """Check a corpus, and what each config would make of it in training; exit with 1 on errors."""
     from scripts.checks import catalogue
-    from scripts.checks.catalogue import Severity
-    from scripts.checks.examine import Report, validate
+    from scripts.checks.examine import Report, choose_workers, validate
     from scripts.checks.inputs import find_inputs
     from scripts.report.findings import FirstSeen, counted, show, write
 
@@ -62,19 +61,18 @@ def main(
     checks = catalogue.choose(select, ignore)
     data = {"train": train, "dev": dev, "test": test}
     inputs = find_inputs(config, data, corpus, code, tuple(settings))
-    files = inputs.files()
-    report = Report(places, FirstSeen())
+    files, report = inputs.files(), Report(places, FirstSeen())
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("documents", total=sum(path.stat().st_size for path in chain(*files.values())))
         options = {
             "labels": frozenset(filter(None, map(str.strip, labels.split(",")))),
-            "workers": workers,
+            "workers": workers or choose_workers(files, physical_cores()),
             "progress": lambda done: bar.advance(task, done),
         }
         validate(inputs, report, checks, **options)
     path = write(report, inputs, output, partial=bool(select.strip()), ignored=ignore, stamp=stamp)
     show(report, inputs)
-    errors, warnings = map(report.total, (Severity.error, Severity.warning))
+    errors, warnings = map(report.total, (catalogue.Severity.error, catalogue.Severity.warning))
     totals = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     console.print(f"{totals}{f'; all in {path}' if path else ''}")
     if errors:

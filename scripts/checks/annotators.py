@@ -21,12 +21,12 @@ RULES = ("sentencizer", "entity_ruler", "future_entity_ruler", "span_ruler")
 class Annotators:
     """The components before the last ner to be trained that may set what it must respect.
 
-    splits: those without weights, by the split that they run on. unknown: why what others set cannot be told, by name.
+    splits: those without weights, by the split that they run on. unknown: why nobody knows what others set.
     key: what decides all of it.
     """
 
     def __init__(self, config: dict, vocab: Vocab, get_examples: Callable[[], Iterable[Example]]) -> None:
-        """Make those without weights, with a vocabulary; `get_examples` are what they are initialised with."""
+        """Make those without weights, with a vocabulary; they are initialised with `get_examples`."""
         self.unknown: dict[str, str] = {}
         self.splits: dict[str, dict[str, Callable[[Doc], Doc]]] = {"train": {}, "dev": {}}
         self._config = config

@@ -40,9 +40,9 @@ class Check:
 class Finding(NamedTuple):
     """A fault found.
 
-    slug: of its check. split: train, dev, test, or empty for a config. source: `file:line` of the raw data, where
-    it is known, or the config's path. shard: `file#document`, counted from 0. document: its id. tokens: first token
-    and the one after the last. excerpt: the text around it, the span itself in 【】. variant: the config it is about.
+    slug: of its check. split: empty for a config. source: `file:line` of the raw data, if it is known, or the
+    config. shard: `file#document`, counted from 0. document: its id. tokens: first, and after the last.
+    excerpt: the text around them, themselves in 【】. variant: the config that it is about.
     """
 
     slug: str
@@ -104,7 +104,7 @@ def excerpt(text: str, start: int, end: int, *, width: int = 40) -> str:
 
 
 def choose(select: str = "", ignore: str = "") -> frozenset[str]:
-    """Return the slugs of the checks that users name by codes, beginnings of codes or slugs, with commas between.
+    """Return the slugs of the checks that users name: codes, beginnings of codes or slugs, comma-separated.
 
     select: these alone; empty: all. ignore: all but these. Raises UserError on a name that no check has.
     """

@@ -8,7 +8,7 @@ DOUBLE, SINGLE = frozenset('"“”„‟«»'), frozenset("'‘’‚‛‹›`
 QUOTES = DOUBLE | SINGLE | {"``", "''"}
 """Which opens and which closes depends on the language: ”x”, „x“, »x« and «x» are all in use."""
 STARTS_NONE, ENDS_NONE = frozenset(",;:?…—–，、；："), frozenset(",;:—–，、；：")
-"""Marks that no name begins with, and that none ends with: an ellipsis ends those that were made anonymous."""
+"""Marks that no name begins or ends with; an ellipsis ends those that were made anonymous."""
 EDGES = OPEN.keys() | CLOSE.keys() | QUOTES | STARTS_NONE | ENDS_NONE
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf"

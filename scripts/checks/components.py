@@ -34,7 +34,7 @@ def factories(config: dict) -> dict[str, str]:
 
 
 def component(config: dict, name: str) -> dict:
-    """Return a component's section, or that in the pipeline it comes from. Raises UserError where there is none."""
+    """Return a component's section, its own or its source's. Raises UserError if there is none."""
     block = config["components"].get(name)
     if block is None:
         problem = f"[nlp] pipeline names {name!r}, and there is no [components.{name}]"
@@ -80,7 +80,7 @@ def trained(config: dict, kinds: tuple[str, ...]) -> list[str]:
 
 
 def meta_of(lang: str, factory: str) -> FactoryMeta | None:
-    """Return what a factory says of its components: what they set, and their settings. None if it is not loaded."""
+    """Return what a factory says of its components: what they set, and settings. None if it is not loaded."""
     register_factories()
     try:
         return get_lang_class(lang).get_factory_meta(factory)

@@ -1,4 +1,4 @@
-"""Checks of a config by itself: what cannot work, whatever the data. Each is a function of the config, called as its check."""
+"""Checks of a config by itself: what cannot work, whatever the data. Each function is called as its check."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from scripts.checks.training_config import TrainingConfig
 from scripts.corpus.stream import ShardStream
 
 TOO_HIGH = 5e-4
-"""Learning rate from which a transformer forgets what it was pretrained for; tok2vec's 0.001 leaves it at F 0."""
+"""Learning rate from which a transformer forgets what it knows; tok2vec's 0.001 leaves it at F 0."""
 TOO_LOW = 1e-4
 """Learning rate below which a tok2vec, which starts from nothing, gets nowhere in a usual budget."""
 ADAMS = ("Adam.v1", "RAdam.v1")
@@ -142,7 +142,7 @@ def impossible_setting(config: TrainingConfig) -> Iterator[str]:
 
 
 def _knows_nothing(config: TrainingConfig) -> bool:
-    """Say whether a pipeline starts from nothing: no component of another, no weights, and spaCy's architectures alone."""
+    """Say whether a pipeline starts from nothing: no sources, no weights, and spaCy's architectures alone."""
     sections = config.config["components"]
     architectures = re.findall(r"'@architectures': '([^']+)'", repr(sections))
     sourced = any("source" in sections.get(name, {}) for name in config.config["nlp"]["pipeline"])
@@ -151,7 +151,7 @@ def _knows_nothing(config: TrainingConfig) -> bool:
 
 
 def _rates(config: TrainingConfig) -> list[float]:
-    """Return the learning rate of each step, as far as it is looked at; empty where it cannot be told, or for other optimizers."""
+    """Return the learning rate of each step, as far as it is looked at; empty where it cannot be told."""
     optimizer = config.training["optimizer"]
     if optimizer.get("@optimizers") not in ADAMS:
         return []

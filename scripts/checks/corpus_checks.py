@@ -1,4 +1,4 @@
-"""Checks of a whole corpus: what no document shows by itself. Each is a function of the statistics, called as its check."""
+"""Checks of a whole corpus: what no document shows by itself. Functions are called as their checks."""
 
 import re
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ OUTLIER = 10
 LONG = 500
 """Tokens up to which no document is called an outlier."""
 FEW_WORDS, FEW_TOKENS = 2, 6
-"""Texts of so many words (`Yes.`, `Thank you`) come again by themselves; tokens up to which words are counted."""
+"""Texts of so many words (`Yes.`) come again by themselves; tokens up to which words are counted."""
 FEW = 50
 """Entities of a label below which spaCy's debug data warns, too."""
 SEPARATORS = re.compile(r"[-_./:\s]+")
 SHORTEST = 4
-"""Letters of the shortest word in which one other letter is taken for a mistake: NAM and NOM are two words."""
+"""Letters of the shortest word in which one other letter may be a mistake: NAM and NOM are two words."""
 RARE = 10
 """So many times as often must the right spelling occur."""
 SHORT_FORMS = {
@@ -38,19 +38,26 @@ TAG = re.compile(r"[BILUSE]-(.+)")
 """A label that is spelt like a tag of IOB2, BILUO or BIOES."""
 
 
-def text_in_two_splits(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find texts of other splits."""
+def repetition(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Find texts that come again, in any split, with the same annotation or not; or nearly so."""
     for pair in corpus.equal_texts():
-        if pair.other[0] != pair.split and not _is_short(corpus, pair):
-            detail = f"the same text is in {pair.other[0]},"
-            yield CorpusFinding(pair.split, detail, pair.document, other=pair.other)
+        other = pair.other[0]
+        if not pair.same:
+            yield _repeated(pair, f"annotated otherwise than {other},", "conflicting-annotation")
+        if (other != pair.split or pair.same) and not _is_short(corpus, pair):
+            if other != pair.split:
+                yield _repeated(pair, f"the same text is in {other},", "text-in-two-splits")
+            else:
+                yield _repeated(pair, "the same as", "duplicate-text")
+    for pair in corpus.near_texts():
+        if pair.other[0] != pair.split:
+            yield _repeated(pair, f"nearly the same as {pair.other[0]},", "near-duplicate-across-splits")
+        else:
+            yield _repeated(pair, "nearly the same as", "near-duplicate")
 
 
-def duplicate_text(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find texts that come again in their split, with the same annotation."""
-    for pair in corpus.equal_texts():
-        if pair.other[0] == pair.split and pair.same and not _is_short(corpus, pair):
-            yield CorpusFinding(pair.split, "the same as", pair.document, other=pair.other)
+def _repeated(pair: Pair, detail: str, slug: str) -> CorpusFinding:
+    return CorpusFinding(pair.split, detail, pair.document, other=pair.other, slug=slug)
 
 
 def _is_short(corpus: CorpusStats, pair: Pair) -> bool:
@@ -59,29 +66,6 @@ def _is_short(corpus: CorpusStats, pair: Pair) -> bool:
         return False
     words = corpus.view(pair.split, pair.document).words
     return sum(any(map(str.isalnum, word)) for word in words) <= FEW_WORDS
-
-
-def conflicting_annotation(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find texts that come again with another annotation."""
-    for pair in corpus.equal_texts():
-        if not pair.same:
-            detail = f"annotated otherwise than {pair.other[0]},"
-            yield CorpusFinding(pair.split, detail, pair.document, other=pair.other)
-
-
-def near_duplicate(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find texts that are nearly another's of their split."""
-    for pair in corpus.near_texts():
-        if pair.other[0] == pair.split:
-            yield CorpusFinding(pair.split, "nearly the same as", pair.document, other=pair.other)
-
-
-def near_duplicate_across_splits(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find texts that are nearly another's of another split."""
-    for pair in corpus.near_texts():
-        if pair.other[0] != pair.split:
-            detail = f"nearly the same as {pair.other[0]},"
-            yield CorpusFinding(pair.split, detail, pair.document, other=pair.other)
 
 
 def seen_entities(corpus: CorpusStats) -> Iterator[CorpusFinding]:
@@ -216,7 +200,7 @@ def _differing(one: str, two: str) -> tuple[str, str]:
 
 
 def _is_one_word(one: str, two: str, *, is_rare: bool) -> bool:
-    """Say whether labels are the same but for case and separators, or, if one is rare, for a letter of a word."""
+    """Say whether labels are the same but for case and separators; if one is rare, for a letter of a word."""
     if SEPARATORS.sub("", one.casefold()) == SEPARATORS.sub("", two.casefold()):
         return True
     a, b = _differing(one, two)
@@ -233,7 +217,7 @@ def is_one_edit(a: str, b: str) -> bool:
 def _is_short_form(corpus: CorpusStats, one: str, two: str) -> bool:
     """Say whether one label is short for the other.
 
-    It is a usual short form, or the first letters, and at least half of one label's names have the other, too.
+    It is a usual short form; or the first letters, and half of one label's names have the other, too.
     """
     short, long = sorted(_differing(one, two), key=len)
     if long in SHORT_FORMS.get(short, ()):
@@ -246,13 +230,9 @@ def _is_short_form(corpus: CorpusStats, one: str, two: str) -> bool:
 
 
 CORPUS_CHECKS = by_slug(
-    text_in_two_splits,
+    repetition,
     label_not_in_train,
     label_not_held_out,
-    duplicate_text,
-    conflicting_annotation,
-    near_duplicate,
-    near_duplicate_across_splits,
     seen_entities,
     two_labels,
     label_typo,
@@ -264,3 +244,4 @@ CORPUS_CHECKS = by_slug(
     tag_as_label,
     larger_than_train,
 )
+"""By slug, but for those whose findings have one of their own."""

@@ -1,4 +1,4 @@
-"""Checks of one document: its text, its entities and its tags. Each is a function of a view, called as its check."""
+"""Checks of one document: its text, its entities and its tags. Each function is called as its check."""
 
 import re
 import unicodedata
@@ -20,9 +20,10 @@ LONG_TOKEN, LONG_UNSPACED = 200, 40
 WEB = ("://", "www.", "@")
 """What web and mail addresses hold, which may be as long as they like."""
 INVISIBLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad"
+    "\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
 )
-"""Control characters, and characters of no width but for joiners, which emoji, Persian and Indic scripts need."""
+"""Control characters, and those of no width but for joiners, which emoji, Persian and Indic scripts need."""
 LONG_ENTITY, LONG_NAME = 20, 200
 """Tokens, and characters, from which an entity is worth a look."""
 ENDS = frozenset(Sentencizer.default_punct_chars) - {"."}
@@ -188,7 +189,7 @@ TAG_CHECKS = by_slug(i_without_b, empty_label, outside_with_label, whitespace_ed
 
 
 def check_document(view: DocView, checks: frozenset[str]) -> Iterator[TokenFinding]:
-    """Yield what the checks named by their slugs find. In plain tags, which most have, no check of tags finds a thing."""
+    """Yield what the checks named by their slugs find. In plain tags, no check of tags finds a thing."""
     wanted = [TEXT_CHECKS, ENTITY_CHECKS if view.ents else {}, {} if view.is_plain else TAG_CHECKS]
     for slug, function in chain.from_iterable(map(dict.items, wanted)):
         if slug in checks:

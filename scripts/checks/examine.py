@@ -1,4 +1,4 @@
-"""Examine a corpus: every document in several processes, then the whole, then what each config makes of it."""
+"""Examine a corpus: each document in several processes, then the whole, then what each config makes of it."""
 
 import tempfile
 from collections import Counter
@@ -19,9 +19,13 @@ from scripts.checks.unlabelled import labelled_elsewhere
 from scripts.corpus.pool import ordered_map
 
 FIRST = 8
-"""Tasks that the leading process does by itself: others take a second to come up, and something is told soon."""
+"""Tasks that the leading process does by itself: others take a second to come up."""
 SHARDS = 10
 """Shards that a process looks at in one go."""
+WORTH_A_WORKER = 2 * 2**20
+"""Bytes of shards from which a further process pays for its start."""
+MOST_WORKERS = 3
+"""Processes beside the leading one unless more are asked for: each takes 120 MB."""
 
 Progress = Callable[[int], None]
 """Hears how many bytes of shards were looked at."""
@@ -31,9 +35,9 @@ Progress = Callable[[int], None]
 class Report:
     """What was found.
 
-    places: how many findings are kept of each check, split and config; 0: all. tell: hears of each that is kept.
-    found: how many there are in all, by slug, split, config and severity. counts: what is in each split. trainers:
-    by config and split, what reaches the trainer.
+    places: how many findings are kept of a check, split and config; 0: all. tell: hears of each that is kept.
+    found: how many, by slug, split, config and severity. counts: what is in each split. trainers: by
+    config and split, what reaches the trainer.
     """
 
     places: int
@@ -57,7 +61,7 @@ class Report:
             self.add(one)
 
     def add_from(self, corpus: CorpusStats, found: CorpusFinding, config: ConfigFile | None = None) -> None:
-        """Count what was found in a corpus, or in what a config makes of it; look up its place only if it is kept."""
+        """Count what was found in a corpus, or by a config in it; look up its place only if it is kept."""
         variant, source = (config.name, config.path.as_posix()) if config else ("", "")
         if self.has_enough(found.slug, found.split, variant):
             self.found[found.slug, found.split, variant, BY_SLUG[found.slug].severity] += 1
@@ -82,7 +86,7 @@ class Report:
     def total(
         self, severity: Severity, *, splits: Iterable[str] | None = None, variant: str | None = None
     ) -> int:
-        """Count findings of a severity; only of some splits, or of one config and of none, where these are given."""
+        """Count findings of a severity; only of some splits, or of one config and of none, if given."""
         return sum(
             count
             for (_, split, names, found_severity), count in self.found.items()
@@ -137,7 +141,8 @@ def examine(
     ]
     _look_at_shards(corpus, tasks, report, workers, progress)
     for found in _check_corpus(corpus, checks, workers):
-        report.add_from(corpus, found)
+        if found.slug in checks:
+            report.add_from(corpus, found)
     report.counts |= {name: stats.as_json() for name, stats in corpus.splits.items()}
     for config in loaded:
         name = next((name for name, files in named.items() if config.file in files), "")
@@ -175,12 +180,11 @@ def _look_at_shards(
 
 
 def _check_corpus(corpus: CorpusStats, checks: frozenset[str], workers: int) -> Iterator[CorpusFinding]:
-    for slug in [slug for slug in CORPUS_CHECKS if slug in checks]:
-        for found in CORPUS_CHECKS[slug](corpus):
-            yield found._replace(slug=slug)
+    for slug, function in CORPUS_CHECKS.items():
+        for found in function(corpus):
+            yield found if found.slug else found._replace(slug=slug)
     if "labelled-elsewhere" in checks:
-        for found in labelled_elsewhere(corpus, workers):
-            yield found._replace(slug="labelled-elsewhere")
+        yield from labelled_elsewhere(corpus, workers)
 
 
 def _add_trainer_input(
@@ -196,3 +200,9 @@ def _add_trainer_input(
         for found in lost:
             if found.slug in checks:
                 report.add_from(corpus, found, config.file)
+
+
+def choose_workers(splits: dict[str, list[Path]], cores: int) -> int:
+    """Return how many processes are worth starting."""
+    size = sum(path.stat().st_size for path in chain(*splits.values()))
+    return max(1, min(cores, MOST_WORKERS, size // WORTH_A_WORKER))

@@ -86,7 +86,7 @@ def find_inputs(
 
 
 def _of_configs(configs: list[TrainingConfig], corpus: Path) -> Inputs:
-    """Find the data that all configs name: the corpus, other DocBin files, or whatever the first's reader yields."""
+    """Find the data that all configs name: the corpus, other files, or what the first's reader yields."""
     first, files = configs[0], tuple(config.file for config in configs)
     found = {split: first.path(split) for split in ("train", "dev")}
     for config in configs[1:]:
@@ -103,7 +103,7 @@ def _of_configs(configs: list[TrainingConfig], corpus: Path) -> Inputs:
 
 
 def _draw(config: TrainingConfig, split: str, folder: Path) -> Path:
-    """Write what a config's reader yields to a `.spacy` file, to be looked at as any other; return the file."""
+    """Write what a config's reader yields to a `.spacy` file, to be looked at as any other."""
     whole = DocBin()
     try:
         for example in config.read(split):

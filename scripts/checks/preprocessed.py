@@ -1,4 +1,4 @@
-"""Findings about a corpus that preprocessing made: what it noted of the raw data, and whether its files are whole."""
+"""Findings about a corpus that preprocessing made: what it noted, and whether the files are whole."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ OTHER_NAMES = {"empty text": "empty-document"}
 
 
 def check_files(corpus: Path, manifests: dict[str, dict], configs: Iterable[ConfigFile]) -> Iterator[Finding]:
-    """Yield what preprocessing noted, what is wrong with the files, and who was scored on another test split."""
+    """Yield what preprocessing noted, what is wrong with files, and who was scored on another test split."""
     settings = Settings(**manifests["train"]["settings"])
     for name, kind in ((REJECTS, "losses"), (REPAIRS, "repairs")):
         changes = chain(*(manifest["ledger"][kind] for manifest in manifests.values()))

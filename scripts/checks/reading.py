@@ -24,7 +24,7 @@ from scripts.checks.wordpieces import (
 from scripts.corpus.config_file import one_line
 
 COLUMNS = ("document", "length", "tokens", "entities")
-"""Of each example: its document's number, its tokens for the batcher, tokens and entities of the data in it."""
+"""Of each example: its document's number, tokens for the batcher, tokens and entities of the data in it."""
 
 
 class Reading:
@@ -90,10 +90,10 @@ class Reading:
         self.unknown[source] = self.unknown.get(source, Unknown()).plus(unknown, number)
 
     def _is_simple(self, view: DocView) -> bool:
-        """Say whether the reader hands a document on whole, on the data's tokens, with no trouble for the ner.
+        """Say whether the reader hands a document on whole, on the data's tokens, and the ner can learn it.
 
-        Most documents are so, and need no Doc, no Example and no alignment: `_read_as_spacy` says the same of them
-        in ten times as long (tests compare both).
+        Most documents are so, and need no Doc, no Example and no alignment: `_read_as_spacy` says the same of
+        them in ten times as long (tests compare both).
         """
         reader = self._reader
         if self._annotates or not view.is_plain or reader.gold_preproc or not len(view):

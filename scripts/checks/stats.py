@@ -1,4 +1,4 @@
-"""What is in shards, in splits and in a whole corpus: one pass over each shard, in any process, and sums of what it sees."""
+"""What is in shards, splits and a whole corpus: one pass over each shard, in any process, and sums of it."""
 
 import hashlib
 from array import array
@@ -31,7 +31,7 @@ First = tuple[int, int, int, int]
 class Task(NamedTuple):
     """Some shards of a split, and what to look at in them.
 
-    checks: slugs. labels: those allowed. configs: whose readers to run; those that read alike have one name together.
+    checks: slugs. labels: those allowed. configs: whose readers to run; those that read alike have one name.
     """
 
     split: str
@@ -104,14 +104,14 @@ class Stats:
 
 
 def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
-    """Look at some shards; return what is in them, what was found, and the texts' `shingles` if a check needs them."""
+    """Look at some shards; return what is in them, what was found, and `shingles` if a check needs them."""
     stats, findings, texts = Stats(), [], []
     readings = [
         Reading(name, [load_training_config(file) for file in files], task.split, task.checks)
         for name, files in task.configs.items()
     ]
     if any(reading.config.is_full for reading in readings):
-        forget_training_configs()  # the next task makes new ones: memory stays flat however many words there are
+        forget_training_configs()  # the next task makes new ones: memory stays flat
     for path in task.paths:
         stats.paths.append(path)
         try:
@@ -154,7 +154,7 @@ class CorpusFinding(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A document, by split and number, and an earlier one with (nearly) the same text. same: with the same entities."""
+    """A document, and an earlier one with (nearly) the same text. same: with the same entities."""
 
     split: str
     document: int

@@ -12,7 +12,7 @@ from scripts.checks.training_config import TrainingConfig
 
 @dataclass(frozen=True, slots=True)
 class TrainerInput:
-    """What reaches a trainer, or of dev an evaluation: documents at least in part, tokens, entities; batches."""
+    """What reaches a trainer or an evaluation: documents at least in part, tokens, entities; batches."""
 
     documents: int
     tokens: int
@@ -27,7 +27,7 @@ class TrainerInput:
 def trainer_input(
     config: TrainingConfig, split: str, stats: Stats, name: str
 ) -> tuple[TrainerInput, list[CorpusFinding]]:
-    """Let a config's batcher loose on what its reader made of a split; return what arrives, and what does not.
+    """Let a config's batcher have what its reader made of a split; return what arrives, and what does not.
 
     name: of the configs that read alike; the reader of any other is run here.
     """
@@ -61,7 +61,7 @@ def trainer_input(
 
 
 def _dropped(config: TrainingConfig, examples: numpy.ndarray, *, has_places: bool) -> Iterator[CorpusFinding]:
-    """Yield the examples of train that the batcher drops: those it always drops, and those that met a full batch."""
+    """Yield the examples of train that the batcher drops: always, or because they met a full batch."""
     settings = config.training["batcher"]
     size = settings["size"] if isinstance(settings.get("size"), int) else "the schedule's"
     why = f"discard_oversize = {settings.get('discard_oversize')}, size = {size}"
@@ -75,9 +75,9 @@ def _dropped(config: TrainingConfig, examples: numpy.ndarray, *, has_places: boo
 
 
 def _limited(ends: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarray:
-    """Return the documents that spaCy's Corpus reads under a limit, of those that have tokens: others do not count.
+    """Return the documents that spaCy's Corpus reads under a limit, of those that have tokens.
 
-    Its loop over files goes on after the one over documents has ended: it takes one document of each further file.
+    Its loop over files goes on after that over documents has ended: it takes one document of each then.
     """
     kept: list[int] = []
     first = 0

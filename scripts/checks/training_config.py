@@ -61,7 +61,7 @@ class TrainingConfig:
 
     @cached_property
     def nlp(self) -> Any:
-        """What readers need of a pipeline: `vocab` and `make_doc`; a real one where the config has code for it."""
+        """What readers need of a pipeline, `vocab` and `make_doc`; a real one if there is code for it."""
         settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
         has_code = before_init or any(settings[name] for name in CALLBACKS)
         is_spacys = settings["tokenizer"]["@tokenizers"].startswith("spacy.")
@@ -121,7 +121,7 @@ class TrainingConfig:
 
     @property
     def has_plain_readers(self) -> bool:
-        """Whether spaCy's Corpus or our ShardStream reads both: then any process can read single documents."""
+        """Whether spaCy's Corpus or our ShardStream reads both: then documents can be read one by one."""
         return all(type(reader) in (Corpus, ShardStream) for reader in self._readers.values())
 
     def path(self, split: str) -> Path | None:
@@ -163,8 +163,8 @@ class TrainingConfig:
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:
         """Return the batches of the first epoch, as indexes into `lengths` (tokens of each example).
 
-        The config's own batcher makes them, of things that have a length, or of the examples themselves if it asks
-        for more. Raises UserError where the batcher fails.
+        The config's batcher makes them, of things that have a length, or of the examples if it asks for more.
+        Raises UserError where it fails.
         """
         try:
             return self._batches([_Sized(int(length)) for length in lengths])
@@ -182,7 +182,7 @@ class TrainingConfig:
     def _batches(self, items: list) -> list[list[int]]:
         """Return the batches of examples, or of what stands for them, as their numbers in the files.
 
-        They are shuffled by the config's seed as spaCy does (spacy/training/loop.py), or as our ShardStream does.
+        They are shuffled as spaCy does by the config's seed (spacy/training/loop.py), or as ShardStream does.
         """
         reader, order = self.reader("train"), list(range(len(items)))
         if isinstance(reader, ShardStream):

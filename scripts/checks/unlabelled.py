@@ -31,7 +31,7 @@ Hashes = dict[int, numpy.ndarray]
 
 
 def labelled_elsewhere(corpus: CorpusStats, workers: int) -> Iterator[CorpusFinding]:
-    """Find names that are labelled at least twice as often as not; the place is the first where they are not."""
+    """Find names that are labelled at least twice as often as not, and the first place where they are not."""
     labelled: dict[tuple[int, str], int] = {}
     wanted: dict[int, set[int]] = {}
     for (key, text), counts in corpus.labels_of_names.items():
@@ -59,7 +59,7 @@ def labelled_elsewhere(corpus: CorpusStats, workers: int) -> Iterator[CorpusFind
         split, (count, document, start, end) = unlabelled.get(key, ("", (often, 0, 0, 0)))
         if often >= 2 * count:
             detail = f"{text!r} is labelled in {often} places and not in {count}"
-            yield CorpusFinding(split, detail, document, (start, end))
+            yield CorpusFinding(split, detail, document, (start, end), slug="labelled-elsewhere")
 
 
 def _is_telling(name: str) -> bool:
@@ -68,7 +68,7 @@ def _is_telling(name: str) -> bool:
 
 
 def _find_in_shards(paths: list[Path], hashes: Hashes) -> dict[int, First]:
-    """Find names where no token is annotated as an entity, and nothing says why; documents count from the first here."""
+    """Find names where no token is annotated, and nothing says why; documents count from the first here."""
     found: dict[int, First] = {}
     before = 0
     for path in paths:
@@ -95,9 +95,9 @@ def _find_in_shards(paths: list[Path], hashes: Hashes) -> dict[int, First]:
 def _has_reason(shard: TaggedShard, index: int, first: int, last: int) -> bool:
     """Say whether tokens `first` to `last` of a shard, in its document `index`, may well be no entity.
 
-    They touch an entity, a hyphen, a slash, a number or a capitalised word, and so are part of a longer name; they
-    are one word, which has its capital from its place in the sentence; or single characters among others of a
-    script without spaces, where they may be part of any word.
+    They touch an entity, a hyphen, a slash, a number or a capitalised word, and so are part of a longer name;
+    they are one word, which has its capital from its place in the sentence; or single characters of a script
+    without spaces, where they may be part of any word.
     """
     start, end, iob, texts = shard.starts[index], shard.ends[index], shard.iob, shard.texts
     if (first > start and iob[first - 1] != OUTSIDE) or (last < end and iob[last] != OUTSIDE):
@@ -119,7 +119,7 @@ def _has_reason(shard: TaggedShard, index: int, first: int, last: int) -> bool:
 
 
 def _begins_sentence(shard: TaggedShard, start: int, token: int) -> bool:
-    """Say whether a sentence begins at a token of a document from `start`, by the data or the mark before it."""
+    """Say whether a sentence begins at a token of a document from `start`, by the data or a mark before."""
     if token == start or shard.sent_starts[token] == 1:
         return True
     before = shard.texts[token - 1]

@@ -30,7 +30,7 @@ Offsets = list[tuple[int, int]]
 
 
 class SeenDoc(NamedTuple):
-    """A document as the pipeline sees it. spaces: behind each token. sentences: tokens but the first that begin one."""
+    """A document as a pipeline sees it. spaces: behind tokens. sentences: begun by these tokens."""
 
     words: list[str]
     spaces: list[bool]
@@ -75,7 +75,7 @@ def without_vector(words: list[str], keys: frozenset[int]) -> Unknown:
 
 @lru_cache(maxsize=4)
 def vector_keys(name: str | None) -> frozenset[int]:
-    """Return the hashes of the words that vectors have; none without vectors, or with floret's, which know all."""
+    """Return the hashes of words that have a vector; none without vectors, or with floret's."""
     folder = get_package_path(name) if name and is_package(name) else Path(name or "")
     path = next(folder.rglob("vocab/key2row"), None) if name and folder.is_dir() else None
     return frozenset(srsly.read_msgpack(path)) if path else frozenset()
@@ -103,7 +103,7 @@ class Windows:
         self.limit = min(self.tokenizer.model_max_length, positions or self.tokenizer.model_max_length)
 
     def check(self, doc: SeenDoc) -> tuple[list[TokenFinding], Unknown]:
-        """Return the tokens of a document that the transformer does not read, by reason, and count the unknown."""
+        """Return the tokens that the transformer does not read, by reason, and count the unknown."""
         found = []
         unread, unknown = self.unread(doc)
         for slug, (is_unread, why) in unread.items():
@@ -115,7 +115,7 @@ class Windows:
         return found, count_unknown(doc.words, unknown, len(doc.words))
 
     def unread(self, doc: SeenDoc) -> tuple[dict[str, tuple[numpy.ndarray, str]], list[int]]:
-        """Return by slug whether each token is unread, and why; and the unknown tokens. White space counts as read."""
+        """Return by slug which tokens are unread, and why; and the unknown. White space counts as read."""
         read, cut, seen, unknown = numpy.zeros((4, len(doc.words)), dtype=bool)
         most = 0
         for start, end in windows(self._getter, len(doc.words), doc.sentences):

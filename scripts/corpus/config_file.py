@@ -30,8 +30,8 @@ KNOWN = ("nlp", "training", "initialize")
 class ConfigFile(NamedTuple):
     """Where a config is: what a process needs to load it.
 
-    name: of the variant. code: Python files to import first. paths: of the corpus, and overrides: settings as the
-    command line has them, both in the place of the config's own.
+    name: of the variant. code: Python files to import first. paths: of the corpus, and overrides: settings as
+    on a command line, both in the place of the config's own.
     """
 
     name: str
@@ -80,7 +80,7 @@ def _parsed(words: list[str], prefix: str) -> dict[str, Any]:
 
 
 def read_config(path: Path, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a config as `spacy train` does, and leave variables as they are. Raises UserError if that fails."""
+    """Read a config as `spacy train` does, with its variables. Raises UserError if that fails."""
     if not path.is_file():
         remedy = "write one by `python -m scripts.configure` or `python -m spacy init config`"
         raise UserError(f"{path}: no such file; {remedy}")
@@ -181,6 +181,6 @@ def fingerprint(config: Config, code: tuple[Path, ...], data: dict[str, Path | N
 
 
 def default_output(path: Path) -> Path:
-    """Return where a config's pipelines go: FOLDER of training/FOLDER/config.cfg, else training/ and its name."""
+    """Return where pipelines go: FOLDER of training/FOLDER/config.cfg, else training/NAME of NAME.cfg."""
     is_variant = path.name == CONFIG and path.resolve().parent.parent.name == "training"
     return path.parent if is_variant else Path("training") / path.stem
