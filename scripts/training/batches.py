@@ -12,14 +12,13 @@ from spacy.training import Example
 
 from scripts.cli import UserError
 from scripts.corpus.stream import ShardStream
-from scripts.training.update import Prepared
 
 
 class Batches:
     """What `spacy.training.loop.create_train_batches` yields, and where it is, so that another process can go on from there.
 
-    A batch's items are examples, or what `load` makes examples of. `shuffle` is `random` itself for spaCy's own order, or
-    a generator of its own that nothing else draws from.
+    A batch's items are examples, or what `load` makes examples of. shuffle: `random` itself for spaCy's own order, or
+    a generator of its own that nothing else draws from. wrap: what each example is put into.
     """
 
     def __init__(
@@ -30,15 +29,15 @@ class Batches:
         *,
         max_epochs: int,
         shuffle: Any,
-        prepare: bool,
+        wrap: Callable[[Example], Example] | None = None,
     ) -> None:
         """Read the corpus, unless it is streamed (max_epochs = -1). Raises UserError where it is empty."""
-        self.nlp, self.corpus, self.max_epochs, self.prepare = nlp, corpus, max_epochs, prepare
-        self.batcher, self._schedules = _counted(batcher)
+        self.nlp, self.corpus, self.max_epochs, self._wrap = nlp, corpus, max_epochs, wrap
+        self.batcher, self._schedules = _resumable(batcher)
         self._shuffle = shuffle
         self._examples: list[Example] | None = None
         if max_epochs >= 0:
-            self._examples = self._prepared(corpus(nlp))
+            self._examples = self._wrapped(corpus(nlp))
             if not self._examples:
                 raise UserError(
                     "the training corpus is empty; name its data by --paths.train, or in the config's reader"
@@ -63,12 +62,10 @@ class Batches:
         if self._examples is not None:
             return list(items)
         examples = self.corpus.load(items, self.nlp) if isinstance(self.corpus, ShardStream) else items
-        return self._prepared(examples)
+        return self._wrapped(examples)
 
-    def _prepared(self, examples: Iterable[Example]) -> list[Example]:
-        if not self.prepare:
-            return list(examples)
-        return [example if isinstance(example, Prepared) else Prepared(example) for example in examples]
+    def _wrapped(self, examples: Iterable[Example]) -> list[Example]:
+        return list(map(self._wrap, examples)) if self._wrap else list(examples)
 
     @property
     def is_in_memory(self) -> bool:
@@ -93,7 +90,7 @@ class Batches:
         """Whether what a batch was loaded from, new words among that, may be forgotten after it."""
         return isinstance(self.corpus, ShardStream)
 
-    def position(self) -> dict:
+    def state_dict(self) -> dict:
         """Return where the batches are, as what JSON knows."""
         own = None if self._shuffle is random else self._shuffle.getstate()
         return {
@@ -104,14 +101,14 @@ class Batches:
             "shuffle": own,
         }
 
-    def go_to(self, position: dict) -> None:
-        """Go on after the batches that were taken when `position` was asked for; call it before the first batch is drawn."""
-        self.epoch, self._skip, self._order = position["epoch"], position["taken"], position["order"]
+    def load_state_dict(self, state: dict) -> None:
+        """Go on after the batches that were taken when `state_dict` was called; call it before the first batch is drawn."""
+        self.epoch, self._skip, self._order = state["epoch"], state["taken"], state["order"]
         self._taken = self._skip
-        for schedule, draws in zip(self._schedules, position["draws"], strict=True):
+        for schedule, draws in zip(self._schedules, state["draws"], strict=True):
             schedule.skip(draws)
-        if position["shuffle"] is not None:
-            version, numbers, gauss = position["shuffle"]
+        if state["shuffle"] is not None:
+            version, numbers, gauss = state["shuffle"]
             self._shuffle.setstate((version, tuple(numbers), gauss))
 
     def _items(self) -> Iterable:
@@ -126,7 +123,7 @@ class Batches:
         return self.corpus(self.nlp)
 
 
-class Counted:
+class ResumableSchedule:
     """A schedule (thinc's are generators, whose state cannot be saved) that knows how many values were drawn from it."""
 
     def __init__(self, schedule: Iterator[float]) -> None:
@@ -147,12 +144,14 @@ class Counted:
             next(self, None)
 
 
-def _counted(batcher: Callable) -> tuple[Callable, list[Counted]]:
+def _resumable(batcher: Callable) -> tuple[Callable, list[ResumableSchedule]]:
     """Count what a batcher draws from its schedules. spaCy's batchers are partial functions; others are taken to have no state."""
     if not isinstance(batcher, functools.partial):
         return batcher, []
     schedules = {
-        name: Counted(value) for name, value in batcher.keywords.items() if isinstance(value, GeneratorType)
+        name: ResumableSchedule(value)
+        for name, value in batcher.keywords.items()
+        if isinstance(value, GeneratorType)
     }
     return functools.partial(batcher.func, *batcher.args, **(batcher.keywords | schedules)), list(
         schedules.values()

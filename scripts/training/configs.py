@@ -8,7 +8,7 @@ from spacy.util import CONFIG_SECTION_ORDER, get_sourced_components, load_config
 
 from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST
-from scripts.training import stream  # noqa: F401
+from scripts.training import stream  # noqa: F401  (registers what a config names)
 from scripts.training.transformer import PACKAGED, locate_transformer
 
 VARIANTS = ("cpu", "gpu")

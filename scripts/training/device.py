@@ -1,4 +1,4 @@
-"""Choose where to train or predict, and bound the threads."""
+"""Choose where to train or predict, and on how many threads."""
 
 import os
 import re
@@ -6,15 +6,15 @@ import sys
 from dataclasses import dataclass
 
 import torch
-from spacy import require_gpu
+from spacy import require_cpu, require_gpu
 from threadpoolctl import threadpool_limits
 
-from scripts.cli import UserError, physical_cores
+from scripts.cli import UserError
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device in use: `gpu_id` as spaCy counts (-1 is the CPU), and a line that says what and why."""
+    """A device: `gpu_id` as spaCy counts (-1 is the CPU), and a line that says what and why."""
 
     gpu_id: int
     name: str
@@ -24,39 +24,57 @@ class Device:
         return f"{self.name} ({self.why})"
 
 
-def activate(device: str, *, threads: int | None = 0) -> Device:
-    """Switch spaCy to `auto`, `cpu`, `cuda` or `cuda:N`, before any pipeline is made.
+def choose_device(name: str, *, needs_cupy: bool = True) -> Device:
+    """Return what `auto`, `cpu`, `cuda` or `cuda:N` mean here.
 
-    threads: on a CPU; 0: one a physical core; None: as many as torch and BLAS take by themselves.
     `auto` takes the first GPU when one works, else the CPU. `cuda` where no GPU works is an error, never a fallback.
+    needs_cupy: whether thinc is to compute on it, too, and not torch alone.
     """
-    match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
+    match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
     if match is None:
-        raise UserError(f"device {device!r}: write auto, cpu, cuda or cuda:N")
-    if device == "cpu":
-        return _cpu("as asked", threads)
-    if sys.platform == "linux":  # passes of ever other sizes else leave holes, and memory runs out early
-        os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+        raise UserError(f"device {name!r}: write auto, cpu, cuda or cuda:N")
+    if name == "cpu":
+        return Device(-1, "CPU", "as asked")
     gpu_id = int(match[1] or 0)
-    obstacle = gpu_obstacle(gpu_id)
+    obstacle = gpu_obstacle(gpu_id, needs_cupy=needs_cupy)
     if obstacle is None:
-        require_gpu(gpu_id)
-        return Device(
-            gpu_id,
-            f"GPU {gpu_id}, {torch.cuda.get_device_name(gpu_id)}",
-            "as asked" if device != "auto" else "it works",
-        )
-    if device == "auto":
-        return _cpu(f"no GPU: {obstacle}", threads)
-    raise UserError(f"device {device!r}: {obstacle}; set vars.device to auto or cpu to train without a GPU")
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, sums differ from run to run
+        if sys.platform == "linux":  # micro-batches of ever other sizes else leave holes in memory
+            os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+        full_name = f"GPU {gpu_id}, {torch.cuda.get_device_name(gpu_id)}"
+        return Device(gpu_id, full_name, "as asked" if name != "auto" else "it works")
+    if name == "auto":
+        return Device(-1, "CPU", f"no GPU: {obstacle}")
+    raise UserError(f"device {name!r}: {obstacle}; set vars.device to auto or cpu to do without a GPU")
 
 
-def gpu_obstacle(gpu_id: int) -> str | None:
+def use_device(device: Device, *, threads: int | None = None) -> None:
+    """Let spaCy compute on a device, before any pipeline is made. threads: see `set_threads`; None: as they are."""
+    if device.gpu_id >= 0:
+        require_gpu(device.gpu_id)
+    else:
+        require_cpu()
+    if threads is not None:
+        set_threads(threads)
+
+
+def set_threads(threads: int) -> None:
+    """Let torch and BLAS use so many threads. With another number, sums differ in their last digits.
+
+    Two are a fifth faster on an idle machine and many times slower on a busy one.
+    """
+    torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")
+
+
+def gpu_obstacle(gpu_id: int, *, needs_cupy: bool = True) -> str | None:
     """Say why a GPU cannot be used, or None when it can: torch must see it and cupy must add two numbers on it."""
     if not torch.cuda.is_available():
         return "torch sees no CUDA device"
     if gpu_id >= torch.cuda.device_count():
         return f"torch sees {torch.cuda.device_count()} CUDA devices, and they count from 0"
+    if not needs_cupy:
+        return None
     try:
         import cupy
     except ImportError:
@@ -71,12 +89,3 @@ def gpu_obstacle(gpu_id: int) -> str | None:
     except Exception as error:  # cupy and CUDA raise many kinds, and each means the GPU is of no use
         return f"cupy cannot use it ({type(error).__name__}: {error})"
     return None
-
-
-def _cpu(why: str, threads: int | None) -> Device:
-    if threads is None:
-        return Device(-1, "CPU", why)
-    threads = threads or physical_cores()
-    torch.set_num_threads(threads)
-    threadpool_limits(threads)
-    return Device(-1, f"CPU, {threads} thread{'s' if threads > 1 else ''}", why)

@@ -1,6 +1,5 @@
 """Train a pipeline: steps, evaluations, the best state kept, and checkpoints from which a killed run goes on."""
 
-import contextlib
 import math
 import shutil
 import time
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from confection import Config
 from spacy.training.loop import create_before_to_disk_callback, update_meta
 
@@ -16,24 +14,21 @@ from scripts.cli import Stopped, UserError, console
 from scripts.corpus.files import replace_folder
 from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from scripts.training.display import Display
-from scripts.training.engine import Engine, reads_only
-from scripts.training.evaluation import evaluation
 from scripts.training.loggers import NO_LOGGER, start_logger
 from scripts.training.memory import peak_memory_mb
+from scripts.training.monitor import Monitor
 from scripts.training.parameters import check_equal
-from scripts.training.pipeline import make_encoder, make_pipeline, why_alone
+from scripts.training.pipeline import meet, prepare
 from scripts.training.progress import Progress
-from scripts.training.stopping import Asked
+from scripts.training.step import TrainingStep
+from scripts.training.stopping import StopSignal
 from scripts.training.tracking import Tracker
-from scripts.training.tuning import portable
-from scripts.training.watch import Watch
-from scripts.training.workers import world as meet
 
 BEST, LAST = "model-best", "model-last"
 UNFINISHED = "unfinished"
 SHARE = 50
 """An evaluation's checkpoint is left out until so many times the last one's duration has passed: at most 2 % of the time."""
-GO_ON = "the last checkpoint and the models of the run before are whole: mend that, and run the same command to go on"
+RESUME_HINT = "the last checkpoint and the models of the run before are whole: mend that, and run the same command to go on"
 
 
 def train(
@@ -60,64 +55,39 @@ def train(
     gpu_memory: bytes of GPU memory to use; None: what is free.
     Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be written.
     """
-    nlp, T, train_corpus, dev_corpus = make_pipeline(config, gpu_id, exact=exact)
-    encoder = (
-        None if exact or not reads_only(nlp, T) else make_encoder(nlp, T["frozen_components"], precision)
+    make_step, dev, why = prepare(
+        config, gpu_id, exact=exact, precision=precision, gpu_memory=gpu_memory, threads=threads
     )
-    if encoder is not None and gpu_id >= 0:
-        from scripts.training.fit import fit_to_gpu
-
-        path = None if (output / CHECKPOINT).exists() else output / "fit.json"  # a run that goes on knows it
-        fit_to_gpu(
-            nlp, encoder, nlp.config.interpolate()["training"], train_corpus, dev_corpus, gpu_memory, path
-        )
-    if workers > 1 and (why := why_alone(T, train_corpus)):
-        console.print(f"One process trains instead of {workers}: {why}", style="yellow", markup=False)
-        workers = 1
-    with meet(workers) as world, contextlib.nullcontext() if exact else _threads(threads):
+    with meet(workers, why) as world:
         console.quiet = world.rank > 0
-        engine = Engine(nlp, T, train_corpus, world, exact=exact, encoder=encoder)
-        run = _Run(engine, output, minutes=minutes, identity=identity or {})
-        evaluate = run.timed(evaluation)(
-            nlp, dev_corpus, T["score_weights"], world, exact=exact, encoder=encoder
-        )
+        run = _Run(make_step(world), output, minutes=minutes, identity=identity or {})
+        evaluate = run.timed(run.step.evaluation)(dev)
         run.resume(tracker)
+        T = run.T
         try:
-            with run.asked, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:
-                why = run.loop(run.timed(evaluate), tracker, display)
-            return run.finish(why)
+            with run.stop, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:
+                reason = run.loop(run.timed(evaluate), tracker, display)
+            return run.finish(reason)
         except OSError as error:
-            raise UserError(
-                f"{error.filename or output}: cannot be written ({error.strerror or error}); {GO_ON}"
-            ) from error
+            what = f"{error.filename or output}: cannot be written ({error.strerror or error})"
+            raise UserError(f"{what}; {RESUME_HINT}") from error
         finally:
             run.end_logger()
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads for a while; with another number, sums differ in their last digits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Run:
     """A run in its folder."""
 
-    def __init__(self, engine: Engine, output: Path, *, minutes: float, identity: dict) -> None:
-        self.engine, self.output, self.identity = engine, output, identity
-        self.nlp, self.T, self.world = engine.nlp, engine.T, engine.world
+    def __init__(self, step: TrainingStep, output: Path, *, minutes: float, identity: dict) -> None:
+        self.step, self.output, self.identity = step, output, identity
+        self.nlp, self.T, self.world = step.nlp, step.T, step.world
         self.unfinished, self.checkpoint = output / UNFINISHED, output / CHECKPOINT
         self.progress = Progress()
-        self.watch = Watch(self.nlp, self.T)
+        self.monitor = Monitor(self.nlp, self.T)
         self._minutes = minutes
         self.log_step, self.end_logger = NO_LOGGER
         self._before_to_disk = create_before_to_disk_callback(self.T["before_to_disk"])
-        self.asked = Asked()
+        self.stop = StopSignal()
         self._clock = self._saved = time.perf_counter()
         self._cost = 0.0
 
@@ -125,7 +95,7 @@ class _Run:
         """Go on from the checkpoint, or begin in an empty folder."""
         if self.checkpoint.exists():
             arrays, state = read_checkpoint(self.checkpoint)
-            self.engine.restore(arrays, state["engine"])
+            self.step.load_state_dict(arrays, state["step"])
             losses = dict(enumerate(state["progress"].pop("losses"))).get(
                 self.world.rank, {}
             )  # of each process, since the last evaluation
@@ -170,22 +140,20 @@ class _Run:
                 where = (
                     f"Stopped after step {progress.step - 1:,}, as asked; all of it is in {self.checkpoint}"
                 )
-                raise Stopped(
-                    self.asked.code, f"{where}{self._best_so_far()}. Run the same command to go on."
-                )
+                raise Stopped(self.stop.code, f"{where}{self._best_so_far()}. Run the same command to go on.")
             why = progress.why_stop(patience=self.T["patience"], max_steps=self.T["max_steps"])
         return why
 
     def _steps(self, evaluate: Callable) -> Iterator[tuple[tuple | None, list[bool]]]:
         """Follow spacy.training.loop.train_while_improving: yield each step's scores, where it has some, and the signals given."""
-        engine, progress, frequency = self.engine, self.progress, self.T["eval_frequency"]
+        engine, progress, frequency = self.step, self.progress, self.T["eval_frequency"]
         for epoch, batch in engine.batches:
             step, progress.epoch = progress.step, epoch
             if self.T["before_update"]:
                 self.T["before_update"](self.nlp, {"step": step, "epoch": epoch})
             evaluates = step % frequency == 0
             told = engine.learn(
-                batch, progress.losses, lambda due=evaluates: (bool(self.asked), self._is_due(due))
+                batch, progress.losses, lambda due=evaluates: (bool(self.stop), self._is_due(due))
             )
             progress.words += sum(map(len, batch))
             progress.step += 1
@@ -212,10 +180,10 @@ class _Run:
     ) -> dict:
         """Keep, log and show what an evaluation found; return what spaCy's loggers want to know of it."""
         progress = self.progress
-        check_equal(self.engine.parameters, self.world)
+        check_equal(self.step.parameters, self.world)
         row = progress.row(score, others, losses, self._objectives(losses))
         progress.history.append(row)
-        with self.nlp.select_pipes(disable=self.engine.exclude):
+        with self.nlp.select_pipes(disable=self.step.exclude):
             update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
         progress.performance = self.nlp.meta["performance"]
         is_best = row["score"] >= progress.best.get(
@@ -227,7 +195,7 @@ class _Run:
                 self.timed(self._save)(BEST)
         tracker.log(row["step"], {key: value for key, value in row.items() if key != "step"})
         display.row(row, is_best=is_best)
-        for warning in self.watch.look(row):
+        for warning in self.monitor.look(row):
             console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
         figures = {
             "epoch": row["epoch"],
@@ -245,8 +213,8 @@ class _Run:
 
     def _save(self, name: str) -> None:
         with (
-            self.nlp.use_params(self.engine.optimizer.averages or {}),
-            contextlib.nullcontext() if self.engine.exact else portable(self.nlp),
+            self.nlp.use_params(self.step.optimizer.averages or {}),
+            self.step.save_context(),
         ):
             self._before_to_disk(self.nlp).to_disk(self.unfinished / f"{name}.new")
         replace_folder(self.unfinished / f"{name}.new", self.unfinished / name)
@@ -267,7 +235,7 @@ class _Run:
 
     def _write_checkpoint(self) -> None:
         started = time.perf_counter()
-        arrays, engine = self.engine.state()
+        arrays, engine = self.step.state_dict()
         losses = self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
         if self.world.rank == 0:
             write_checkpoint(
@@ -281,8 +249,8 @@ class _Run:
             )
         self._saved = time.perf_counter()
         self._cost = self._saved - started
-        self.progress.aside += self._cost
-        self.progress.checkpoints += self._cost
+        self.progress.overhead_seconds += self._cost
+        self.progress.checkpoint_seconds += self._cost
 
     def _tick(self) -> None:
         now = time.perf_counter()
@@ -297,7 +265,7 @@ class _Run:
             try:
                 return function(*args, **options)
             finally:
-                self.progress.aside += time.perf_counter() - started
+                self.progress.overhead_seconds += time.perf_counter() - started
 
         return wrapper
 
@@ -314,6 +282,6 @@ class _Run:
             self.checkpoint.unlink(missing_ok=True)
         peaks = self.world.gather(peak_memory_mb())
         found = {"workers": self.world.size, "peak_memory_mb": round(sum(peaks), 1)}
-        if self.engine.encoder is not None:
-            found["word_pieces"] = self.engine.encoder.told(self.world)
+        if self.step.encoder is not None:
+            found["word_pieces"] = self.step.encoder.told(self.world)
         return found | self.progress.metrics(why)

@@ -1,27 +1,29 @@
 """Make what a config describes, ready to learn: the pipeline, its settings and its corpora."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 from confection import Config
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
-from spacy.training import Corpus
+from spacy.training import Corpus, Example
 from spacy.training.corpus import dont_augment
 from spacy.training.initialize import init_nlp
 from spacy.util import registry, resolve_dot_names
-from thinc.api import fix_random_seed, get_torch_default_device, set_gpu_allocator
+from thinc.api import NumpyOps, fix_random_seed, set_current_ops, set_gpu_allocator
 
-from scripts.cli import console
-from scripts.corpus.hub import require_models
+from scripts.cli import UserError, console
 from scripts.corpus.stream import ShardStream
-from scripts.training import stream  # noqa: F401
-from scripts.training.update import Prepared
-
-if TYPE_CHECKING:
-    from scripts.training.encoder import Encoder
+from scripts.training import stream  # noqa: F401  (registers what a config names)
+from scripts.training.device import Device, set_threads, use_device
+from scripts.corpus.hub import require_models
+from scripts.training.memory import limit_gpu_memory
+from scripts.training.step import TrainingStep
+from scripts.training.world import World, rank
 
 READ_ONCE = "ner_template.read_once.v1"
 STREAMED = -1
@@ -32,12 +34,12 @@ class ReadOnce(Corpus):
     """Reads as spaCy's Corpus does, but for one pipeline once: each component that is initialised, and training, take what is there."""
 
     _nlp: Language | None = None
-    _examples: list[Prepared]
+    _examples: list[Example]
 
-    def __call__(self, nlp: Language) -> Iterator[Prepared]:
+    def __call__(self, nlp: Language) -> Iterator[Example]:
         """Return the examples."""
         if self._nlp is not nlp:
-            self._examples = [Prepared(example) for example in super().__call__(nlp)]
+            self._examples = list(super().__call__(nlp))
             self._nlp = nlp
         return iter(self._examples)
 
@@ -50,7 +52,7 @@ def read_once(path: Path, gold_preproc: bool = False, max_length: int = 0, limit
 
 
 def make_pipeline(
-    config: Config, gpu_id: int, *, exact: bool = False
+    config: Config, gpu_id: int, *, reads_once: bool = True
 ) -> tuple[Language, dict[str, Any], Callable, Callable]:
     """Return the initialised pipeline, its resolved training block, and the readers of train and dev.
 
@@ -58,7 +60,7 @@ def make_pipeline(
     """
     require_models(config.interpolate())
     read_once.cache_clear()
-    own = None if exact else _train_block(config)
+    own = _train_block(config) if reads_once else None
     nlp = init_nlp(
         config if own is None else config.merge({"corpora": {"train": own | {"@readers": READ_ONCE}}}),
         use_gpu=gpu_id,
@@ -87,22 +89,55 @@ def _train_block(config: Config) -> dict | None:
     return {name: value for name, value in block.items() if name != "augmenter"}
 
 
-def make_encoder(nlp: Language, exclude: Iterable[str], precision: str) -> "Encoder | None":
-    """Return what computes the pipeline's transformer in training; None where there is none, or spacy-transformers' own code must."""
-    if not any(nlp.get_pipe_meta(name).factory == "transformer" for name in nlp.pipe_names):
-        return None
-    from scripts.training.encoder import find_encoder
-    from scripts.training.precision import choose_precision
+def prepare(
+    config: Config, gpu_id: int, *, exact: bool, precision: str, gpu_memory: int | None, threads: int
+) -> tuple[Callable[[World], TrainingStep], Callable, Callable, str]:
+    """Return what makes the step of a training, the readers of train and dev, and why one process must train alone.
 
-    chosen = choose_precision(precision, get_torch_default_device())
-    encoder = find_encoder(nlp, exclude, chosen)
-    console.print(
-        f"The transformer computes in {chosen}"
-        if encoder
-        else "The transformer computes as spacy-transformers lets it",
-        highlight=False,
-    )
-    return encoder
+    The step is that of scripts/training/fast unless `exact`, where that folder is there and can be used.
+    """
+    if gpu_id >= 0 and gpu_memory is not None:
+        limit_gpu_memory(gpu_id, gpu_memory)
+    if not exact:
+        set_threads(threads)
+    prepared = None if exact or find_fast() is None else find_fast().prepare(config, gpu_id, precision)
+    if prepared is None:
+        use_device(Device(gpu_id, "", ""))
+        if gpu_id < 0 and not exact:
+            set_current_ops(NumpyOps(use_blis=False))
+        nlp, T, train, dev = make_pipeline(config, gpu_id, reads_once=not exact)
+        return partial(TrainingStep, nlp, T, train, exact=exact), train, dev, "the step is spaCy's own"
+    nlp, T, train, dev, step = prepared
+    return step, train, dev, why_alone(T, train)
+
+
+def meet(workers: int, why_alone: str) -> AbstractContextManager[World]:
+    """Return the context in which processes train together; one, where `why_alone` says why no more can."""
+    if not why_alone:
+        from scripts.training.fast.workers import init_distributed
+
+        return init_distributed(workers)
+    if rank() is not None:
+        raise UserError(f"one process must train alone: {why_alone}; start it by itself")
+    if workers > 1:
+        console.print(f"One process trains instead of {workers}: {why_alone}", style="yellow", markup=False)
+    return nullcontext(World())
+
+
+@cache
+def find_fast() -> ModuleType | None:
+    """Return what makes the fast step; None, and say why, where there is none, or it is made for other packages."""
+    try:
+        from scripts.training import fast
+    except ImportError:
+        return None
+    why = fast.why_not()
+    if why:
+        console.print(f"Training computes as spaCy does, slower: {why}", style="yellow")
+        return None
+    from scripts.training.fast import step
+
+    return step
 
 
 def why_alone(T: dict[str, Any], corpus: Callable) -> str:

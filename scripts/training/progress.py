@@ -9,7 +9,8 @@ from scripts.cli import UserError
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is. `step` is the next one's number; `seconds` are all, `aside` those of evaluating and saving, among them `checkpoints`.
+    """How far a run is. `step` is the next one's number; `seconds` are all, `overhead_seconds` those of evaluating
+    and saving, among them `checkpoint_seconds`.
 
     `performance` is what spaCy writes into meta.json: the scores of the last evaluation.
     """
@@ -18,8 +19,8 @@ class Progress:
     epoch: int = 0
     words: int = 0
     seconds: float = 0.0
-    aside: float = 0.0
-    checkpoints: float = 0.0
+    overhead_seconds: float = 0.0
+    checkpoint_seconds: float = 0.0
     results: list[list[float]] = field(default_factory=list)
     losses: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
@@ -30,7 +31,7 @@ class Progress:
     @property
     def words_per_second(self) -> float:
         """Words learned from in a second in which nothing else was done."""
-        return round(self.words / max(self.seconds - self.aside, 1e-9), 1)
+        return round(self.words / max(self.seconds - self.overhead_seconds, 1e-9), 1)
 
     def why_stop(self, *, patience: int, max_steps: int) -> str:
         """Say why training is over; nothing where it goes on. The earliest of equal scores counts, as with spaCy."""
@@ -65,8 +66,8 @@ class Progress:
             "epochs": self.epoch,
             "words": self.words,
             "seconds": round(self.seconds, 2),
-            "seconds_aside": round(self.aside, 2),
-            "seconds_checkpoints": round(self.checkpoints, 2),
+            "overhead_seconds": round(self.overhead_seconds, 2),
+            "checkpoint_seconds": round(self.checkpoint_seconds, 2),
             "words_per_second": self.history[-1]["words_per_second"],
             "stopped_because": why,
             "best": self.best,

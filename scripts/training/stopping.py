@@ -7,7 +7,7 @@ TERMINATED = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells have it; Ctrl-C's is 130."""
 
 
-class Asked:
+class StopSignal:
     """Takes SIGTERM and SIGINT as long as it is entered; a second SIGINT is a KeyboardInterrupt."""
 
     def __init__(self) -> None:

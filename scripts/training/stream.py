@@ -10,7 +10,7 @@ sys.path.append(
 )  # `spacy train`, unlike `python -m spacy train`, does not look where it runs
 
 from scripts.corpus.stream import ShardStream
-from scripts.training import tuning  # noqa: F401
+from scripts.training import finetune  # noqa: F401  (registers what a config names)
 
 
 @registry.readers("ner_template.shards.v1")

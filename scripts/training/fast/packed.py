@@ -1,4 +1,4 @@
-"""Windows of any length in one row, without padding: all but attention computes each word piece by itself."""
+"""Windows of any length in one row, without padding: all but attention computes each wordpiece by itself."""
 
 from functools import partial
 from itertools import pairwise
@@ -15,7 +15,7 @@ FAMILY = {"bert", "camembert", "electra", "roberta", "xlm-roberta"}
 class Packing:
     """Lets the self-attention of BERT and its kin look at one window at a time.
 
-    Matrices are then as large as the batch, which a CPU multiplies faster, and nothing is computed for padding: 263 word pieces of 8 windows
+    Matrices are then as large as the batch, which a CPU multiplies faster, and nothing is computed for padding: 263 wordpieces of 8 windows
     through 3 layers, forward and back on one thread, take 170 ms in padded groups (54 GFLOP/s).
     """
 

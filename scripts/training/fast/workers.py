@@ -21,45 +21,12 @@ import torch
 import torch.distributed as dist
 
 from scripts.cli import UserError, console
-from scripts.training import ranks
-from scripts.training.ranks import STORE
+from scripts.training.world import STORE, World, rank
 
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others: an evaluation that one of them does alone may take a while."""
 POLL = 0.02
 """Seconds between two looks at who is ready."""
-
-
-class World:
-    """The processes of a run; this one does it all where there is no other."""
-
-    rank = 0
-    size = 1
-
-    def shared(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, numpy.ndarray] | None:
-        """Return arrays of zeros (float32) that all processes of this machine see; None where nobody else looks."""
-        return None
-
-    def wait(self) -> None:
-        """Wait until all processes are here."""
-
-    def sum(self, flat: numpy.ndarray) -> None:
-        """Put the sum of an array over all processes in its place, the same bit by bit in each."""
-
-    def sum_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Add a tensor up over all processes, where it is."""
-        return tensor
-
-    def gather(self, thing: Any) -> list[Any]:
-        """Return what each process gave, by rank."""
-        return [thing]
-
-    def part(self, batch: list) -> list:
-        """Return this process's part of a batch."""
-        return batch
-
-    def close(self) -> None:
-        """Part from the others."""
 
 
 class Workers(World):
@@ -112,10 +79,12 @@ class Workers(World):
         """Add up by all-reduce."""
         dist.all_reduce(torch.from_numpy(flat))
 
-    def sum_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Add a tensor up by all-reduce: gloo on CPUs, NCCL on GPUs."""
-        dist.all_reduce(tensor)
-        return tensor
+    def sum_tensors(self, tensors: list[torch.Tensor]) -> None:
+        """Add a GPU's tensors up, in one call, by NCCL."""
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        dist.all_reduce(flat)
+        for tensor, own in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(own.view_as(tensor))
 
     def gather(self, thing: Any) -> list[Any]:
         """Return what each process gave, by rank. Nothing but this run's own processes is listened to."""
@@ -123,7 +92,7 @@ class Workers(World):
         dist.all_gather_object(found, thing)
         return found
 
-    def part(self, batch: list) -> list:
+    def shard_batch(self, batch: list) -> list:
         """Deal a batch's examples out by length, the longest first, each to whoever has the fewest words so far."""
         return split_evenly(batch, self.size)[self.rank]
 
@@ -148,7 +117,7 @@ def _reserve(path: Path, size: int) -> bool:
     return True
 
 
-def deal(loads: list[int], parts: int) -> list[int]:
+def assign(loads: list[int], parts: int) -> list[int]:
     """Deal things out by load, the heaviest first, each to the part that has the least so far; return each one's part."""
     sums, owners = [0] * parts, [0] * len(loads)
     for i in sorted(range(len(loads)), key=lambda i: -loads[i]):
@@ -159,7 +128,7 @@ def deal(loads: list[int], parts: int) -> list[int]:
 
 def split_evenly(batch: list[Sized], parts: int) -> list[list]:
     """Split examples into parts of about as many words each, in the batch's order."""
-    owners = deal([len(example) for example in batch], parts)
+    owners = assign([len(example) for example in batch], parts)
     return [
         [example for example, owner in zip(batch, owners, strict=True) if owner == part]
         for part in range(parts)
@@ -167,12 +136,12 @@ def split_evenly(batch: list[Sized], parts: int) -> list[list]:
 
 
 @contextlib.contextmanager
-def world(workers: int) -> Iterator[World]:
+def init_distributed(workers: int) -> Iterator[World]:
     """Meet the other processes of the run: those that started this one, or `workers - 1` that it starts itself.
 
     Raises UserError where one of those started here dies.
     """
-    own = ranks.rank()
+    own = rank()
     if own is not None:
         size, folder = int(os.environ["WORLD_SIZE"]), os.environ.get(STORE)
         member = Workers(own, size, Path(folder) if folder else None) if size > 1 else World()
@@ -201,7 +170,8 @@ def _started_here(workers: int) -> Iterator[World]:
         else {"process_group": 0}
     )
     others = [
-        subprocess.Popen(command, env=variables | {"RANK": str(rank)}, **apart) for rank in range(1, workers)
+        subprocess.Popen(command, env=variables | {"RANK": str(number)}, **apart)
+        for number in range(1, workers)
     ]  # Ctrl-C is the first's
     try:
         _wait_for(others, folder)
@@ -220,18 +190,18 @@ def _started_here(workers: int) -> Iterator[World]:
 
 def _wait_for(others: list[subprocess.Popen], folder: Path) -> None:
     """Wait until all are ready to meet. Raises UserError where one is gone before."""
-    while not all((folder / f"ready-{rank}").exists() for rank in range(1, len(others) + 1)):
-        for rank, process in enumerate(others, 1):
+    while not all((folder / f"ready-{number}").exists() for number in range(1, len(others) + 1)):
+        for number, process in enumerate(others, 1):
             if process.poll() is not None:
                 raise UserError(
-                    f"worker {rank} ended before it began (exit code {process.returncode}); train with --workers 1"
+                    f"worker {number} ended before it began (exit code {process.returncode}); train with --workers 1"
                 )
         time.sleep(POLL)
 
 
 def _told(others: list[subprocess.Popen], error: RuntimeError) -> Exception:
     """Say which worker died; a RuntimeError of another kind stays as it is."""
-    for rank, process in enumerate(others, 1):
+    for number, process in enumerate(others, 1):
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=2)
         if process.returncode:
@@ -241,7 +211,7 @@ def _told(others: list[subprocess.Popen], error: RuntimeError) -> Exception:
                 else f"exit code {process.returncode}"
             )
             return UserError(
-                f"worker {rank} died ({why}); the last checkpoint is whole: run the same command to go on, or with --workers 1"
+                f"worker {number} died ({why}); the last checkpoint is whole: run the same command to go on, or with --workers 1"
             )
     return error
 

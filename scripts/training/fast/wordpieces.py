@@ -1,4 +1,4 @@
-"""The word pieces that a transformer reads of a document: every word is in some window, whatever its length."""
+"""The wordpieces that a transformer reads of a document: every word is in some window, whatever its length."""
 
 import copy
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ import numpy
 from spacy.attrs import IDX
 from spacy.tokens import Doc
 
-KEY = "ner_template.pieces"
+KEY = "ner_template.wordpieces"
 """Where a document keeps them (`doc.user_data`), and its copies, too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
-    """A document's windows. Sizes: T tokens, W windows, P word pieces in all windows, A pairs of a token and a piece of it.
+class Wordpieces:
+    """A document's windows. Sizes: T tokens, W windows, P wordpieces in all windows, A pairs of a token and a piece of it.
 
     ids: P. lengths: pieces of each window, special ones among them, W. counts: pieces of each token, T. places: the pieces of the
     first token, then those of the second, ..., as indexes into ids, A.
@@ -28,11 +28,11 @@ class Pieces:
 
     @property
     def longest(self) -> int:
-        """Word pieces of the longest window."""
+        """Wordpieces of the longest window."""
         return int(self.lengths.max(initial=0))
 
 
-class PieceReader:
+class WordpieceReader:
     """Cuts documents into windows as the config's span getter does, and these into pieces; narrower where a window has too many pieces.
 
     spacy-transformers cuts the rest off instead (truncate.py). A word of more pieces than the transformer reads at once takes several windows.
@@ -56,7 +56,7 @@ class PieceReader:
             positions - self.first_position if positions > 0 else model.tokenizer.model_max_length,
         )
 
-    def __call__(self, docs: list[Doc]) -> list[Pieces]:
+    def __call__(self, docs: list[Doc]) -> list[Wordpieces]:
         """Return what each document keeps, and let it keep it."""
         unread = [doc for doc in docs if KEY not in doc.user_data]
         if unread:
@@ -65,7 +65,7 @@ class PieceReader:
             encodings = iter(self._tokenizer.encode_batch(texts))
             for doc, own in zip(unread, spans, strict=True):
                 windows = [window for span in own for window in self._windows(doc, *span, next(encodings))]
-                doc.user_data[KEY] = _pieces(doc, windows)
+                doc.user_data[KEY] = _align(doc, windows)
         return [doc.user_data[KEY] for doc in docs]
 
     def _windows(
@@ -94,7 +94,7 @@ def _text(doc: Doc, start: int, end: int) -> str:
     return doc[start:end].text
 
 
-def _pieces(doc: Doc, windows: list[tuple[int, int, Any, numpy.ndarray]]) -> Pieces:
+def _align(doc: Doc, windows: list[tuple[int, int, Any, numpy.ndarray]]) -> Wordpieces:
     """Align windows with tokens: a piece belongs to each token that it shares a character with (spacy_transformers/align.pyx)."""
     begins = doc.to_array(IDX).astype(numpy.int64) if len(doc) else numpy.zeros(0, dtype=numpy.int64)
     tokens, places, total = [], [], 0
@@ -112,7 +112,7 @@ def _pieces(doc: Doc, windows: list[tuple[int, int, Any, numpy.ndarray]]) -> Pie
         total += len(ids)
     token = numpy.concatenate(tokens) if tokens else numpy.zeros(0, dtype=numpy.int64)
     place = numpy.concatenate(places) if places else numpy.zeros(0, dtype=numpy.int64)
-    return Pieces(
+    return Wordpieces(
         ids=numpy.concatenate([numpy.asarray(ids, dtype=numpy.int32) for _, _, ids, _ in windows])
         if windows
         else numpy.zeros(0, dtype=numpy.int32),

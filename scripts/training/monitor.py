@@ -20,7 +20,7 @@ COLLAPSED = 0.5
 """Share of the best score below which a score has collapsed."""
 
 
-class Watch:
+class Monitor:
     """Looks at one evaluation after another, the first left out, and tells each thing once.
 
     A pipeline whose config weights no score has a score of 0 whatever it learns, and nothing is told of it.

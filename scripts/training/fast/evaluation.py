@@ -9,15 +9,14 @@ from spacy.pipeline import EntityRecognizer
 from spacy.scorer import Scorer
 from spacy.tokens import Span
 from spacy.training import Example
-from spacy.training.loop import create_evaluation_callback
 from spacy.util import minibatch
 
 from scripts.cli import UserError
-from scripts.training.update import is_greedy, predict_ner
-from scripts.training.workers import World
+from scripts.training.fast.update import is_greedy, predict_ner
+from scripts.training.world import World
 
 if TYPE_CHECKING:
-    from scripts.training.encoder import Encoder
+    from scripts.training.fast.encoder import Encoder
 
 
 class Evaluation:
@@ -99,20 +98,3 @@ class Evaluation:
             for doc, entities in zip(docs[rank :: self.world.size], part, strict=True):
                 doc.set_ents([Span(doc, start, end, label) for start, end, label in entities])
         return docs
-
-
-def evaluation(
-    nlp: Language,
-    corpus: Callable,
-    weights: dict[str, float | None],
-    world: World,
-    *,
-    exact: bool,
-    encoder: "Encoder | None" = None,
-) -> Callable:
-    """Return what scores a pipeline: spaCy's own callback where `exact`."""
-    return (
-        create_evaluation_callback(nlp, corpus, weights)
-        if exact
-        else Evaluation(nlp, corpus, weights, world, encoder)
-    )

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy
 import torch
 from spacy.language import Language
-from thinc.api import Model, NumpyOps, set_current_ops
+from thinc.api import Model, NumpyOps
 from thinc.layers import hashembed, layernorm
-from threadpoolctl import threadpool_limits
 from torch.ops import aten
 
 LAYER_NORM_EPSILON = 1e-8
@@ -33,6 +32,16 @@ class FastOps(NumpyOps):
             return super().get_dropout_mask(shape, drop)
         kept = self.random.random(shape, dtype=numpy.float32) >= drop
         return numpy.multiply(kept, numpy.float32(1.0 / (1.0 - drop)), dtype=numpy.float32)
+
+    def state_dict(self) -> dict:
+        """Return the generator's state, as what JSON knows."""
+        own = self.random.bit_generator.state
+        return own | {"state": {"state": own["state"]["state"].tolist()}}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Put back what `state_dict` returned."""
+        numbers = numpy.array(state["state"]["state"], dtype=numpy.uint64)
+        self.random.bit_generator.state = state | {"state": {"state": numbers}}
 
 
 def layer_norm(model: Model, X, is_train: bool) -> tuple:
@@ -95,12 +104,3 @@ def use_kernels(nlp: Language, ops: FastOps) -> None:
                 if isinstance(node.ops, NumpyOps):
                     node.ops = ops
                     node.replace_callbacks(FASTER.get(node._func, node._func), init=node.init)
-
-
-def use_fast_ops(threads: int = 1) -> None:
-    """Let pipelines made from here on compute by FastOps, on so many BLAS threads.
-
-    Two threads are a fifth faster on an idle machine and many times slower on a busy one.
-    """
-    threadpool_limits(threads, user_api="blas")
-    set_current_ops(FastOps())

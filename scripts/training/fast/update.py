@@ -18,7 +18,7 @@ from spacy.training import Example
 from thinc.api import Model, NumpyOps, set_dropout_rate
 
 if TYPE_CHECKING:
-    from scripts.training.encoder import Encoder
+    from scripts.training.fast.encoder import Encoder
 
 PARSER_DROPOUT = 0.1
 """What the transition model leaves out of its hidden layer in training, whatever the config says (spacy/ml/parser_model.pyx)."""
@@ -34,6 +34,11 @@ class Prepared(Example):
         super().__init__(example.x, example.y)
         self._tags: tuple | None = None
         self._gold: dict[str, Any] = {}  # by recogniser
+
+    @classmethod
+    def of(cls, example: Example) -> "Prepared":
+        """Return an example as one of these; itself, if it is."""
+        return example if isinstance(example, cls) else cls(example)
 
     @cached_property
     def is_aligned(self) -> bool:

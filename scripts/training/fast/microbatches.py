@@ -3,27 +3,27 @@
 import numpy
 
 START = 1_024
-"""Padding, in word pieces, that costs a GPU as much as a further group of windows does."""
+"""Padding, in wordpieces, that costs a GPU as much as a further group of windows does."""
 
 
 def pack(lengths: numpy.ndarray, most: int) -> list[numpy.ndarray]:
-    """Cut windows, sorted by length, into passes of at most `most` word pieces; a longer window is a pass of its own."""
+    """Cut windows, sorted by length, into micro-batches of at most `most` wordpieces; a longer window is one of its own."""
     order = numpy.argsort(lengths, kind="stable")
-    passes: list[list[int]] = []
+    batches: list[list[int]] = []
     total = 0
     for i, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
         total += length
-        if not passes or total > most:
-            passes.append([])
+        if not batches or total > most:
+            batches.append([])
             total = length
-        passes[-1].append(i)
-    return [numpy.array(own) for own in passes]
+        batches[-1].append(i)
+    return [numpy.array(own) for own in batches]
 
 
 def group(lengths: numpy.ndarray, most: int, start: int = START) -> list[numpy.ndarray]:
     """Put windows of like length together so that all groups cost least: their padding, and `start` for each. Each is sorted by length.
 
-    No group has more than `most` word pieces with its padding, but for a single window that has more.
+    No group has more than `most` wordpieces with its padding, but for a single window that has more.
     """
     order = numpy.argsort(lengths, kind="stable")
     sizes, counts = numpy.unique(lengths, return_counts=True)
