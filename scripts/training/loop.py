@@ -282,6 +282,4 @@ class _Run:
             self.checkpoint.unlink(missing_ok=True)
         peaks = self.world.gather(peak_memory_mb())
         found = {"workers": self.world.size, "peak_memory_mb": round(sum(peaks), 1)}
-        if self.step.encoder is not None:
-            found["word_pieces"] = self.step.encoder.told(self.world)
-        return found | self.progress.metrics(why)
+        return found | {"computation": self.step.summary()} | self.progress.metrics(why)

@@ -43,9 +43,7 @@ Unvalidated = Annotated[
 PrecisionName = Annotated[
     str, Option(help="Of a transformer: bf16, fp16, fp32, or auto for what the device is made for.")
 ]
-GpuMemory = Annotated[
-    str, Option(help="GPU memory to use: auto for all that is free, or as much as 6GB.")
-]
+GpuMemory = Annotated[str, Option(help="GPU memory to use: auto for all that is free, or as much as 6GB.")]
 Restart = Annotated[
     bool, Option("--restart", help="Begin anew, and throw an interrupted run's checkpoint away.")
 ]

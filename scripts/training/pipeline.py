@@ -17,10 +17,10 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import NumpyOps, fix_random_seed, set_current_ops, set_gpu_allocator
 
 from scripts.cli import UserError, console
+from scripts.corpus.hub import require_models
 from scripts.corpus.stream import ShardStream
 from scripts.training import stream  # noqa: F401  (registers what a config names)
 from scripts.training.device import Device, set_threads, use_device
-from scripts.corpus.hub import require_models
 from scripts.training.memory import limit_gpu_memory
 from scripts.training.step import TrainingStep
 from scripts.training.world import World, rank
@@ -91,8 +91,8 @@ def _train_block(config: Config) -> dict | None:
 
 def prepare(
     config: Config, gpu_id: int, *, exact: bool, precision: str, gpu_memory: int | None, threads: int
-) -> tuple[Callable[[World], TrainingStep], Callable, Callable, str]:
-    """Return what makes the step of a training, the readers of train and dev, and why one process must train alone.
+) -> tuple[Callable[[World], TrainingStep], Callable, str]:
+    """Return what makes the step of a training, the reader of dev, and why one process must train alone.
 
     The step is that of scripts/training/fast unless `exact`, where that folder is there and can be used.
     """
@@ -100,15 +100,16 @@ def prepare(
         limit_gpu_memory(gpu_id, gpu_memory)
     if not exact:
         set_threads(threads)
-    prepared = None if exact or find_fast() is None else find_fast().prepare(config, gpu_id, precision)
+    fast = None if exact else find_fast()
+    prepared = fast.prepare(config, gpu_id, precision) if fast else None
     if prepared is None:
         use_device(Device(gpu_id, "", ""))
         if gpu_id < 0 and not exact:
             set_current_ops(NumpyOps(use_blis=False))
         nlp, T, train, dev = make_pipeline(config, gpu_id, reads_once=not exact)
-        return partial(TrainingStep, nlp, T, train, exact=exact), train, dev, "the step is spaCy's own"
+        return partial(TrainingStep, nlp, T, train, exact=exact), dev, "the step is spaCy's own"
     nlp, T, train, dev, step = prepared
-    return step, train, dev, why_alone(T, train)
+    return step, dev, why_alone(T, train)
 
 
 def meet(workers: int, why_alone: str) -> AbstractContextManager[World]:

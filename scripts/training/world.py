@@ -1,6 +1,7 @@
 """The processes of a run: here the only one. Several are in scripts/training/fast/workers.py."""
 
 import os
+import sys
 from typing import Any
 
 STORE = "NER_TEMPLATE_STORE"
@@ -20,6 +21,8 @@ class World:
 
     rank = 0
     size = 1
+    have_met = False
+    """Whether this process has ever met others."""
 
     def shared(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any] | None:
         """Return arrays of zeros (float32) that all processes of this machine see; None where nobody else looks."""
@@ -32,3 +35,12 @@ class World:
     def shard_batch(self, batch: list) -> list:
         """Return this process's share of a batch."""
         return batch
+
+
+def leave(code: int) -> None:
+    """End this process. One that has used torch.distributed ends at once: its threads sometimes abort Python's own way out."""
+    if World.have_met:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -20,8 +20,8 @@ import numpy
 import torch
 import torch.distributed as dist
 
-from scripts.cli import UserError, console
-from scripts.training.world import STORE, World, rank
+from scripts.cli import UserError
+from scripts.training.world import STORE, World, leave, rank
 
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others: an evaluation that one of them does alone may take a while."""
@@ -35,9 +35,6 @@ class Workers(World):
     1.5 million gradients of two processes: 1 ms in shared memory, 10.6 ms by gloo's all-reduce (two cores).
     """
 
-    have_met = False
-    """Whether this process has ever met others: it must then leave by `leave_at_once`."""
-
     def __init__(self, rank: int, size: int, folder: Path | None) -> None:
         """Meet the others. folder: where the processes of one machine share files; None under torchrun."""
         self.rank, self.size, self.folder = rank, size, folder
@@ -46,7 +43,7 @@ class Workers(World):
             (folder / f"ready-{rank}").touch()
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, init_method=where, rank=rank, world_size=size, timeout=PATIENCE)
-        Workers.have_met = True
+        World.have_met = True
 
     def shared(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, numpy.ndarray] | None:
         """Return arrays of zeros that all processes have mapped; None under torchrun, and where there is no room for them."""
@@ -149,7 +146,7 @@ def init_distributed(workers: int) -> Iterator[World]:
             yield member
         except RuntimeError:
             if folder and member.rank:  # the first process is gone, or tells what happened
-                leave_at_once(1)
+                leave(1)
             raise
         member.close()
     elif workers <= 1:
@@ -214,11 +211,3 @@ def _told(others: list[subprocess.Popen], error: RuntimeError) -> Exception:
                 f"worker {number} died ({why}); the last checkpoint is whole: run the same command to go on, or with --workers 1"
             )
     return error
-
-
-def leave_at_once(code: int) -> None:
-    """End a process that has used torch.distributed: its threads sometimes abort the interpreter's own way out."""
-    console.file.flush()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

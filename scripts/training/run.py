@@ -1,0 +1,186 @@
+"""A run of training from a config file to metrics.json: what was validated is trained on, one run at a time in a folder."""
+
+import contextlib
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from confection import Config
+
+from scripts.cli import Stopped, UserError, console
+from scripts.corpus.config_file import (
+    CONFIG,
+    ConfigFile,
+    default_output,
+    full_config,
+    import_code,
+    one_line,
+    read_config,
+)
+from scripts.corpus.files import require_folder, write_json
+from scripts.corpus.shards import VALIDATED
+from scripts.corpus.versions import versions
+from scripts.training.checkpoint import discard, resumable
+from scripts.training.device import Device, choose_device
+from scripts.training.gate import hashes, require_validated
+from scripts.training.lock import locked
+from scripts.training.loop import train
+from scripts.training.memory import parse_bytes, peak_gpu_memory_mb
+from scripts.training.pipeline import find_fast
+from scripts.training.tracking import NullTracker, Tracker, start_tracker
+from scripts.training.world import rank
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a command line may say of a run, beside its config; see scripts/training/options.py."""
+
+    device: str = "auto"
+    corpus: Path = Path("corpus")
+    workers: int = 1
+    threads: int = 1
+    exact: bool = False
+    unvalidated: bool = False
+    precision: str = "auto"
+    gpu_memory: str = "auto"
+    restart: bool = False
+    force: bool = False
+    checkpoint_minutes: float = 5.0
+    wandb_mode: str = ""
+    wandb_project: str = "ner"
+    wandb_entity: str = ""
+    wandb_group: str = ""
+    verbose: bool = False
+
+
+def train_config(
+    config: Path, output: Path | None, code: tuple[Path, ...], settings: tuple[str, ...], options: Options
+) -> tuple[Path, dict]:
+    """Train by a config file or a folder with config.cfg; return the folder of the pipelines and the run's metrics.
+
+    Raises UserError and Stopped, whatever goes wrong.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")  # torch's threads else wait for each other by spinning
+    path, folder = _places(config, output)
+    file = ConfigFile(folder.name, path, code, overrides=settings)
+    own = read_config(path, file.overrides)
+    import_code(file.code)
+    if options.verbose:
+        logging.getLogger("spacy").setLevel(logging.DEBUG)
+    is_first = not rank()
+    console.quiet = not is_first
+    require_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder) if is_first else contextlib.nullcontext():
+        now = hashes(own, file)
+        noted = None
+        if is_first and not options.unvalidated:
+            noted = require_validated(file, now, folder / VALIDATED, options.corpus)
+        device = _device(own, options)
+        console.print(f"{folder.name}: training on {device}")
+        if noted is not None:
+            _show_trainer_input(noted["reaches"]["train"], noted["counts"]["train"])
+        identity = {"variant": folder.name, "device": device.name, **_identity(own, options), **now}
+        if options.restart and is_first:
+            discard(folder)
+        run_id = resumable(folder, identity, force=options.force)
+        tracker = _tracker(folder, identity | {"config": own}, run_id, options) if is_first else NullTracker()
+        metrics = _train(own, folder, device.gpu_id, tracker, identity, options)
+        if is_first:
+            if noted is not None:
+                metrics["trainer"] = noted["reaches"]["train"]
+            write_json(folder / "metrics.json", identity | metrics)
+    return folder, metrics
+
+
+def _places(config: Path, output: Path | None) -> tuple[Path, Path]:
+    """Return the config file, and the folder where the pipelines go."""
+    if config.is_file():
+        return config, output or default_output(config)
+    if str(config).startswith("--"):
+        raise UserError(f"{config}: the config comes first; then options, and settings of the config")
+    if config.suffix == ".cfg" or config == Path("-"):
+        what = f"name a config file, or a folder with {CONFIG}, before all settings"
+        raise UserError(f"{config}: no such file; {what}")
+    if not (config / CONFIG).exists():
+        raise UserError(f"{config / CONFIG}: no such file; run: python -m scripts.configure {config.name}")
+    return config / CONFIG, output or config
+
+
+def _device(config: Config, options: Options) -> Device:
+    """Choose the device; of several processes that torchrun started each takes a GPU of its own."""
+    name = options.device
+    if name == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
+    is_fast = not options.exact and find_fast() is not None
+    return choose_device(name, needs_cupy=not is_fast)
+
+
+def _identity(config: Config, options: Options) -> dict:
+    """Return what a run that goes on must have in common with the one before."""
+    full = full_config(config)
+    return {
+        "pipeline": full["nlp"]["pipeline"],
+        "exact": options.exact,
+        "precision": options.precision,
+        "seed": full["training"]["seed"],
+        "versions": versions(),
+    }
+
+
+def _tracker(folder: Path, config: dict, run_id: str | None, options: Options) -> Tracker:
+    return start_tracker(
+        options.wandb_mode or None,
+        folder=folder,
+        project=options.wandb_project,
+        entity=options.wandb_entity,
+        group=options.wandb_group,
+        name=f"{folder.name}-seed{config['seed']}",
+        config=config,
+        run_id=run_id,
+    )
+
+
+def _train(
+    config: Config, folder: Path, gpu_id: int, tracker: Tracker, identity: dict, options: Options
+) -> dict:
+    """Train and return the metrics. Raises UserError whatever goes wrong, unless all of it should be shown."""
+    started = time.perf_counter()
+    metrics: dict = {}
+    try:
+        metrics = train(
+            config,
+            folder,
+            gpu_id=gpu_id,
+            tracker=tracker,
+            workers=options.workers,
+            threads=options.threads,
+            exact=options.exact,
+            precision=options.precision,
+            gpu_memory=parse_bytes(options.gpu_memory),
+            minutes=options.checkpoint_minutes,
+            identity=identity,
+        )
+    except (UserError, Stopped):
+        raise
+    except Exception as error:  # a config may name anybody's code
+        if options.verbose:
+            raise
+        what = f"{type(error).__name__}: {one_line(error)}; --verbose shows where"
+        raise UserError(f"{folder.name}: training failed: {what}") from error
+    finally:
+        summary = {f"best_{key}": value for key, value in metrics.get("best", {}).items()}
+        tracker.finish(summary, failed=not metrics)
+    metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
+    metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(gpu_id)
+    return metrics
+
+
+def _show_trainer_input(given: dict, total: dict) -> None:
+    """Say how much of train the trainer gets."""
+    given = {what: given[what] for what in total}
+    text = "Each epoch hands {documents:,} documents, {tokens:,} tokens and {entities:,} entities to the trainer: "
+    rest = "of {documents:,}, {tokens:,} and {entities:,}, as the ignored checks say".format(**total)
+    console.print(text.format(**given) + ("all there are" if given == total else rest))
