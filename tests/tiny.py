@@ -13,11 +13,12 @@ from spacy.training import Example
 from thinc.api import Model, fix_random_seed
 from tokenizers import ByteLevelBPETokenizer
 
-from scripts.training.encoder import Encoder, _listening, find_encoder
-from scripts.training.parameters import Parameter, walk_parameters
-from scripts.training.precision import Precision
+from scripts.training.fast.encoder import Encoder
+from scripts.training.fast.find import _listening, find_encoder
+from scripts.training.fast.precision import Precision
+from scripts.training.finetune import tune_transformer
+from scripts.training.parameters import Parameter, as_numpy, walk_parameters
 from scripts.training.transformer import locate_transformer
-from scripts.training.tuning import tune_transformer
 from tests.runs import make_doc, small_parser
 
 FP32 = Precision("fp32", "for a test", "cpu")
@@ -233,7 +234,7 @@ def transformer_pipeline(
     draw = numpy.random.default_rng(1)
     for parameter in walk_parameters(nlp):
         if parameter.node is not None:
-            weights = parameter.weights()
+            weights = parameter.weights
             weights += parameter.node.ops.asarray(
                 draw.normal(scale=0.1, size=weights.shape).astype("float32")
             )
@@ -252,8 +253,8 @@ def annotated(nlp: Language, words: list[str], *ents: tuple[int, int, str], **fu
 
 
 def encoder_of(nlp: Language, precision: Precision = FP32) -> Encoder:
-    """What computes a pipeline's transformer from here on."""
-    encoder = find_encoder(nlp, (), precision)
+    """What computes a pipeline's transformer from here on, on the device of the precision."""
+    encoder = find_encoder(nlp, (), precision, torch.device(precision.device))
     assert encoder is not None
     return encoder
 
@@ -265,14 +266,8 @@ def hearing(nlp: Language) -> list[Model]:
 
 def gradient(parameter: Parameter) -> numpy.ndarray:
     """A copy of a parameter's gradient; zeros where it has none."""
-    if parameter.node is not None:
-        name = parameter.key[1]
-        return (
-            parameter.node.get_grad(name).copy()
-            if parameter.node.has_grad(name)
-            else numpy.zeros_like(parameter.weights())
-        )
-    return parameter.weights() * 0 if parameter.tensor.grad is None else parameter.tensor.grad.numpy().copy()
+    found = parameter.weights if parameter.gradient is None else parameter.gradient
+    return as_numpy(found).copy() * (parameter.gradient is not None)
 
 
 def gradients(nlp: Language) -> dict[str, numpy.ndarray]:
@@ -287,5 +282,5 @@ def take_gradients(nlp: Language) -> dict[str, numpy.ndarray]:
         if parameter.tensor is not None:
             parameter.tensor.grad = None
         elif parameter.node.has_grad(parameter.key[1]):
-            parameter.node.set_grad(parameter.key[1], numpy.zeros_like(parameter.weights()))
+            parameter.node.set_grad(parameter.key[1], numpy.zeros_like(parameter.weights))
     return found

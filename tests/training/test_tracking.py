@@ -138,7 +138,8 @@ def test_the_environment_says_the_mode_where_nobody_else_does(monkeypatch, asked
 def test_an_unknown_mode_of_the_environment_is_one_clear_error(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "quark")
     with pytest.raises(
-        UserError, match="^WANDB_MODE=quark in the environment: write online, offline or disabled$"  # noqa: RUF043
+        UserError,
+        match="^WANDB_MODE=quark in the environment: write online, offline or disabled$",  # noqa: RUF043
     ):
         choose_mode()
 

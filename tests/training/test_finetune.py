@@ -9,7 +9,7 @@ import transformers
 
 from scripts.training.parameters import RATE
 from scripts.training.transformer import locate_transformer
-from scripts.training.tuning import NAME, portable, set_dropout, tune_transformer
+from scripts.training.finetune import NAME, portable, set_dropout, tune_transformer
 from tests.tiny import ARCHITECTURES, config_of
 
 

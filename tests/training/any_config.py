@@ -244,8 +244,10 @@ def write(config: Config, path: Path) -> Path:
 
 def make(name: str, folder: Path, path: Path) -> tuple[Path, Path | None]:
     """Write a variation's config; return its path, and that of the code that it names."""
-    from tests import any_config_pipelines, any_config_training  # noqa: F401
+    from tests.training import any_config_pipelines, any_config_training  # noqa: F401
 
     config = base(folder)
     VARIATIONS[name](config, folder)
-    return write(config, path), CODE if "tests.any_config" in config.to_str(interpolate=False) else None
+    return write(config, path), CODE if "tests.training.any_config" in config.to_str(
+        interpolate=False
+    ) else None

@@ -17,12 +17,12 @@ from scripts.training.engine import Engine
 from scripts.training.loop import train
 from scripts.training.pipeline import make_pipeline, why_alone
 from scripts.training.tracking import NullTracker
-from scripts.training.workers import World
+from scripts.training.fast.workers import World
 from tests.make import make_corpus, rows
 from tests.runs import fast_ops, models, run, untimed
-from tests.test_resume import Interrupter, interrupted
-from tests.test_training import config_for
-from tests.test_workers import drive
+from tests.training.test_resume import Interrupter, interrupted
+from tests.runs import config_for
+from tests.training.fast.test_workers import drive
 
 NEW = ("DRINK", "GAME")
 

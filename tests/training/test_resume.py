@@ -10,11 +10,11 @@ import pytest
 from scripts.cli import Stopped
 from scripts.training import loop
 from scripts.training.engine import Engine
-from scripts.training.kernels import FastOps
+from scripts.training.fast.kernels import FastOps
 from tests.make import make_corpus
 from tests.runs import ENV, ROOT, alive, command, family, models, run, untimed
-from tests.test_gate import check
-from tests.test_training import config_for
+from tests.training.test_gate import check
+from tests.runs import config_for
 
 STEPS = 7
 PATIENCE = 240

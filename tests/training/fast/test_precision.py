@@ -5,7 +5,7 @@ import torch
 
 from scripts.cli import UserError
 from scripts.training import precision
-from scripts.training.precision import choose_precision
+from scripts.training.fast.precision import choose_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 

@@ -6,7 +6,7 @@ import spacy
 from numpy.testing import assert_allclose, assert_array_equal
 from thinc.api import HashEmbed, LayerNorm, Model, NumpyOps, get_current_ops
 
-from scripts.training.kernels import FASTER, FastOps, hash_embed, layer_norm, use_kernels
+from scripts.training.fast.kernels import FASTER, FastOps, hash_embed, layer_norm, use_kernels
 from tests.make import contents
 from tests.runs import small_pipeline
 

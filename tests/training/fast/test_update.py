@@ -14,9 +14,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.backends.ops import Ops
 
-from scripts.training.kernels import FastOps, use_kernels
+from scripts.training.fast.kernels import FastOps, use_kernels
 from scripts.training.parameters import walk_parameters
-from scripts.training.update import Prepared, is_greedy, predict_ner, update
+from scripts.training.fast.update import Prepared, is_greedy, predict_ner, update
 from tests.drawn import LABELS, any_doc
 from tests.make import vocab
 from tests.runs import fast_ops, make_doc, small_pipeline
@@ -98,7 +98,7 @@ def pipeline(*, ours: bool, use_upper: bool = True) -> Language:
     nlp = small_pipeline(use_upper=use_upper)
     draw = numpy.random.default_rng(1)
     for parameter in walk_parameters(nlp):  # new upper layers are all zeros, and would let nothing through
-        parameter.weights()[...] += draw.normal(scale=0.2, size=parameter.weights().shape)
+        parameter.weights[...] += draw.normal(scale=0.2, size=parameter.weights.shape)
     if ours:
         use_kernels(nlp, FastOps())
     return nlp
@@ -111,7 +111,7 @@ def learned(
     nlp = pipeline(ours=ours, use_upper=use_upper)
     parameters = walk_parameters(nlp)
     for p in parameters:
-        p.node.set_grad(p.key[1], numpy.zeros_like(p.weights()))
+        p.node.set_grad(p.key[1], numpy.zeros_like(p.weights))
     ner = nlp.get_pipe("ner")
     ner.cfg["update_with_oracle_cut_size"] = cut
     ner.model.attrs["unseen_classes"] = {2, ner.moves.n_moves - 1} if unseen else set()
@@ -177,7 +177,7 @@ def test_what_is_predicted_is_what_spacy_predicts(use_upper, unseen):
         nlp = small_pipeline(use_upper=use_upper)
         draw = numpy.random.default_rng(0)
         for parameter in walk_parameters(nlp):
-            weights = parameter.weights()
+            weights = parameter.weights
             weights += draw.normal(scale=0.3, size=weights.shape).astype("float32")
         ner = nlp.get_pipe("ner")
         if unseen:

@@ -11,9 +11,9 @@ from spacy.training.loop import create_train_batches
 from spacy.util import registry
 
 from scripts.cli import UserError
-from scripts.training.batches import Batches, Counted
+from scripts.training.batches import Batches, ResumableSchedule
 from scripts.training.stream import stream_shards
-from scripts.training.update import Prepared
+from scripts.training.fast.update import Prepared
 from tests.make import make_corpus
 from tests.runs import make_doc, small_pipeline
 
@@ -154,7 +154,7 @@ def test_an_empty_corpus_is_an_error():
 
 
 def test_a_schedule_that_ends_is_skipped_to_its_end():
-    schedule = Counted(iter([1.0, 2.0]))
+    schedule = ResumableSchedule(iter([1.0, 2.0]))
     schedule.skip(5)
     assert schedule.draws == 2
     with pytest.raises(StopIteration):

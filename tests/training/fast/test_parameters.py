@@ -8,8 +8,15 @@ from spacy.util import registry
 from thinc.api import SGD, Adam, Linear, Optimizer, PyTorchWrapper, RAdam, chain
 
 from scripts.cli import UserError
-from scripts.training.parameters import HEAD_RATE, RATE, FlatParameters, Rated, walk_parameters, weights_hash
-from scripts.training.workers import World
+from scripts.training.parameters import (
+    HEAD_RATE,
+    RATE,
+    FlatParameters,
+    PerParameterLR,
+    walk_parameters,
+    weights_hash,
+)
+from scripts.training.fast.workers import World
 from tests.runs import small_pipeline
 
 STEPS = 20
@@ -216,7 +223,7 @@ def test_a_share_of_the_learning_rate_is_the_same_in_every_way_of_learning(make)
         if flat is not None:
             flat.step()
         else:
-            model.finish_update(Rated(optimizer, walk_parameters(pipeline)))
+            model.finish_update(PerParameterLR(optimizer, walk_parameters(pipeline)))
         assert optimizer.learn_rate == 0.01
         moved.append(
             [
@@ -235,7 +242,7 @@ def test_one_bit_makes_another_hash():
     seen = {weights_hash(parameters)}
     assert weights_hash(walk_parameters(small_pipeline())) in seen
     for parameter in parameters:
-        bits = parameter.weights().reshape(-1).view("uint32")
+        bits = parameter.weights.reshape(-1).view("uint32")
         bits[-1] ^= 1
         seen.add(weights_hash(parameters))
         bits[-1] ^= 1
@@ -255,7 +262,7 @@ def test_laying_weights_out_flat_changes_no_weight_and_averages_come_and_go():
     flat = FlatParameters(nlp, Adam(0.01), world=World())
     assert weights_hash(flat.parameters) == before
     with nlp.use_params(
-        {parameter.key: numpy.zeros_like(parameter.weights()) for parameter in flat.parameters}
+        {parameter.key: numpy.zeros_like(parameter.weights) for parameter in flat.parameters}
     ):
         assert weights_hash(flat.parameters) != before
     assert weights_hash(flat.parameters) == before

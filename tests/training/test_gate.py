@@ -12,7 +12,7 @@ from scripts.corpus.config_file import read_config
 from scripts.corpus.files import read_json, write_json
 from scripts.training import gate
 from tests.make import make_corpus, read_split
-from tests.test_training import config_for
+from tests.runs import config_for
 
 READER = """import spacy
 from spacy.tokens import DocBin

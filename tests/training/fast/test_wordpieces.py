@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy_transformers.align import get_alignment_via_offset_mapping
 from spacy_transformers.layers.transformer_model import huggingface_tokenize
 
-from scripts.training.pieces import KEY, PieceReader, Pieces
+from scripts.training.fast.wordpieces import KEY, WordpieceReader, Wordpieces
 from tests.tiny import KINDS, make_transformer
 
 VOCAB = spacy.blank("en").vocab
@@ -45,7 +45,7 @@ def doc_of(*words: str, spaces: list[bool] | None = None, vocab=VOCAB) -> Doc:
     return Doc(vocab, words=list(words), spaces=spaces)
 
 
-def strings(model, pieces: Pieces) -> list[list[str]]:
+def strings(model, pieces: Wordpieces) -> list[list[str]]:
     """Each token's pieces, as they stand in the vocabulary."""
     names = model.tokenizer.convert_ids_to_tokens(pieces.ids.tolist())
     ends = numpy.cumsum(pieces.counts)
@@ -55,13 +55,13 @@ def strings(model, pieces: Pieces) -> list[list[str]]:
     ]
 
 
-def windows(pieces: Pieces) -> list[list[int]]:
+def windows(pieces: Wordpieces) -> list[list[int]]:
     return [own.tolist() for own in numpy.split(pieces.ids, numpy.cumsum(pieces.lengths)[:-1])]
 
 
-def assert_whole(model, limit: int, doc: Doc) -> Pieces:
+def assert_whole(model, limit: int, doc: Doc) -> Wordpieces:
     """All windows can be read, and each token has all of its own letters, as often as there are windows that it is in."""
-    (pieces,) = PieceReader(model)([doc])
+    (pieces,) = WordpieceReader(model)([doc])
     assert pieces.longest <= limit
     assert pieces.lengths.sum() == len(pieces.ids)
     assert len(pieces.counts) == len(doc)
@@ -101,7 +101,7 @@ DOCUMENTS = {
 def test_windows_and_alignment_are_those_of_spacy_transformers(models, kind, name):
     model, doc = models[kind], DOCUMENTS[name]
     doc.user_data.pop(KEY, None)
-    (found,) = PieceReader(model)([doc])
+    (found,) = WordpieceReader(model)([doc])
     (spans,) = model.attrs["get_spans"]([doc])
     if not len(doc):
         assert (len(found.ids), len(found.lengths), len(found.counts), found.longest) == (0, 0, 0, 0)
@@ -142,28 +142,29 @@ def test_any_document_is_narrowed_without_loss(models, words):
 
 def test_only_the_document_that_needs_it_is_narrowed(models):
     short, long = doc_of("Ana", "saw", "Bo"), doc_of(*["long"] * 40)
-    together = PieceReader(models["narrow"])([short, long])
+    together = WordpieceReader(models["narrow"])([short, long])
     assert_array_equal(together[0].lengths, [2 + len("AnasawBo")])
     assert len(together[1].lengths) > 1
 
 
 def test_positions_bound_a_window_where_the_tokeniser_does_not(names):
     """Many tokenisers name no maximum, and RoBERTa's first positions are taken."""
-    assert PieceReader(Windows(names["roberta"], window=128, stride=96)).limit == 512
+    assert WordpieceReader(Windows(names["roberta"], window=128, stride=96)).limit == 512
     assert (
-        PieceReader(Windows(names["narrow"], window=128, stride=96, model_max_length=10**30)).limit == NARROW
+        WordpieceReader(Windows(names["narrow"], window=128, stride=96, model_max_length=10**30)).limit
+        == NARROW
     )
-    assert PieceReader(Windows(names["bert"], window=128, stride=96, model_max_length=20)).limit == 20
+    assert WordpieceReader(Windows(names["bert"], window=128, stride=96, model_max_length=20)).limit == 20
 
 
 def test_a_transformer_without_a_longest_window_reads_any(names):
     model = Windows(names["bert"], window=128, stride=96, model_max_length=10**30)
     model.transformer.config.max_position_embeddings = -1  # XLNet's
-    assert PieceReader(model).limit == 10**30
+    assert WordpieceReader(model).limit == 10**30
 
 
 def test_a_document_is_read_once_and_its_copies_know(models, monkeypatch):
-    reader, doc = PieceReader(models["bert"]), doc_of("Ana", "saw", "Bo")
+    reader, doc = WordpieceReader(models["bert"]), doc_of("Ana", "saw", "Bo")
     (pieces,) = reader([doc])
     monkeypatch.setattr(reader, "_get_spans", None)
     assert reader([doc])[0] is pieces
@@ -175,7 +176,7 @@ def test_whoever_else_uses_the_tokeniser_changes_nothing(models):
     """spacy-transformers lets it pad, and others let it truncate."""
     model = models["bert"]
     before = model.tokenizer.backend_tokenizer.to_str()
-    reader = PieceReader(model)
+    reader = WordpieceReader(model)
     assert model.tokenizer.backend_tokenizer.to_str() == before
     model.tokenizer(["a b c d e", "a"], padding="longest", truncation=True, max_length=4)
     found = reader([doc_of("a"), doc_of(*"abcdef")])

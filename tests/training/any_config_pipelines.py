@@ -4,7 +4,7 @@ from pathlib import Path
 
 from confection import Config
 
-from tests.any_config import (
+from tests.training.any_config import (
     EMBED,
     LISTENER,
     TAGGER,
@@ -206,7 +206,7 @@ def lstm_encoder(config: Config, folder: Path) -> None:
 @variation
 def own_architecture(config: Config, folder: Path) -> None:
     config["components"]["tok2vec"]["model"] = {
-        "@architectures": "tests.any_config.Tok2Vec.v1",
+        "@architectures": "tests.training.any_config.Tok2Vec.v1",
         "width": WIDTH,
         "rows": 80,
     }
@@ -224,7 +224,7 @@ def component_without_a_model(config: Config, folder: Path) -> None:
     config["components"]["ruler"] = {"factory": "entity_ruler"}
     config["nlp"]["pipeline"].append("ruler")
     config["training"]["logger"] = {
-        "@loggers": "tests.any_config.counter.v1",
+        "@loggers": "tests.training.any_config.counter.v1",
         "path": (folder / "log.txt").as_posix(),
     }
 

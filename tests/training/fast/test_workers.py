@@ -17,12 +17,12 @@ from scripts.training import workers
 from scripts.training.checkpoint import read_checkpoint, unseen_classes
 from scripts.training.engine import SIGNALS, Engine
 from scripts.training.pipeline import make_pipeline
-from scripts.training.workers import World, split_evenly
+from scripts.training.fast.workers import World, split_evenly
 from tests.closure import ROOT
 from tests.make import make_corpus
 from tests.runs import ENV, alive, command, family, models, small_pipeline
-from tests.test_resume import PATIENCE, await_checkpoint, finish, ready  # noqa: F401
-from tests.test_training import config_for
+from tests.training.test_resume import PATIENCE, await_checkpoint, finish, ready  # noqa: F401
+from tests.runs import config_for
 
 DRIVER = """
 import sys
@@ -30,10 +30,10 @@ from pathlib import Path
 import numpy
 from spacy.util import load_config
 from scripts.training import loop, workers
-from scripts.training.kernels import FastOps, use_fast_ops
+from scripts.training.fast.kernels import FastOps, use_fast_ops
 from scripts.training.parameters import weights_hash
 from scripts.training.tracking import NullTracker
-from scripts.training.update import _Decisions
+from scripts.training.fast.update import _Decisions
 
 config, output, count, *flags = sys.argv[1:]
 if "without-dropout" in flags:
@@ -51,7 +51,7 @@ finish = loop._Run.finish
 def finishing(run, why):
     parameters = run.engine.parameters
     Path(output, f"hash-{run.world.rank}").write_text(weights_hash(parameters))
-    numpy.savez(Path(output, f"weights-{run.world.rank}"), *[parameter.weights() for parameter in parameters])
+    numpy.savez(Path(output, f"weights-{run.world.rank}"), *[parameter.weights for parameter in parameters])
     return finish(run, why)
 
 loop._Run.finish = finishing

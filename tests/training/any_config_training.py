@@ -7,7 +7,7 @@ import spacy
 from confection import Config
 from spacy.tokens import DocBin
 
-from tests.any_config import NAMES, READER, score, variation
+from tests.training.any_config import NAMES, READER, score, variation
 
 
 @variation
@@ -60,7 +60,7 @@ def augmented_by_orth_variants(config: Config, folder: Path) -> None:
 @variation
 def own_reader_that_draws(config: Config, folder: Path) -> None:
     path = config["corpora"]["train"]["path"]
-    config["corpora"]["train"] = {"@readers": "tests.any_config.drawn.v1", "path": path}
+    config["corpora"]["train"] = {"@readers": "tests.training.any_config.drawn.v1", "path": path}
 
 
 @variation
@@ -99,7 +99,7 @@ def logger_of_wandb(config: Config, folder: Path) -> None:
 @variation
 def own_logger(config: Config, folder: Path) -> None:
     path = (folder / "logged.txt").as_posix()
-    config["training"]["logger"] = {"@loggers": "tests.any_config.counter.v1", "path": path}
+    config["training"]["logger"] = {"@loggers": "tests.training.any_config.counter.v1", "path": path}
 
 
 @variation
@@ -152,14 +152,14 @@ def padded_batches(config: Config, folder: Path) -> None:
 
 @variation
 def own_batcher(config: Config, folder: Path) -> None:
-    config["training"]["batcher"] = {"@batchers": "tests.any_config.pairs.v1"}
+    config["training"]["batcher"] = {"@batchers": "tests.training.any_config.pairs.v1"}
 
 
 @variation
 def callbacks(config: Config, folder: Path) -> None:
     for name in ("before_update", "before_to_disk"):
-        config["training"][name] = {"@callbacks": f"tests.any_config.{name}.v1"}
-    config["initialize"]["after_init"] = {"@callbacks": "tests.any_config.after_init.v1"}
+        config["training"][name] = {"@callbacks": f"tests.training.any_config.{name}.v1"}
+    config["initialize"]["after_init"] = {"@callbacks": "tests.training.any_config.after_init.v1"}
 
 
 @variation

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from thinc.api import Adam
 
-from scripts.training.watch import HIGH, HIGH_FOR_TRANSFORMERS, Watch
+from scripts.training.monitor import HIGH, HIGH_FOR_TRANSFORMERS, Watch
 from tests.runs import small_pipeline
 from tests.tiny import make_transformer, transformer_pipeline
 

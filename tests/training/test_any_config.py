@@ -11,8 +11,8 @@ from spacy.cli.train import train as spacy_train
 from spacy.util import import_file, load_config
 from thinc.api import Ops
 
-from scripts.training.kernels import FastOps
-from tests.any_config import VARIATIONS, make, prepare
+from scripts.training.fast.kernels import FastOps
+from tests.training.any_config import VARIATIONS, make, prepare
 from tests.make import contents
 from tests.runs import ENV, ROOT, run
 

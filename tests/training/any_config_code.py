@@ -10,7 +10,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 
 
-@spacy.registry.readers("tests.any_config.drawn.v1")
+@spacy.registry.readers("tests.training.any_config.drawn.v1")
 def drawn(path: Path) -> Callable[[Language], Iterator[Example]]:
     """Read some of the documents: others each time."""
 
@@ -22,7 +22,7 @@ def drawn(path: Path) -> Callable[[Language], Iterator[Example]]:
     return read
 
 
-@spacy.registry.loggers("tests.any_config.counter.v1")
+@spacy.registry.loggers("tests.training.any_config.counter.v1")
 def counter(path: Path) -> Callable:
     """Write a line for each step that was evaluated."""
 
@@ -43,7 +43,7 @@ def counter(path: Path) -> Callable:
     return setup
 
 
-@spacy.registry.callbacks("tests.any_config.before_update.v1")
+@spacy.registry.callbacks("tests.training.any_config.before_update.v1")
 def before_update() -> Callable[[Language, dict], None]:
     """Change the shared generator's state at each step, as a callback may."""
 
@@ -53,7 +53,7 @@ def before_update() -> Callable[[Language, dict], None]:
     return callback
 
 
-@spacy.registry.callbacks("tests.any_config.before_to_disk.v1")
+@spacy.registry.callbacks("tests.training.any_config.before_to_disk.v1")
 def before_to_disk() -> Callable[[Language], Language]:
     """Save a note with the pipeline."""
 
@@ -64,7 +64,7 @@ def before_to_disk() -> Callable[[Language], Language]:
     return callback
 
 
-@spacy.registry.callbacks("tests.any_config.after_init.v1")
+@spacy.registry.callbacks("tests.training.any_config.after_init.v1")
 def after_init() -> Callable[[Language], Language]:
     """Change a setting once the pipeline is initialised."""
 
@@ -75,7 +75,7 @@ def after_init() -> Callable[[Language], Language]:
     return callback
 
 
-@spacy.registry.batchers("tests.any_config.pairs.v1")
+@spacy.registry.batchers("tests.training.any_config.pairs.v1")
 def pairs() -> Callable[[Iterable], Iterator[list]]:
     """Make batches of two, and a last one of what is left."""
 
@@ -86,7 +86,7 @@ def pairs() -> Callable[[Iterable], Iterator[list]]:
     return batch
 
 
-@spacy.registry.architectures("tests.any_config.Tok2Vec.v1")
+@spacy.registry.architectures("tests.training.any_config.Tok2Vec.v1")
 def own_tok2vec(width: int, rows: int):
     """Embed and encode in an own way."""
     from spacy.ml.models import MaxoutWindowEncoder, MultiHashEmbed, build_Tok2Vec_model

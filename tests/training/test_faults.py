@@ -19,9 +19,9 @@ from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_check
 from scripts.training.lock import LOCK, locked
 from tests.make import contents
 from tests.runs import ENV, ROOT, command, models
-from tests.test_gate import check, passed  # noqa: F401
-from tests.test_resume import finish
-from tests.test_training import config_for
+from tests.training.test_gate import check, passed  # noqa: F401
+from tests.training.test_resume import finish
+from tests.runs import config_for
 
 STATE = {
     "identity": {"variant": "cpu", "seed": 0},
