@@ -38,7 +38,8 @@ def main(
 ) -> None:
     """Train a pipeline: model-best, model-last and metrics.json in its folder.
 
-    A run that was interrupted goes on where it was: give the same command again. It takes the command line of `spacy train`, too:
+    A run that was interrupted goes on where it was: give the same command again. It takes the command line of
+    `spacy train`, too:
 
     python -m scripts.train my.cfg -o training/mine -c my.py --paths.train train.spacy --training.max_steps 40
     """
@@ -56,8 +57,8 @@ def main(
     best, peak = metrics["best"], metrics["peak_memory_mb"]
     speed = f"{metrics['seconds']:.0f} s, {metrics['words_per_second']:,.0f} words/s, {peak:,.0f} MB"
     console.print(
-        f"{folder.name}: stopped because {metrics['stopped_because']}; best on dev: F {100 * best['ents_f']:.2f} "
-        f"at step {best['step']}; {speed}; in {folder / 'model-best'}"
+        f"{folder.name}: stopped because {metrics['stopped_because']}; best on dev: "
+        f"F {100 * best['ents_f']:.2f} at step {best['step']}; {speed}; in {folder / 'model-best'}"
     )
 
 

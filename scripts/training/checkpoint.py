@@ -1,4 +1,4 @@
-"""Where a training run is, in one file: a run that was killed and goes on from it ends with the same weights."""
+"""Where a training run is, in one file: a killed run that goes on from it ends with the same weights."""
 
 import json
 import os
@@ -80,7 +80,9 @@ def _bytes(text: str) -> torch.Tensor:
 
 
 def unseen_classes(nlp: Language) -> dict[str, list[int]]:
-    """Return the actions that no component has seen in training so far; parsers keep them apart from their weights."""
+    """Return the actions that no component has seen in training so far; parsers keep them apart from their
+    weights.
+    """
     return {
         pipe.name: sorted(pipe.model.attrs["unseen_classes"])
         for pipe in trainable(nlp)
@@ -105,9 +107,8 @@ def resumable(folder: Path, identity: dict, *, force: bool) -> str | None:
     _, state = read_checkpoint(path)
     changed = sorted(key for key in identity if state["identity"].get(key) != identity[key])
     if changed and not force:
-        raise UserError(
-            f"{path}: of a run with another {', '.join(changed)}; train anew with --restart, or go on all the same with --force"
-        )
+        remedy = "train anew with --restart, or go on all the same with --force"
+        raise UserError(f"{path}: of a run with another {', '.join(changed)}; {remedy}")
     return state["progress"]["run_id"]
 
 

@@ -19,12 +19,16 @@ PATIENT = 4
 WARMUP = 0.1
 """Share of the steps in which a transformer's learning rate rises to its initial value."""
 IN_MEMORY = 2_000_000
-"""Tokens of train up to which spaCy may keep it in memory: 0.8 GB, at 400 bytes a token as measured (predicted and reference Doc)."""
+"""Tokens of train up to which spaCy may keep it in memory: 0.8 GB, at 400 bytes a token as measured
+(predicted and reference Doc).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What vars decide. `max_steps` is the training budget in updates; with `stream` train is not kept in memory."""
+    """What vars decide. `max_steps` is the training budget in updates; with `stream` train is not kept in
+    memory.
+    """
 
     lang: str
     seed: int
@@ -83,7 +87,9 @@ def is_large(train: Path) -> bool:
 
 
 def fill(config: Config) -> Config:
-    """Fill in spaCy's defaults, as `spacy init fill-config` does; variables stay variables, and sources are sources. Makes no weights."""
+    """Fill in spaCy's defaults, as `spacy init fill-config` does; variables stay variables, and sources are
+    sources. Makes no weights.
+    """
     sourced = get_sourced_components(config)
     filled = load_model_from_config(config, auto_fill=True).config
     filled["components"] = filled["components"] | sourced
@@ -92,7 +98,9 @@ def fill(config: Config) -> Config:
 
 
 def write_quickstarts(folder: Path, transformer: str = next(iter(PACKAGED))) -> Path:
-    """Write the configs that spaCy's quickstart gives for an English ner, `folder/cpu.cfg` and `folder/gpu.cfg`; return the folder."""
+    """Write the configs that spaCy's quickstart gives for an English ner, `folder/cpu.cfg` and
+    `folder/gpu.cfg`; return the folder.
+    """
     from spacy.cli.init_config import init_config
 
     folder.mkdir(parents=True, exist_ok=True)

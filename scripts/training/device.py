@@ -27,7 +27,8 @@ class Device:
 def choose_device(name: str, *, needs_cupy: bool = True) -> Device:
     """Return what `auto`, `cpu`, `cuda` or `cuda:N` mean here.
 
-    `auto` takes the first GPU when one works, else the CPU. `cuda` where no GPU works is an error, never a fallback.
+    `auto` takes the first GPU when one works, else the CPU. `cuda` where no GPU works is an error, never a
+    fallback.
     needs_cupy: whether thinc is to compute on it, too, and not torch alone.
     """
     match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
@@ -49,7 +50,9 @@ def choose_device(name: str, *, needs_cupy: bool = True) -> Device:
 
 
 def use_device(device: Device, *, threads: int | None = None) -> None:
-    """Let spaCy compute on a device, before any pipeline is made. threads: see `set_threads`; None: as they are."""
+    """Let spaCy compute on a device, before any pipeline is made. threads: see `set_threads`; None: as they
+    are.
+    """
     if device.gpu_id >= 0:
         require_gpu(device.gpu_id)
     else:
@@ -68,7 +71,9 @@ def set_threads(threads: int) -> None:
 
 
 def gpu_obstacle(gpu_id: int, *, needs_cupy: bool = True) -> str | None:
-    """Say why a GPU cannot be used, or None when it can: torch must see it and cupy must add two numbers on it."""
+    """Say why a GPU cannot be used, or None when it can: torch must see it and cupy must add two numbers on
+    it.
+    """
     if not torch.cuda.is_available():
         return "torch sees no CUDA device"
     if gpu_id >= torch.cuda.device_count():

@@ -1,4 +1,7 @@
-"""How a pretrained transformer is tuned: what learns, how fast, in how much memory. Bare spaCy finds this by `--code scripts/training/tuning.py`."""
+"""How a pretrained transformer is fine-tuned: what learns, how fast, in how much memory.
+
+Bare spaCy finds this by `--code scripts/training/finetune.py`.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,42 +13,35 @@ from spacy.language import Language
 RATE = "ner_template_rate"
 """The attribute of a torch parameter that holds its share of the learning rate."""
 HEAD_RATE = "ner_template_head_rate"
-"""The attribute of a torch module that holds at how many times its rate all that is no torch module learns."""
-
-
-NAME = "ner_template.tune_transformer.v1"
+"""The attribute of a torch module that holds at how many times its rate thinc's layers learn."""
+NAME = "ner_template.finetune.v1"
 
 
 @registry.callbacks(NAME)
-def tune_transformer(
+def finetune_transformer(
     frozen_layers: int = 0,
     head_rate: float = 1.0,
     rate_decay: float = 1.0,
     dropout: float | None = None,
     recompute: bool = False,
-    compiled: bool = False,
 ) -> Callable[[Language], Language]:
-    """Make a callback that prepares pretrained transformers for training. The config names it in [initialize.after_init].
+    """Make a callback that prepares pretrained transformers for training; the config names it in
+    [initialize.after_init].
 
-    frozen_layers: the lowest layers stay as they were pretrained, and the embeddings; nothing flows back through what is frozen.
+    frozen_layers: the lowest layers and the embeddings stay as they were pretrained; nothing flows back
+    through them.
     head_rate: all but the transformer, which begins with random weights, learns at so many times its rate.
-    rate_decay: each layer learns at so much of the rate of the layer above it, the embeddings at that of one more (Howard and Ruder 2018,
-    arXiv 1801.06146, section 3.2). Bare `spacy train` knows neither: all learn at one rate.
+    rate_decay: each layer learns at so much of the rate of the layer above it, the embeddings at that of one
+    more (Howard and Ruder 2018, arXiv 1801.06146, section 3.2). Bare `spacy train` knows neither: all learn
+    at one rate.
     dropout: the share that a transformer leaves out, wherever it does; None: as it was pretrained.
-    recompute: of each layer's way forward only the end is kept, and the rest is computed again on the way back (gradient checkpointing).
-    compiled: torch.compile makes kernels for it, for windows of any length; that takes a minute at first, and a C++ compiler.
-    Loading a trained pipeline needs none of this. Raises ValueError where there is no transformer, where it has fewer layers, or none
-    that can be told, and where torch cannot compile.
+    recompute: of each layer only the output is kept, and the rest computed again on the way back (gradient
+    checkpointing). Raises ValueError where there is no transformer, where it has fewer layers, or none that
+    can be told.
     """
 
     def prepare(nlp: Language) -> Language:
-        if (
-            frozen_layers == 0
-            and head_rate == rate_decay == 1.0
-            and dropout is None
-            and not recompute
-            and not compiled
-        ):
+        if not (frozen_layers or recompute) and head_rate == rate_decay == 1.0 and dropout is None:
             return nlp
         transformers = _transformers(nlp)
         if not transformers:
@@ -56,9 +52,6 @@ def tune_transformer(
             setattr(transformer, HEAD_RATE, head_rate)
             if dropout is not None:
                 set_dropout(transformer, dropout)
-            if compiled:
-                _try_compiler(transformer.device)
-                transformer.compile(dynamic=True)
             if recompute:
                 transformer.gradient_checkpointing_enable({"use_reentrant": False})
             _tune_layers(transformer, frozen_layers, rate_decay)
@@ -69,7 +62,9 @@ def tune_transformer(
 
 @contextmanager
 def portable(nlp: Language) -> Iterator[None]:
-    """Let what is saved here name nothing of ours, so that `spacy train` knows all of its config wherever it runs: loading needs no callback."""
+    """Let what is saved here name nothing of ours: `spacy train` then knows all of its config wherever it
+    runs.
+    """
     block = nlp.config["initialize"]
     callback = block["after_init"]
     if callback and callback.get("@callbacks") == NAME:
@@ -81,7 +76,7 @@ def portable(nlp: Language) -> Iterator[None]:
 
 
 def set_dropout(transformer: Any, share: float) -> None:
-    """Set the share that a transformer leaves out, in its modules, and where its functions read it: its config and modules' attributes."""
+    """Set the share that a transformer leaves out, in its config, its modules and their attributes."""
     for owner in (transformer.config, *transformer.modules()):
         is_module = "Dropout" in type(owner).__name__
         for name, value in [*vars(owner).items()]:
@@ -90,45 +85,27 @@ def set_dropout(transformer: Any, share: float) -> None:
 
 
 def _transformers(nlp: Language) -> list[Any]:
-    """Return the transformers of a pipeline, whatever the names of their components, also those that one component has for itself."""
-    nodes = [
-        node
-        for _, component in nlp.pipeline
-        if hasattr(component, "model")
-        for node in component.model.walk()
-    ]
+    """Return the transformers of a pipeline, also those that one component has for itself."""
+    models = [component.model for _, component in nlp.pipeline if hasattr(component, "model")]
+    nodes = [node for model in models for node in model.walk()]
     return [node.transformer for node in nodes if node.attrs.get("has_transformer")]
 
 
 def _tune_layers(transformer: Any, frozen_layers: int, rate_decay: float) -> None:
     """Freeze the lowest layers, and let each of the others learn at a rate of its own."""
-    layers = getattr(
-        getattr(transformer, "encoder", getattr(transformer, "transformer", None)), "layer", None
-    )
-    if (frozen_layers or rate_decay != 1.0) and (layers is None or not hasattr(transformer, "embeddings")):
-        raise ValueError(
-            f"{type(transformer).__name__}: its layers cannot be told; set vars.freeze_layers to 0 and rate_decay to 1.0"
-        )
+    if not frozen_layers and rate_decay == 1.0:
+        return
+    name = type(transformer).__name__
+    body = getattr(transformer, "encoder", getattr(transformer, "transformer", None))
+    layers = getattr(body, "layer", None)
+    if layers is None or not hasattr(transformer, "embeddings"):
+        remedy = "set vars.freeze_layers to 0 and rate_decay to 1.0"
+        raise ValueError(f"{name}: its layers cannot be told; {remedy}")
     if frozen_layers and frozen_layers >= len(layers):
-        raise ValueError(
-            f"{type(transformer).__name__} has {len(layers)} layers; set vars.freeze_layers below that"
-        )
-    parts = (transformer.embeddings, *layers) if frozen_layers or rate_decay != 1.0 else ()
-    for depth, part in enumerate(parts if frozen_layers else ()):
-        part.requires_grad_(depth > frozen_layers)
-    for depth, part in enumerate(parts if rate_decay != 1.0 else ()):
-        for weights in part.parameters():
+        raise ValueError(f"{name} has {len(layers)} layers; set vars.freeze_layers below that")
+    parts = (transformer.embeddings, *layers)
+    for depth, part in enumerate(parts):
+        if frozen_layers:
+            part.requires_grad_(depth > frozen_layers)
+        for weights in part.parameters() if rate_decay != 1.0 else ():
             setattr(weights, RATE, rate_decay ** (len(parts) - 1 - depth))
-
-
-def _try_compiler(device: Any) -> None:
-    """Raise ValueError where torch cannot compile: training would find out at its first step."""
-    import torch  # the checks read configs that name this callback, and load no torch
-
-    try:
-        torch.compile(torch.sin)(torch.zeros(2, device=device))
-    except Exception as error:  # of whatever kind: torch wraps what compilers and Triton say
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"torch cannot compile here ({why}); install a C++ compiler, or set compiled = false in configs/gpu.cfg"
-        ) from error

@@ -1,4 +1,6 @@
-"""Train only on what passed validation: these very data, for this very config. What was not validated yet is validated first."""
+"""Train only on what passed validation: these very data, for this very config. What was not validated yet is
+validated first.
+"""
 
 import subprocess
 import sys
@@ -15,7 +17,9 @@ ANYWAY = "or train anyway with --unvalidated"
 
 
 def hashes(config: Config, file: ConfigFile) -> dict:
-    """Return the hashes of a config, its code and its data. Raises UserError where the data are a corpus that has been damaged."""
+    """Return the hashes of a config, its code and its data. Raises UserError where the data are a corpus that
+    has been damaged.
+    """
     try:
         data = data_paths(full_config(config))
     except (ConfigValidationError, KeyError, ValueError) as error:
@@ -29,10 +33,11 @@ def hashes(config: Config, file: ConfigFile) -> dict:
 
 
 def require_validated(file: ConfigFile, now: dict, stamp: Path, corpus: Path) -> dict:
-    """Return what validation noted of a config and its data, in a file; validate now where it did not, or something has changed since.
+    """Return what validation noted of a config and its data, in a file; validate now where it did not, or
+    something has changed since.
 
-    now: the hashes of both. corpus: the folder whose raw data are looked at, too, if it is the one that the config names.
-    Raises UserError where there are errors.
+    now: the hashes of both. corpus: the folder whose raw data are looked at, too, if it is the one that the
+    config names. Raises UserError where there are errors.
     """
     noted = _fresh(stamp, now)
     if noted is None:
@@ -52,7 +57,9 @@ def require_validated(file: ConfigFile, now: dict, stamp: Path, corpus: Path) ->
 
 
 def _fresh(stamp: Path, now: dict) -> dict | None:
-    """Return what a file notes, where it is about just this and without errors. Data that cannot be hashed are never the same."""
+    """Return what a file notes, where it is about just this and without errors. Data that cannot be hashed
+    are never the same.
+    """
     try:
         noted = read_json(stamp)
         same = (

@@ -20,10 +20,11 @@ def knows_labels(nlp: Language, examples: Iterable[Example], exclude: Iterable[s
 def add_labels(
     nlp: Language, examples: Iterable[Example], exclude: Iterable[str] = ()
 ) -> list[tuple[str, str]]:
-    """Let each transition-based component know all labels of a batch, as `Parser.update` does; return what is new to which.
+    """Let each transition-based component know all labels of a batch, as `Parser.update` does; return what is
+    new to which.
 
-    A sourced component meets labels that it has not learned. spaCy adds them in the order of a set, which is another in
-    each process unless PYTHONHASHSEED is set; here it is then that of the alphabet.
+    A sourced component meets labels that it has not learned. spaCy adds them in the order of a set, which is
+    another in each process unless PYTHONHASHSEED is set; here it is then that of the alphabet.
     """
     examples, added = list(examples), []
     is_random = os.environ.get("PYTHONHASHSEED", "random") == "random"

@@ -1,4 +1,6 @@
-"""The logger that a config names, beside the rows that training shows and the tracker that the command line names."""
+"""The logger that a config names, beside the rows that training shows and the tracker that the command line
+names.
+"""
 
 import sys
 from collections.abc import Callable
@@ -16,9 +18,11 @@ NO_LOGGER = (lambda info: None), (lambda: None)
 
 
 def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[], None]]:
-    """Start the config's [training.logger] as `spacy train` does; return what takes each step, and what ends it.
+    """Start the config's [training.logger] as `spacy train` does; return what takes each step, and what ends
+    it.
 
-    Of spaCy's console loggers only the file is wanted: training shows what they print. Raises UserError where it cannot start.
+    Of spaCy's console loggers only the file is wanted: training shows what they print. Raises UserError where
+    it cannot start.
     """
     block = nlp.config.interpolate()["training"]["logger"]
     setup = T["logger"]

@@ -1,4 +1,4 @@
-"""Train a pipeline: steps, evaluations, the best state kept, and checkpoints from which a killed run goes on."""
+"""Train a pipeline: steps, evaluations, the best state kept, checkpoints from which a killed run goes on."""
 
 import math
 import shutil
@@ -27,8 +27,13 @@ from scripts.training.tracking import Tracker
 BEST, LAST = "model-best", "model-last"
 UNFINISHED = "unfinished"
 SHARE = 50
-"""An evaluation's checkpoint is left out until so many times the last one's duration has passed: at most 2 % of the time."""
-RESUME_HINT = "the last checkpoint and the models of the run before are whole: mend that, and run the same command to go on"
+"""An evaluation's checkpoint is left out until so many times the last one's duration has passed: at most 2 %
+of the time.
+"""
+RESUME_HINT = (
+    "the last checkpoint and the models of the run before are whole: "
+    "mend that, and run the same command to go on"
+)
 
 
 def train(
@@ -47,13 +52,16 @@ def train(
 ) -> dict:
     """Train as `spacy train` does and return the run's metrics; with `exact`, to the same numbers bit by bit.
 
-    The pipelines are written to `output/unfinished` and take the place of `output/model-best` and `output/model-last` at
-    the end, so a run that stops early leaves the models of the run before. Where there is a checkpoint, the run goes on
-    from it; `identity` is written into checkpoints. A checkpoint is written each `minutes` and after evaluations.
-    workers: processes that train together, each on its part of every batch. threads: of torch in each of them.
+    The pipelines are written to `output/unfinished` and take the place of `output/model-best` and
+    `output/model-last` at the end, so a run that stops early leaves the models of the run before. Where there
+    is a checkpoint, the run goes on from it; `identity` is written into checkpoints. A checkpoint is written
+    each `minutes` and after evaluations.
+    workers: processes that train together, each on its part of every batch. threads: of torch in each of
+    them.
     precision: of a transformer, see choose_precision.
     gpu_memory: bytes of GPU memory to use; None: what is free.
-    Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be written.
+    Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be
+    written.
     """
     make_step, dev, why = prepare(
         config, gpu_id, exact=exact, precision=precision, gpu_memory=gpu_memory, threads=threads
@@ -65,7 +73,7 @@ def train(
         run.resume(tracker)
         T = run.T
         try:
-            with run.stop, Display(max_steps=T["max_steps"], eval_frequency=T["eval_frequency"]) as display:
+            with run.stop, Display(max_steps=T["max_steps"]) as display:
                 reason = run.loop(run.timed(evaluate), tracker, display)
             return run.finish(reason)
         except OSError as error:
@@ -145,7 +153,9 @@ class _Run:
         return why
 
     def _steps(self, evaluate: Callable) -> Iterator[tuple[tuple | None, list[bool]]]:
-        """Follow spacy.training.loop.train_while_improving: yield each step's scores, where it has some, and the signals given."""
+        """Follow spacy.training.loop.train_while_improving: yield each step's scores, where it has some, and
+        the signals given.
+        """
         engine, progress, frequency = self.step, self.progress, self.T["eval_frequency"]
         for epoch, batch in engine.batches:
             step, progress.epoch = progress.step, epoch
@@ -208,7 +218,9 @@ class _Run:
         return figures | known | {"output_path": str(self.unfinished / BEST)}
 
     def _objectives(self, losses: dict) -> list[str]:
-        """Return the components with a loss of their own; tok2vec and transformer report the gradient that reaches them instead."""
+        """Return the components with a loss of their own; tok2vec and transformer report the gradient that
+        reaches them instead.
+        """
         return [name for name in losses if not hasattr(self.nlp.get_pipe(name), "listening_components")]
 
     def _save(self, name: str) -> None:
@@ -224,7 +236,8 @@ class _Run:
         best = self.progress.best
         if not best:
             return ""
-        return f"; the best pipeline so far (score {100 * best['score']:.2f} at step {best['step']:,}) is {self.unfinished / BEST}"
+        score = f"score {100 * best['score']:.2f} at step {best['step']:,}"
+        return f"; the best pipeline so far ({score}) is {self.unfinished / BEST}"
 
     def _is_due(self, evaluates: bool) -> bool:
         """Say whether this process, the first, wants a checkpoint after this step."""
@@ -243,7 +256,7 @@ class _Run:
                 arrays,
                 {
                     "identity": self.identity,
-                    "engine": engine,
+                    "step": engine,
                     "progress": asdict(self.progress) | {"losses": losses},
                 },
             )

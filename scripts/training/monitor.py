@@ -10,7 +10,8 @@ HIGH, HIGH_FOR_TRANSFORMERS = 0.01, 0.0005
 PATIENCE = 3
 """Evaluations in a row after which it is told."""
 ENOUGH, ENOUGH_AT_HIGH = (500, 50_000), (100, 20_000)
-"""Steps and words before which a score of 0 says nothing: many a transformer's rate still rises for 250 steps.
+"""Steps and words before which a score of 0 says nothing: many a transformer's rate still rises for 250
+steps.
 
 Where the rate itself is suspicious, it is told sooner.
 """
@@ -45,7 +46,8 @@ class Monitor:
         if self._is_new("nothing", self.best == 0.0, is_enough):
             yield f"the score ({', '.join(self.scores)}) is still 0 {where}; {self._remedy()}"
         if self._is_new("collapsed", self.best >= LEARNED and score < COLLAPSED * self.best):
-            yield f"the score has collapsed: {100 * score:.2f} {where} after {100 * self.best:.2f}; {self._lower()}"
+            fall = f"{100 * score:.2f} {where} after {100 * self.best:.2f}"
+            yield f"the score has collapsed: {fall}; {self._lower()}"
 
     def _is_new(self, what: str, is_so: bool, is_enough: bool = True) -> bool:
         self.in_a_row[what] = self.in_a_row[what] + 1 if is_so else 0
@@ -76,7 +78,9 @@ class Monitor:
 
 
 def _learns_a_transformer(nlp: Language, frozen: list[str]) -> bool:
-    """Say whether training changes a pretrained transformer; spacy-transformers' layers of that kind have it as `transformer`."""
+    """Say whether training changes a pretrained transformer; spacy-transformers' layers of that kind have it
+    as `transformer`.
+    """
     models = [getattr(component, "model", None) for name, component in nlp.pipeline if name not in frozen]
     return any(
         hasattr(node, "transformer") for model in models if hasattr(model, "walk") for node in model.walk()

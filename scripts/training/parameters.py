@@ -22,7 +22,8 @@ MOMENTS = ("mom1", "mom2", "averages")
 class Parameter:
     """One array of weights, of a thinc layer (`node`) or of a torch module (`tensor`).
 
-    key: as thinc's optimizer knows it. name: the same in every process. rate: what the learning rate is multiplied by.
+    key: as thinc's optimizer knows it. name: the same in every process. rate: what the learning rate is
+    multiplied by.
     """
 
     key: tuple[int, str]

@@ -31,7 +31,9 @@ STREAMED = -1
 
 
 class ReadOnce(Corpus):
-    """Reads as spaCy's Corpus does, but for one pipeline once: each component that is initialised, and training, take what is there."""
+    """Reads as spaCy's Corpus does, but for one pipeline once: each component that is initialised, and
+    training, take what is there.
+    """
 
     _nlp: Language | None = None
     _examples: list[Example]
@@ -78,7 +80,9 @@ def make_pipeline(
 
 
 def _train_block(config: Config) -> dict | None:
-    """Return the block of train's reader, where that is spaCy's own, reads all at once and draws nothing at random."""
+    """Return the block of train's reader, where that is spaCy's own, reads all at once and draws nothing at
+    random.
+    """
     training, block = config.get("training", {}), config.get("corpora", {}).get("train", {})
     is_named = (
         training.get("train_corpus", "corpora.train") == "corpora.train"
@@ -127,7 +131,9 @@ def meet(workers: int, why_alone: str) -> AbstractContextManager[World]:
 
 @cache
 def find_fast() -> ModuleType | None:
-    """Return what makes the fast step; None, and say why, where there is none, or it is made for other packages."""
+    """Return what makes the fast step; None, and say why, where there is none, or it is made for other
+    packages.
+    """
     try:
         from scripts.training import fast
     except ImportError:
@@ -148,5 +154,8 @@ def why_alone(T: dict[str, Any], corpus: Callable) -> str:
     if T["max_epochs"] == STREAMED and not isinstance(corpus, ShardStream):
         is_plain = type(corpus) is Corpus and corpus.augmenter is dont_augment and not corpus.shuffle
         if not is_plain:
-            return "max_epochs is -1, and a reader that may draw at random would give each its own documents in each epoch"
+            return (
+                "max_epochs is -1, and a reader that may draw at random would give each its own documents "
+                "in each epoch"
+            )
     return ""

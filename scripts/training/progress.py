@@ -9,8 +9,8 @@ from scripts.cli import UserError
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is. `step` is the next one's number; `seconds` are all, `overhead_seconds` those of evaluating
-    and saving, among them `checkpoint_seconds`.
+    """How far a run is. `step` is the next one's number; `seconds` are all, `overhead_seconds` those of
+    evaluating and saving, among them `checkpoint_seconds`.
 
     `performance` is what spaCy writes into meta.json: the scores of the last evaluation.
     """
@@ -34,7 +34,9 @@ class Progress:
         return round(self.words / max(self.seconds - self.overhead_seconds, 1e-9), 1)
 
     def why_stop(self, *, patience: int, max_steps: int) -> str:
-        """Say why training is over; nothing where it goes on. The earliest of equal scores counts, as with spaCy."""
+        """Say why training is over; nothing where it goes on. The earliest of equal scores counts, as with
+        spaCy.
+        """
         step = self.step - 1
         _, earliest = max(((score, -at) for score, at in self.results), default=(0.0, 0))
         if patience and step + earliest >= patience:
@@ -42,7 +44,9 @@ class Progress:
         return "the budget of steps is used up" if max_steps and step >= max_steps else ""
 
     def row(self, score: float, others: dict, losses: dict[str, float], objectives: Iterable[str]) -> dict:
-        """Return the figures of the last step's evaluation. Raises UserError where the loss, that of `objectives`, is no number."""
+        """Return the figures of the last step's evaluation. Raises UserError where the loss, that of
+        `objectives`, is no number.
+        """
         loss, step = sum(losses[name] for name in objectives), self.step - 1
         if not math.isfinite(loss):
             raise UserError(

@@ -1,4 +1,6 @@
-"""A run of training from a config file to metrics.json: what was validated is trained on, one run at a time in a folder."""
+"""A run of training from a config file to metrics.json: what was validated is trained on, one run at a time
+in a folder.
+"""
 
 import contextlib
 import logging
@@ -58,7 +60,8 @@ class Options:
 def train_config(
     config: Path, output: Path | None, code: tuple[Path, ...], settings: tuple[str, ...], options: Options
 ) -> tuple[Path, dict]:
-    """Train by a config file or a folder with config.cfg; return the folder of the pipelines and the run's metrics.
+    """Train by a config file or a folder with config.cfg; return the folder of the pipelines and the run's
+    metrics.
 
     Raises UserError and Stopped, whatever goes wrong.
     """
@@ -146,7 +149,7 @@ def _tracker(folder: Path, config: dict, run_id: str | None, options: Options) -
 def _train(
     config: Config, folder: Path, gpu_id: int, tracker: Tracker, identity: dict, options: Options
 ) -> dict:
-    """Train and return the metrics. Raises UserError whatever goes wrong, unless all of it should be shown."""
+    """Train and return the metrics. Raises UserError whatever goes wrong, unless it should be shown whole."""
     started = time.perf_counter()
     metrics: dict = {}
     try:
@@ -181,6 +184,8 @@ def _train(
 def _show_trainer_input(given: dict, total: dict) -> None:
     """Say how much of train the trainer gets."""
     given = {what: given[what] for what in total}
-    text = "Each epoch hands {documents:,} documents, {tokens:,} tokens and {entities:,} entities to the trainer: "
+    text = "{documents:,} documents, {tokens:,} tokens and {entities:,} entities to the trainer".format(
+        **given
+    )
     rest = "of {documents:,}, {tokens:,} and {entities:,}, as the ignored checks say".format(**total)
-    console.print(text.format(**given) + ("all there are" if given == total else rest))
+    console.print(f"Each epoch hands {text}: {'all there are' if given == total else rest}")

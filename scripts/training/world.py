@@ -11,7 +11,7 @@ TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def rank() -> int | None:
-    """Return this process's number among those that were started together; None where it was started alone."""
+    """Return this process's number among those started together; None where it was started alone."""
     started_together = STORE in os.environ or all(name in os.environ for name in TORCHRUN)
     return int(os.environ["RANK"]) if started_together else None
 
@@ -25,7 +25,9 @@ class World:
     """Whether this process has ever met others."""
 
     def shared(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """Return arrays of zeros (float32) that all processes of this machine see; None where nobody else looks."""
+        """Return arrays of zeros (float32) that all processes of this machine see; None where nobody else
+        looks.
+        """
         return None
 
     def gather(self, thing: Any) -> list[Any]:
@@ -38,7 +40,9 @@ class World:
 
 
 def leave(code: int) -> None:
-    """End this process. One that has used torch.distributed ends at once: its threads sometimes abort Python's own way out."""
+    """End this process. One that has used torch.distributed ends at once: its threads sometimes abort
+    Python's own way out.
+    """
     if World.have_met:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,5 @@
-"""The fast step: what spaCy, thinc and transformers compute, computed faster. It alone touches their internals.
+"""The fast step: what spaCy, thinc and transformers compute, computed faster. It alone touches their
+internals.
 
 Delete this folder, and everything still runs, by `nlp.update`.
 """

@@ -1,4 +1,6 @@
-"""A transformer's way forward and back in training: little or no padding, no more memory than there is, every word read."""
+"""A transformer's way forward and back in training: little or no padding, no more memory than there is, every
+word read.
+"""
 
 import gc
 from collections.abc import Callable
@@ -25,16 +27,19 @@ from scripts.training.memory import is_out_of_memory
 from scripts.training.world import World
 
 MAX_WORDPIECES = {"cpu": 4_096}
-"""Wordpieces of a micro-batch, padding among them, where nothing else is known; elsewhere as many as memory takes."""
+"""Wordpieces of a micro-batch, padding among them, where nothing else is known; elsewhere as many as memory
+takes.
+"""
 ALL = 1 << 30
 
 
 class Encoder:
     """Computes what a transformer and its listeners compute, to the same numbers but for the last digits.
 
-    The transformer is on `device`; the vectors that it hands on are on the CPU. Wordpieces are found once for each document. A
-    micro-batch has at most `max_wordpieces`, padding among them; a batch of more than that runs forward twice, so that all
-    it needs is never in memory at once. On a CPU windows are packed (BERT and its kin), elsewhere those of like length run together.
+    The transformer is on `device`; the vectors that it hands on are on the CPU. Wordpieces are found once for
+    each document. A micro-batch has at most `max_wordpieces`, padding among them; a batch of more than that
+    runs forward twice, so that all it needs is never in memory at once. On a CPU windows are packed (BERT and
+    its kin), elsewhere those of like length run together.
     """
 
     def __init__(self, component: Transformer, device: torch.device) -> None:
@@ -52,7 +57,9 @@ class Encoder:
         self._forward: Forward | None = None
 
     def take_over(self, listening: list[Model], precision: Precision) -> None:
-        """Take over from the transformer. listening: the layers that hand its output on; they ask this object from now on."""
+        """Take over from the transformer. listening: the layers that hand its output on; they ask this object
+        from now on.
+        """
         self.precision = precision
         self.module.train()
         self.scaler = PyTorchGradScaler(enabled=precision.scales)
@@ -69,11 +76,11 @@ class Encoder:
         )  # which draws a number
         self._forward = None  # where no listener had anything to learn, the last one's memory is still held
         self._forward = Forward(self, [example.x for example in examples], losses)
-        self.wordpieces += self._forward.wordpieces
-        self.padded += self._forward.padded
 
     def _listen(self, is_last: bool, node: Model, docs: list[Doc], is_train: bool) -> tuple[list, Callable]:
-        """Do what a listener and its pooling do: hand on the vectors of each document's tokens, and the way back."""
+        """Do what a listener and its pooling do: hand on the vectors of each document's tokens, and the way
+        back.
+        """
         if not is_train:
             return self.predict(docs), lambda _: []
         forward = self._forward
@@ -85,7 +92,9 @@ class Encoder:
 
     @torch.no_grad()
     def predict(self, docs: list[Doc]) -> list[numpy.ndarray]:
-        """Return an array for each document, tokens by width. Where memory runs out, micro-batches get smaller."""
+        """Return an array for each document, tokens by width. Where memory runs out, micro-batches get
+        smaller.
+        """
         while True:
             self.module.eval()
             try:
@@ -167,7 +176,9 @@ class Encoder:
             return self.module(inputs_embeds=inputs, attention_mask=mask).last_hidden_state.float()
 
     def run_packed(self, inputs: torch.Tensor, lengths: list[int]) -> torch.Tensor:
-        """Run windows that follow each other forward, one by wordpieces by width; return the last hidden state."""
+        """Run windows that follow each other forward, one by wordpieces by width; return the last hidden
+        state.
+        """
         positions = torch.cat([torch.arange(length) for length in lengths])[None] + self.read.first_position
         kinds = torch.zeros_like(positions)
         self.packing.runs = runs_of(lengths)
@@ -177,7 +188,9 @@ class Encoder:
 
 
 class Forward:
-    """A batch on its way: forward when it is made, back when the last listener's gradients are here. `losses`: in training."""
+    """A batch on its way: forward when it is made, back when the last listener's gradients are here.
+    `losses`: in training.
+    """
 
     def __init__(self, encoder: Encoder, docs: list[Doc], losses: dict[str, float] | None = None) -> None:
         self.encoder, self.docs, self.losses = encoder, docs, losses
@@ -270,6 +283,10 @@ class Forward:
             if self._output.requires_grad:
                 torch.autograd.backward(self._output, self.encoder.scaler.scale(self._gradient))
             self.encoder.rest()
+            self.encoder.wordpieces += (
+                self.wordpieces
+            )  # here, as a step that memory did not do for begins anew
+            self.encoder.padded += self.padded
         return []
 
 
@@ -277,7 +294,9 @@ EMPTY = numpy.zeros(0, dtype=numpy.int32)
 
 
 class _Lookup(torch.autograd.Function):
-    """Look wordpieces up, and add their gradients to the table's own: torch makes one as large as the table at each step."""
+    """Look wordpieces up, and add their gradients to the table's own: torch makes one as large as the table
+    at each step.
+    """
 
     @staticmethod
     def forward(ctx: Any, table: torch.nn.Parameter, ids: torch.Tensor, padding: int | None) -> torch.Tensor:

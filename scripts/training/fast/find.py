@@ -17,16 +17,19 @@ from scripts.training.fast.precision import Precision
 PROBE = ("Ana saw New York and went to Cork, again, by train ☃ in 1984.", "Bo")
 """Texts of which the shorter is padded."""
 TOLERANCE = 1e-4
-"""How far vectors may be apart, as a share of the largest number in them: fp32's last digits are 1e-7, padding that is seen 1e-3."""
+"""How far vectors may be apart, as a share of the largest number in them: fp32's last digits are 1e-7,
+padding that is seen 1e-3.
+"""
 
 
 def find_encoder(
     nlp: Language, exclude: Iterable[str], precision: Precision, device: torch.device
 ) -> Encoder | None:
-    """Return what computes a pipeline's transformer on a device; None where spacy-transformers' own code must.
+    """Return what computes a pipeline's transformer on a device; None where spacy-transformers' own code
+    must.
 
-    It must for other listeners, layers or tokenisers, and for models that an encoder does not compute alike. Where several
-    transformers could be computed, the first is.
+    It must for other listeners, layers or tokenisers, and for models that an encoder does not compute alike.
+    Where several transformers could be computed, the first is.
     """
     for name, component in nlp.pipeline:
         if type(component) is Transformer and name not in exclude:
@@ -58,7 +61,9 @@ def _computing(component: Transformer, device: torch.device) -> Encoder | None:
 
 
 def _listening(nlp: Language, transformer: Transformer) -> list[Model]:
-    """Return the layers that hand on the mean of each token's wordpieces (spacy_transformers/architectures.py)."""
+    """Return the layers that hand on the mean of each token's wordpieces
+    (spacy_transformers/architectures.py).
+    """
     nodes = [node for name in transformer.listening_components for node in nlp.get_pipe(name).model.walk()]
     chains = [
         node
@@ -74,10 +79,11 @@ def _listening(nlp: Language, transformer: Transformer) -> list[Model]:
 
 @torch.no_grad()
 def is_alike(encoder: Encoder) -> bool:
-    """Say whether windows alone, or packed, come out as padded ones do, whose wordpieces the transformer looks up itself.
+    """Say whether windows alone, or packed, come out as padded ones do, whose wordpieces the transformer
+    looks up itself.
 
-    They do not where padding is seen (ConvBERT's convolutions, Nyströmformer's landmarks), word vectors are scaled (BART) or
-    wordpieces have types.
+    They do not where padding is seen (ConvBERT's convolutions, Nyströmformer's landmarks), word vectors are
+    scaled (BART) or wordpieces have types.
     """
     tokenizer = encoder.component.model.tokenizer
     batch = tokenizer([*PROBE], padding="longest", return_tensors="pt").to(encoder.device)

@@ -1,4 +1,6 @@
-"""Faster ways to compute what thinc computes on a CPU. `--exact` leaves them out, for spaCy's own numbers bit by bit."""
+"""Faster ways to compute what thinc computes on a CPU. `--exact` leaves them out, for spaCy's own numbers bit
+by bit.
+"""
 
 from collections.abc import Callable
 
@@ -27,7 +29,9 @@ class FastOps(NumpyOps):
         return numpy.dot(x.T if trans1 else x, y.T if trans2 else y, out=out)
 
     def get_dropout_mask(self, shape, drop: float | None):
-        """Draw a mask as thinc does, of numbers of 32 bits instead of 64: a third of the time. Without a generator, draw thinc's own numbers."""
+        """Draw a mask as thinc does, of numbers of 32 bits instead of 64: a third of the time. Without a
+        generator, draw thinc's own numbers.
+        """
         if self.random is None or drop is None or not 0.0 < drop < 1.0:
             return super().get_dropout_mask(shape, drop)
         kept = self.random.random(shape, dtype=numpy.float32) >= drop
@@ -45,7 +49,9 @@ class FastOps(NumpyOps):
 
 
 def layer_norm(model: Model, X, is_train: bool) -> tuple:
-    """Normalise by torch's kernel, in one pass forward and one back: 1,220 x 96 in 0.1 ms where thinc takes 0.6."""
+    """Normalise by torch's kernel, in one pass forward and one back: 1,220 x 96 in 0.1 ms where thinc takes
+    0.6.
+    """
     given, weight, bias = (
         torch.from_numpy(X),
         torch.from_numpy(model.get_param("G")),
@@ -67,7 +73,9 @@ def layer_norm(model: Model, X, is_train: bool) -> tuple:
 
 
 def hash_embed(model: Model, ids, is_train: bool) -> tuple:
-    """Look words up as thinc does, and add their gradients to the table's own instead of to a new table that is then added."""
+    """Look words up as thinc does, and add their gradients to the table's own instead of to a new table that
+    is then added.
+    """
     vectors = model.get_param("E")
     if len(ids) == 0:
         return model.ops.alloc2f(0, vectors.shape[1]), lambda _: model.ops.alloc1i(0)
@@ -97,7 +105,9 @@ FASTER: dict[Callable, Callable] = {layernorm.forward: layer_norm, hashembed.for
 
 
 def use_kernels(nlp: Language, ops: FastOps) -> None:
-    """Let the layers of a pipeline on the CPU compute the faster way. Nothing of it is saved with the pipeline."""
+    """Let the layers of a pipeline on the CPU compute the faster way. Nothing of it is saved with the
+    pipeline.
+    """
     for _, component in nlp.pipeline:
         if isinstance(getattr(component, "model", None), Model):
             for node in component.model.walk():

@@ -1,4 +1,6 @@
-"""Which windows run together: by length, so that little is padded, and no more of them than there is memory for."""
+"""Which windows run together: by length, so that little is padded, and no more of them than there is memory
+for.
+"""
 
 import numpy
 
@@ -7,7 +9,9 @@ START = 1_024
 
 
 def pack(lengths: numpy.ndarray, most: int) -> list[numpy.ndarray]:
-    """Cut windows, sorted by length, into micro-batches of at most `most` wordpieces; a longer window is one of its own."""
+    """Cut windows, sorted by length, into micro-batches of at most `most` wordpieces; a longer window is one
+    of its own.
+    """
     order = numpy.argsort(lengths, kind="stable")
     batches: list[list[int]] = []
     total = 0
@@ -21,7 +25,8 @@ def pack(lengths: numpy.ndarray, most: int) -> list[numpy.ndarray]:
 
 
 def group(lengths: numpy.ndarray, most: int, start: int = START) -> list[numpy.ndarray]:
-    """Put windows of like length together so that all groups cost least: their padding, and `start` for each. Each is sorted by length.
+    """Put windows of like length together so that all groups cost least: their padding, and `start` for each.
+    Each is sorted by length.
 
     No group has more than `most` wordpieces with its padding, but for a single window that has more.
     """

@@ -15,23 +15,23 @@ FAMILY = {"bert", "camembert", "electra", "roberta", "xlm-roberta"}
 class Packing:
     """Lets the self-attention of BERT and its kin look at one window at a time.
 
-    Matrices are then as large as the batch, which a CPU multiplies faster, and nothing is computed for padding: 263 wordpieces of 8 windows
-    through 3 layers, forward and back on one thread, take 170 ms in padded groups (54 GFLOP/s).
+    Matrices are then as large as the batch, which a CPU multiplies faster, and nothing is computed for
+    padding: 263 wordpieces of 8 windows through 3 layers, forward and back on one thread, take 170 ms in
+    padded groups (54 GFLOP/s).
     """
 
     def __init__(self, module: nn.Module) -> None:
         """Replace the way attention runs forward, in this object alone: nothing of it is saved."""
         self.runs: list[tuple[int, int]] = []  # in the row that runs forward, or that is on its way back
-        attend = (
-            self._attend if module._compiled_call_impl is None else torch.compiler.disable(self._attend)
-        )  # each step's lengths are new
         for part in _attentions(module):
-            part.forward = partial(attend, part)
+            part.forward = partial(self._attend, part)
 
     def _attend(
         self, part: Any, hidden_states: torch.Tensor, *args: Any, **options: Any
     ) -> tuple[torch.Tensor, ...]:
-        """Do what BertSdpaSelfAttention does (transformers/models/bert/modeling_bert.py), window by window; those of one length together."""
+        """Do what BertSdpaSelfAttention does (transformers/models/bert/modeling_bert.py), window by window;
+        those of one length together.
+        """
         sizes = [windows * length for windows, length in self.runs]
         if hidden_states.shape[:2] != (
             1,

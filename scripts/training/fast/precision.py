@@ -12,7 +12,9 @@ NAMES = ("auto", "bf16", "fp16", "fp32")
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """What matrices are multiplied in. Weights and sums stay fp32; fp16 wants its gradients scaled, or small ones are lost."""
+    """What matrices are multiplied in. Weights and sums stay fp32; fp16 wants its gradients scaled, or small
+    ones are lost.
+    """
 
     name: str
     why: str
@@ -34,7 +36,8 @@ class Precision:
 
 
 def choose_precision(asked: str, device: torch.device) -> Precision:
-    """Return the precision that was asked for or, for `auto`, bf16 where the device computes in it, else fp16 on a GPU and fp32 on a CPU.
+    """Return the precision that was asked for or, for `auto`, bf16 where the device computes in it, else fp16
+    on a GPU and fp32 on a CPU.
 
     Raises UserError where the device cannot do what was asked.
     """

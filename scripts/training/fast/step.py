@@ -1,4 +1,6 @@
-"""The step of a pipeline whose arrays are laid out for speed: thinc's on the CPU, a transformer's where it computes best."""
+"""The step of a pipeline whose arrays are laid out for speed: thinc's on the CPU, a transformer's where it
+computes best.
+"""
 
 import random
 from collections.abc import Callable
@@ -44,7 +46,9 @@ from scripts.training.world import World
 SEED_STRIDE = 1_000_003
 """What lies between the seeds of two processes: each leaves other units out (dropout)."""
 SIGNALS = 2
-"""What a process tells all others at each step: whether it was asked to stop, and whether a checkpoint is due."""
+"""What a process tells all others at each step: whether it was asked to stop, and whether a checkpoint is
+due.
+"""
 READS_ONLY = (
     Tok2Vec,
     EntityRecognizer,
@@ -77,8 +81,8 @@ def reads_only(nlp: Language, T: dict[str, Any]) -> bool:
 def prepare(config: Config, gpu_id: int, precision: str) -> tuple | None:
     """Make a pipeline; return it, its settings, the readers of train and dev, and what makes its step.
 
-    thinc's layers are on the CPU, and a transformer is on the GPU; so sums have one order, and no layer waits for another's
-    kernels. None where a GPU was asked for that no transformer could be put on.
+    thinc's layers are on the CPU, and a transformer is on the GPU; so sums have one order, and no layer waits
+    for another's kernels. None where a GPU was asked for that no transformer could be put on.
     """
     ops = FastOps()
     set_current_ops(ops)
@@ -101,7 +105,9 @@ def prepare(config: Config, gpu_id: int, precision: str) -> tuple | None:
 
 
 class FastStep(TrainingStep):
-    """Computes what TrainingStep does, to the same numbers but for the last digits, in one or several processes."""
+    """Computes what TrainingStep does, to the same numbers but for the last digits, in one or several
+    processes.
+    """
 
     exact = False
 
@@ -179,7 +185,9 @@ class FastStep(TrainingStep):
             super().divide(examples)
 
     def update(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
-        """Add a micro-batch's gradients to the pipeline's, without copies of documents where none is written to."""
+        """Add a micro-batch's gradients to the pipeline's, without copies of documents where none is written
+        to.
+        """
         if self.prepares:
             update(self.nlp, examples, drop=drop, losses=losses, exclude=self.exclude, encoder=self.encoder)
         else:

@@ -1,4 +1,6 @@
-"""One training step's forward and backward pass, faster than `nlp.update` and equal to it but for the last digits."""
+"""One training step's forward and backward pass, faster than `nlp.update` and equal to it but for the last
+digits.
+"""
 
 import random
 from collections.abc import Iterable
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
     from scripts.training.fast.encoder import Encoder
 
 PARSER_DROPOUT = 0.1
-"""What the transition model leaves out of its hidden layer in training, whatever the config says (spacy/ml/parser_model.pyx)."""
+"""What the transition model leaves out of its hidden layer in training, whatever the config says
+(spacy/ml/parser_model.pyx).
+"""
 
 
 class Prepared(Example):
     """An example that works out once what spaCy works out at each step: alignment, gold tags, gold actions.
 
-    `nlp.update` copies every example at every step, and with the copy all of this is lost: 0.8 ms a document of 18 words.
+    `nlp.update` copies every example at every step, and with the copy all of this is lost: 0.8 ms a document
+    of 18 words.
     """
 
     def __init__(self, example: Example) -> None:
@@ -46,7 +51,9 @@ class Prepared(Example):
         return numpy.array_equal(self.x.to_array(ORTH), self.y.to_array(ORTH))
 
     def get_aligned_ents_and_ner(self) -> tuple[list[Span], list[str | None]]:
-        """Return the aligned entities and their BILUO tags, as Example does; 0.03 ms where tokens are the same, else 0.6 ms."""
+        """Return the aligned entities and their BILUO tags, as Example does; 0.03 ms where tokens are the
+        same, else 0.6 ms.
+        """
         if self._tags is None:
             self._tags = self._own_tags() if self.is_aligned else super().get_aligned_ents_and_ner()
         return self._tags
@@ -91,9 +98,11 @@ def update(
     exclude: Iterable[str] = (),
     encoder: "Encoder | None" = None,
 ) -> None:
-    """Add a batch's gradients to the pipeline's, and its losses to `losses`: `nlp.update(..., sgd=False)` without copies.
+    """Add a batch's gradients to the pipeline's, and its losses to `losses`: `nlp.update(..., sgd=False)`
+    without copies.
 
-    Components other than spaCy's own tok2vec, transformer and entity recogniser take their own `update`. encoder: what computes the transformer.
+    Components other than spaCy's own tok2vec, transformer and entity recogniser take their own `update`.
+    encoder: what computes the transformer.
     """
     listeners: list[Tok2VecListener] = []
     try:
@@ -130,14 +139,17 @@ def is_greedy(ner: Any) -> bool:
 
 
 def batch_id(docs: list) -> int:
-    """Tell batches apart by their documents' identity; spaCy adds up the words of all documents, twice a step: 4 µs a word."""
+    """Tell batches apart by their documents' identity; spaCy adds up the words of all documents, twice a
+    step: 4 µs a word.
+    """
     return hash(tuple(map(id, docs)))
 
 
 def update_tok2vec(
     tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict[str, float]
 ) -> list[Tok2VecListener]:
-    """Run the tok2vec layer forward and hand its output, and the way back, to its listeners (spacy/pipeline/tok2vec.py).
+    """Run the tok2vec layer forward and hand its output, and the way back, to its listeners
+    (spacy/pipeline/tok2vec.py).
 
     Returns the listeners, which know batches by `batch_id` until that is taken from them.
     """
@@ -169,8 +181,8 @@ def update_ner(
 ) -> None:
     """Parse a batch greedily, learn from each decision, and run all decisions' backward pass at once.
 
-    What `Parser.update` does (spacy/pipeline/transition_parser.pyx), which runs backward after each word. Gradients are
-    added up in another order, and so differ in their last digits.
+    What `Parser.update` does (spacy/pipeline/transition_parser.pyx), which runs backward after each word.
+    Gradients are added up in another order, and so differ in their last digits.
     """
     losses.setdefault(ner.name, 0.0)
     longest = ner.cfg["update_with_oracle_cut_size"]
@@ -197,7 +209,8 @@ def update_ner(
 
 
 def predict_ner(ner: EntityRecognizer, docs: list[Doc]) -> None:
-    """Set the entities that `EntityRecognizer.pipe` would: a batch's documents are parsed side by side, in large steps.
+    """Set the entities that `EntityRecognizer.pipe` would: a batch's documents are parsed side by side, in
+    large steps.
 
     1,009 documents with 15,733 words: 0.06 s instead of 0.26.
     """
@@ -212,7 +225,9 @@ def predict_ner(ner: EntityRecognizer, docs: list[Doc]) -> None:
 
 
 def _start(ner: EntityRecognizer, examples: list[Prepared], longest: int) -> tuple[list, list]:
-    """Return the states that parsing starts from and their gold actions; documents of `longest` words and more are cut."""
+    """Return the states that parsing starts from and their gold actions; documents of `longest` words and
+    more are cut.
+    """
     if longest >= 1 and any(len(example.x) >= longest for example in examples):
         states, golds, _ = ner._init_gold_batch(examples, max_length=longest)
         return states, golds
@@ -305,7 +320,8 @@ class _Decisions:
         self.backprop_words(d_words[:-1])
 
     def _features(self, ids):
-        """Return the words of each state's features, S x F·I. Where one is missing (-1: no entity is open) spaCy takes the batch's last word.
+        """Return the words of each state's features, S x F·I. Where one is missing (-1: no entity is open)
+        spaCy takes the batch's last word.
 
         That is hardly meant, but it is what its recipes were tuned with.
         """

@@ -1,4 +1,4 @@
-"""The wordpieces that a transformer reads of a document: every word is in some window, whatever its length."""
+"""The wordpieces that a transformer reads of a document: every word is in some window, however long."""
 
 import copy
 from collections.abc import Iterator
@@ -15,10 +15,11 @@ KEY = "ner_template.wordpieces"
 
 @dataclass(frozen=True, slots=True)
 class Wordpieces:
-    """A document's windows. Sizes: T tokens, W windows, P wordpieces in all windows, A pairs of a token and a piece of it.
+    """A document's windows. Sizes: T tokens, W windows, P wordpieces in all windows, A pairs of a token and a
+    piece of it.
 
-    ids: P. lengths: pieces of each window, special ones among them, W. counts: pieces of each token, T. places: the pieces of the
-    first token, then those of the second, ..., as indexes into ids, A.
+    ids: P. lengths: pieces of each window, special ones among them, W. counts: pieces of each token, T.
+    places: the pieces of the first token, then those of the second, ..., as indexes into ids, A.
     """
 
     ids: numpy.ndarray
@@ -33,9 +34,11 @@ class Wordpieces:
 
 
 class WordpieceReader:
-    """Cuts documents into windows as the config's span getter does, and these into pieces; narrower where a window has too many pieces.
+    """Cuts documents into windows as the config's span getter does, and these into pieces; narrower where a
+    window has too many pieces.
 
-    spacy-transformers cuts the rest off instead (truncate.py). A word of more pieces than the transformer reads at once takes several windows.
+    spacy-transformers cuts the rest off instead (truncate.py). A word of more pieces than the transformer
+    reads at once takes several windows.
     """
 
     def __init__(self, model: Any) -> None:
@@ -71,7 +74,9 @@ class WordpieceReader:
     def _windows(
         self, doc: Doc, start: int, end: int, encoding: Any
     ) -> Iterator[tuple[int, int, list[int], numpy.ndarray]]:
-        """Yield windows that the transformer can read: first token, the one after the last, pieces, and each piece's characters."""
+        """Yield windows that the transformer can read: first token, the one after the last, pieces, and each
+        piece's characters.
+        """
         offsets = numpy.array(encoding.offsets, dtype=numpy.int64).reshape(-1, 2)
         size = end - start
         if len(encoding.ids) <= self.limit:
@@ -95,7 +100,9 @@ def _text(doc: Doc, start: int, end: int) -> str:
 
 
 def _align(doc: Doc, windows: list[tuple[int, int, Any, numpy.ndarray]]) -> Wordpieces:
-    """Align windows with tokens: a piece belongs to each token that it shares a character with (spacy_transformers/align.pyx)."""
+    """Align windows with tokens: a piece belongs to each token that it shares a character with
+    (spacy_transformers/align.pyx).
+    """
     begins = doc.to_array(IDX).astype(numpy.int64) if len(doc) else numpy.zeros(0, dtype=numpy.int64)
     tokens, places, total = [], [], 0
     for start, end, ids, offsets in windows:

@@ -1,6 +1,8 @@
-"""Several processes that train one pipeline together: each takes its part of every batch, and gradients are added up.
+"""Several processes that train one pipeline together: each takes its part of every batch, and gradients are
+added up.
 
-Every process is the same command with torch's own variables (RANK, WORLD_SIZE), so that `torchrun` can start them, too, on several machines.
+Every process is the same command with torch's own variables (RANK, WORLD_SIZE), so that `torchrun` can start
+them, too, on several machines.
 """
 
 import contextlib
@@ -46,7 +48,9 @@ class Workers(World):
         World.have_met = True
 
     def shared(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, numpy.ndarray] | None:
-        """Return arrays of zeros that all processes have mapped; None under torchrun, and where there is no room for them."""
+        """Return arrays of zeros that all processes have mapped; None under torchrun, and where there is no
+        room for them.
+        """
         if self.folder is None:
             return None
         fits = (
@@ -62,9 +66,7 @@ class Workers(World):
         }
         self.wait()
         for name in shapes if self.rank == 0 else ():
-            with contextlib.suppress(
-                OSError
-            ):  # Windows keeps what is open; elsewhere the memory is free when the last process ends, however it does
+            with contextlib.suppress(OSError):  # Windows keeps what is open
                 (self.folder / name).unlink()
         return arrays
 
@@ -90,7 +92,9 @@ class Workers(World):
         return found
 
     def shard_batch(self, batch: list) -> list:
-        """Deal a batch's examples out by length, the longest first, each to whoever has the fewest words so far."""
+        """Deal a batch's examples out by length, the longest first, each to whoever has the fewest words so
+        far.
+        """
         return split_evenly(batch, self.size)[self.rank]
 
     def close(self) -> None:
@@ -101,7 +105,9 @@ class Workers(World):
 
 
 def _reserve(path: Path, size: int) -> bool:
-    """Make a file of zeros; say whether there is room for it. A container often has 64 MB of /dev/shm, and dies at the first page too many."""
+    """Make a file of zeros; say whether there is room for it. A container often has 64 MB of /dev/shm, and
+    dies at the first page too many.
+    """
     try:
         with path.open("wb") as file:
             if hasattr(os, "posix_fallocate"):
@@ -115,7 +121,9 @@ def _reserve(path: Path, size: int) -> bool:
 
 
 def assign(loads: list[int], parts: int) -> list[int]:
-    """Deal things out by load, the heaviest first, each to the part that has the least so far; return each one's part."""
+    """Deal things out by load, the heaviest first, each to the part that has the least so far; return each
+    one's part.
+    """
     sums, owners = [0] * parts, [0] * len(loads)
     for i in sorted(range(len(loads)), key=lambda i: -loads[i]):
         owners[i] = sums.index(min(sums))
@@ -134,7 +142,8 @@ def split_evenly(batch: list[Sized], parts: int) -> list[list]:
 
 @contextlib.contextmanager
 def init_distributed(workers: int) -> Iterator[World]:
-    """Meet the other processes of the run: those that started this one, or `workers - 1` that it starts itself.
+    """Meet the other processes of the run: those that started this one, or `workers - 1` that it starts
+    itself.
 
     Raises UserError where one of those started here dies.
     """
@@ -190,9 +199,8 @@ def _wait_for(others: list[subprocess.Popen], folder: Path) -> None:
     while not all((folder / f"ready-{number}").exists() for number in range(1, len(others) + 1)):
         for number, process in enumerate(others, 1):
             if process.poll() is not None:
-                raise UserError(
-                    f"worker {number} ended before it began (exit code {process.returncode}); train with --workers 1"
-                )
+                what = f"worker {number} ended before it began (exit code {process.returncode})"
+                raise UserError(f"{what}; train with --workers 1")
         time.sleep(POLL)
 
 
@@ -202,12 +210,9 @@ def _told(others: list[subprocess.Popen], error: RuntimeError) -> Exception:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=2)
         if process.returncode:
-            why = (
-                f"killed by signal {-process.returncode}, often for want of memory"
-                if process.returncode < 0
-                else f"exit code {process.returncode}"
-            )
-            return UserError(
-                f"worker {number} died ({why}); the last checkpoint is whole: run the same command to go on, or with --workers 1"
-            )
+            why = f"exit code {process.returncode}"
+            if process.returncode < 0:
+                why = f"killed by signal {-process.returncode}, often for want of memory"
+            hint = "the last checkpoint is whole: run the same command to go on, or with --workers 1"
+            return UserError(f"worker {number} died ({why}); {hint}")
     return error
