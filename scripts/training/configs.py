@@ -82,7 +82,7 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
 
 
 def is_large(train: Path) -> bool:
-    """Say whether a split has more tokens than should be kept in memory; one that is not there yet has not."""
+    """Say whether a split has more tokens than should be kept in memory."""
     return (train / MANIFEST).exists() and read_json(train / MANIFEST)["tokens"] > IN_MEMORY
 
 

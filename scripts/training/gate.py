@@ -1,6 +1,4 @@
-"""Train only on what passed validation: these very data, for this very config. What was not validated yet is
-validated first.
-"""
+"""Train only on what passed validation: these very data, for this very config."""
 
 import subprocess
 import sys
@@ -17,15 +15,12 @@ ANYWAY = "or train anyway with --unvalidated"
 
 
 def hashes(config: Config, file: ConfigFile) -> dict:
-    """Return the hashes of a config, its code and its data. Raises UserError where the data are a corpus that
-    has been damaged.
-    """
+    """Return the hashes of a config, its code and its data. Raises UserError where a corpus is damaged."""
     try:
         data = data_paths(full_config(config))
     except (ConfigValidationError, KeyError, ValueError) as error:
-        raise UserError(
-            f"{file.path}: no config that spaCy can train: {one_line(error)}; mend it, or see `python -m spacy debug config`"
-        ) from None
+        what = f"no config that spaCy can train: {one_line(error)}"
+        raise UserError(f"{file.path}: {what}; mend it, or see `python -m spacy debug config`") from None
     for path in data.values():
         if path is not None and (path / MANIFEST).exists():
             check_shards(path, read_manifest(path))
@@ -33,57 +28,41 @@ def hashes(config: Config, file: ConfigFile) -> dict:
 
 
 def require_validated(file: ConfigFile, now: dict, stamp: Path, corpus: Path) -> dict:
-    """Return what validation noted of a config and its data, in a file; validate now where it did not, or
-    something has changed since.
+    """Return what validation noted in a file; validate now where it did not, or something has changed since.
 
-    now: the hashes of both. corpus: the folder whose raw data are looked at, too, if it is the one that the
-    config names. Raises UserError where there are errors.
+    now: the hashes of config and data. corpus: the folder whose raw data are looked at, too, if it is the one
+    that the config names. Raises UserError where there are errors.
     """
     noted = _fresh(stamp, now)
     if noted is None:
-        console.print(
-            f"{stamp.parent}: not validated for this config yet; validating…",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        text = f"{stamp.parent}: not validated for this config yet; validating…"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
         _validate(file, stamp, corpus)
         noted = read_json(stamp)
     if noted["errors"]:
-        raise UserError(
-            f"{stamp} counts {noted['errors']} errors, as told above; mend the data or the config, {ANYWAY}"
-        )
+        what = f"{stamp} counts {noted['errors']} errors, as told above"
+        raise UserError(f"{what}; mend the data or the config, {ANYWAY}")
     return noted
 
 
 def _fresh(stamp: Path, now: dict) -> dict | None:
-    """Return what a file notes, where it is about just this and without errors. Data that cannot be hashed
-    are never the same.
-    """
+    """Return what a file notes, where it is about just this, and without errors."""
     try:
         noted = read_json(stamp)
-        same = (
-            all(noted[key] == value for key, value in now.items())
-            and None not in now["corpus_sha256"].values()
-        )
-        return noted if same and not noted["errors"] else None
+        can_be_hashed = None not in now["corpus_sha256"].values()
+        is_same = can_be_hashed and all(noted[key] == value for key, value in now.items())
+        return noted if is_same and not noted["errors"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _validate(file: ConfigFile, stamp: Path, corpus: Path) -> None:
     """Run `python -m scripts.validate` in a process of its own: it does without torch."""
-    options = [
-        f"--config={file.path}",
-        f"--stamp={stamp}",
-        f"--corpus={corpus}",
-        *(f"--code={path}" for path in file.code),
-    ]
+    options = [f"--config={file.path}", f"--stamp={stamp}", f"--corpus={corpus}"]
+    options += [f"--code={path}" for path in file.code]
     stamp.unlink(missing_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.validate", *options, *file.overrides], stdin=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-m", "scripts.validate", *options, *file.overrides]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL)
     if done.returncode not in (0, 1) or not stamp.exists():
-        raise UserError(
-            f"{file.path}: could not be validated, for the reason told above; mend that, {ANYWAY}"
-        )
+        what = "could not be validated, for the reason told above"
+        raise UserError(f"{file.path}: {what}; mend that, {ANYWAY}")

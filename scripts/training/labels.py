@@ -20,11 +20,10 @@ def knows_labels(nlp: Language, examples: Iterable[Example], exclude: Iterable[s
 def add_labels(
     nlp: Language, examples: Iterable[Example], exclude: Iterable[str] = ()
 ) -> list[tuple[str, str]]:
-    """Let each transition-based component know all labels of a batch, as `Parser.update` does; return what is
-    new to which.
+    """Let each transition-based component know a batch's labels; return what is new to which.
 
-    A sourced component meets labels that it has not learned. spaCy adds them in the order of a set, which is
-    another in each process unless PYTHONHASHSEED is set; here it is then that of the alphabet.
+    `Parser.update` adds them in the order of a set, another in each process unless PYTHONHASHSEED is set;
+    here it is then that of the alphabet.
     """
     examples, added = list(examples), []
     is_random = os.environ.get("PYTHONHASHSEED", "random") == "random"
@@ -33,7 +32,6 @@ def add_labels(
             labels: set[str] = set()
             for doc in [example.x for example in examples] + [example.y for example in examples]:
                 labels.update(component.moves.get_doc_labels(doc))
-            for label in sorted(labels) if is_random else labels:
-                if component.add_label(label):
-                    added.append((component.name, label))
+            order = sorted(labels) if is_random else labels
+            added += [(component.name, label) for label in order if component.add_label(label)]
     return added

@@ -1,6 +1,4 @@
-"""The logger that a config names, beside the rows that training shows and the tracker that the command line
-names.
-"""
+"""The logger that a config names, beside the rows that training shows and the command line's tracker."""
 
 import sys
 from collections.abc import Callable
@@ -18,11 +16,10 @@ NO_LOGGER = (lambda info: None), (lambda: None)
 
 
 def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[], None]]:
-    """Start the config's [training.logger] as `spacy train` does; return what takes each step, and what ends
-    it.
+    """Start the config's [training.logger]; return what takes each step, and what ends it.
 
-    Of spaCy's console loggers only the file is wanted: training shows what they print. Raises UserError where
-    it cannot start.
+    Of spaCy's console loggers only the file is wanted: training shows what they print.
+    Raises UserError where it cannot start.
     """
     block = nlp.config.interpolate()["training"]["logger"]
     setup = T["logger"]
@@ -34,9 +31,8 @@ def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[]
         with nlp.select_pipes(disable=T["frozen_components"]):
             log_step, finish = setup(nlp, sys.stdout, sys.stderr)
     except Exception as error:  # of whatever service it logs to
-        raise UserError(
-            f"[training.logger] {block['@loggers']} did not start ({type(error).__name__}: {error}); name another"
-        ) from error
+        what = f"{block['@loggers']} did not start ({type(error).__name__}: {error})"
+        raise UserError(f"[training.logger] {what}; name another") from error
     going = [True]
 
     def try_to(action: Callable, *arguments: Any) -> None:
@@ -45,10 +41,7 @@ def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[]
                 action(*arguments)
             except Exception as error:  # whatever a service does, training goes on
                 going[0] = False
-                console.print(
-                    f"[training.logger] is off from here on: {type(error).__name__}: {error}",
-                    style="yellow",
-                    markup=False,
-                )
+                text = f"[training.logger] is off from here on: {type(error).__name__}: {error}"
+                console.print(text, style="yellow", markup=False)
 
     return partial(try_to, log_step), partial(try_to, finish)

@@ -34,9 +34,7 @@ class Progress:
         return round(self.words / max(self.seconds - self.overhead_seconds, 1e-9), 1)
 
     def why_stop(self, *, patience: int, max_steps: int) -> str:
-        """Say why training is over; nothing where it goes on. The earliest of equal scores counts, as with
-        spaCy.
-        """
+        """Say why training is over; nothing where it goes on. As with spaCy, the earliest of equal scores counts."""
         step = self.step - 1
         _, earliest = max(((score, -at) for score, at in self.results), default=(0.0, 0))
         if patience and step + earliest >= patience:
@@ -44,14 +42,11 @@ class Progress:
         return "the budget of steps is used up" if max_steps and step >= max_steps else ""
 
     def row(self, score: float, others: dict, losses: dict[str, float], objectives: Iterable[str]) -> dict:
-        """Return the figures of the last step's evaluation. Raises UserError where the loss, that of
-        `objectives`, is no number.
-        """
+        """Return the last evaluation's figures. Raises UserError where the loss (of `objectives`) is no number."""
         loss, step = sum(losses[name] for name in objectives), self.step - 1
         if not math.isfinite(loss):
-            raise UserError(
-                f"the loss is {loss} at step {step}; lower the learning rate ([training.optimizer] learn_rate)"
-            )
+            remedy = "lower the learning rate ([training.optimizer] learn_rate)"
+            raise UserError(f"the loss is {loss} at step {step}; {remedy}")
         return {
             "step": step,
             "epoch": self.epoch,
