@@ -15,8 +15,7 @@ from scripts.corpus.stream import ShardStream
 
 
 class Batches:
-    """What `spacy.training.loop.create_train_batches` yields, and where it is, so that another process can go
-    on from there.
+    """What `spacy.training.loop.create_train_batches` yields, and where it is.
 
     A batch's items are examples, or what `load` makes examples of. shuffle: `random` itself for spaCy's own
     order, or a generator of its own that nothing else draws from. wrap: what each example is put into.
@@ -103,9 +102,7 @@ class Batches:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on after the batches that were taken when `state_dict` was called; call it before the first
-        batch is drawn.
-        """
+        """Go on after the batches that were taken when `state_dict` was called."""
         self.epoch, self._skip, self._order = state["epoch"], state["taken"], state["order"]
         self._taken = self._skip
         for schedule, draws in zip(self._schedules, state["draws"], strict=True):
@@ -127,9 +124,7 @@ class Batches:
 
 
 class ResumableSchedule:
-    """A schedule (thinc's are generators, whose state cannot be saved) that knows how many values were drawn
-    from it.
-    """
+    """A schedule (thinc's are generators, whose state cannot be saved) that counts its values."""
 
     def __init__(self, schedule: Iterator[float]) -> None:
         self.schedule = schedule
@@ -150,9 +145,7 @@ class ResumableSchedule:
 
 
 def _resumable(batcher: Callable) -> tuple[Callable, list[ResumableSchedule]]:
-    """Count what a batcher draws from its schedules. spaCy's batchers are partial functions; others are taken
-    to have no state.
-    """
+    """Count what a batcher draws from its schedules: spaCy's are partial functions; others have no state."""
     if not isinstance(batcher, functools.partial):
         return batcher, []
     schedules = {

@@ -80,9 +80,7 @@ def _bytes(text: str) -> torch.Tensor:
 
 
 def unseen_classes(nlp: Language) -> dict[str, list[int]]:
-    """Return the actions that no component has seen in training so far; parsers keep them apart from their
-    weights.
-    """
+    """Return the actions that no component has seen in training so far; they are not among the weights."""
     return {
         pipe.name: sorted(pipe.model.attrs["unseen_classes"])
         for pipe in trainable(nlp)

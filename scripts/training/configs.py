@@ -19,16 +19,12 @@ PATIENT = 4
 WARMUP = 0.1
 """Share of the steps in which a transformer's learning rate rises to its initial value."""
 IN_MEMORY = 2_000_000
-"""Tokens of train up to which spaCy may keep it in memory: 0.8 GB, at 400 bytes a token as measured
-(predicted and reference Doc).
-"""
+"""Tokens of train up to which it is kept in memory: 0.8 GB, at 400 bytes a token as measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What vars decide. `max_steps` is the training budget in updates; with `stream` train is not kept in
-    memory.
-    """
+    """What vars decide. max_steps: the budget of updates. stream: whether train is not kept in memory."""
 
     lang: str
     seed: int
@@ -87,9 +83,7 @@ def is_large(train: Path) -> bool:
 
 
 def fill(config: Config) -> Config:
-    """Fill in spaCy's defaults, as `spacy init fill-config` does; variables stay variables, and sources are
-    sources. Makes no weights.
-    """
+    """Fill in spaCy's defaults, as `spacy init fill-config` does; variables and sources stay as they are."""
     sourced = get_sourced_components(config)
     filled = load_model_from_config(config, auto_fill=True).config
     filled["components"] = filled["components"] | sourced

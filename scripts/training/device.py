@@ -50,9 +50,7 @@ def choose_device(name: str, *, needs_cupy: bool = True) -> Device:
 
 
 def use_device(device: Device, *, threads: int | None = None) -> None:
-    """Let spaCy compute on a device, before any pipeline is made. threads: see `set_threads`; None: as they
-    are.
-    """
+    """Let spaCy compute on a device, before any pipeline is made. threads: None leaves them as they are."""
     if device.gpu_id >= 0:
         require_gpu(device.gpu_id)
     else:
@@ -71,9 +69,7 @@ def set_threads(threads: int) -> None:
 
 
 def gpu_obstacle(gpu_id: int, *, needs_cupy: bool = True) -> str | None:
-    """Say why a GPU cannot be used, or None when it can: torch must see it and cupy must add two numbers on
-    it.
-    """
+    """Say why a GPU cannot be used, or None: torch must see it, and cupy must add numbers on it."""
     if not torch.cuda.is_available():
         return "torch sees no CUDA device"
     if gpu_id >= torch.cuda.device_count():

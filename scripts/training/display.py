@@ -14,9 +14,7 @@ ROW = "{:>6} {:>6} {:>9} {:>7} {:>7} {:>7} {:>9} {:>7}"
 REFRESH = 0.5
 """Seconds between two looks at the memory."""
 AFTER, LONG = 10.0, 60.0
-"""Seconds after which it is told, where there is no bar, how long a run will take; a shorter time is not
-worth a line.
-"""
+"""Seconds after which, without a bar, the time left is told; a shorter time is not worth a line."""
 
 
 class Display:

@@ -25,8 +25,7 @@ def finetune_transformer(
     dropout: float | None = None,
     recompute: bool = False,
 ) -> Callable[[Language], Language]:
-    """Make a callback that prepares pretrained transformers for training; the config names it in
-    [initialize.after_init].
+    """Make a callback for [initialize.after_init] that prepares pretrained transformers for training.
 
     frozen_layers: the lowest layers and the embeddings stay as they were pretrained; nothing flows back
     through them.
@@ -62,9 +61,7 @@ def finetune_transformer(
 
 @contextmanager
 def portable(nlp: Language) -> Iterator[None]:
-    """Let what is saved here name nothing of ours: `spacy train` then knows all of its config wherever it
-    runs.
-    """
+    """Let what is saved here name nothing of ours, so that `spacy train` knows all of its config."""
     block = nlp.config["initialize"]
     callback = block["after_init"]
     if callback and callback.get("@callbacks") == NAME:

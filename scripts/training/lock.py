@@ -13,9 +13,7 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which the system gives back however a process ends. Raises UserError where
-    another holds it.
-    """
+    """Hold a folder's lock, which ends with the process. Raises UserError where another holds it."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)

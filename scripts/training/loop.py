@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from confection import Config
@@ -104,18 +105,13 @@ class _Run:
         if self.checkpoint.exists():
             arrays, state = read_checkpoint(self.checkpoint)
             self.step.load_state_dict(arrays, state["step"])
-            losses = dict(enumerate(state["progress"].pop("losses"))).get(
-                self.world.rank, {}
-            )  # of each process, since the last evaluation
+            of_each_process = dict(enumerate(state["progress"].pop("losses")))
+            losses = of_each_process.get(self.world.rank, {})
             self.progress = Progress(**state["progress"], losses=losses)
             self.nlp.meta["performance"] = self.progress.performance
             self._clock = time.perf_counter()
-            console.print(
-                f"Goes on from step {self.progress.step:,}: {self.checkpoint}",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
-            )
+            text = f"Goes on from step {self.progress.step:,}: {self.checkpoint}"
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
         elif self.world.rank == 0:
             shutil.rmtree(self.unfinished, ignore_errors=True)
         if self.world.rank == 0:
@@ -129,61 +125,50 @@ class _Run:
         progress = self.progress
         for row in progress.history:
             display.row(row, is_best=row["step"] == progress.best.get("step"))
-        why = (
-            progress.why_stop(patience=self.T["patience"], max_steps=self.T["max_steps"])
-            if progress.step
-            else ""
-        )
-        steps = self._steps(evaluate)
-        while not why:
-            scores, told = next(steps, (None, None))
-            if told is None:
-                why = "the epochs are used up"
-                break
+        limits = {"patience": self.T["patience"], "max_steps": self.T["max_steps"]}
+        if progress.step and (why := progress.why_stop(**limits)):
+            return why
+        for scores, (must_stop, must_save) in self._steps(evaluate):
             self.log_step(self._evaluated(*scores, tracker, display) if scores is not None else None)
             display.step(progress)
-            if any(told):
+            if must_stop or must_save:
                 self._write_checkpoint()
-            if told[0]:
+            if must_stop:
                 where = (
                     f"Stopped after step {progress.step - 1:,}, as asked; all of it is in {self.checkpoint}"
                 )
                 raise Stopped(self.stop.code, f"{where}{self._best_so_far()}. Run the same command to go on.")
-            why = progress.why_stop(patience=self.T["patience"], max_steps=self.T["max_steps"])
-        return why
+            if why := progress.why_stop(**limits):
+                return why
+        return "the epochs are used up"
 
     def _steps(self, evaluate: Callable) -> Iterator[tuple[tuple | None, list[bool]]]:
-        """Follow spacy.training.loop.train_while_improving: yield each step's scores, where it has some, and
-        the signals given.
-        """
-        engine, progress, frequency = self.step, self.progress, self.T["eval_frequency"]
-        for epoch, batch in engine.batches:
+        """Follow spaCy's train_while_improving: yield each step's scores, if any, and its signals."""
+        progress = self.progress
+        for epoch, batch in self.step.batches:
             step, progress.epoch = progress.step, epoch
             if self.T["before_update"]:
                 self.T["before_update"](self.nlp, {"step": step, "epoch": epoch})
-            evaluates = step % frequency == 0
-            told = engine.learn(
-                batch, progress.losses, lambda due=evaluates: (bool(self.stop), self._is_due(due))
-            )
+            evaluates = step % self.T["eval_frequency"] == 0
+            signals = partial(self._signals, evaluates)
+            signals_given = self.step.learn(batch, progress.losses, signals)
             progress.words += sum(map(len, batch))
             progress.step += 1
             scores = None
             if evaluates:
-                with self.nlp.use_params(engine.optimizer.averages or {}):
+                with self.nlp.use_params(self.step.optimizer.averages or {}):
                     score, others = evaluate()
                 progress.results.append([score, step])
                 scores = score, others, self._losses()
             self._tick()
-            yield scores, told
+            yield scores, signals_given
 
     def _losses(self) -> dict[str, float]:
         """Return the losses of all processes since the last evaluation, and begin anew."""
         parts = self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
         self.progress.losses.clear()
-        return {
-            name: sum(part.get(name, 0.0) for part in parts)
-            for name in dict.fromkeys(name for part in parts for name in part)
-        }
+        names = dict.fromkeys(name for part in parts for name in part)
+        return {name: sum(part.get(name, 0.0) for part in parts) for name in names}
 
     def _evaluated(
         self, score: float, others: dict, losses: dict[str, float], tracker: Tracker, display: Display
@@ -191,14 +176,15 @@ class _Run:
         """Keep, log and show what an evaluation found; return what spaCy's loggers want to know of it."""
         progress = self.progress
         check_equal(self.step.parameters, self.world)
-        row = progress.row(score, others, losses, self._objectives(losses))
+        pipes = {name: self.nlp.get_pipe(name) for name in losses}
+        # tok2vec and transformer have no loss of their own: they report the gradient that reaches them
+        objectives = [name for name, pipe in pipes.items() if not hasattr(pipe, "listening_components")]
+        row = progress.row(score, others, losses, objectives)
         progress.history.append(row)
         with self.nlp.select_pipes(disable=self.step.exclude):
             update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
         progress.performance = self.nlp.meta["performance"]
-        is_best = row["score"] >= progress.best.get(
-            "score", -math.inf
-        )  # of equals the last one, as with spaCy
+        is_best = row["score"] >= progress.best.get("score", -math.inf)  # of equals the last, as with spaCy
         if is_best:
             progress.best = row
             if self.world.rank == 0:
@@ -207,27 +193,20 @@ class _Run:
         display.row(row, is_best=is_best)
         for warning in self.monitor.look(row):
             console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-        figures = {
+        return {
             "epoch": row["epoch"],
             "step": row["step"],
             "score": score,
             "other_scores": others,
             "losses": losses,
+            "checkpoints": progress.results,
+            "seconds": int(progress.seconds),
+            "words": progress.words,
+            "output_path": str(self.unfinished / BEST),
         }
-        known = {"checkpoints": progress.results, "seconds": int(progress.seconds), "words": progress.words}
-        return figures | known | {"output_path": str(self.unfinished / BEST)}
-
-    def _objectives(self, losses: dict) -> list[str]:
-        """Return the components with a loss of their own; tok2vec and transformer report the gradient that
-        reaches them instead.
-        """
-        return [name for name in losses if not hasattr(self.nlp.get_pipe(name), "listening_components")]
 
     def _save(self, name: str) -> None:
-        with (
-            self.nlp.use_params(self.step.optimizer.averages or {}),
-            self.step.save_context(),
-        ):
+        with self.nlp.use_params(self.step.optimizer.averages or {}), self.step.save_context():
             self._before_to_disk(self.nlp).to_disk(self.unfinished / f"{name}.new")
         replace_folder(self.unfinished / f"{name}.new", self.unfinished / name)
 
@@ -239,27 +218,20 @@ class _Run:
         score = f"score {100 * best['score']:.2f} at step {best['step']:,}"
         return f"; the best pipeline so far ({score}) is {self.unfinished / BEST}"
 
-    def _is_due(self, evaluates: bool) -> bool:
-        """Say whether this process, the first, wants a checkpoint after this step."""
+    def _signals(self, evaluates: bool) -> list[bool]:
+        """Say whether this process was asked to stop, and whether it, the first, wants a checkpoint."""
         since = time.perf_counter() - self._saved
-        return self.world.rank == 0 and (
-            since >= self._minutes * 60 or (evaluates and since >= SHARE * self._cost)
-        )
+        is_due = since >= self._minutes * 60 or (evaluates and since >= SHARE * self._cost)
+        return [bool(self.stop), self.world.rank == 0 and is_due]
 
     def _write_checkpoint(self) -> None:
         started = time.perf_counter()
-        arrays, engine = self.step.state_dict()
+        arrays, step = self.step.state_dict()
         losses = self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
         if self.world.rank == 0:
-            write_checkpoint(
-                self.checkpoint,
-                arrays,
-                {
-                    "identity": self.identity,
-                    "step": engine,
-                    "progress": asdict(self.progress) | {"losses": losses},
-                },
-            )
+            progress = asdict(self.progress) | {"losses": losses}
+            state = {"identity": self.identity, "step": step, "progress": progress}
+            write_checkpoint(self.checkpoint, arrays, state)
         self._saved = time.perf_counter()
         self._cost = self._saved - started
         self.progress.overhead_seconds += self._cost
@@ -287,9 +259,7 @@ class _Run:
         if self.world.rank == 0:
             self._save(LAST)
             for name in (BEST, LAST):
-                if (
-                    self.unfinished / name
-                ).exists():  # else it is in its place since a run that was killed here
+                if (self.unfinished / name).exists():  # else a run that was killed here has put it in place
                     replace_folder(self.unfinished / name, self.output / name)
             shutil.rmtree(self.unfinished)
             self.checkpoint.unlink(missing_ok=True)

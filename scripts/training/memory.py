@@ -34,9 +34,7 @@ def peak_gpu_memory_mb(gpu_id: int) -> float | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error is memory running out: torch's, Python's or cupy's (whose type is not to be had
-    without cupy).
-    """
+    """Say whether an error is memory running out: torch's, Python's or cupy's."""
     kinds = torch.OutOfMemoryError, MemoryError
     if isinstance(error, kinds) or type(error).__name__ == "OutOfMemoryError":
         return True
@@ -44,9 +42,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def parse_bytes(text: str, option: str = "--gpu-memory") -> int | None:
-    """Read `auto` (None) or an amount of memory such as 6GB (10^9 bytes each). Raises UserError where it is
-    neither.
-    """
+    """Read `auto` (None) or an amount of memory such as 6GB (10^9 bytes each), or raise UserError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?GB", text, re.IGNORECASE)
     if match is None and text != "auto":
         raise UserError(f"{option}={text}: write auto, or gigabytes such as 6GB")

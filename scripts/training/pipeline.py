@@ -31,9 +31,7 @@ STREAMED = -1
 
 
 class ReadOnce(Corpus):
-    """Reads as spaCy's Corpus does, but for one pipeline once: each component that is initialised, and
-    training, take what is there.
-    """
+    """Reads as spaCy's Corpus does, but once: components that are initialised, and training, share it."""
 
     _nlp: Language | None = None
     _examples: list[Example]
@@ -80,9 +78,7 @@ def make_pipeline(
 
 
 def _train_block(config: Config) -> dict | None:
-    """Return the block of train's reader, where that is spaCy's own, reads all at once and draws nothing at
-    random.
-    """
+    """Return the block of train's reader, where that is spaCy's own, reads all at once and draws nothing."""
     training, block = config.get("training", {}), config.get("corpora", {}).get("train", {})
     is_named = (
         training.get("train_corpus", "corpora.train") == "corpora.train"
@@ -131,9 +127,7 @@ def meet(workers: int, why_alone: str) -> AbstractContextManager[World]:
 
 @cache
 def find_fast() -> ModuleType | None:
-    """Return what makes the fast step; None, and say why, where there is none, or it is made for other
-    packages.
-    """
+    """Return what makes the fast step; None where there is none, or (and say so) it is for other versions."""
     try:
         from scripts.training import fast
     except ImportError:

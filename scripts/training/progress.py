@@ -9,10 +9,9 @@ from scripts.cli import UserError
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is. `step` is the next one's number; `seconds` are all, `overhead_seconds` those of
-    evaluating and saving, among them `checkpoint_seconds`.
+    """How far a run is. step: the next one's number. overhead_seconds: those of evaluating and saving.
 
-    `performance` is what spaCy writes into meta.json: the scores of the last evaluation.
+    performance: what spaCy writes into meta.json, the scores of the last evaluation.
     """
 
     step: int = 0
@@ -34,7 +33,7 @@ class Progress:
         return round(self.words / max(self.seconds - self.overhead_seconds, 1e-9), 1)
 
     def why_stop(self, *, patience: int, max_steps: int) -> str:
-        """Say why training is over; nothing where it goes on. As with spaCy, the earliest of equal scores counts."""
+        """Say why training is over; nothing where it goes on. Of equal scores the earliest counts."""
         step = self.step - 1
         _, earliest = max(((score, -at) for score, at in self.results), default=(0.0, 0))
         if patience and step + earliest >= patience:
@@ -42,7 +41,7 @@ class Progress:
         return "the budget of steps is used up" if max_steps and step >= max_steps else ""
 
     def row(self, score: float, others: dict, losses: dict[str, float], objectives: Iterable[str]) -> dict:
-        """Return the last evaluation's figures. Raises UserError where the loss (of `objectives`) is no number."""
+        """Return an evaluation's figures. Raises UserError where the loss (of `objectives`) is no number."""
         loss, step = sum(losses[name] for name in objectives), self.step - 1
         if not math.isfinite(loss):
             remedy = "lower the learning rate ([training.optimizer] learn_rate)"

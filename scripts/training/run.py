@@ -1,6 +1,4 @@
-"""A run of training from a config file to metrics.json: what was validated is trained on, one run at a time
-in a folder.
-"""
+"""A run of training from a config file to metrics.json, on what was validated, one at a time in a folder."""
 
 import contextlib
 import logging
@@ -60,8 +58,7 @@ class Options:
 def train_config(
     config: Path, output: Path | None, code: tuple[Path, ...], settings: tuple[str, ...], options: Options
 ) -> tuple[Path, dict]:
-    """Train by a config file or a folder with config.cfg; return the folder of the pipelines and the run's
-    metrics.
+    """Train by a config file or a folder with config.cfg; return the folder and the run's metrics.
 
     Raises UserError and Stopped, whatever goes wrong.
     """

@@ -29,8 +29,7 @@ from scripts.training.world import World
 
 
 class TrainingStep:
-    """A pipeline with its optimizer and its batches; learns by `nlp.update`, to the same numbers as `spacy
-    train` if `exact`.
+    """A pipeline with its optimizer and its batches; learns by `nlp.update`, if `exact` to spaCy's numbers.
 
     Where memory runs out, the step begins anew with twice as many micro-batches.
     scripts/training/fast has another step of the same methods, which computes the same faster.
@@ -89,9 +88,7 @@ class TrainingStep:
         return added
 
     def accumulate(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
-        """Add a batch's gradients up, micro-batch by micro-batch. Where memory runs out, begin anew with
-        smaller ones.
-        """
+        """Add a batch's gradients up. Where memory runs out, begin anew with smaller micro-batches."""
         states, before, unseen = self.random_states(), dict(losses), unseen_classes(self.nlp)
         while True:
             try:

@@ -1,5 +1,6 @@
-"""Train on shards without holding them in memory. Bare spaCy finds all that our configs name by `--code
-scripts/training/stream.py`.
+"""Train on shards without holding them in memory.
+
+Bare spaCy finds all that our configs name by `--code scripts/training/stream.py`.
 """
 
 import sys
@@ -17,7 +18,5 @@ from scripts.training import finetune  # noqa: F401  (registers what a config na
 
 @registry.readers("ner_template.shards.v1")
 def stream_shards(path: Path, seed: int = 0, shuffle: bool = True) -> ShardStream:
-    """Make a reader of a corpus for `max_epochs = -1`: each epoch in an order of its own, with memory flat in
-    the size of the corpus.
-    """
+    """Make a reader of a corpus for `max_epochs = -1`: each epoch in an order of its own, memory flat."""
     return ShardStream(path, seed=seed, shuffle=shuffle)

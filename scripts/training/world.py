@@ -25,9 +25,7 @@ class World:
     """Whether this process has ever met others."""
 
     def shared(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """Return arrays of zeros (float32) that all processes of this machine see; None where nobody else
-        looks.
-        """
+        """Return arrays of zeros (float32) that all processes of this machine see; None for one."""
         return None
 
     def gather(self, thing: Any) -> list[Any]:
@@ -40,9 +38,7 @@ class World:
 
 
 def leave(code: int) -> None:
-    """End this process. One that has used torch.distributed ends at once: its threads sometimes abort
-    Python's own way out.
-    """
+    """End this process: at once, if it used torch.distributed, whose threads may abort at its end."""
     if World.have_met:
         sys.stdout.flush()
         sys.stderr.flush()
