@@ -16,7 +16,7 @@ from tokenizers import ByteLevelBPETokenizer
 from scripts.training.fast.encoder import Encoder
 from scripts.training.fast.find import _listening, find_encoder
 from scripts.training.fast.precision import Precision
-from scripts.training.finetune import tune_transformer
+from scripts.training.finetune import finetune_transformer
 from scripts.training.parameters import Parameter, as_numpy, walk_parameters
 from scripts.training.transformer import locate_transformer
 from tests.runs import make_doc, small_parser
@@ -230,7 +230,7 @@ def transformer_pipeline(
         )
     example = plain(nlp)
     nlp.initialize(lambda: [example])
-    tune_transformer(dropout=dropout)(nlp)
+    finetune_transformer(dropout=dropout)(nlp)
     draw = numpy.random.default_rng(1)
     for parameter in walk_parameters(nlp):
         if parameter.node is not None:

@@ -12,9 +12,9 @@ from spacy.util import import_file, load_config
 from thinc.api import Ops
 
 from scripts.training.fast.kernels import FastOps
-from tests.training.any_config import VARIATIONS, make, prepare
 from tests.make import contents
 from tests.runs import ENV, ROOT, run
+from tests.training.any_config import VARIATIONS, make, prepare
 
 ALIKE = (
     "plain",

@@ -12,8 +12,8 @@ from spacy.util import registry
 
 from scripts.cli import UserError
 from scripts.training.batches import Batches, ResumableSchedule
-from scripts.training.stream import stream_shards
 from scripts.training.fast.update import Prepared
+from scripts.training.stream import stream_shards
 from tests.make import make_corpus
 from tests.runs import make_doc, small_pipeline
 
@@ -66,57 +66,57 @@ def named(batches) -> list:
     return [(epoch, [example.reference.text for example in batch]) for epoch, batch in batches]
 
 
-def make(name: str, *, shuffle=None, max_epochs: int = 0, prepare: bool = True) -> Batches:
+def make(name: str, *, shuffle=None, max_epochs: int = 0, wrap: Callable | None = Prepared.of) -> Batches:
     return Batches(
         NLP,
         corpus,
         batcher(name),
         max_epochs=max_epochs,
         shuffle=shuffle or random.Random(1),
-        prepare=prepare,
+        wrap=wrap,
     )
 
 
 @pytest.mark.parametrize("max_epochs", [0, 2])
-@pytest.mark.parametrize("prepare", [True, False])
+@pytest.mark.parametrize("wrap", [None, Prepared.of])
 @pytest.mark.parametrize("name", BATCHERS)
-def test_with_pythons_own_generator_order_and_batches_are_spacys(name, prepare, max_epochs):
+def test_with_pythons_own_generator_order_and_batches_are_spacys(name, wrap, max_epochs):
     random.seed(3)
     expected = named(islice(create_train_batches(NLP, corpus, batcher(name), max_epochs), LONGEST))
     random.seed(3)
-    found = list(islice(make(name, shuffle=random, max_epochs=max_epochs, prepare=prepare), LONGEST))
+    found = list(islice(make(name, shuffle=random, max_epochs=max_epochs, wrap=wrap), LONGEST))
     assert named(found) == expected
-    assert all(isinstance(example, Prepared) == prepare for _, batch in found for example in batch)
+    assert all(isinstance(example, Prepared) == (wrap is not None) for _, batch in found for example in batch)
     assert expected[-1][0] >= 1
 
 
 @pytest.mark.parametrize("name", BATCHERS)
 def test_batches_go_on_from_any_position(name):
-    whole = make(name, max_epochs=2, prepare=False)
-    expected, positions = [], []
+    whole = make(name, max_epochs=2, wrap=None)
+    expected, states = [], []
     for batch in whole:
         expected += named([batch])
-        positions.append(json.dumps(whole.position()))
+        states.append(json.dumps(whole.state_dict()))
     assert {epoch for epoch, _ in expected} == {0, 1}
-    for taken, position in enumerate(positions, 1):
-        again = make(name, shuffle=random.Random(99), max_epochs=2, prepare=False)
-        again.go_to(json.loads(position))
+    for taken, state in enumerate(states, 1):
+        again = make(name, shuffle=random.Random(99), max_epochs=2, wrap=None)
+        again.load_state_dict(json.loads(state))
         assert named(again) == expected[taken:], taken
 
 
 @pytest.mark.parametrize("name", ["words, growing", "padded, growing"])
 def test_a_run_may_be_interrupted_again_and_again(name):
     expected = named(make(name, max_epochs=3))
-    found, position = [], None
+    found, state = [], None
     while True:
-        batches = make(name, shuffle=random.Random(len(found)) if position else None, max_epochs=3)
-        if position:
-            batches.go_to(json.loads(position))
+        batches = make(name, shuffle=random.Random(len(found)) if state else None, max_epochs=3)
+        if state:
+            batches.load_state_dict(json.loads(state))
         taken = list(islice(batches, 3))
         if not taken:
             break
         found += named(taken)
-        position = json.dumps(batches.position())
+        state = json.dumps(batches.state_dict())
     assert found == expected
 
 
@@ -126,31 +126,29 @@ def test_with_pythons_own_generator_its_state_goes_along():
     iterator = iter(whole)
     for _ in range(5):
         next(iterator)
-    position, state = json.dumps(whole.position()), random.getstate()
+    saved, generator = json.dumps(whole.state_dict()), random.getstate()
     expected = named(islice(iterator, LONGEST))
     random.seed(8)
     again = make("words, growing", shuffle=random)
-    again.go_to(json.loads(position))
-    random.setstate(state)
+    again.load_state_dict(json.loads(saved))
+    random.setstate(generator)
     assert named(islice(again, LONGEST)) == expected
 
 
-def test_a_position_is_where_it_was_asked_for():
-    """What comes later does not change it."""
+def test_a_saved_state_does_not_change_later():
     batches = make("words, growing", max_epochs=2)
     iterator = iter(batches)
     next(iterator)
-    position = batches.position()
-    before = json.dumps(position)
+    before = json.dumps(batches.state_dict())
     rest = named(iterator)
     again = make("words, growing", max_epochs=2)
-    again.go_to(json.loads(before))
+    again.load_state_dict(json.loads(before))
     assert named(again) == rest
 
 
 def test_an_empty_corpus_is_an_error():
     with pytest.raises(UserError, match="the training corpus is empty"):
-        Batches(NLP, lambda nlp: iter(()), batcher("words"), max_epochs=0, shuffle=random, prepare=True)
+        Batches(NLP, lambda nlp: iter(()), batcher("words"), max_epochs=0, shuffle=random, wrap=Prepared.of)
 
 
 def test_a_schedule_that_ends_is_skipped_to_its_end():
@@ -166,12 +164,12 @@ def shards(tmp_path, write_jsonl):
     return make_corpus(tmp_path, write_jsonl, train=130) / "train"
 
 
-def streamed(shards, name, *, calls: int = 1, prepare: bool = True) -> Batches:
+def streamed(shards, name, *, calls: int = 1, wrap: Callable | None = Prepared.of) -> Batches:
     """Batches of a streamed corpus that was read once for its labels."""
     reader = stream_shards(shards, seed=2)
     for _ in range(calls):
         reader(NLP)
-    return Batches(NLP, reader, batcher(name), max_epochs=-1, shuffle=random.Random(1), prepare=prepare)
+    return Batches(NLP, reader, batcher(name), max_epochs=-1, shuffle=random.Random(1), wrap=wrap)
 
 
 @pytest.mark.parametrize("name", ["words, growing", "padded", "sequences"])
@@ -180,18 +178,18 @@ def test_streamed_batches_go_on_from_any_position(shards, name):
         return [example.reference.text for example in batches.load(batch)]
 
     whole = streamed(shards, name)
-    expected, positions = [], []
+    expected, states = [], []
     for _, batch in islice(whole, 100):
         expected.append(texts(whole, batch))
-        positions.append((whole.epoch, json.dumps(whole.position())))
-    assert positions[-1][0] >= 1
+        states.append((whole.epoch, json.dumps(whole.state_dict())))
+    assert states[-1][0] >= 1
     for taken in (1, 30, 70):
         again = streamed(shards, name)
-        again.go_to(json.loads(positions[taken - 1][1]))
+        again.load_state_dict(json.loads(states[taken - 1][1]))
         assert [texts(again, batch) for _, batch in islice(again, 100 - taken)] == expected[taken:], taken
 
 
 def test_streamed_batches_without_shards_are_spacys(shards):
     expected = named(islice(create_train_batches(NLP, Corpus(shards), batcher("sequences"), -1), 50))
-    batches = Batches(NLP, Corpus(shards), batcher("sequences"), max_epochs=-1, shuffle=random, prepare=False)
+    batches = Batches(NLP, Corpus(shards), batcher("sequences"), max_epochs=-1, shuffle=random, wrap=None)
     assert named(islice(batches, 50)) == expected

@@ -47,7 +47,7 @@ def test_spacys_own_functions_are_named_but_for_one(config):
         for name in names
         if not name.startswith(("spacy.", "spacy-transformers.")) and name.startswith("ner_template")
     }
-    assert own <= {"ner_template.tune_transformer.v1"}
+    assert own <= {"ner_template.finetune.v1"}
     assert "spacy.ConsoleLogger.v1" in names
 
 

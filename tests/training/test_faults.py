@@ -1,6 +1,5 @@
 """Whatever is wrong with a folder, a checkpoint or the disk: it is told, and what was whole stays so."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,7 +7,6 @@ import sys
 import zipfile
 
 import numpy
-import psutil
 import pytest
 
 from scripts import train as command_file
@@ -18,10 +16,9 @@ from scripts.training import checkpoint
 from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from scripts.training.lock import LOCK, locked
 from tests.make import contents
-from tests.runs import ENV, ROOT, command, models
+from tests.runs import ENV, ROOT, command, config_for, models
 from tests.training.test_gate import check, passed  # noqa: F401
 from tests.training.test_resume import finish
-from tests.runs import config_for
 
 STATE = {
     "identity": {"variant": "cpu", "seed": 0},
@@ -257,53 +254,22 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, mon
 
 def test_a_lock_is_held_and_given_back(tmp_path):
     with locked(tmp_path):
-        held = json.loads((tmp_path / LOCK).read_text(encoding="utf-8"))
-        assert held["pid"] == os.getpid()
         with (
-            pytest.raises(
-                UserError, match=rf"process {os.getpid()} trains in .* already; wait for it, or end it"
-            ),
+            pytest.raises(UserError, match="another process trains there; wait for it, or end it"),
             locked(tmp_path),
         ):
             pytest.fail("two hold one lock")
-        assert (tmp_path / LOCK).exists()
-    assert not (tmp_path / LOCK).exists()
     with pytest.raises(KeyError), locked(tmp_path):
         raise KeyError
-    assert not (tmp_path / LOCK).exists()
-
-
-def gone() -> int:
-    """The number of a process that is over."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "dead",
-        "reused",
-        "",
-        "{",
-        "[]",
-        "{}",
-        '{"pid": "x", "started": 0}',
-        '{"pid": -5, "started": 0}',
-        "\x00\x00",
-    ],
-)
-def test_a_lock_that_nobody_holds_is_taken_over(tmp_path, capfd, content):
-    started = psutil.Process().create_time()
-    held = {
-        "dead": {"pid": gone(), "started": started},
-        "reused": {"pid": os.getpid(), "started": started - 900},
-    }.get(content)
-    (tmp_path / LOCK).write_text(content if held is None else json.dumps(held), encoding="utf-8")
     with locked(tmp_path):
-        assert json.loads((tmp_path / LOCK).read_text(encoding="utf-8"))["pid"] == os.getpid()
-    assert not (tmp_path / LOCK).exists()
+        pass
+
+
+@pytest.mark.parametrize("content", ["", "{", "\x00\x00"])
+def test_a_lock_that_nobody_holds_is_taken_over(tmp_path, content):
+    (tmp_path / LOCK).write_text(content, encoding="utf-8")
+    with locked(tmp_path):
+        pass
 
 
 def test_a_lock_that_cannot_be_written_is_told(tmp_path):

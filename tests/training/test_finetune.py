@@ -7,9 +7,9 @@ import spacy
 import torch
 import transformers
 
+from scripts.training.finetune import NAME, finetune_transformer, portable, set_dropout
 from scripts.training.parameters import RATE
 from scripts.training.transformer import locate_transformer
-from scripts.training.finetune import NAME, portable, set_dropout, tune_transformer
 from tests.tiny import ARCHITECTURES, config_of
 
 
@@ -39,8 +39,8 @@ def trained(nlp) -> int:
 
 
 def test_nothing_frozen_trains_all_and_layers_are_taken_from_below(nlp):
-    everything = trained(tune_transformer()(nlp))
-    rest = trained(tune_transformer(frozen_layers=3)(nlp))
+    everything = trained(finetune_transformer()(nlp))
+    rest = trained(finetune_transformer(frozen_layers=3)(nlp))
     assert rest < everything / 2
     assert [all(p.requires_grad for p in layer.parameters()) for layer in transformer(nlp).encoder.layer] == [
         False
@@ -49,11 +49,11 @@ def test_nothing_frozen_trains_all_and_layers_are_taken_from_below(nlp):
 
 def test_more_layers_than_there_are_is_an_error(nlp):
     with pytest.raises(ValueError, match="has 6 layers"):
-        tune_transformer(frozen_layers=6)(nlp)
+        finetune_transformer(frozen_layers=6)(nlp)
 
 
 def test_lower_layers_learn_at_a_share_of_the_rate_of_those_above(nlp):
-    tune_transformer(rate_decay=0.5)(nlp)
+    finetune_transformer(rate_decay=0.5)(nlp)
     layers = transformer(nlp).encoder.layer
     assert [getattr(next(layer.parameters()), RATE) for layer in layers] == [
         0.5**depth for depth in (5, 4, 3, 2, 1, 0)
@@ -62,7 +62,7 @@ def test_lower_layers_learn_at_a_share_of_the_rate_of_those_above(nlp):
 
 
 def test_what_is_kept_for_the_way_back_can_be_computed_again(nlp):
-    tune_transformer(recompute=True)(nlp)
+    finetune_transformer(recompute=True)(nlp)
     assert transformer(nlp).is_gradient_checkpointing
 
 
@@ -75,7 +75,7 @@ def test_where_torch_cannot_compile_it_is_said_before_training(nlp, monkeypatch)
         ValueError,
         match=r"\(InvalidCxxCompiler: No working C\+\+ compiler found\); install .* compiled = false",
     ):
-        tune_transformer(compiled=True)(nlp)
+        finetune_transformer(compiled=True)(nlp)
     assert transformer(nlp)._compiled_call_impl is None
 
 
@@ -87,9 +87,9 @@ def test_a_model_whose_layers_cannot_be_told_is_an_error_unless_all_of_it_learns
     before, shim._hfmodel = shim._hfmodel, hidden
     hidden.transformer = other
     try:
-        tune_transformer()(nlp)
+        finetune_transformer()(nlp)
         with pytest.raises(ValueError, match="its layers cannot be told"):
-            tune_transformer(rate_decay=0.9)(nlp)
+            finetune_transformer(rate_decay=0.9)(nlp)
     finally:
         shim._hfmodel = before
 
@@ -110,9 +110,9 @@ def test_no_transformer_leaves_anything_out_where_there_is_no_dropout(kind):
 
 
 def test_dropout_is_as_pretrained_unless_it_is_set(nlp):
-    tune_transformer(recompute=True)(nlp)
+    finetune_transformer(recompute=True)(nlp)
     assert transformer(nlp).encoder.layer[0].attention.self.dropout.p == pytest.approx(0.1)
-    tune_transformer(dropout=0.0)(nlp)
+    finetune_transformer(dropout=0.0)(nlp)
     try:
         assert (
             transformer(nlp).encoder.layer[0].attention.self.dropout.p
@@ -126,7 +126,7 @@ def test_dropout_is_as_pretrained_unless_it_is_set(nlp):
 def test_a_transformer_is_found_whatever_its_component_is_called(nlp):
     nlp.rename_pipe("transformer", "trf")
     try:
-        tune_transformer(recompute=True)(nlp)
+        finetune_transformer(recompute=True)(nlp)
     finally:
         nlp.rename_pipe("trf", "transformer")
     assert transformer(nlp).is_gradient_checkpointing
@@ -134,9 +134,9 @@ def test_a_transformer_is_found_whatever_its_component_is_called(nlp):
 
 def test_options_without_a_transformer_are_an_error():
     nlp = spacy.blank("en")
-    assert tune_transformer()(nlp) is nlp
+    assert finetune_transformer()(nlp) is nlp
     with pytest.raises(ValueError, match="the pipeline has no transformer; delete the block"):
-        tune_transformer(head_rate=5.0)(nlp)
+        finetune_transformer(head_rate=5.0)(nlp)
 
 
 def test_what_is_saved_names_no_callback_of_ours(tmp_path):

@@ -9,12 +9,12 @@ import pytest
 
 from scripts.cli import Stopped
 from scripts.training import loop
-from scripts.training.engine import Engine
 from scripts.training.fast.kernels import FastOps
+from scripts.training.fast.step import FastStep
+from scripts.training.step import TrainingStep
 from tests.make import make_corpus
-from tests.runs import ENV, ROOT, alive, command, family, models, run, untimed
+from tests.runs import ENV, ROOT, alive, command, config_for, family, models, run, untimed
 from tests.training.test_gate import check
-from tests.runs import config_for
 
 STEPS = 7
 PATIENCE = 240
@@ -56,16 +56,16 @@ class Interrupter:
 
     def __init__(self, monkeypatch, moments: dict[int, signal.Signals]) -> None:
         self.moments, self.taken = dict(moments), 0
-        learn = Engine.learn
+        learn = TrainingStep.learn
 
-        def interrupted(engine, items, losses, signals):
+        def interrupted(step, items, losses, signals):
             sent = self.moments.pop(self.taken, None)
             if sent is not None:
                 signal.raise_signal(sent)
             self.taken += 1
-            return learn(engine, items, losses, signals)
+            return learn(step, items, losses, signals)
 
-        monkeypatch.setattr(Engine, "learn", interrupted)
+        monkeypatch.setattr(TrainingStep, "learn", interrupted)
 
 
 def interrupted(config, output, monkeypatch, moments: dict[int, signal.Signals], **options) -> dict:
@@ -279,11 +279,10 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(ready, 
     print(f"{killed} kills in {runs} runs")
 
 
-def test_fast_ops_are_what_the_tests_above_ran_with(tmp_path, write_jsonl, monkeypatch):
+def test_the_fast_step_is_what_the_tests_above_ran_with(tmp_path, write_jsonl, monkeypatch):
     seen = []
-    learn = Engine.learn
-    monkeypatch.setattr(
-        Engine, "learn", lambda engine, *rest: seen.append(engine.ops) or learn(engine, *rest)
-    )
+    learn = TrainingStep.learn
+    monkeypatch.setattr(TrainingStep, "learn", lambda step, *rest: seen.append(step) or learn(step, *rest))
     run(config_for(make_corpus(tmp_path, write_jsonl), max_steps=1), tmp_path / "cpu")
-    assert all(isinstance(ops, FastOps) for ops in seen)
+    assert seen
+    assert all(isinstance(step, FastStep) and isinstance(step.ops, FastOps) for step in seen)

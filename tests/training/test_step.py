@@ -2,58 +2,28 @@
 
 import json
 import signal
+from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 
+import numpy
 import pytest
 import spacy
+import torch
 from confection import Config
+from numpy.testing import assert_allclose, assert_array_equal
 from spacy.training import Corpus
 from spacy.util import registry
 
 from scripts.cli import Stopped, UserError
-from scripts.training import ranks
-from scripts.training.batches import Batches
-from scripts.training.engine import Engine
-from scripts.training.loop import train
+from scripts.training.parameters import walk_parameters
 from scripts.training.pipeline import make_pipeline, why_alone
-from scripts.training.tracking import NullTracker
-from scripts.training.fast.workers import World
+from scripts.training.step import TrainingStep
+from scripts.training.world import rank
 from tests.make import make_corpus, rows
-from tests.runs import fast_ops, models, run, untimed
+from tests.runs import config_for, fast_ops, models, run, untimed
+from tests.training.conftest import NEW
 from tests.training.test_resume import Interrupter, interrupted
-from tests.runs import config_for
-from tests.training.fast.test_workers import drive
-
-NEW = ("DRINK", "GAME")
-
-
-@pytest.fixture
-def corpus(tmp_path, write_jsonl):
-    return make_corpus(tmp_path, write_jsonl)
-
-
-@pytest.fixture
-def growing(tmp_path, write_jsonl):
-    """A config whose ner is sourced, and knows none of the corpus's labels but one."""
-    return _growing(tmp_path, write_jsonl)
-
-
-def _growing(tmp_path, write_jsonl) -> Config:
-    old = make_corpus(tmp_path, write_jsonl)
-    run(config_for(old), tmp_path / "old")
-    planted = []
-    for i, row in enumerate(rows(40, offset=5000)):
-        row["spans"][0]["label"] = NEW[i % 7 == 0]
-        planted.append(row)
-    (tmp_path / "new").mkdir()
-    new = make_corpus(tmp_path / "new", write_jsonl, planted=planted)
-    config = config_for(new, max_steps=8)
-    config["components"] = {
-        name: {"source": (tmp_path / "old" / "model-last").as_posix()} for name in ("tok2vec", "ner")
-    }
-    config["initialize"]["components"] = {}
-    config["training"]["eval_frequency"] = 3
-    return config
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -77,55 +47,6 @@ def test_a_run_that_has_grown_goes_on_as_if_nothing_had_been(tmp_path, growing, 
     assert models(tmp_path / "stopped") == models(tmp_path / "whole")
 
 
-@pytest.mark.slow
-def test_two_workers_grow_alike(tmp_path, growing):
-    hashes, _ = drive(tmp_path, growing, "two", 2)
-    assert len(hashes) == 2
-    assert len({*hashes}) == 1
-
-
-class Another(World):
-    """A world of two, the other of which has read something else."""
-
-    size = 2
-
-    def gather(self, thing):
-        return [thing, "another"]
-
-
-def test_a_reader_that_gives_each_process_its_own_documents_is_told(corpus):
-    with fast_ops():
-        nlp, T, train_corpus, _ = make_pipeline(config_for(corpus), -1)
-        with pytest.raises(
-            UserError, match=r"\[corpora.train\]: its reader gives each process other documents"
-        ):
-            Engine(nlp, T, train_corpus, Another(), exact=False)
-
-
-@pytest.mark.slow
-def test_two_workers_read_what_an_augmenter_drew_once(tmp_path, corpus):
-    config = config_for(corpus)
-    config["corpora"]["train"]["augmenter"] = {"@augmenters": "spacy.lower_case.v1", "level": 0.5}
-    hashes, _ = drive(tmp_path, config, "two", 2)
-    assert len({*hashes}) == 1
-
-
-def test_each_process_draws_other_dropout_after_it_has_read(corpus, monkeypatch):
-    states = []
-    config = config_for(corpus)
-    config["corpora"]["train"]["augmenter"] = {"@augmenters": "spacy.lower_case.v1", "level": 0.5}
-    digest = Batches.digest
-    monkeypatch.setattr(Batches, "digest", lambda batches: states.append(digest(batches)) or "")
-    monkeypatch.setattr(Another, "gather", lambda world, thing: [thing, thing])
-    for rank in (0, 1):
-        world = Another()
-        world.rank = rank
-        with fast_ops():
-            nlp, T, train_corpus, _ = make_pipeline(config, -1)
-            Engine(nlp, T, train_corpus, world, exact=False)
-    assert len({*states}) == 1
-
-
 def test_without_a_seed_one_process_trains(tmp_path, corpus, capfd):
     config = config_for(corpus)
     config["training"]["seed"] = None
@@ -147,11 +68,11 @@ def test_a_reader_that_draws_in_each_epoch_trains_alone(corpus, augmented, epoch
 def test_what_a_cluster_left_in_the_environment_does_not_matter(tmp_path, corpus, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert ranks.rank() is None
+    assert rank() is None
     assert run(config_for(corpus), tmp_path / "out")["workers"] == 1
     monkeypatch.setenv("MASTER_ADDR", "localhost")
     monkeypatch.setenv("MASTER_PORT", "29500")
-    assert ranks.rank() == 1
+    assert rank() == 1
 
 
 def test_the_corpus_is_read_once(tmp_path, corpus, monkeypatch):
@@ -178,7 +99,7 @@ def test_labels_of_null_are_looked_for_in_all_of_train(tmp_path, write_jsonl):
     assert "LATE" in spacy.load(tmp_path / "out" / "model-last").get_pipe("ner").labels
 
 
-@registry.loggers("test_engine.lines.v1")
+@registry.loggers("test_step.lines.v1")
 def lines(path: str, fails_at: int = -1):
     """A logger of somebody's own."""
 
@@ -207,7 +128,7 @@ def test_the_configs_own_logger_hears_of_each_step(tmp_path, corpus, capfd, fail
     config = config_for(corpus)
     config["training"]["eval_frequency"] = 2
     config["training"]["logger"] = {
-        "@loggers": "test_engine.lines.v1",
+        "@loggers": "test_step.lines.v1",
         "path": str(tmp_path / "log"),
         "fails_at": 2 if fails else -1,
     }
@@ -235,7 +156,7 @@ def test_a_console_logger_writes_its_file_alone(tmp_path, corpus, capfd):
     assert "LOSS" not in capfd.readouterr().out
 
 
-@registry.loggers("test_engine.broken.v1")
+@registry.loggers("test_step.broken.v1")
 def broken():
     """A logger that does not start."""
 
@@ -247,10 +168,10 @@ def broken():
 
 def test_a_logger_that_cannot_start_is_told(tmp_path, corpus):
     config = config_for(corpus)
-    config["training"]["logger"] = {"@loggers": "test_engine.broken.v1"}
+    config["training"]["logger"] = {"@loggers": "test_step.broken.v1"}
     with pytest.raises(
         UserError,
-        match=r"\[training.logger\] test_engine.broken.v1 did not start \(ConnectionError: no service there\)",
+        match=r"\[training.logger\] test_step.broken.v1 did not start \(ConnectionError: no service there\)",
     ):
         run(config, tmp_path / "out")
 
@@ -279,8 +200,74 @@ def test_who_stops_a_run_is_told_where_the_best_pipeline_is(tmp_path, corpus, mo
         pytest.raises(
             Stopped, match=r"the best pipeline so far \(score [\d.]+ at step \d+\) is .*unfinished.model-best"
         ) as stop,
-        fast_ops(),
     ):
-        train(config_for(corpus), tmp_path / "out", gpu_id=-1, tracker=NullTracker())
+        run(config_for(corpus), tmp_path / "out")
     assert "Run the same command to go on" in str(stop.value)
     spacy.load(tmp_path / "out" / "unfinished" / "model-best")
+
+
+class Limited:
+    """Lets memory run out where more documents than `most` are computed at once, when all of it is computed."""
+
+    def __init__(self, monkeypatch, most: int, error: Exception) -> None:
+        self.sizes: list[int] = []
+        update = TrainingStep.update
+
+        def limited(step, examples, drop, losses):
+            self.sizes.append(len(examples))
+            update(step, examples, drop, losses)
+            if len(examples) > most:
+                raise error
+
+        monkeypatch.setattr(TrainingStep, "update", limited)
+
+
+def begin_small(step: TrainingStep, init: Callable, *given, **options) -> None:
+    """Begin with four micro-batches, as after memory ran out twice."""
+    init(step, *given, **options)
+    step.micro_batches = 4
+
+
+def plain_run(config: Config, output: Path, monkeypatch, **options) -> tuple[dict, numpy.ndarray]:
+    """Train by the plain step; return the metrics and all weights."""
+    with monkeypatch.context() as patch:
+        patch.setattr("scripts.training.pipeline.find_fast", lambda: None)
+        metrics = run(config, output, **options)
+    parameters = walk_parameters(spacy.load(output / "model-last"))
+    return metrics, numpy.concatenate([parameter.weights.reshape(-1) for parameter in parameters])
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("none left"), MemoryError()])
+def test_where_memory_runs_out_a_batch_is_computed_in_more_micro_batches(
+    tmp_path, corpus, monkeypatch, capfd, exact, error
+):
+    config = config_for(corpus)
+    with monkeypatch.context() as patch:
+        limited = Limited(patch, 4, error)
+        metrics, found = plain_run(config, tmp_path / "limited", monkeypatch, exact=exact)
+    assert capfd.readouterr().err.count("Warning: memory ran out") == 1
+    assert metrics["computation"] == {"out_of_memory": 2, "micro_batches": 4}
+    assert sum(size > 4 for size in limited.sizes) == 2
+    with monkeypatch.context() as patch:
+        init = TrainingStep.__init__
+        patch.setattr(TrainingStep, "__init__", partialmethod(begin_small, init))
+        _, expected = plain_run(config, tmp_path / "small", monkeypatch, exact=exact)
+    assert_array_equal(found, expected)  # nothing is left of what was given up
+    _, whole = plain_run(config, tmp_path / "whole", monkeypatch, exact=exact)
+    assert not numpy.array_equal(found, whole)
+    assert_allclose(found, whole, atol=0.01)
+
+
+def test_where_a_single_document_is_too_large_the_error_is_told(tmp_path, corpus, monkeypatch):
+    limited = Limited(monkeypatch, 0, torch.OutOfMemoryError("none left"))
+    with pytest.raises(torch.OutOfMemoryError, match="none left"):
+        plain_run(config_for(corpus), tmp_path / "out", monkeypatch)
+    assert limited.sizes[-1] == 1
+
+
+def test_other_errors_are_not_taken_for_a_want_of_memory(tmp_path, corpus, monkeypatch):
+    limited = Limited(monkeypatch, 4, RuntimeError("shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        plain_run(config_for(corpus), tmp_path / "out", monkeypatch)
+    assert len(limited.sizes) == 1

@@ -28,7 +28,7 @@ from scripts.training.fast.kernels import FastOps
 from scripts.training.fast.precision import Precision
 from scripts.training.fast.step import FastStep
 from scripts.training.fast.update import Prepared, update
-from scripts.training.finetune import tune_transformer
+from scripts.training.finetune import finetune_transformer
 from scripts.training.parameters import weights_hash, zero_grad
 from scripts.training.step import TrainingStep
 from scripts.training.world import World
@@ -224,7 +224,7 @@ def test_each_of_several_listeners_is_heard(both, kind):
 def test_layers_that_are_computed_again_on_the_way_back_are_the_same(pipeline, kind, max_wordpieces):
     """Each of them looks at its own micro-batch then, whatever ran forward last."""
     settings = {"window": 16, "stride": 12}
-    stock, ours = pipeline(kind, **settings), tune_transformer(recompute=True)(pipeline(kind, **settings))
+    stock, ours = pipeline(kind, **settings), finetune_transformer(recompute=True)(pipeline(kind, **settings))
     encoder = encoder_of(ours)
     encoder.max_wordpieces = max_wordpieces
     name = "several documents"
@@ -233,7 +233,7 @@ def test_layers_that_are_computed_again_on_the_way_back_are_the_same(pipeline, k
 
 @pytest.mark.parametrize("max_wordpieces", [BATCH, 1])
 def test_nothing_flows_back_into_what_is_frozen(pipeline, max_wordpieces):
-    stock, ours = (tune_transformer(1)(pipeline("bert")) for _ in range(2))
+    stock, ours = (finetune_transformer(1)(pipeline("bert")) for _ in range(2))
     encoder = encoder_of(ours)
     encoder.max_wordpieces = max_wordpieces
     name = "several documents"
@@ -551,7 +551,7 @@ def test_the_head_learns_at_a_rate_of_its_own_but_with_exact(pipeline, kind):
     steps = []
     for head_rate in (1.0, 5.0):
         with fast_ops() as ops:
-            nlp = tune_transformer(head_rate=head_rate)(pipeline("bert"))
+            nlp = finetune_transformer(head_rate=head_rate)(pipeline("bert"))
             given = nlp, settings(rate=0.001, dropout=0.0), lambda nlp: [plain(nlp)], World()
             made = (
                 FastStep(*given, ops=ops, encoder=encoder_of(nlp))

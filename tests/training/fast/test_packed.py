@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from scripts.training.fast.packed import Packing, is_packable, runs_of
 from scripts.training.fast.microbatches import group, pack
+from scripts.training.fast.packed import Packing, is_packable, runs_of
 from tests.tiny import KINDS
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=40).map(

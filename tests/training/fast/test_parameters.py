@@ -8,6 +8,7 @@ from spacy.util import registry
 from thinc.api import SGD, Adam, Linear, Optimizer, PyTorchWrapper, RAdam, chain
 
 from scripts.cli import UserError
+from scripts.training.fast.workers import World
 from scripts.training.parameters import (
     HEAD_RATE,
     RATE,
@@ -16,7 +17,6 @@ from scripts.training.parameters import (
     walk_parameters,
     weights_hash,
 )
-from scripts.training.fast.workers import World
 from tests.runs import small_pipeline
 
 STEPS = 20

@@ -15,8 +15,8 @@ from spacy.training import Example
 from thinc.backends.ops import Ops
 
 from scripts.training.fast.kernels import FastOps, use_kernels
-from scripts.training.parameters import walk_parameters
 from scripts.training.fast.update import Prepared, is_greedy, predict_ner, update
+from scripts.training.parameters import walk_parameters
 from tests.drawn import LABELS, any_doc
 from tests.make import vocab
 from tests.runs import fast_ops, make_doc, small_pipeline

@@ -13,49 +13,51 @@ import pytest
 import spacy
 
 from scripts.cli import UserError
-from scripts.training import workers
-from scripts.training.checkpoint import read_checkpoint, unseen_classes
-from scripts.training.engine import SIGNALS, Engine
-from scripts.training.pipeline import make_pipeline
-from scripts.training.fast.workers import World, split_evenly
+from scripts.training.checkpoint import read_checkpoint
+from scripts.training.fast import workers
+from scripts.training.fast.workers import split_evenly
+from scripts.training.world import World
 from tests.closure import ROOT
 from tests.make import make_corpus
-from tests.runs import ENV, alive, command, family, models, small_pipeline
+from tests.runs import ENV, alive, command, config_for, family, models
 from tests.training.test_resume import PATIENCE, await_checkpoint, finish, ready  # noqa: F401
-from tests.runs import config_for
 
 DRIVER = """
 import sys
 from pathlib import Path
 import numpy
 from spacy.util import load_config
-from scripts.training import loop, workers
-from scripts.training.fast.kernels import FastOps, use_fast_ops
+from scripts.training import loop
+from scripts.training.fast import workers
+from scripts.training.fast.kernels import FastOps
+from scripts.training.fast.update import _Decisions
 from scripts.training.parameters import weights_hash
 from scripts.training.tracking import NullTracker
-from scripts.training.fast.update import _Decisions
 
 config, output, count, *flags = sys.argv[1:]
 if "without-dropout" in flags:
-    FastOps.get_dropout_mask = lambda self, shape, drop: numpy.ones(shape, dtype="float32")
+    def kept(ops, shape, drop):
+        return numpy.ones(shape, dtype="float32")
 
     def features(decisions, ids):  # a missing one is the last word of a batch, and parts of it have another
-        return numpy.concatenate((decisions.words, numpy.zeros((1, decisions.nI), dtype="float32")))[ids].reshape(-1, decisions.nF * decisions.nI)
+        words = numpy.concatenate((decisions.words, numpy.zeros((1, decisions.nI), dtype="float32")))
+        return words[ids].reshape(-1, decisions.nF * decisions.nI)
 
+    FastOps.get_dropout_mask = kept
     _Decisions._features = features
 if "without-room" in flags:
     workers._reserve = lambda path, size: False
-use_fast_ops()
 finish = loop._Run.finish
 
 def finishing(run, why):
-    parameters = run.engine.parameters
+    parameters = run.step.parameters
     Path(output, f"hash-{run.world.rank}").write_text(weights_hash(parameters))
     numpy.savez(Path(output, f"weights-{run.world.rank}"), *[parameter.weights for parameter in parameters])
     return finish(run, why)
 
 loop._Run.finish = finishing
-loop.train(load_config(config, interpolate=False), Path(output), gpu_id=-1, tracker=NullTracker(), workers=int(count))
+config = load_config(config, interpolate=False)
+loop.train(config, Path(output), gpu_id=-1, tracker=NullTracker(), workers=int(count))
 """
 """Trains and leaves each process's weights and their hash."""
 
@@ -108,72 +110,8 @@ def test_a_batch_is_dealt_out_whole_and_evenly(parts):
 def test_one_process_is_a_world_of_its_own():
     world = World()
     assert world.gather("it") == ["it"]
-    assert world.part([1, 2]) == [1, 2]
+    assert world.shard_batch([1, 2]) == [1, 2]
     assert world.shared({"rows": (1, 5)}) is None
-
-
-class Two(World):
-    """A world of two, the other of which has seen other actions."""
-
-    size = 2
-
-    def __init__(self, others: set[int]) -> None:
-        self.others, self.calls = others, 0
-
-    def gather(self, thing):
-        self.calls += 1
-        return [thing, {"ner": sorted(self.others)}]
-
-
-def engine(nlp, world) -> Engine:
-    made = Engine.__new__(Engine)
-    made.nlp, made.world, made._some_unseen = nlp, world, any(unseen_classes(nlp).values())
-    return made
-
-
-def test_all_processes_agree_on_classes_also_where_one_has_seen_them_all():
-    nlp, world = small_pipeline(), Two({2, 3})
-    attrs = nlp.get_pipe("ner").model.attrs
-    attrs["unseen_classes"] = {1, 2}
-    made = engine(nlp, world)
-    made._agree_on_classes()
-    assert attrs["unseen_classes"] == {2}
-    attrs["unseen_classes"] = set()  # seen in this process's part of the batch, and not in the other's
-    made._agree_on_classes()
-    assert world.calls == 2
-    made._agree_on_classes()
-    assert world.calls == 2
-
-
-class Mirrored(World):
-    """A world of two, the other of which has just the same gradients, and gave no signal."""
-
-    size = 2
-
-    def sum_tensor(self, tensor):
-        total = 2 * tensor
-        total[-SIGNALS:] = tensor[-SIGNALS:]
-        return total
-
-    def gather(self, thing):
-        return [thing, thing]
-
-
-def test_gradients_that_do_not_lie_flat_are_added_up_where_they_are(tmp_path, write_jsonl):
-    nlp, T, train_corpus, _ = make_pipeline(config_for(make_corpus(tmp_path, write_jsonl)), -1)
-    made = Engine(nlp, T, train_corpus, Mirrored(), exact=True)
-    _, batch = next(iter(made.batches))
-    made._update(made.batches.load(batch), 0.1, {})
-    before = {p.key: p.node.get_grad(p.key[1]).copy() for p in made.parameters if p.node.has_grad(p.key[1])}
-    assert made._sum((True, False)) == [True, False]
-    assert any(gradient.any() for gradient in before.values())
-    for parameter in made.parameters:
-        if parameter.key in before:
-            numpy.testing.assert_array_equal(
-                parameter.node.get_grad(parameter.key[1]), 2 * before[parameter.key]
-            )
-        else:
-            assert not parameter.node.has_grad(parameter.key[1])
 
 
 def test_memory_is_reserved_before_it_is_written_to(tmp_path, monkeypatch):
