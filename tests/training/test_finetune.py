@@ -66,19 +66,6 @@ def test_what_is_kept_for_the_way_back_can_be_computed_again(nlp):
     assert transformer(nlp).is_gradient_checkpointing
 
 
-def test_where_torch_cannot_compile_it_is_said_before_training(nlp, monkeypatch):
-    def compile_nothing(function):
-        raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found\nmore of it")
-
-    monkeypatch.setattr("torch.compile", compile_nothing)
-    with pytest.raises(
-        ValueError,
-        match=r"\(InvalidCxxCompiler: No working C\+\+ compiler found\); install .* compiled = false",
-    ):
-        finetune_transformer(compiled=True)(nlp)
-    assert transformer(nlp)._compiled_call_impl is None
-
-
 def test_a_model_whose_layers_cannot_be_told_is_an_error_unless_all_of_it_learns(nlp):
     other = copy.copy(transformer(nlp))
     other._modules = {"shared": other._modules["embeddings"]}

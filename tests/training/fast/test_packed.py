@@ -1,4 +1,4 @@
-"""Windows are dealt out to passes and groups whole, and BERT's attention keeps them apart."""
+"""Windows run together whole, as many as fit; BERT's attention keeps apart those that stand in one row."""
 
 from itertools import pairwise
 
@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from scripts.training.fast.microbatches import group, pack
-from scripts.training.fast.packed import Packing, is_packable, runs_of
+from scripts.training.fast.packed import Packing, group, is_packable, pack, runs_of
 from tests.tiny import KINDS
+
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=40).map(
     lambda lengths: numpy.array(lengths, dtype=numpy.int32)
@@ -26,17 +26,19 @@ def assert_dealt(parts: list[numpy.ndarray], lengths: numpy.ndarray) -> None:
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(LENGTHS, st.integers(1, 200))
-def test_a_pass_has_at_most_so_many_pieces_but_for_a_single_window(lengths, most):
-    passes = pack(lengths, most)
-    assert_dealt(passes, lengths)
-    assert all(len(own) == 1 or lengths[own].sum() <= most for own in passes)
-    for own, other in pairwise(passes):  # none could have taken the next window, too
+def test_a_packed_row_has_at_most_so_many_wordpieces_but_for_a_single_window(lengths, most):
+    rows = pack(lengths, most)
+    assert_dealt(rows, lengths)
+    assert all(len(own) == 1 or lengths[own].sum() <= most for own in rows)
+    for own, other in pairwise(rows):  # none could have taken the next window, too
         assert lengths[own].sum() + lengths[other[0]] > most
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(LENGTHS, st.integers(1, 400), st.integers(0, 300))
-def test_a_group_has_at_most_so_many_pieces_with_its_padding_but_for_a_single_window(lengths, most, start):
+def test_a_group_has_at_most_so_many_wordpieces_with_its_padding_but_for_a_single_window(
+    lengths, most, start
+):
     groups = group(lengths, most, start)
     assert_dealt(groups, lengths)
     sizes = [len(own) * int(lengths[own].max()) for own in groups]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from scripts.cli import UserError
-from scripts.training import precision
+from scripts.training.fast import precision
 from scripts.training.fast.precision import choose_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)

@@ -1,4 +1,4 @@
-"""Every token has its word pieces, whatever the length of documents and words, and no window is longer than the transformer reads."""
+"""Every token has its wordpieces, whatever its length, and no window is longer than the transformer reads."""
 
 import numpy
 import pytest
@@ -60,7 +60,7 @@ def windows(pieces: Wordpieces) -> list[list[int]]:
 
 
 def assert_whole(model, limit: int, doc: Doc) -> Wordpieces:
-    """All windows can be read, and each token has all of its own letters, as often as there are windows that it is in."""
+    """All windows can be read, and each token has all of its letters, once in each window that it is in."""
     (pieces,) = WordpieceReader(model)([doc])
     assert pieces.longest <= limit
     assert pieces.lengths.sum() == len(pieces.ids)
