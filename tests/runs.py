@@ -3,19 +3,24 @@
 import contextlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 import spacy
 import srsly
+import typer
 from confection import Config
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed, get_current_ops, set_current_ops
+from typer.testing import CliRunner
 
+from scripts import validate
 from scripts.training.configs import Settings, build_config
 from scripts.training.fast.kernels import FastOps
 from scripts.training.loop import train
@@ -24,6 +29,8 @@ from tests.closure import ROOT
 from tests.make import contents
 
 ENV = os.environ | {"PYTHONUTF8": "1", "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
+PATIENCE = 240
+"""Seconds that a process may take before the test fails."""
 TIMES = ("words_per_second",)
 """Figures of a run's history that are never the same twice."""
 
@@ -126,7 +133,7 @@ def run(config: Config, output: Path, *, exact: bool = False, gpu_id: int = -1, 
 
 
 def without_dropout(content: bytes) -> bytes:
-    """A saved model's weights and settings, but for the share that the last step left out: a run that goes on may have no more step to take."""
+    """A saved model's weights and settings, but for the last step's dropout: a run that goes on may take no step."""
     message = srsly.msgpack_loads(content)
     for attrs in message["attrs"]:
         attrs.pop("dropout_rate", None)
@@ -167,6 +174,49 @@ def command(folder: Path, corpus: Path, *options: str) -> list[str]:
     ]
 
 
+def check(corpus: Path, folder: Path, *arguments: str) -> int:
+    """Validate a corpus for the config in a folder; return the exit code."""
+    app = typer.Typer()
+    app.command(context_settings={"ignore_unknown_options": True})(validate.main)
+    options = [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}", *arguments]
+    return CliRunner().invoke(app, options).exit_code
+
+
+def finish(folder: Path, corpus: Path, *options: str) -> None:
+    """Train in a process of its own until the end."""
+    done = subprocess.run(
+        command(folder, corpus, *options),
+        cwd=ROOT,
+        env=ENV,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def checkpoint_time(folder: Path) -> int:
+    """When the checkpoint was written; 0 where there is none."""
+    try:
+        return (folder / "checkpoint.npz").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def await_checkpoint(process: subprocess.Popen, folder: Path, before: int) -> bool:
+    """Wait for a new checkpoint; False where the process ended."""
+    for _ in range(PATIENCE * 50):
+        if checkpoint_time(folder) not in (0, before):
+            return True
+        try:
+            process.wait(0.02)
+        except subprocess.TimeoutExpired:
+            continue
+        return False
+    process.kill()
+    pytest.fail("no checkpoint was written")
+
+
 def family(pid: int) -> list[psutil.Process]:
     """A process and all below it that run."""
     try:
@@ -184,12 +234,17 @@ def alive(processes: list[psutil.Process], patience: float = 60) -> list[psutil.
 
 __all__ = [
     "ENV",
+    "PATIENCE",
     "ROOT",
     "alive",
+    "await_checkpoint",
+    "check",
+    "checkpoint_time",
     "command",
     "config_for",
     "family",
     "fast_ops",
+    "finish",
     "kept_ops",
     "make_doc",
     "models",

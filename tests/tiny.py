@@ -206,7 +206,7 @@ def transformer_pipeline(
     listeners: int = 1,
     **tokenizer,
 ) -> Language:
-    """A transformer and entity recognisers that listen to it; all that is new has weights by the same seed."""
+    """A transformer and entity recognisers that listen to it; what is new has weights by the same seed."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
     spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": window, "stride": stride}

@@ -91,7 +91,8 @@ def overlaid(tmp_path, base: str, overlay: str):
     (tmp_path / "base.cfg").write_text(
         text[:begin] + (base or text[begin:end]) + "\n\n" + text[end:], encoding="utf-8"
     )
-    settings = '[training]\naccumulate_gradient = 1\npatience = 0\n\n[training.optimizer]\n@optimizers = "Adam.v1"\nlearn_rate = 0.001'
+    settings = "[training]\naccumulate_gradient = 1\npatience = 0"
+    settings += '\n\n[training.optimizer]\n@optimizers = "Adam.v1"\nlearn_rate = 0.001'
     pipeline = f'[nlp]\npipeline = ["ner"]\n\n[components]\n\n{overlay}\n\n{settings}\n'
     (tmp_path / "cpu.cfg").write_text(pipeline, encoding="utf-8")
     return build_config(tmp_path, "cpu", SETTINGS)

@@ -1,18 +1,17 @@
 """Training starts only on what passed validation, as it did; what did not yet is validated first."""
 
-import pytest
-import typer
-from spacy.tokens import DocBin
-from typer.testing import CliRunner
+import json
 
-from scripts import validate
+import pytest
+from spacy.tokens import DocBin
+
 from scripts.checks.training_config import ConfigFile
 from scripts.cli import UserError
 from scripts.corpus.config_file import read_config
 from scripts.corpus.files import read_json, write_json
 from scripts.training import gate
-from tests.make import make_corpus, read_split
-from tests.runs import config_for
+from tests.make import read_split
+from tests.runs import check, config_for
 
 READER = """import spacy
 from spacy.tokens import DocBin
@@ -25,27 +24,6 @@ def make(where: str):
             yield Example(nlp.make_doc(doc.text), doc)
     return read
 """
-
-
-@pytest.fixture
-def passed(tmp_path, write_jsonl):
-    """A corpus and a variant's folder that passed validation."""
-    corpus = make_corpus(tmp_path, write_jsonl)
-    folder = tmp_path / "training" / "cpu"
-    folder.mkdir(parents=True)
-    config_for(corpus, max_steps=40).to_disk(folder / "config.cfg")
-    assert check(corpus, folder) == 0
-    return corpus, folder
-
-
-def check(corpus, folder, *arguments):
-    app = typer.Typer()
-    app.command(context_settings={"ignore_unknown_options": True})(validate.main)
-    return (
-        CliRunner()
-        .invoke(app, [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}", *arguments])
-        .exit_code
-    )
 
 
 def require(corpus, folder, *overrides, code=()):
@@ -127,7 +105,8 @@ def test_changed_files_of_another_kind_are_validated_again(passed, validations, 
         path.mkdir(parents=True)
         DocBin(docs=read_split(corpus, path.name)).to_disk(path / "all.spacy")
     options = [f"--paths.{path.name}={path}" for path in paths]
-    labels = f'--initialize.components.ner.labels={{"@readers": "spacy.read_labels.v1", "path": "{corpus}/train/labels.json"}}'
+    reader = {"@readers": "spacy.read_labels.v1", "path": f"{corpus}/train/labels.json"}
+    labels = f"--initialize.components.ner.labels={json.dumps(reader)}"
     assert check(corpus, folder, *options, labels) == 0
     require(corpus, folder, *options, labels)
     assert validations == []

@@ -282,7 +282,7 @@ def test_pipelines_go_to_a_variants_folder_or_to_one_of_the_configs_name(tmp_pat
         (
             "own_test.rate.v1",
             "own_test.none.v1",
-            r"\[training.optimizer.learn_rate\] names the schedule 'own_test.none.v1', which nothing registers; .* --code",
+            r"learn_rate\] names the schedule 'own_test.none.v1', which nothing registers; .* --code",
         ),
         ("spacy.Corpus.v1", "spacy.Corpora.v1", r"\[corpora.train\] names the reader 'spacy.Corpora.v1'"),
         ('factory = "ner"', 'factory = "nerd"', r"\[components.ner\] names the factory 'nerd'"),

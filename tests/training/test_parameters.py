@@ -1,4 +1,4 @@
-"""Parameters are found by the same names in each process, and are saved and restored with what the optimizer knows."""
+"""Parameters have the same names in each process, and are saved and restored with what the optimizer knows."""
 
 import json
 

@@ -13,12 +13,23 @@ from scripts.training.fast.kernels import FastOps
 from scripts.training.fast.step import FastStep
 from scripts.training.step import TrainingStep
 from tests.make import make_corpus
-from tests.runs import ENV, ROOT, alive, command, config_for, family, models, run, untimed
-from tests.training.test_gate import check
+from tests.runs import (
+    ENV,
+    PATIENCE,
+    ROOT,
+    alive,
+    await_checkpoint,
+    checkpoint_time,
+    command,
+    config_for,
+    family,
+    finish,
+    models,
+    run,
+    untimed,
+)
 
 STEPS = 7
-PATIENCE = 240
-"""Seconds that a process may take before the test fails."""
 CHANGES = {
     "default": {},
     "exact": {},
@@ -183,56 +194,6 @@ def test_the_transformer_goes_on_as_if_nothing_had_been(tmp_path, write_jsonl, m
     found = interrupted(config, tmp_path / "stopped", monkeypatch, {1: signal.SIGTERM})
     assert untimed(found) == untimed(expected)
     assert models(tmp_path / "stopped") == models(tmp_path / "whole")
-
-
-@pytest.fixture
-def ready(tmp_path, write_jsonl):
-    """A corpus and a config that passed validation, for folders of any name below tmp_path."""
-    corpus = make_corpus(tmp_path, write_jsonl, train=300)
-
-    def make(name: str, steps: int = 60):
-        folder = tmp_path / name / "cpu"
-        folder.mkdir(parents=True)
-        config = config_for(corpus, max_steps=steps)
-        config["training"]["eval_frequency"] = 10
-        config.to_disk(folder / "config.cfg")
-        assert check(corpus, folder) == 0
-        return folder
-
-    return corpus, make
-
-
-def finish(folder, corpus, *options: str) -> None:
-    done = subprocess.run(
-        command(folder, corpus, *options),
-        cwd=ROOT,
-        env=ENV,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def checkpoint_time(folder) -> int:
-    try:
-        return (folder / "checkpoint.npz").stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
-def await_checkpoint(process: subprocess.Popen, folder, before: int) -> bool:
-    """Wait for a new checkpoint; False where the process ended."""
-    for _ in range(PATIENCE * 50):
-        if checkpoint_time(folder) not in (0, before):
-            return True
-        try:
-            process.wait(0.02)
-        except subprocess.TimeoutExpired:
-            continue
-        return False
-    process.kill()
-    pytest.fail("no checkpoint was written")
 
 
 @pytest.mark.slow

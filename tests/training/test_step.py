@@ -1,4 +1,4 @@
-"""Configs that are not the plain one: components that grow, readers that draw, no seed, loggers, equal scores."""
+"""Steps by configs that are not plain: growing components, no seed, loggers, equal scores, too little memory."""
 
 import json
 import signal
@@ -207,7 +207,7 @@ def test_who_stops_a_run_is_told_where_the_best_pipeline_is(tmp_path, corpus, mo
 
 
 class Limited:
-    """Lets memory run out where more documents than `most` are computed at once, when all of it is computed."""
+    """Lets memory run out where more documents than `most` are computed at once, after all is computed."""
 
     def __init__(self, monkeypatch, most: int, error: Exception) -> None:
         self.sizes: list[int] = []

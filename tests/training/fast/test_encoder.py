@@ -1,4 +1,4 @@
-"""A transformer computes in training what spacy-transformers computes, in micro-batches of any size, and goes on where memory runs out."""
+"""A transformer computes what spacy-transformers computes, in micro-batches of any size, however little memory is left."""
 
 import gc
 import json
@@ -68,7 +68,7 @@ def pipeline(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def both(pipeline):
-    """Makes two pipelines with the same weights, of which the second has an encoder; the same two for the same settings."""
+    """Makes two pipelines with the same weights, the second with an encoder; the same two for the same settings."""
     made = {}
 
     def make(kind: str, **settings) -> tuple[Language, Language, Encoder]:
@@ -484,7 +484,7 @@ def test_a_frozen_transformer_is_left_to_spacy_transformers(pipeline):
 
 @contextmanager
 def room(encoder: Encoder, wordpieces: int, *, on_the_way_back: bool = False, error=torch.OutOfMemoryError):
-    """Let memory do for so many wordpieces at once, as a GPU of some size does; yield the sizes that were refused."""
+    """Let memory do for so many wordpieces at once; yield the sizes that were refused."""
     refused: list[int] = []
 
     def refuse(size: int):

@@ -12,7 +12,6 @@ from numpy.testing import assert_array_equal
 from scripts.training.fast.packed import Packing, group, is_packable, pack, runs_of
 from tests.tiny import KINDS
 
-
 LENGTHS = st.lists(st.integers(1, 60), max_size=40).map(
     lambda lengths: numpy.array(lengths, dtype=numpy.int32)
 )

@@ -228,7 +228,7 @@ for label in LABELS:
 
 
 def drawn(seed: int) -> Example:
-    """A document as spaCy's reader hands it over: with its own tokens, with another tokeniser's, or cut anyhow."""
+    """A document as spaCy's reader gives it: with its own tokens, with another tokeniser's, or cut anyhow."""
     draw = random.Random(seed)
     reference = any_doc(draw, vocab())
     kind = draw.choice(("same", "tokenised", "cut"))

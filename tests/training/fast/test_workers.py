@@ -19,8 +19,7 @@ from scripts.training.fast.workers import split_evenly
 from scripts.training.world import World
 from tests.closure import ROOT
 from tests.make import make_corpus
-from tests.runs import ENV, alive, command, config_for, family, models
-from tests.training.test_resume import PATIENCE, await_checkpoint, finish, ready  # noqa: F401
+from tests.runs import ENV, PATIENCE, alive, await_checkpoint, command, config_for, family, finish, models
 
 DRIVER = """
 import sys
@@ -167,8 +166,8 @@ SHARED = Path("/dev/shm")
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):  # noqa: F811
-    """A worker killed, the first killed, Ctrl-C to all, SIGTERM to the first, SIGTERM to the other: one run after another in a folder."""
+def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):
+    """A worker killed, the first killed, Ctrl-C to all, SIGTERM to the first and to the other, in one folder."""
     corpus, make = ready
     whole, folder = make("whole", STEPS), make("ended", STEPS)
     finish(whole, corpus, "--workers=2")
@@ -205,7 +204,7 @@ def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weigh
 
 
 @pytest.mark.slow
-def test_torchrun_starts_the_same_command(ready):  # noqa: F811
+def test_torchrun_starts_the_same_command(ready):
     """Under torchrun gradients are added up by all-reduce, as over several machines."""
     corpus, make = ready
     folder = make("torchrun")
