@@ -110,8 +110,14 @@ def _places(config: Path, output: Path | None) -> tuple[Path, Path]:
 
 
 def _device(config: Config, options: Options) -> Device:
-    """Choose the device; of several processes that torchrun started each takes a GPU of its own."""
+    """Choose the device; of several processes that torchrun started each takes a GPU of its own.
+
+    `auto` is the CPU for a pipeline without a transformer, which learns ten times as fast there as on a GPU.
+    """
     name = options.device
+    pipes = full_config(config)["components"].values()
+    if name == "auto" and not any("transformer" in pipe.get("factory", "transformer") for pipe in pipes):
+        return Device(-1, "CPU", "it has no transformer")
     if name == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     is_fast = not options.exact and find_fast() is not None
