@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import UserError, console, run
+from scripts.cli import UserError, console, physical_cores, run
 from scripts.corpus.files import read_json, sha256, write_json
 from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
 
@@ -24,10 +24,11 @@ def main(
     check_shards(corpus / "test", manifest)
 
     from scripts.report.scores import evaluate
-    from scripts.training.device import activate
+    from scripts.training.device import choose_device, use_device
     from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
-    chosen = activate(device)
+    chosen = choose_device(device)
+    use_device(chosen, threads=physical_cores())
     console.print(f"{folder.name}: evaluating on {chosen.name}")
     scores = {
         "variant": folder.name,

@@ -15,6 +15,8 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 from spacy.util import registry
 
+from scripts.training.memory import limit_gpu_memory
+
 
 class Clock:
     """The seconds of a training's steps alone."""
@@ -38,13 +40,6 @@ class Clock:
 def peak_gpu_mb() -> float | None:
     """Return the most GPU memory that torch, which thinc asks for memory too, ever held."""
     return torch.cuda.max_memory_reserved() / 1e6 if torch.cuda.is_initialized() else None
-
-
-def limit_gpu_memory(gigabytes: float) -> None:
-    """Let torch have of the first GPU what a card of so many GB (10^9 bytes) has left."""
-    free, total = torch.cuda.mem_get_info(0)
-    taken = total - free - torch.cuda.memory_reserved(0)
-    torch.cuda.set_per_process_memory_fraction(max(0.0, gigabytes * 1e9 - taken) / total, 0)
 
 
 def register(clock: Clock) -> None:
@@ -78,7 +73,7 @@ def main(gigabytes: float, module: str, arguments: list[str]) -> None:
     """Run a module as the main program."""
     register(Clock())
     if gigabytes:
-        limit_gpu_memory(gigabytes)
+        limit_gpu_memory(0, round(gigabytes * 1e9))
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
