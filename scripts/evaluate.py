@@ -27,8 +27,9 @@ def main(
     from scripts.training.device import choose_device, use_device
     from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
-    chosen = choose_device(device)
-    use_device(chosen, threads=physical_cores())
+    threads = physical_cores()
+    chosen = choose_device(device, threads=threads)
+    use_device(chosen, threads=threads)
     console.print(f"{folder.name}: evaluating on {chosen.name}")
     scores = {
         "variant": folder.name,

@@ -24,8 +24,13 @@ class Device:
         return f"{self.name} ({self.why})"
 
 
-def choose_device(name: str, *, needs_cupy: bool = True) -> Device:
-    """Return what `auto`, `cpu`, `cuda` or `cuda:N` mean here.
+def cpu(why: str, threads: int | None = None) -> Device:
+    """Return the CPU, on so many threads; None: as many as torch and BLAS take by themselves."""
+    return Device(-1, f"CPU, {threads} thread{'s' if threads > 1 else ''}" if threads else "CPU", why)
+
+
+def choose_device(name: str, *, threads: int | None = None, needs_cupy: bool = True) -> Device:
+    """Return what `auto`, `cpu`, `cuda` or `cuda:N` mean here; of a CPU so many threads.
 
     `auto` takes the first GPU when one works, else the CPU. `cuda` where no GPU works is an error, never a
     fallback.
@@ -35,7 +40,7 @@ def choose_device(name: str, *, needs_cupy: bool = True) -> Device:
     if match is None:
         raise UserError(f"device {name!r}: write auto, cpu, cuda or cuda:N")
     if name == "cpu":
-        return Device(-1, "CPU", "as asked")
+        return cpu("as asked", threads)
     gpu_id = int(match[1] or 0)
     obstacle = gpu_obstacle(gpu_id, needs_cupy=needs_cupy)
     if obstacle is None:
@@ -45,7 +50,7 @@ def choose_device(name: str, *, needs_cupy: bool = True) -> Device:
         full_name = f"GPU {gpu_id}, {torch.cuda.get_device_name(gpu_id)}"
         return Device(gpu_id, full_name, "as asked" if name != "auto" else "it works")
     if name == "auto":
-        return Device(-1, "CPU", f"no GPU: {obstacle}")
+        return cpu(f"no GPU: {obstacle}", threads)
     raise UserError(f"device {name!r}: {obstacle}; set vars.device to auto or cpu to do without a GPU")
 
 

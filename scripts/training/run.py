@@ -23,7 +23,7 @@ from scripts.corpus.files import require_folder, write_json
 from scripts.corpus.shards import VALIDATED
 from scripts.corpus.versions import versions
 from scripts.training.checkpoint import discard, resumable
-from scripts.training.device import Device, choose_device
+from scripts.training.device import Device, choose_device, cpu
 from scripts.training.gate import hashes, require_validated
 from scripts.training.lock import locked
 from scripts.training.loop import train
@@ -114,14 +114,14 @@ def _device(config: Config, options: Options) -> Device:
 
     `auto` is the CPU for a pipeline without a transformer, which learns ten times as fast there as on a GPU.
     """
-    name = options.device
+    name, threads = options.device, None if options.exact else options.threads
     pipes = full_config(config)["components"].values()
     if name == "auto" and not any("transformer" in pipe.get("factory", "transformer") for pipe in pipes):
-        return Device(-1, "CPU", "it has no transformer")
+        return cpu("it has no transformer", threads)
     if name == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     is_fast = not options.exact and find_fast() is not None
-    return choose_device(name, needs_cupy=not is_fast)
+    return choose_device(name, threads=threads, needs_cupy=not is_fast)
 
 
 def _identity(config: Config, options: Options) -> dict:
