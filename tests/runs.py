@@ -133,7 +133,7 @@ def run(config: Config, output: Path, *, exact: bool = False, gpu_id: int = -1, 
 
 
 def without_dropout(content: bytes) -> bytes:
-    """A saved model's weights and settings, but for the last step's dropout: a run that goes on may take no step."""
+    """A saved model's weights and settings, but for the dropout of its last step."""
     message = srsly.msgpack_loads(content)
     for attrs in message["attrs"]:
         attrs.pop("dropout_rate", None)

@@ -123,7 +123,7 @@ def write_docs(path: Path, count: int, *, seed: int, labels: tuple = (*NAMES,), 
 
 
 def prepare(folder: Path) -> Path:
-    """Write what variations need: documents, pipelines to start from, vectors, a transformer, known entities."""
+    """Write what variations need: documents, pipelines, vectors, a transformer, known entities."""
     folder.mkdir(parents=True, exist_ok=True)
     write_docs(folder / "train.spacy", 40, seed=0)
     write_docs(folder / "dev.spacy", 10, seed=1)

@@ -1,4 +1,4 @@
-"""Parameters have the same names in each process, and are saved and restored with what the optimizer knows."""
+"""Parameters have the same names in each process, and are saved with what the optimizer knows."""
 
 import json
 

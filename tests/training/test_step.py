@@ -1,4 +1,4 @@
-"""Steps by configs that are not plain: growing components, no seed, loggers, equal scores, too little memory."""
+"""Steps by configs that are not plain: growing components, no seed, loggers, too little memory."""
 
 import json
 import signal

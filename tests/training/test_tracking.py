@@ -198,7 +198,7 @@ tracker.finish({})
 
 
 def log_by_itself(mode: str, folder, url: str) -> str:
-    """Log a run in a process of its own, as W&B keeps what it finds in the environment; return what it says."""
+    """Log a run in a process of its own, as W&B keeps what it finds there; return what it says."""
     environment = os.environ | {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": url}
     command = [sys.executable, "-c", PROGRAM, mode, str(folder)]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A transformer computes what spacy-transformers computes, in micro-batches of any size, however little memory is left."""
+"""A transformer computes what spacy-transformers computes, in micro-batches of any size."""
 
 import gc
 import json
@@ -68,7 +68,7 @@ def pipeline(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def both(pipeline):
-    """Makes two pipelines with the same weights, the second with an encoder; the same two for the same settings."""
+    """Makes two pipelines with the same weights, the second with an encoder; once a setting."""
     made = {}
 
     def make(kind: str, **settings) -> tuple[Language, Language, Encoder]:

@@ -167,7 +167,7 @@ SHARED = Path("/dev/shm")
 @pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_whatever_ends_two_workers_is_told_and_the_run_goes_on_to_the_same_weights(ready):
-    """A worker killed, the first killed, Ctrl-C to all, SIGTERM to the first and to the other, in one folder."""
+    """A worker killed, the first killed, Ctrl-C to all, SIGTERM to the first, to the other."""
     corpus, make = ready
     whole, folder = make("whole", STEPS), make("ended", STEPS)
     finish(whole, corpus, "--workers=2")
