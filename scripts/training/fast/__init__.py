@@ -1,7 +1,6 @@
-"""The fast step: what spaCy, thinc and transformers compute, computed faster. It alone touches their
-internals.
+"""The fast step: what spaCy, thinc and transformers compute, computed faster.
 
-Delete this folder, and everything still runs, by `nlp.update`.
+It alone touches their internals. Delete this folder, and everything still runs, by `nlp.update`.
 """
 
 from importlib import metadata

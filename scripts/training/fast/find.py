@@ -17,16 +17,13 @@ from scripts.training.fast.precision import Precision
 PROBE = ("Ana saw New York and went to Cork, again, by train ☃ in 1984.", "Bo")
 """Texts of which the shorter is padded."""
 TOLERANCE = 1e-4
-"""How far vectors may be apart, as a share of the largest number in them: fp32's last digits are 1e-7,
-padding that is seen 1e-3.
-"""
+"""How far vectors may be apart, as a share of the largest number; padding that is seen makes 1e-3."""
 
 
 def find_encoder(
     nlp: Language, exclude: Iterable[str], precision: Precision, device: torch.device
 ) -> Encoder | None:
-    """Return what computes a pipeline's transformer on a device; None where spacy-transformers' own code
-    must.
+    """Return what computes a pipeline's transformer on a device; None where spacy-transformers must.
 
     It must for other listeners, layers or tokenisers, and for models that an encoder does not compute alike.
     Where several transformers could be computed, the first is.
@@ -46,41 +43,32 @@ def find_encoder(
 def _computing(component: Transformer, device: torch.device) -> Encoder | None:
     """Return an encoder that computes what a transformer does; None where there is none."""
     model: Any = component.model
-    is_plain = (
-        model._func is transformer_model.forward and component.set_extra_annotations is null_annotation_setter
-    )
-    if not is_plain or not model.tokenizer.is_fast:
+    if model._func is not transformer_model.forward or not model.tokenizer.is_fast:
+        return None
+    if component.set_extra_annotations is not null_annotation_setter:
         return None
     try:
         encoder = Encoder(component, device)
         return encoder if is_alike(encoder) else None
-    except (
-        Exception
-    ):  # of whatever kind: models differ in what they take; spacy-transformers says what it cannot do
+    except Exception:  # models differ in what they take, and spacy-transformers says what it cannot do
         return None
 
 
 def _listening(nlp: Language, transformer: Transformer) -> list[Model]:
-    """Return the layers that hand on the mean of each token's wordpieces
-    (spacy_transformers/architectures.py).
-    """
+    """Return the layers that pool a transformer's output by mean (spacy_transformers/architectures.py)."""
     nodes = [node for name in transformer.listening_components for node in nlp.get_pipe(name).model.walk()]
-    chains = [
+    return [
         node
         for node in nodes
         if [layer.name for layer in node.layers] == ["transformer-listener", "trfs2arrays"]
-    ]
-    return [
-        node
-        for node in chains
-        if node.layers[1].layers[0].name == "reduce_mean" and node.layers[0] in transformer.listeners
+        and node.layers[1].layers[0].name == "reduce_mean"
+        and node.layers[0] in transformer.listeners
     ]
 
 
 @torch.no_grad()
 def is_alike(encoder: Encoder) -> bool:
-    """Say whether windows alone, or packed, come out as padded ones do, whose wordpieces the transformer
-    looks up itself.
+    """Say whether windows alone, or packed, come out as padded ones that the model looks up itself.
 
     They do not where padding is seen (ConvBERT's convolutions, Nyströmformer's landmarks), word vectors are
     scaled (BART) or wordpieces have types.
@@ -94,12 +82,11 @@ def is_alike(encoder: Encoder) -> bool:
         ids = [row[real].cpu().numpy()[None] for row, real in zip(batch["input_ids"], is_real, strict=True)]
         if encoder.packing:
             lengths = [own.shape[1] for own in ids]
-            found = encoder.run_packed(encoder.look_up(numpy.concatenate(ids, axis=1)), lengths)[0]
+            found = encoder.run(encoder.look_up(numpy.concatenate(ids, axis=1)), lengths)[0]
         else:
             masks = [torch.ones(own.shape, dtype=torch.int64, device=encoder.device) for own in ids]
-            found = torch.cat(
-                [encoder.run(encoder.look_up(own), mask)[0] for own, mask in zip(ids, masks, strict=True)]
-            )
+            pairs = zip(ids, masks, strict=True)
+            found = torch.cat([encoder.run(encoder.look_up(own), mask)[0] for own, mask in pairs])
         encoder.rest()
     if found.shape != expected.shape:
         return False

@@ -1,6 +1,4 @@
-"""Faster ways to compute what thinc computes on a CPU. `--exact` leaves them out, for spaCy's own numbers bit
-by bit.
-"""
+"""Faster ways to compute what thinc computes on a CPU. `--exact` leaves them out, for spaCy's own numbers."""
 
 from collections.abc import Callable
 
@@ -15,10 +13,7 @@ LAYER_NORM_EPSILON = 1e-8
 
 
 class FastOps(NumpyOps):
-    """thinc's operations with numpy's OpenBLAS in place of BLIS, and cheaper random numbers.
-
-    Multiplying 1,000 x 288 by 288 x 288 on one thread: 82 instead of 22 GFLOP/s (AMD EPYC without AVX-512).
-    """
+    """thinc's operations with numpy's OpenBLAS instead of BLIS, and cheaper random numbers."""
 
     def __init__(self, *, seed: int = 0, **settings) -> None:
         super().__init__(**settings, use_blis=False)
@@ -29,9 +24,7 @@ class FastOps(NumpyOps):
         return numpy.dot(x.T if trans1 else x, y.T if trans2 else y, out=out)
 
     def get_dropout_mask(self, shape, drop: float | None):
-        """Draw a mask as thinc does, of numbers of 32 bits instead of 64: a third of the time. Without a
-        generator, draw thinc's own numbers.
-        """
+        """Draw a mask as thinc does, of numbers of 32 bits; without a generator, of thinc's own."""
         if self.random is None or drop is None or not 0.0 < drop < 1.0:
             return super().get_dropout_mask(shape, drop)
         kept = self.random.random(shape, dtype=numpy.float32) >= drop
@@ -49,14 +42,9 @@ class FastOps(NumpyOps):
 
 
 def layer_norm(model: Model, X, is_train: bool) -> tuple:
-    """Normalise by torch's kernel, in one pass forward and one back: 1,220 x 96 in 0.1 ms where thinc takes
-    0.6.
-    """
-    given, weight, bias = (
-        torch.from_numpy(X),
-        torch.from_numpy(model.get_param("G")),
-        torch.from_numpy(model.get_param("b")),
-    )
+    """Normalise by torch's kernel, in one pass forward and one back."""
+    arrays = (X, model.get_param("G"), model.get_param("b"))
+    given, weight, bias = map(torch.from_numpy, arrays)
     shape = [X.shape[1]]
     Y, mean, deviation = aten.native_layer_norm(given, shape, weight, bias, LAYER_NORM_EPSILON)
 
@@ -73,17 +61,14 @@ def layer_norm(model: Model, X, is_train: bool) -> tuple:
 
 
 def hash_embed(model: Model, ids, is_train: bool) -> tuple:
-    """Look words up as thinc does, and add their gradients to the table's own instead of to a new table that
-    is then added.
-    """
-    vectors = model.get_param("E")
+    """Look words up as thinc does, and add their gradients to the table's own, not to a new table."""
+    vectors, ops = model.get_param("E"), model.ops
     if len(ids) == 0:
-        return model.ops.alloc2f(0, vectors.shape[1]), lambda _: model.ops.alloc1i(0)
-    keys = model.ops.hash(model.ops.as_contig(ids, dtype="uint64"), model.attrs["seed"]) % vectors.shape[0]
-    output = model.ops.gather_add(vectors, keys)
-    mask = (
-        model.ops.get_dropout_mask((vectors.shape[1],), model.attrs.get("dropout_rate")) if is_train else None
-    )
+        return ops.alloc2f(0, vectors.shape[1]), lambda _: ops.alloc1i(0)
+    keys = ops.hash(ops.as_contig(ids, dtype="uint64"), model.attrs["seed"]) % vectors.shape[0]
+    output, mask = ops.gather_add(vectors, keys), None
+    if is_train:
+        mask = ops.get_dropout_mask((vectors.shape[1],), model.attrs.get("dropout_rate"))
     if mask is not None:
         output *= mask
 
@@ -91,11 +76,11 @@ def hash_embed(model: Model, ids, is_train: bool) -> tuple:
         if mask is not None:
             d_vectors *= mask
         if not model.has_grad("E"):
-            model.set_grad("E", model.ops.alloc2f(*vectors.shape))
+            model.set_grad("E", ops.alloc2f(*vectors.shape))
         gradient = model.get_grad("E")
-        for column in model.ops.as_contig(keys.T, dtype="i"):
-            model.ops.scatter_add(gradient, column, d_vectors)
-        return model.ops.alloc1i(keys.shape[0])
+        for column in ops.as_contig(keys.T, dtype="i"):
+            ops.scatter_add(gradient, column, d_vectors)
+        return ops.alloc1i(keys.shape[0])
 
     return output, backprop
 
@@ -105,9 +90,7 @@ FASTER: dict[Callable, Callable] = {layernorm.forward: layer_norm, hashembed.for
 
 
 def use_kernels(nlp: Language, ops: FastOps) -> None:
-    """Let the layers of a pipeline on the CPU compute the faster way. Nothing of it is saved with the
-    pipeline.
-    """
+    """Let layers on the CPU compute the faster way. Nothing of it is saved with the pipeline."""
     for _, component in nlp.pipeline:
         if isinstance(getattr(component, "model", None), Model):
             for node in component.model.walk():

@@ -12,9 +12,7 @@ NAMES = ("auto", "bf16", "fp16", "fp32")
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """What matrices are multiplied in. Weights and sums stay fp32; fp16 wants its gradients scaled, or small
-    ones are lost.
-    """
+    """What matrices are multiplied in; weights and sums stay fp32."""
 
     name: str
     why: str
@@ -25,7 +23,7 @@ class Precision:
 
     @property
     def scales(self) -> bool:
-        """Whether gradients must be scaled."""
+        """Whether gradients must be scaled, or small ones are lost."""
         return self.name == "fp16"
 
     def autocast(self) -> AbstractContextManager:
@@ -36,21 +34,17 @@ class Precision:
 
 
 def choose_precision(asked: str, device: torch.device) -> Precision:
-    """Return the precision that was asked for or, for `auto`, bf16 where the device computes in it, else fp16
-    on a GPU and fp32 on a CPU.
+    """Return the precision asked for; for `auto` bf16 where the device has it, else fp16 (GPU) or fp32.
 
     Raises UserError where the device cannot do what was asked.
     """
     kind = device.type
-    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else _cpu_has_bf16()
     if asked == "auto":
-        if has_bf16:
+        if torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else _cpu_has_bf16():
             return Precision("bf16", "the device computes in it", kind)
-        return (
-            Precision("fp16", "the GPU has no bf16", kind)
-            if kind == "cuda"
-            else Precision("fp32", "this CPU has neither avx512_bf16 nor AMX", kind)
-        )
+        if kind == "cuda":
+            return Precision("fp16", "the GPU has no bf16", kind)
+        return Precision("fp32", "this CPU has neither avx512_bf16 nor AMX", kind)
     if asked not in NAMES:
         raise UserError(f"--precision={asked}: write one of {', '.join(NAMES)}")
     if asked == "fp16" and kind != "cuda":

@@ -1,6 +1,4 @@
-"""The step of a pipeline whose arrays are laid out for speed: thinc's on the CPU, a transformer's where it
-computes best.
-"""
+"""The step of a pipeline laid out for speed: thinc's arrays on the CPU, a transformer's on its device."""
 
 import random
 from collections.abc import Callable
@@ -12,19 +10,6 @@ import torch
 import torch.utils.deterministic
 from confection import Config
 from spacy.language import Language
-from spacy.pipeline import (
-    DependencyParser,
-    EditTreeLemmatizer,
-    EntityRecognizer,
-    Morphologizer,
-    MultiLabel_TextCategorizer,
-    SentenceRecognizer,
-    SpanCategorizer,
-    SpanFinder,
-    Tagger,
-    TextCategorizer,
-    Tok2Vec,
-)
 from spacy.training import Example
 from thinc.api import fix_random_seed, set_current_ops
 
@@ -46,36 +31,21 @@ from scripts.training.world import World
 SEED_STRIDE = 1_000_003
 """What lies between the seeds of two processes: each leaves other units out (dropout)."""
 SIGNALS = 2
-"""What a process tells all others at each step: whether it was asked to stop, and whether a checkpoint is
-due.
-"""
-READS_ONLY = (
-    Tok2Vec,
-    EntityRecognizer,
-    DependencyParser,
-    Tagger,
-    Morphologizer,
-    SentenceRecognizer,
-    EditTreeLemmatizer,
-    TextCategorizer,
-    MultiLabel_TextCategorizer,
-    SpanCategorizer,
-    SpanFinder,
-)
-"""Components whose update leaves the documents as they are, so that these need no copy at each step."""
+"""What a process tells all others at each step: whether to stop, and whether a checkpoint is due."""
 
 
 def reads_only(nlp: Language, T: dict[str, Any]) -> bool:
     """Say whether documents stay as they are in a step. Else they are copied, as spaCy does."""
+
+    def is_known(name: str, component: Any) -> bool:
+        module = type(component).__module__
+        is_spacys = module.startswith("spacy.pipeline.") and "entity_linker" not in module
+        return is_spacys or nlp.get_pipe_meta(name).factory == "transformer"
+
     learning = [
-        component
-        for name, component in nlp.pipeline
-        if name not in T["frozen_components"] and hasattr(component, "update")
+        own for own in nlp.pipeline if own[0] not in T["frozen_components"] and hasattr(own[1], "update")
     ]
-    return not T["annotating_components"] and all(
-        type(component) in READS_ONLY or nlp.get_pipe_meta(component.name).factory == "transformer"
-        for component in learning
-    )
+    return not T["annotating_components"] and all(is_known(*own) for own in learning)
 
 
 def prepare(config: Config, gpu_id: int, precision: str) -> tuple | None:
@@ -105,23 +75,14 @@ def prepare(config: Config, gpu_id: int, precision: str) -> tuple | None:
 
 
 class FastStep(TrainingStep):
-    """Computes what TrainingStep does, to the same numbers but for the last digits, in one or several
-    processes.
-    """
+    """Computes what TrainingStep does, but for the last digits, in one or several processes."""
 
     exact = False
 
     def __init__(
-        self,
-        nlp: Language,
-        T: dict[str, Any],
-        corpus: Callable,
-        world: World,
-        *,
-        ops: FastOps,
-        encoder: Encoder | None,
+        self, nlp: Language, T: dict, corpus: Callable, world: World, *, ops: FastOps, encoder: Encoder | None
     ) -> None:
-        """Read the corpus, the same in all processes. Raises UserError where it is empty, or another in each."""
+        """Read the corpus. Raises UserError where it is empty, or another in each process."""
         self.ops, self.encoder = ops, encoder
         self.prepares = reads_only(nlp, T)
         self.save_context = partial(portable, nlp)
@@ -129,29 +90,21 @@ class FastStep(TrainingStep):
         super().__init__(nlp, T, corpus, world, exact=False)
         if T["seed"] is not None and world.rank:  # after the corpus was read, which may have drawn, too
             fix_random_seed(T["seed"] + world.rank * SEED_STRIDE)
-        ops.random = (
-            None  # the first step leaves out what spaCy leaves out, so that its losses can be compared
-        )
-        self._some_unseen = any(
-            unseen_classes(nlp).values()
-        )  # the same in every process, also while they learn
+        ops.random = None  # the first step leaves out what spaCy does, so that its losses can be compared
+        self._some_unseen = any(unseen_classes(nlp).values())  # the same in every process
 
     def make_batches(self, corpus: Callable) -> Batches:
         """Read the corpus; where several processes draw, its order is drawn by a generator of its own."""
-        shuffle: Any = random
+        T, shuffle = self.T, random
         if self.world.size > 1:
             shuffle = random.Random()
             shuffle.setstate(random.getstate())
+        options = {"max_epochs": T["max_epochs"], "shuffle": shuffle}
         wrap = Prepared.of if self.prepares else None
-        T, size = self.T, self.world.size
-        batches = Batches(
-            self.nlp, corpus, T["batcher"], max_epochs=T["max_epochs"], shuffle=shuffle, wrap=wrap
-        )
-        if size > 1 and len({*self.world.gather(batches.digest())}) > 1:
-            name = T["train_corpus"]
-            raise UserError(
-                f"[{name}]: its reader gives each process other documents; train with --workers 1"
-            )
+        batches = Batches(self.nlp, corpus, T["batcher"], **options, wrap=wrap)
+        if self.world.size > 1 and len({*self.world.gather(batches.digest())}) > 1:
+            what = f"[{T['train_corpus']}]: its reader gives each process other documents"
+            raise UserError(f"{what}; train with --workers 1")
         return batches
 
     def lay_out(self) -> None:
@@ -165,29 +118,25 @@ class FastStep(TrainingStep):
         """Make room for new labels, so that all processes do it alike. Raises UserError where they cannot."""
         added = super().grow(examples)
         if added and self.world.size > 1 and not self.batches.is_in_memory:
-            name, label = added[0]
-            raise UserError(
-                f"{name} does not know the label {label} of a document that is streamed; use --workers 1"
-            )
+            what = "{} does not know the label {} of a document that is streamed".format(*added[0])
+            raise UserError(f"{what}; use --workers 1")
         return added
 
     def is_divisible(self, examples: list[Example]) -> bool:
         """Say whether the transformer can read less at once; else whether the batch can be divided."""
-        if self.encoder is not None:
-            return self.encoder.is_divisible([example.x for example in examples])
-        return super().is_divisible(examples)
+        if self.encoder is None:
+            return super().is_divisible(examples)
+        return self.encoder.is_divisible([example.x for example in examples])
 
     def divide(self, examples: list[Example]) -> None:
         """Let the transformer read half as much at once."""
-        if self.encoder is not None:
-            self.encoder.halve([example.x for example in examples])
-        else:
+        if self.encoder is None:
             super().divide(examples)
+        else:
+            self.encoder.halve([example.x for example in examples])
 
     def update(self, examples: list[Example], drop: float, losses: dict[str, float]) -> None:
-        """Add a micro-batch's gradients to the pipeline's, without copies of documents where none is written
-        to.
-        """
+        """Add a micro-batch's gradients to the pipeline's; copy documents only where one is written to."""
         if self.prepares:
             update(self.nlp, examples, drop=drop, losses=losses, exclude=self.exclude, encoder=self.encoder)
         else:
@@ -195,8 +144,7 @@ class FastStep(TrainingStep):
 
     def finish_update(self, signals: list[bool]) -> list[bool]:
         """Add up the gradients of all processes and update the flat arrays."""
-        unscale = self.encoder.unscale if self.encoder is not None else None
-        signals_given = self.flat.step(signals, unscale)
+        signals_given = self.flat.step(signals, self.encoder.unscale if self.encoder else None)
         self._agree_on_classes()
         self._draw_faster()
         return signals_given

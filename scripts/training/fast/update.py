@@ -1,11 +1,10 @@
-"""One training step's forward and backward pass, faster than `nlp.update` and equal to it but for the last
-digits.
-"""
+"""A step's forward and backward pass, faster than `nlp.update` and equal to it but for the last digits."""
 
 import random
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 import numpy
 from spacy.attrs import ENT_IOB, ORTH
@@ -19,25 +18,20 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Model, NumpyOps, set_dropout_rate
 
-if TYPE_CHECKING:
-    from scripts.training.fast.encoder import Encoder
-
 PARSER_DROPOUT = 0.1
-"""What the transition model leaves out of its hidden layer in training, whatever the config says
-(spacy/ml/parser_model.pyx).
-"""
+"""What the transition model leaves out in training, whatever the config says (spacy/ml/parser_model.pyx)."""
+OUTSIDE = 2
+"""spaCy's ENT_IOB code of what is outside of entities."""
 
 
 class Prepared(Example):
     """An example that works out once what spaCy works out at each step: alignment, gold tags, gold actions.
 
-    `nlp.update` copies every example at every step, and with the copy all of this is lost: 0.8 ms a document
-    of 18 words.
+    `nlp.update` copies every example at every step, and with the copy all of this is lost.
     """
 
     def __init__(self, example: Example) -> None:
         super().__init__(example.x, example.y)
-        self._tags: tuple | None = None
         self._gold: dict[str, Any] = {}  # by recogniser
 
     @classmethod
@@ -51,30 +45,23 @@ class Prepared(Example):
         return numpy.array_equal(self.x.to_array(ORTH), self.y.to_array(ORTH))
 
     def get_aligned_ents_and_ner(self) -> tuple[list[Span], list[str | None]]:
-        """Return the aligned entities and their BILUO tags, as Example does; 0.03 ms where tokens are the
-        same, else 0.6 ms.
-        """
-        if self._tags is None:
-            self._tags = self._own_tags() if self.is_aligned else super().get_aligned_ents_and_ner()
-        return self._tags
+        """Return the aligned entities and their BILUO tags, as Example does."""
+        return self._ents_and_tags
 
-    def _own_tags(self) -> tuple[list[Span], list[str | None]]:
+    @cached_property
+    def _ents_and_tags(self) -> tuple[list[Span], list[str | None]]:
         entities = list(self.y.ents)
-        if not all(ent.label for ent in entities) or not self.y.has_annotation("ENT_IOB"):
+        is_labelled = self.y.has_annotation("ENT_IOB") and all(ent.label for ent in entities)
+        if not self.is_aligned or not is_labelled:
             return super().get_aligned_ents_and_ner()
-        tags = [OUTSIDE.get(code) for code in self.y.to_array(ENT_IOB).tolist()]
+        tags = ["O" if code == OUTSIDE else None for code in self.y.to_array(ENT_IOB).tolist()]
         for ent in entities:
-            name, start, last = ent.label_, ent.start, ent.end - 1
-            tags[start : last + 1] = (
-                [f"U-{name}"]
-                if start == last
-                else [f"B-{name}", *[f"I-{name}"] * (last - start - 1), f"L-{name}"]
-            )
-        if None in tags:
-            tags = [
-                "O" if tag is None and token.is_space else tag
-                for tag, token in zip(tags, self.x, strict=True)
-            ]
+            name, inside = ent.label_, len(ent) - 2
+            several = [f"B-{name}", *[f"I-{name}"] * inside, f"L-{name}"]
+            tags[ent.start : ent.end] = several if inside >= 0 else [f"U-{name}"]
+        for i, tag in enumerate(tags):
+            if tag is None and self.x[i].is_space:
+                tags[i] = "O"
         return entities, tags
 
     def gold(self, ner: EntityRecognizer, state: Any) -> Any:
@@ -85,24 +72,19 @@ class Prepared(Example):
         return self._gold[ner.name]
 
 
-OUTSIDE = {2: "O"}
-"""The tag of what is outside of entities, by spaCy's ENT_IOB code."""
-
-
 def update(
     nlp: Language,
-    examples: list[Prepared],
+    examples: list,
     *,
     drop: float,
-    losses: dict[str, float],
+    losses: dict,
     exclude: Iterable[str] = (),
-    encoder: "Encoder | None" = None,
+    encoder: Any = None,
 ) -> None:
-    """Add a batch's gradients to the pipeline's, and its losses to `losses`: `nlp.update(..., sgd=False)`
-    without copies.
+    """Add a batch's gradients to the pipeline's: `nlp.update(..., sgd=False)` without copies.
 
-    Components other than spaCy's own tok2vec, transformer and entity recogniser take their own `update`.
-    encoder: what computes the transformer.
+    encoder: an Encoder, if one computes the transformer. Other components than that and spaCy's own tok2vec
+    and entity recogniser take their own `update`.
     """
     listeners: list[Tok2VecListener] = []
     try:
@@ -124,34 +106,22 @@ def update(
 
 def is_greedy(ner: Any) -> bool:
     """Say whether `update_ner` and `predict_ner` do what a component's own update and prediction would do."""
-    if type(ner) is not EntityRecognizer:
+    if type(ner) is not EntityRecognizer or type(ner.moves) is not BiluoPushDown:
         return False
-    known, model = {"beam_width": 1, "multitasks": [], "incorrect_spans_key": None}, ner.model
-    if (
-        any(ner.cfg.get(name, usual) != usual for name, usual in known.items())
-        or type(ner.moves) is not BiluoPushDown
-    ):
+    usual, model = {"beam_width": 1, "multitasks": [], "incorrect_spans_key": None}, ner.model
+    if any(ner.cfg.get(name, value) != value for name, value in usual.items()):
         return False
-    is_plain = (
-        isinstance(model, Model) and model._func is transition_model and isinstance(model.ops, NumpyOps)
-    )
-    return is_plain and model.layers[1].get_dim("nP") > 1
-
-
-def batch_id(docs: list) -> int:
-    """Tell batches apart by their documents' identity; spaCy adds up the words of all documents, twice a
-    step: 4 µs a word.
-    """
-    return hash(tuple(map(id, docs)))
+    is_plain = isinstance(model, Model) and model._func is transition_model
+    return is_plain and isinstance(model.ops, NumpyOps) and model.layers[1].get_dim("nP") > 1
 
 
 def update_tok2vec(
     tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict[str, float]
 ) -> list[Tok2VecListener]:
-    """Run the tok2vec layer forward and hand its output, and the way back, to its listeners
-    (spacy/pipeline/tok2vec.py).
+    """Run the layer forward and hand its output, and the way back, to listeners (spacy/pipeline/tok2vec.py).
 
-    Returns the listeners, which know batches by `batch_id` until that is taken from them.
+    Returns the listeners, which know a batch by its documents' identity until `get_batch_id` is taken from
+    them; spaCy adds up the words of all documents.
     """
     docs = [example.x for example in examples]
     set_dropout_rate(tok2vec.model, drop)
@@ -171,8 +141,9 @@ def update_tok2vec(
 
     listeners = tok2vec.listeners
     for listener in listeners:
-        listener.get_batch_id = batch_id
-        listener.receive(batch_id(docs), vectors, backprop if listener is listeners[-1] else accumulate)
+        listener.get_batch_id = lambda docs: hash(tuple(map(id, docs)))
+        way_back = backprop if listener is listeners[-1] else accumulate
+        listener.receive(listener.get_batch_id(docs), vectors, way_back)
     return listeners
 
 
@@ -188,58 +159,41 @@ def update_ner(
     longest = ner.cfg["update_with_oracle_cut_size"]
     if longest >= 1:
         longest = int(random.uniform(longest // 2, longest * 2))
-    states, golds = _start(ner, examples, longest)
-    if not states:
+    going = _start(ner, examples, longest)
+    if not going:
         return
     set_dropout_rate(ner.model, drop)
     docs = [example.x for example in examples]
     decisions = _Decisions(ner.model, docs)
     for _ in range(longest + 1 if longest >= 1 else max(map(len, docs)) + 1):
+        states, golds = map(list, zip(*going, strict=True))
         scores = decisions.score(states)
-        gradient = ner.get_batch_loss(states, golds, scores, losses)
-        decisions.learn(gradient)
+        decisions.learn(ner.get_batch_loss(states, golds, scores, losses))
         ner.transition_states(states, scores)
-        going = [not state.is_final() for state in states]
-        if not all(going):
-            states = [state for state, goes in zip(states, going, strict=True) if goes]
-            golds = [gold for gold, goes in zip(golds, going, strict=True) if goes]
-            if not states:
-                break
+        going = [(state, gold) for state, gold in going if not state.is_final()]
+        if not going:
+            break
     decisions.backprop()
 
 
 def predict_ner(ner: EntityRecognizer, docs: list[Doc]) -> None:
-    """Set the entities that `EntityRecognizer.pipe` would: a batch's documents are parsed side by side, in
-    large steps.
-
-    1,009 documents with 15,733 words: 0.06 s instead of 0.26.
-    """
+    """Set the entities that `EntityRecognizer.pipe` would, parsing a batch's documents side by side."""
     states = ner.moves.init_batch(docs)
-    decisions, going = (
-        _Decisions(ner.model, docs, is_train=False),
-        [state for state in states if not state.is_final()],
-    )
+    decisions = _Decisions(ner.model, docs, is_train=False)
+    going = [state for state in states if not state.is_final()]
     while going:
         going = ner.transition_states(going, decisions.score(going))
     ner.set_annotations(docs, states)
 
 
-def _start(ner: EntityRecognizer, examples: list[Prepared], longest: int) -> tuple[list, list]:
-    """Return the states that parsing starts from and their gold actions; documents of `longest` words and
-    more are cut.
-    """
+def _start(ner: EntityRecognizer, examples: list[Prepared], longest: int) -> list[tuple]:
+    """Return the states that parsing starts from with their gold actions; longer documents are cut."""
     if longest >= 1 and any(len(example.x) >= longest for example in examples):
         states, golds, _ = ner._init_gold_batch(examples, max_length=longest)
-        return states, golds
-    states, golds = [], []
-    for state, example in zip(
-        ner.moves.init_batch([example.x for example in examples]), examples, strict=True
-    ):
-        gold = example.gold(ner, state)
-        if gold is not None and not state.is_final():
-            states.append(state)
-            golds.append(gold)
-    return states, golds
+        return list(zip(states, golds, strict=True))
+    states = ner.moves.init_batch([example.x for example in examples])
+    pairs = [(state, example.gold(ner, state)) for state, example in zip(states, examples, strict=True)]
+    return [(state, gold) for state, gold in pairs if gold is not None and not state.is_final()]
 
 
 class _Decisions:
@@ -256,31 +210,31 @@ class _Decisions:
         self.unseen = sorted(model.attrs["unseen_classes"])
         self.words, self.backprop_words = tok2vec(docs, is_train)
         self.nF, self.nO, self.nP, self.nI = (self.lower.get_dim(name) for name in ("nF", "nO", "nP", "nI"))
-        table = numpy.empty(
-            (len(self.words) + 1, self.nF * self.nO * self.nP), dtype="float32"
-        )  # the first row is for missing features
+        width = self.nO * self.nP
+        table = numpy.empty((len(self.words) + 1, self.nF * width), dtype="float32")
         self.ops.gemm(self.words, self.lower.get_param("W").reshape(-1, self.nI), trans2=True, out=table[1:])
-        table[0] = self.lower.get_param("pad").reshape(-1)
-        table[:, : self.nO * self.nP] += self.lower.get_param("b").reshape(-1)
-        self.table = table.reshape(-1, self.nO * self.nP)
+        table[0] = self.lower.get_param("pad").reshape(-1)  # for missing features
+        table[:, :width] += self.lower.get_param("b").reshape(-1)
+        self.table = table.reshape(-1, width)
         self.columns = numpy.arange(self.nF, dtype="int32")
         self.taken: list[tuple] = []
         self.gradients: list = []
 
     def score(self, states: list):
         """Return the scores of each state's actions, S x C."""
-        ids = ParserStepModel.get_token_ids(_HasFeatures(self), states)
+        sizes = SimpleNamespace(state2vec=self)  # what `get_token_ids` asks for: how many features there are
+        ids = ParserStepModel.get_token_ids(sizes, states)
         rows = (ids + 1) * self.nF + self.columns
         hidden, which = self.ops.maxout(self.table[rows].sum(axis=1).reshape(-1, self.nO, self.nP))
         mask = None
-        if self.upper is not None:
+        if self.upper is None:
+            scores = hidden.copy()
+        else:
             if self.is_train:
                 mask = self.ops.get_dropout_mask(hidden.shape, PARSER_DROPOUT)
                 hidden *= mask
             scores = numpy.dot(hidden, self.upper.get_param("W").T)
             scores += self.upper.get_param("b")
-        else:
-            scores = hidden.copy()
         if self.unseen:
             scores[:, self.unseen] = numpy.nanmin(scores)
         if self.is_train:
@@ -295,41 +249,34 @@ class _Decisions:
 
     def backprop(self) -> None:
         """Add the gradients of all decisions to the model's."""
-        ids, which, hidden = (numpy.concatenate([step[i] for step in self.taken]) for i in range(3))
+        ids, which, hidden, masks = zip(*self.taken, strict=True)
+        ids, which, hidden = map(numpy.concatenate, (ids, which, hidden))
         gradient = numpy.concatenate(self.gradients)
         if self.upper is not None:
             self.upper.inc_grad("b", gradient.sum(axis=0))
             self.upper.inc_grad("W", numpy.dot(gradient.T, hidden))
             gradient = numpy.dot(gradient, self.upper.get_param("W"))
-            gradient *= numpy.concatenate([step[3] for step in self.taken])
+            gradient *= numpy.concatenate(masks)
         self._backprop_lower(ids, self.ops.backprop_maxout(gradient, which, self.nP).reshape(len(ids), -1))
 
     def _backprop_lower(self, ids, gradient) -> None:
         """Go back through the layer that computes features in advance (spacy/ml/_precomputable_affine.py)."""
-        lower, nF, nI = self.lower, self.nF, self.nI
+        lower, nF, nO, nP, nI = self.lower, self.nF, self.nO, self.nP, self.nI
         missing = (ids < 0).astype("float32")
-        lower.inc_grad("pad", numpy.dot(missing.T, gradient).reshape(1, nF, self.nO, self.nP))
-        lower.inc_grad("b", gradient.sum(axis=0).reshape(self.nO, self.nP))
-        weights = numpy.ascontiguousarray(lower.get_param("W").transpose(1, 2, 0, 3)).reshape(
-            -1, nF * nI
-        )  # O·P x F·I
-        change = numpy.dot(gradient.T, self._features(ids)).reshape(self.nO, self.nP, nF, nI)
+        lower.inc_grad("pad", numpy.dot(missing.T, gradient).reshape(1, nF, nO, nP))
+        lower.inc_grad("b", gradient.sum(axis=0).reshape(nO, nP))
+        change = numpy.dot(gradient.T, self._features(ids)).reshape(nO, nP, nF, nI)
         lower.inc_grad("W", change.transpose(2, 0, 1, 3))
+        weights = numpy.ascontiguousarray(lower.get_param("W").transpose(1, 2, 0, 3))
+        weights = weights.reshape(-1, nF * nI)  # O·P x F·I
         d_words = numpy.zeros((len(self.words) + 1, nI), dtype="float32")
         self.ops.scatter_add(d_words, ids.reshape(-1), numpy.dot(gradient, weights).reshape(-1, nI))
         self.backprop_words(d_words[:-1])
 
     def _features(self, ids):
-        """Return the words of each state's features, S x F·I. Where one is missing (-1: no entity is open)
-        spaCy takes the batch's last word.
+        """Return the words of each state's features, S x F·I.
 
-        That is hardly meant, but it is what its recipes were tuned with.
+        Where one is missing (-1: no entity is open) spaCy takes the batch's last word. That is hardly meant,
+        but it is what its recipes were tuned with.
         """
         return self.words[ids].reshape(-1, self.nF * self.nI)
-
-
-class _HasFeatures:
-    """What `ParserStepModel.get_token_ids` asks for: how many features a state has."""
-
-    def __init__(self, decisions: _Decisions) -> None:
-        self.state2vec = decisions

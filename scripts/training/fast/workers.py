@@ -1,5 +1,4 @@
-"""Several processes that train one pipeline together: each takes its part of every batch, and gradients are
-added up.
+"""Several processes that train one pipeline: each takes its share of every batch, and gradients are added up.
 
 Every process is the same command with torch's own variables (RANK, WORLD_SIZE), so that `torchrun` can start
 them, too, on several machines.
@@ -32,46 +31,39 @@ POLL = 0.02
 
 
 class Workers(World):
-    """Processes that talk through torch.distributed; those of one machine add gradients up in shared memory.
-
-    1.5 million gradients of two processes: 1 ms in shared memory, 10.6 ms by gloo's all-reduce (two cores).
-    """
+    """Processes that talk through torch.distributed; those of one machine share memory."""
 
     def __init__(self, rank: int, size: int, folder: Path | None) -> None:
         """Meet the others. folder: where the processes of one machine share files; None under torchrun."""
         self.rank, self.size, self.folder = rank, size, folder
-        where = f"file://{(folder / 'store').as_posix()}" if folder else "env://"
+        method = "env://"
         if folder:
+            method = f"file://{(folder / 'store').as_posix()}"
             (folder / f"ready-{rank}").touch()
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, init_method=where, rank=rank, world_size=size, timeout=PATIENCE)
+        dist.init_process_group(backend, init_method=method, rank=rank, world_size=size, timeout=PATIENCE)
         World.have_met = True
 
     def shared(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, numpy.ndarray] | None:
-        """Return arrays of zeros that all processes have mapped; None under torchrun, and where there is no
-        room for them.
-        """
+        """Return arrays of zeros that all processes map; None under torchrun, and where there is no room."""
         if self.folder is None:
             return None
-        fits = (
-            all([_reserve(self.folder / name, 4 * math.prod(shape)) for name, shape in shapes.items()])
-            if self.rank == 0
-            else True
-        )
+        paths = {name: self.folder / name for name in shapes}
+        fits = self.rank > 0 or all(_reserve(paths[name], 4 * math.prod(shapes[name])) for name in shapes)
         if not self.gather(fits)[0]:
             return None
         arrays = {
-            name: numpy.asarray(numpy.memmap(self.folder / name, dtype="float32", mode="r+", shape=shape))
+            name: numpy.asarray(numpy.memmap(paths[name], dtype="float32", mode="r+", shape=shape))
             for name, shape in shapes.items()
         }
         self.wait()
-        for name in shapes if self.rank == 0 else ():
+        for path in paths.values() if self.rank == 0 else ():
             with contextlib.suppress(OSError):  # Windows keeps what is open
-                (self.folder / name).unlink()
+                path.unlink()
         return arrays
 
     def wait(self) -> None:
-        """Wait until all processes are here: 0.3 ms."""
+        """Wait until all processes are here."""
         dist.barrier()
 
     def sum(self, flat: numpy.ndarray) -> None:
@@ -92,9 +84,7 @@ class Workers(World):
         return found
 
     def shard_batch(self, batch: list) -> list:
-        """Deal a batch's examples out by length, the longest first, each to whoever has the fewest words so
-        far.
-        """
+        """Return this process's share of a batch, which has about as many words as any other's."""
         return split_evenly(batch, self.size)[self.rank]
 
     def close(self) -> None:
@@ -105,8 +95,9 @@ class Workers(World):
 
 
 def _reserve(path: Path, size: int) -> bool:
-    """Make a file of zeros; say whether there is room for it. A container often has 64 MB of /dev/shm, and
-    dies at the first page too many.
+    """Make a file of zeros; say whether there is room for it.
+
+    A container often has 64 MB of /dev/shm, and dies at the first page too many.
     """
     try:
         with path.open("wb") as file:
@@ -121,9 +112,7 @@ def _reserve(path: Path, size: int) -> bool:
 
 
 def assign(loads: list[int], parts: int) -> list[int]:
-    """Deal things out by load, the heaviest first, each to the part that has the least so far; return each
-    one's part.
-    """
+    """Return each thing's part: the heaviest first, each goes to the part that has the least so far."""
     sums, owners = [0] * parts, [0] * len(loads)
     for i in sorted(range(len(loads)), key=lambda i: -loads[i]):
         owners[i] = sums.index(min(sums))
@@ -133,35 +122,33 @@ def assign(loads: list[int], parts: int) -> list[int]:
 
 def split_evenly(batch: list[Sized], parts: int) -> list[list]:
     """Split examples into parts of about as many words each, in the batch's order."""
-    owners = assign([len(example) for example in batch], parts)
-    return [
-        [example for example, owner in zip(batch, owners, strict=True) if owner == part]
-        for part in range(parts)
-    ]
+    shares: list[list] = [[] for _ in range(parts)]
+    for example, owner in zip(batch, assign([*map(len, batch)], parts), strict=True):
+        shares[owner].append(example)
+    return shares
 
 
 @contextlib.contextmanager
 def init_distributed(workers: int) -> Iterator[World]:
-    """Meet the other processes of the run: those that started this one, or `workers - 1` that it starts
-    itself.
+    """Meet the run's other processes: those that started this one, or `workers - 1` that it starts itself.
 
     Raises UserError where one of those started here dies.
     """
     own = rank()
-    if own is not None:
-        size, folder = int(os.environ["WORLD_SIZE"]), os.environ.get(STORE)
-        member = Workers(own, size, Path(folder) if folder else None) if size > 1 else World()
+    size, folder = 1 if own is None else int(os.environ["WORLD_SIZE"]), os.environ.get(STORE)
+    if own is None and workers > 1:
+        yield from _started_here(workers)
+    elif size == 1:
+        yield World()
+    else:
+        member = Workers(own, size, Path(folder) if folder else None)
         try:
             yield member
         except RuntimeError:
-            if folder and member.rank:  # the first process is gone, or tells what happened
+            if folder:  # the first process, which started this one, is gone, or tells what happened
                 leave(1)
             raise
         member.close()
-    elif workers <= 1:
-        yield World()
-    else:
-        yield from _started_here(workers)
 
 
 def _started_here(workers: int) -> Iterator[World]:
@@ -170,15 +157,13 @@ def _started_here(workers: int) -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="ner-template-", dir=memory if memory.is_dir() else None))
     variables = os.environ | {"WORLD_SIZE": str(workers), STORE: str(folder)}
     command = [sys.executable, *sys.orig_argv[1:]]
-    apart: dict[str, Any] = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        if sys.platform == "win32"
-        else {"process_group": 0}
-    )
+    group: dict[str, Any] = {"process_group": 0}  # of their own, as Ctrl-C is the first's
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     others = [
-        subprocess.Popen(command, env=variables | {"RANK": str(number)}, **apart)
+        subprocess.Popen(command, env=variables | {"RANK": str(number)}, **group)
         for number in range(1, workers)
-    ]  # Ctrl-C is the first's
+    ]
     try:
         _wait_for(others, folder)
         member = Workers(0, workers, folder)
