@@ -24,7 +24,7 @@ def found(record: Record) -> Found:
 
 
 def text_of(tokens) -> str:
-    """The text of a Doc or Span, with the spaces that the shard remembers where the data brought its own tokens."""
+    """The text of a Doc or Span, with the spaces that the shard remembers of tokens that the data brought."""
     spaces = tokens[0].doc.user_data.get("spaces")
     return "".join(
         token.text + (token.whitespace_ if spaces is None else " " * spaces[token.i]) for token in tokens

@@ -225,7 +225,8 @@ FILES = {
     ),
     "pandas values": json.dumps([[TEXT, [SPAN]], ["x", []]]),
     "pandas records": json.dumps([{"text": TEXT, "spans": [SPAN]}, {"text": "x", "spans": []}]),
-    "NaN": f'{{"text": "{TEXT}", "spans": [[0, 3, "PER"]], "score": NaN}}\n{{"text": "x", "spans": [], "score": -Infinity}}\n',
+    "NaN": f'{{"text": "{TEXT}", "spans": [[0, 3, "PER"]], "score": NaN}}\n'
+    '{"text": "x", "spans": [], "score": -Infinity}\n',
     "objects on several lines": "\n".join(
         json.dumps(row, indent=1) for row in ({"text": TEXT, "spans": [SPAN]}, {"text": "x", "spans": []})
     ),

@@ -1,4 +1,4 @@
-"""Label Studio's exports, JSON and JSON_MIN, as the tool writes them: read exactly, counted, or one clear error."""
+"""Label Studio's exports, JSON and JSON_MIN, as the tool writes them: read exactly, or one clear error."""
 
 import json
 

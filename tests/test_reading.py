@@ -1,4 +1,4 @@
-"""What the checks say of readers, batchers and tokenisers is what spaCy itself does, on documents drawn at random."""
+"""What the checks say of readers, batchers and tokenisers is what spaCy does, on documents drawn at random."""
 
 import random
 from collections import Counter
@@ -69,7 +69,7 @@ def nlp():
 
 
 def draw_files(draw, folder, *, documents=25, make=any_doc, attrs=ATTRS):
-    """Write documents to files in nested folders, each with other attributes; return them as spaCy sorts them."""
+    """Write documents to files in nested folders, each with other attributes; return them as spaCy sorts."""
     for name in draw.sample(("a", "b/c", "b/d/e", "f.d/g", "z"), draw.randint(1, 3)):
         write(
             folder / f"{name}.spacy", [make(draw, nlp().vocab) for _ in range(documents)], draw.choice(attrs)
@@ -102,7 +102,7 @@ def draw_batcher(draw):
 
 @pytest.fixture
 def read(monkeypatch):
-    """Let every document that spaCy reads know its place, and its copied sentences, too; return the places read."""
+    """Let every document that spaCy reads know its place, and its copied sentences, too; return the places."""
     seen = set()
     get_docs, from_disk = DocBin.get_docs, DocBin.from_disk
 
