@@ -1,4 +1,4 @@
-"""What the checks say of readers, batchers and tokenisers is what spaCy does, on documents drawn at random."""
+"""What the checks say of readers, batchers and tokenisers is what spaCy does, on documents of any kind."""
 
 import random
 from collections import Counter
@@ -102,7 +102,7 @@ def draw_batcher(draw):
 
 @pytest.fixture
 def read(monkeypatch):
-    """Let every document that spaCy reads know its place, and its copied sentences, too; return the places."""
+    """Let every document that spaCy reads know its place, and its copied sentences; return the places."""
     seen = set()
     get_docs, from_disk = DocBin.get_docs, DocBin.from_disk
 

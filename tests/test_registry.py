@@ -136,8 +136,8 @@ def test_unknown_content_is_an_error_that_lists_the_formats(tmp_path, data):
 
 def test_a_format_that_is_named_wrongly_is_an_error_that_lists_the_formats(write_text):
     assert (
-        "no format is called 'conll'; choose auto or one of brat, columns, docbin, json, parquet, pipes, table, "
-        "webanno" in fails(write_text("data", FINE), "conll")
+        "no format is called 'conll'; choose auto or one of brat, columns, docbin, json, parquet, pipes, "
+        "table, webanno" in fails(write_text("data", FINE), "conll")
     )
 
 
