@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from typing import NamedTuple
 
 from scripts.formats.json_stream import ANNOTATOR_KEYS, TEXT_KEYS
 from scripts.formats.offsets import fits
@@ -16,6 +17,18 @@ ANNOTATION_LIKE = re.compile("(?i)tags?$|ner|label|ents?$|entit|span|annot|menti
 """Keys that may hold annotation in some way that is not understood."""
 USER_KEYS = ("user", "annotator", "annotator_id", "completed_by", "created_by")
 """How an annotation calls who made it."""
+
+
+class Content(NamedTuple):
+    """A text and the spans on it, as they stand in the data.
+
+    excluded: why it is to be left out, or None. unread: what else stands in the data.
+    """
+
+    text: str
+    spans: list
+    excluded: str | None = None
+    unread: tuple[Unread, ...] = ()
 
 
 def require_once(data: bytes, row: dict, source: Source) -> None:
@@ -48,21 +61,18 @@ def choose_spans(
     spans and nothing says which count.
     """
     found, wanted = find_spans(row), options.spans_field
-    keys = [*(key for key in SPAN_KEYS if key in found), *sorted(found.keys() - set(SPAN_KEYS))]
     if excluded is not None:
-        keys = [""]
-    elif wanted:
-        if found and wanted not in found and wanted not in row:
-            where = ", ".join(f"`{key}`" for key in keys)
-            what = f"no spans stand under {wanted!r}, but under {where}"
-            raise AnnotationError(f"{source}: {what}; set --spans-field={keys[0]}")
-        keys = [wanted]
-    chosen = found.get(keys[0], []) if keys else []
-    others = union(found) - span_keys(chosen) if len(found) > bool(chosen) else Counter()
-    labels = tuple(label for _, label in others.elements())
-    if excluded is not None:
+        labels = tuple(label for _, label in union(found).elements())
         detail = f"spans of a row that is left out ({excluded})"
         return [], (Unread("excluded", detail, labels=labels),) if labels else ()
+    keys = [*(key for key in SPAN_KEYS if key in found), *sorted(found.keys() - set(SPAN_KEYS))]
+    if wanted and found and wanted not in found and wanted not in row:
+        where = ", ".join(f"`{key}`" for key in keys)
+        what = f"no spans stand under {wanted!r}, but under {where}"
+        raise AnnotationError(f"{source}: {what}; set --spans-field={keys[0]}")
+    chosen = found.get(wanted or next(iter(keys), ""), [])
+    others = union(found) - span_keys(chosen) if len(found) > bool(chosen) else Counter()
+    labels = tuple(label for _, label in others.elements())
     if labels and not wanted and "other-spans" not in options.accept:
         shown = "; ".join(f"`{key}`: {short(found[key])}" for key in keys[:3])
         raise AnnotationError(
@@ -70,7 +80,7 @@ def choose_spans(
             f"--spans-field={keys[0]} (the others are then left out, and counted)"
         )
     if chosen:
-        _require_one_text_and_user(row, keys[0], source, options)
+        _require_one_text_and_user(row, wanted or keys[0], source, options)
     else:
         chosen = _no_spans(row, paths, source, wanted)
     return chosen, (Unread("other-spans", f"under {', '.join(found)}", labels=labels),) if labels else ()

@@ -66,7 +66,7 @@ def layout_of(
     for row in filter(label_studio.is_task, whole):
         with suppress(AnnotationError):  # is told when the row is read
             read = label_studio.read_task(row, Source(path.as_posix(), 1), options)
-            texts.update(text.field for text in read if text.spans)
+            texts.update(field for field, content in read.items() if content.spans)
     if not texts and tagged is None:
         known = filter(None, (options.text_field, *TEXT_KEYS, "data"))
         texts.update(key for key in known if any(type(row.get(key)) is str for row in whole))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from scripts.formats import json_stream, label_studio
 from scripts.formats.foreign import recognise_foreign_row
-from scripts.formats.json_choice import choose_spans, choose_text, require_once
+from scripts.formats.json_choice import Content, choose_spans, choose_text, require_once
 from scripts.formats.json_layout import Layout, describe, find_layout, unfold
 from scripts.formats.json_stream import ANNOTATOR_KEYS
 from scripts.formats.raw_file import RawFile
@@ -109,16 +109,16 @@ def row_record(
     name = made_id(source) if id is None else id
     if label_studio.is_task(row):
         texts = label_studio.read_task(row, source, options, layout.texts)
-        names = [name] if len(texts) == 1 else [f"{name}#{text.field}" for text in texts]
-        return [_record(text[1:], source, name, group) for text, name in zip(texts, names, strict=True)]
+        names = {field: name if len(texts) == 1 else f"{name}#{field}" for field in texts}
+        return [_record(content, source, names[field], group) for field, content in texts.items()]
     excluded = _excluded(row, source, options)
     spans, unread = choose_spans(row, source, options, layout.spans, excluded)
     text = choose_text(row, spans, source, options)
-    return _record((text, _with_offsets(spans, row.get("tokens")), excluded, unread), source, name, group)
+    spans = _with_offsets(spans, row.get("tokens"))
+    return _record(Content(text, spans, excluded, unread), source, name, group)
 
 
-def _record(content: tuple, source: Source, id: str, group: str | None) -> Record:
-    """Make a record of a text, its spans as the data has them, why it is left out and what is not read."""
+def _record(content: Content, source: Source, id: str, group: str | None) -> Record:
     text, spans, excluded, unread = content
     check_text(text, source)
     accepted = []

@@ -2,9 +2,8 @@
 
 import re
 from collections import defaultdict
-from typing import NamedTuple
 
-from scripts.formats.json_choice import which_text
+from scripts.formats.json_choice import Content, which_text
 from scripts.formats.record import AnnotationError, Source, Unread
 from scripts.formats.registry import ReadOptions
 from scripts.formats.span_fields import looks_like_span, span_fields
@@ -19,26 +18,15 @@ REGIONS = re.compile(
 """Kinds of results that are on an image, a film or numbers."""
 
 
-class Text(NamedTuple):
-    """A text of a task and the spans on it, as they stand in the export.
-
-    field: its key in the task's data. excluded: why it is to be left out, or None. unread: spans not read.
-    """
-
-    field: str
-    text: str
-    spans: list
-    excluded: str | None
-    unread: tuple[Unread, ...] = ()
-
-
 def is_task(row: dict) -> bool:
     """Tell whether a row is a task of Label Studio."""
     return isinstance(row.get("data"), dict)
 
 
-def read_task(row: dict, source: Source, options: ReadOptions, fields: tuple[str, ...] = ()) -> list[Text]:
-    """Return the texts of a task: the annotated one, or each of several.
+def read_task(
+    row: dict, source: Source, options: ReadOptions, fields: tuple[str, ...] = ()
+) -> dict[str, Content]:
+    """Return the texts of a task with their spans, by their keys: the annotated one, or each of several.
 
     fields: texts that other tasks of the file have spans on. Raises AnnotationError where annotators differ
     and `options.annotator` does not choose, where it is not clear which text is meant, and where spans are on
@@ -61,11 +49,13 @@ def read_task(row: dict, source: Source, options: ReadOptions, fields: tuple[str
         raise AnnotationError(f"{source}: {dialogue!r} is a dialogue, {remedy}")
     spans: dict[str, list] = {field: [] for field in fields if field in texts and len(fields) > 1}
     for name, on_text in results.items() or ([] if spans else [("", [])]):
-        field = _field(name, texts, on_text, source, options)
-        spans[field] = [*spans.pop(field, []), *on_text]
+        spans.setdefault(_field(name, texts, on_text, source, options), []).extend(on_text)
     unread = _unread(row, annotations, chosen, [span for on_text in results.values() for span in on_text])
-    found = [Text(field, texts[field], on_text, excluded) for field, on_text in spans.items()]
-    return [found[0]._replace(unread=unread), *found[1:]]
+    first = next(iter(spans))
+    return {
+        field: Content(texts[field], on_text, excluded, unread if field == first else ())
+        for field, on_text in spans.items()
+    }
 
 
 def _incomplete(row: dict, source: Source) -> AnnotationError:
