@@ -1,7 +1,4 @@
-"""The fast step: what spaCy, thinc and transformers compute, computed faster.
-
-It alone touches their internals. Delete this folder, and everything still runs, by `nlp.update`.
-"""
+"""What spaCy, thinc and transformers compute, faster, by their internals. Delete it, and all still runs."""
 
 from importlib import metadata
 

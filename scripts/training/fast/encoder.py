@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy
@@ -25,15 +24,13 @@ from scripts.training.world import World
 
 MAX_WORDPIECES = {"cpu": 4_096}
 """Wordpieces of a micro-batch, with padding, on each kind of device; elsewhere as many as memory takes."""
-ALL = 1 << 30
 
 
 class Encoder:
     """Computes what a transformer and its listeners compute, to the same numbers but for the last digits.
 
-    The transformer is on `device`; the vectors that it hands on are on the CPU. A micro-batch has at most
-    `max_wordpieces`, padding among them; a batch of more than that runs forward twice, so that what it needs
-    is never in memory at once. On a CPU windows are packed (BERT and its kin), elsewhere grouped by length.
+    The transformer is on `device`; the vectors that it hands on are on the CPU. A batch of more wordpieces
+    than `max_wordpieces`, padding among them, goes through in micro-batches, and runs forward twice.
     """
 
     def __init__(self, component: Transformer, device: torch.device) -> None:
@@ -44,7 +41,7 @@ class Encoder:
         self.precision = Precision("fp32", "to compare", device.type)
         self.read = WordpieceReader(model)
         self.packing = Packing(self.module) if device.type == "cpu" and is_packable(self.module) else None
-        self.max_wordpieces = MAX_WORDPIECES.get(device.type, ALL)
+        self.max_wordpieces = MAX_WORDPIECES.get(device.type, 1 << 30)
         self.wordpieces = self.padded = self.halved = 0  # in training so far
         self.size = 0  # of the micro-batch under way
         self._words: torch.nn.Embedding = self.module.get_input_embeddings()
@@ -75,7 +72,7 @@ class Encoder:
         forward, factor = self._forward, node.layers[1].attrs["grad_factor"]
         if forward is None or list(map(id, forward.docs)) != list(map(id, docs)):
             raise ValueError("the batch is another one than the transformer has just read")
-        return forward.vectors(), partial(forward.backward, factor=factor, is_last=is_last)
+        return [*forward.vectors], partial(forward.backward, factor=factor, is_last=is_last)
 
     @torch.no_grad()
     def predict(self, docs: list[Doc]) -> list[numpy.ndarray]:
@@ -83,7 +80,7 @@ class Encoder:
         while True:
             self.module.eval()
             try:
-                return Forward(self, docs).vectors()
+                return Forward(self, docs).vectors
             except Exception as error:
                 if not is_out_of_memory(error) or not self.is_divisible(docs):
                     raise
@@ -102,10 +99,7 @@ class Encoder:
         return self.size > max(wordpieces.longest for wordpieces in self.read(docs))
 
     def halve(self, docs: list[Doc]) -> None:
-        """Let micro-batches from here on be half as large as the one that memory did not do for.
-
-        Call it when its error, which holds all of it, is gone.
-        """
+        """Halve micro-batches from here on. Call it when the error, which holds all memory, is gone."""
         self.max_wordpieces = max(self.size // 2, *(wordpieces.longest for wordpieces in self.read(docs)))
         self._forward = None
         if self.device.type == "cuda":
@@ -155,14 +149,11 @@ class Encoder:
         return _Lookup.apply(self._words.weight, ids, self._words.padding_idx)
 
     def run(self, inputs: torch.Tensor, layout: torch.Tensor | list[int]) -> torch.Tensor:
-        """Run windows forward, rows by wordpieces by width; return the last hidden state.
-
-        layout: of padded windows a mask, of packed ones, which all are in one row, their lengths.
-        """
+        """Return the last hidden state. layout: of padded windows a mask, of packed ones their lengths."""
         options: dict[str, torch.Tensor] = {"attention_mask": layout}
         if self.packing:
-            positions = torch.cat([torch.arange(length) for length in layout])[None]
-            positions = positions + self.read.first_position
+            columns = torch.cat([torch.arange(length) for length in layout])
+            positions = columns[None] + self.read.first_position
             options = {"position_ids": positions, "token_type_ids": torch.zeros_like(positions)}
             self.packing.runs = runs_of(layout)
         with self.precision.autocast():
@@ -204,13 +195,14 @@ class Forward:
         begins = numpy.cumsum([0, *(len(own.ids) for own in read)]).tolist()
         places = [self._places[begin + own.places] for begin, own in zip(begins, read, strict=False)]
         at = numpy.concatenate([self._places[:0], *places])
-        self._ends = numpy.cumsum([0, *(len(own.counts) for own in read)]).tolist()
         bags = numpy.cumsum(counts, dtype=numpy.int64) - counts
         self._counts, bags, self._at = (torch.from_numpy(array).to(device) for array in (counts, bags, at))
         nothing = torch.zeros(0, self.encoder.component.model.get_dim("nO"), device=device)
         self._output = torch.cat(outputs) if outputs else nothing
         with torch.no_grad():
-            self._vectors = embedding_bag(self._at, self._output, bags, mode="mean").cpu().numpy()
+            tokens = embedding_bag(self._at, self._output, bags, mode="mean").cpu().numpy()
+        ends = numpy.cumsum([len(own.counts) for own in read])[:-1]
+        self.vectors: list[numpy.ndarray] = numpy.split(tokens, ends) if read else []
 
     def _run(self, ids: numpy.ndarray, starts: numpy.ndarray, lengths: numpy.ndarray, place: int) -> Any:
         """Run windows forward, the longest of which is the last. place: where their output begins."""
@@ -228,10 +220,6 @@ class Forward:
         if self._recomputes:
             return checkpoint(self.encoder.run, inputs, layout, use_reentrant=False)
         return self.encoder.run(inputs, layout)
-
-    def vectors(self) -> list[numpy.ndarray]:
-        """Return the vectors of each document's tokens."""
-        return [self._vectors[start:end] for start, end in pairwise(self._ends)]
 
     def backward(self, gradients: list[numpy.ndarray], *, factor: float, is_last: bool) -> list:
         """Take what flows back from a listener; after the last one, run back."""

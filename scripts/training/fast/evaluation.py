@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 class Evaluation:
-    """Dev, ready to be predicted again and again, documents of like length together.
-
-    Where entities are all that is scored, every process predicts its share.
-    """
+    """Dev, ready to be predicted again and again, by all processes where entities are all that is scored."""
 
     def __init__(
         self, nlp: Language, corpus: Callable, weights: dict, world: World, encoder: "Encoder | None"

@@ -23,10 +23,9 @@ TOLERANCE = 1e-4
 def find_encoder(
     nlp: Language, exclude: Iterable[str], precision: Precision, device: torch.device
 ) -> Encoder | None:
-    """Return what computes a pipeline's transformer on a device; None where spacy-transformers must.
+    """Return what computes the first transformer that can be so, on a device; None where there is none.
 
-    It must for other listeners, layers or tokenisers, and for models that an encoder does not compute alike.
-    Where several transformers could be computed, the first is.
+    It cannot with other listeners, layers or tokenisers, and where an encoder does not compute alike.
     """
     for name, component in nlp.pipeline:
         if type(component) is Transformer and name not in exclude:
@@ -81,12 +80,11 @@ def is_alike(encoder: Encoder) -> bool:
         expected = encoder.module(**batch).last_hidden_state[is_real]
         ids = [row[real].cpu().numpy()[None] for row, real in zip(batch["input_ids"], is_real, strict=True)]
         if encoder.packing:
-            lengths = [own.shape[1] for own in ids]
-            found = encoder.run(encoder.look_up(numpy.concatenate(ids, axis=1)), lengths)[0]
+            layouts, ids = [[own.shape[1] for own in ids]], [numpy.concatenate(ids, axis=1)]
         else:
-            masks = [torch.ones(own.shape, dtype=torch.int64, device=encoder.device) for own in ids]
-            pairs = zip(ids, masks, strict=True)
-            found = torch.cat([encoder.run(encoder.look_up(own), mask)[0] for own, mask in pairs])
+            layouts = [torch.ones(own.shape, dtype=torch.int64, device=encoder.device) for own in ids]
+        pairs = zip(ids, layouts, strict=True)
+        found = torch.cat([encoder.run(encoder.look_up(own), layout)[0] for own, layout in pairs])
         encoder.rest()
     if found.shape != expected.shape:
         return False

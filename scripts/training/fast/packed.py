@@ -55,10 +55,7 @@ def group(lengths: numpy.ndarray, most: int, start: int = START) -> list[numpy.n
 
 
 class Packing:
-    """Lets the self-attention of BERT and its kin look at one window at a time.
-
-    Matrices are then as large as the batch, which a CPU multiplies faster, and padding costs nothing.
-    """
+    """Lets the self-attention of BERT and its kin look at one window at a time, without padding."""
 
     def __init__(self, module: nn.Module) -> None:
         """Replace the way attention runs forward, in this object alone: nothing of it is saved."""

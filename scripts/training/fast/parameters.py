@@ -1,7 +1,7 @@
 """Weights, gradients and moments, laid out so that few kernels update them all."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy
@@ -27,13 +27,7 @@ class FlatParameters:
     """
 
     def __init__(
-        self,
-        nlp: Language,
-        optimizer: Optimizer,
-        exclude: Iterable[str] = (),
-        *,
-        world: World,
-        signals: int = 0,
+        self, nlp: Language, optimizer: Optimizer, exclude: Sequence = (), *, world: World, signals: int = 0
     ) -> None:
         """Take a pipeline's parameters over. signals: numbers that are added up beside the gradients."""
         self.parameters = walk_parameters(nlp, exclude)
@@ -51,8 +45,7 @@ class FlatParameters:
         for parameter, own in zip(self.parameters, self._slices, strict=True):
             if not _is_on_gpu(parameter):
                 _move(parameter, weights[own], self.gradients[own])
-        # of each parameter: its gradient, weights, moments and (where there are any) average
-        arrays = (self._sums, weights, *moments)
+        arrays = (self._sums, weights, *moments)  # of each parameter; the last moment may be an average
         self._tensors = [[torch.from_numpy(array[own]) for own in self._slices] for array in arrays]
         for i in self._on_gpu:
             tensor = self.parameters[i].tensor
@@ -87,12 +80,10 @@ class FlatParameters:
                 self._publish(i)
 
     def step(self, signals: Sequence[bool] = (), unscale: Callable[[], bool] | None = None) -> list[bool]:
-        """Add the gradients of all processes up, update the weights, and set the gradients to zero.
+        """Update the weights by the sum of all processes' gradients; return which signals any process gave.
 
-        Returns which signals any process gave. unscale: undoes a scaling of gradients once they are added up;
-        where it says that one overflowed, no weights change. What never had a gradient stays as it is, as
-        with thinc. Raises UserError where a gradient is no number; the weights that this process updates are
-        then as before.
+        unscale: undoes a scaling of the summed gradients; where one overflowed, no weights change.
+        Raises UserError where a gradient is no number; the weights that this process updates are as before.
         """
         self.gradients[self._signals] = signals
         self._add_up()
@@ -116,13 +107,13 @@ class FlatParameters:
     def _add_up(self) -> None:
         """Add up gradients: where they are shared those of this process's arrays, in the order of ranks."""
         if self.world.size > 1 and self._on_gpu:
-            self.world.sum_tensors([self._tensors[0][i] for i in self._on_gpu])
+            self.world.sum([self._tensors[0][i] for i in self._on_gpu])
         if self._is_shared:
             self.world.wait()
             for own in (*(self._slices[i] for i in self._on_cpu), self._signals):
                 numpy.add.reduce(self._rows[:, own], axis=0, out=self._sums[own])
         elif self.world.size > 1:
-            self.world.sum(self.gradients)
+            self.world.sum([torch.from_numpy(self.gradients)])
 
     def _norms_of(self, indexes: list[int]) -> dict[int, float]:
         """Return the norms of gradients, which are all on one device."""
@@ -157,10 +148,7 @@ class FlatParameters:
             write_into(self.parameters[i].weights, optimizer(key, weights, gradient)[0])
 
     def _adam(self, norms: dict[int, float]) -> None:
-        """Clip gradients, given their norms, and run torch's fused AdamW as thinc's Adam would be.
-
-        Weights decay before the update, not after it.
-        """
+        """Clip gradients, and run torch's fused AdamW as thinc's Adam; weights decay before the update."""
         optimizer = self.optimizer
         gradients, weights, mom1, mom2, *averages = self._tensors
         groups: dict[tuple[torch.device, int, float], list[int]] = {}

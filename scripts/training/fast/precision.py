@@ -34,10 +34,7 @@ class Precision:
 
 
 def choose_precision(asked: str, device: torch.device) -> Precision:
-    """Return the precision asked for; for `auto` bf16 where the device has it, else fp16 (GPU) or fp32.
-
-    Raises UserError where the device cannot do what was asked.
-    """
+    """Return the precision asked for, `auto` by the device. Raises UserError where the device has it not."""
     kind = device.type
     if asked == "auto":
         if torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else _cpu_has_bf16():

@@ -36,23 +36,19 @@ SIGNALS = 2
 
 def reads_only(nlp: Language, T: dict[str, Any]) -> bool:
     """Say whether documents stay as they are in a step. Else they are copied, as spaCy does."""
-
-    def is_known(name: str, component: Any) -> bool:
+    for name, component in nlp.pipeline:
         module = type(component).__module__
         is_spacys = module.startswith("spacy.pipeline.") and "entity_linker" not in module
-        return is_spacys or nlp.get_pipe_meta(name).factory == "transformer"
-
-    learning = [
-        own for own in nlp.pipeline if own[0] not in T["frozen_components"] and hasattr(own[1], "update")
-    ]
-    return not T["annotating_components"] and all(is_known(*own) for own in learning)
+        is_known = is_spacys or nlp.get_pipe_meta(name).factory == "transformer"
+        if name not in T["frozen_components"] and hasattr(component, "update") and not is_known:
+            return False
+    return not T["annotating_components"]
 
 
 def prepare(config: Config, gpu_id: int, precision: str) -> tuple | None:
     """Make a pipeline; return it, its settings, the readers of train and dev, and what makes its step.
 
-    thinc's layers are on the CPU, and a transformer is on the GPU; so sums have one order, and no layer waits
-    for another's kernels. None where a GPU was asked for that no transformer could be put on.
+    thinc's layers are on the CPU, a transformer is on the GPU. None where no transformer could be put there.
     """
     ops = FastOps()
     set_current_ops(ops)
@@ -86,7 +82,6 @@ class FastStep(TrainingStep):
         self.ops, self.encoder = ops, encoder
         self.prepares = reads_only(nlp, T)
         self.save_context = partial(portable, nlp)
-        self.flat: FlatParameters | None = None
         super().__init__(nlp, T, corpus, world, exact=False)
         if T["seed"] is not None and world.rank:  # after the corpus was read, which may have drawn, too
             fix_random_seed(T["seed"] + world.rank * SEED_STRIDE)

@@ -1,7 +1,7 @@
 """A step's forward and backward pass, faster than `nlp.update` and equal to it but for the last digits."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
@@ -25,10 +25,7 @@ OUTSIDE = 2
 
 
 class Prepared(Example):
-    """An example that works out once what spaCy works out at each step: alignment, gold tags, gold actions.
-
-    `nlp.update` copies every example at every step, and with the copy all of this is lost.
-    """
+    """An example that keeps what spaCy works out anew at each step: alignment, gold tags, gold actions."""
 
     def __init__(self, example: Example) -> None:
         super().__init__(example.x, example.y)
@@ -73,13 +70,7 @@ class Prepared(Example):
 
 
 def update(
-    nlp: Language,
-    examples: list,
-    *,
-    drop: float,
-    losses: dict,
-    exclude: Iterable[str] = (),
-    encoder: Any = None,
+    nlp: Language, examples: list, *, drop: float, losses: dict, exclude: Sequence = (), encoder: Any = None
 ) -> None:
     """Add a batch's gradients to the pipeline's: `nlp.update(..., sgd=False)` without copies.
 
@@ -115,13 +106,10 @@ def is_greedy(ner: Any) -> bool:
     return is_plain and isinstance(model.ops, NumpyOps) and model.layers[1].get_dim("nP") > 1
 
 
-def update_tok2vec(
-    tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict[str, float]
-) -> list[Tok2VecListener]:
+def update_tok2vec(tok2vec: Tok2Vec, examples: list[Prepared], *, drop: float, losses: dict) -> list:
     """Run the layer forward and hand its output, and the way back, to listeners (spacy/pipeline/tok2vec.py).
 
-    Returns the listeners, which know a batch by its documents' identity until `get_batch_id` is taken from
-    them; spaCy adds up the words of all documents.
+    Returns the listeners, which know a batch by its documents' identity, not by the sum of all words.
     """
     docs = [example.x for example in examples]
     set_dropout_rate(tok2vec.model, drop)
@@ -147,13 +135,10 @@ def update_tok2vec(
     return listeners
 
 
-def update_ner(
-    ner: EntityRecognizer, examples: list[Prepared], *, drop: float, losses: dict[str, float]
-) -> None:
+def update_ner(ner: EntityRecognizer, examples: list[Prepared], *, drop: float, losses: dict) -> None:
     """Parse a batch greedily, learn from each decision, and run all decisions' backward pass at once.
 
-    What `Parser.update` does (spacy/pipeline/transition_parser.pyx), which runs backward after each word.
-    Gradients are added up in another order, and so differ in their last digits.
+    `Parser.update` (spacy/pipeline/transition_parser.pyx) runs backward after each word; last digits differ.
     """
     losses.setdefault(ner.name, 0.0)
     longest = ner.cfg["update_with_oracle_cut_size"]

@@ -36,10 +36,9 @@ class Wordpieces:
 
 
 class WordpieceReader:
-    """Cuts documents into windows as the config's span getter does; narrower ones where a window is too long.
+    """Cuts documents into windows as the config's span getter does, and these again where they are too long.
 
-    spacy-transformers cuts the rest off instead (truncate.py). A word of more wordpieces than the transformer
-    reads at once takes several windows.
+    spacy-transformers cuts the rest off instead (truncate.py). A long word may take several windows.
     """
 
     def __init__(self, model: Any) -> None:

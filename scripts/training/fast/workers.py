@@ -1,7 +1,6 @@
-"""Several processes that train one pipeline: each takes its share of every batch, and gradients are added up.
+"""Several processes that train one pipeline, each on its share of every batch; gradients are added up.
 
-Every process is the same command with torch's own variables (RANK, WORLD_SIZE), so that `torchrun` can start
-them, too, on several machines.
+Every process is the same command with torch's variables (RANK, WORLD_SIZE), as torchrun sets them, too.
 """
 
 import contextlib
@@ -66,12 +65,8 @@ class Workers(World):
         """Wait until all processes are here."""
         dist.barrier()
 
-    def sum(self, flat: numpy.ndarray) -> None:
-        """Add up by all-reduce."""
-        dist.all_reduce(torch.from_numpy(flat))
-
-    def sum_tensors(self, tensors: list[torch.Tensor]) -> None:
-        """Add a GPU's tensors up, in one call, by NCCL."""
+    def sum(self, tensors: list[torch.Tensor]) -> None:
+        """Add the tensors of one device up over all processes, in one call."""
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         dist.all_reduce(flat)
         for tensor, own in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
@@ -95,10 +90,7 @@ class Workers(World):
 
 
 def _reserve(path: Path, size: int) -> bool:
-    """Make a file of zeros; say whether there is room for it.
-
-    A container often has 64 MB of /dev/shm, and dies at the first page too many.
-    """
+    """Make a file of zeros; say whether there is room, as in a container /dev/shm often has 64 MB."""
     try:
         with path.open("wb") as file:
             if hasattr(os, "posix_fallocate"):
