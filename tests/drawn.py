@@ -134,13 +134,17 @@ def write_config(path: Path, data: Path, **sections: dict) -> ConfigFile:
     return ConfigFile("it", path)
 
 
-def examined(files: list[Path], recipe: ConfigFile, splits: tuple[str, ...] = ("train", "dev")) -> Report:
+def examined(
+    files: list[Path], config_file: ConfigFile, splits: tuple[str, ...] = ("train", "dev")
+) -> Report:
     """Run every check of documents and readers."""
-    return examine({split: files for split in splits}, Report(0), checks=DOCUMENT_CHECKS, configs=[recipe])
+    return examine(
+        {split: files for split in splits}, Report(0), checks=DOCUMENT_CHECKS, configs=[config_file]
+    )
 
 
 def draw_words(draw: random.Random, kind: str, length: int) -> list[str]:
-    """Draw words that make transformers stumble: tokens of hundreds of pieces, of none, of scripts without spaces."""
+    """Draw words that make transformers stumble: tokens of hundreds of wordpieces, of none, of scripts without spaces."""
     plain = [*(word(draw) for _ in range(20)), ".", "don't", "10,000"]
     odd = {
         "plain": plain,

@@ -49,7 +49,7 @@ def config_of(pipeline, *, annotating=(), components=None, initialize=None, froz
     return config
 
 
-def told(config, folder, *, line=CROSSING):
+def findings_of(config, folder, *, line=CROSSING):
     """Return what is found of components before the ner: slug, severity, split and detail."""
     data = {split: folder / f"{split}.spacy" for split in ("train", "dev")}
     for split, path in data.items():
@@ -84,7 +84,7 @@ WORDS = ["They", "sued", "Yip", "!", "Inc.", "yesterday"]
 
 
 def test_an_entity_that_an_annotating_sentencizer_cuts_is_an_error_that_names_its_place(tmp_path):
-    found = told(config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"]), tmp_path)
+    found = findings_of(config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"]), tmp_path)
     (train,) = [finding for finding in found if finding.split == "train"]
     assert (train.slug, train.severity, train.tokens) == ("forbidden-entity", Severity.error, (2, 5))
     assert train.shard.endswith("train.spacy#12")
@@ -97,7 +97,7 @@ def test_the_settings_of_a_sentencizer_decide(tmp_path):
     settings = {"punct_chars": ["?"]}
     component = {"sentencizer": {"factory": "sentencizer", **settings}}
     assert (
-        told(
+        findings_of(
             config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"], components=component),
             tmp_path,
         )
@@ -107,7 +107,7 @@ def test_the_settings_of_a_sentencizer_decide(tmp_path):
 
 
 def test_a_sentencizer_that_does_not_annotate_in_training_is_a_warning_for_dev(tmp_path):
-    (dev,) = told(config_of(["sentencizer", "tok2vec", "ner"]), tmp_path)
+    (dev,) = findings_of(config_of(["sentencizer", "tok2vec", "ner"]), tmp_path)
     assert (dev.slug, dev.severity, dev.split) == ("forbidden-entity", Severity.warning, "dev")
 
 
@@ -116,14 +116,14 @@ def test_nothing_is_told_of_what_comes_too_late_or_is_disabled(pipeline, tmp_pat
     config = config_of(pipeline, annotating=["sentencizer"])
     if pipeline[-1] == "ner":
         config["nlp"]["disabled"] = ["sentencizer"]
-    assert told(config, tmp_path) == []
+    assert findings_of(config, tmp_path) == []
 
 
 def test_an_entity_of_a_ruler_must_be_the_data_s(tmp_path):
     pipeline = ["entity_ruler", "tok2vec", "ner"]
     for label, errors in (("GPE", 4), ("LOC", 0)):
         patterns = {"entity_ruler": {"patterns": [{"label": label, "pattern": "Leeds"}]}}
-        found = told(config_of(pipeline, annotating=["entity_ruler"], initialize=patterns), tmp_path)
+        found = findings_of(config_of(pipeline, annotating=["entity_ruler"], initialize=patterns), tmp_path)
         assert sum(finding.severity is Severity.error for finding in found) == errors
         assert {finding.detail for finding in found} <= {
             "entity_ruler sets 'Leeds' GPE; the data has LOC there"
@@ -131,7 +131,7 @@ def test_an_entity_of_a_ruler_must_be_the_data_s(tmp_path):
 
 
 def test_a_component_of_one_s_own_is_run(tmp_path):
-    found = told(
+    found = findings_of(
         config_of(["test_sentences_at_marks", "tok2vec", "ner"], annotating=["test_sentences_at_marks"]),
         tmp_path,
     )
@@ -141,20 +141,24 @@ def test_a_component_of_one_s_own_is_run(tmp_path):
 
 
 def test_a_component_that_dies_in_training_dies_before(tmp_path):
-    found = told(config_of(["test_wants_tags", "tok2vec", "ner"], annotating=["test_wants_tags"]), tmp_path)
+    found = findings_of(
+        config_of(["test_wants_tags", "tok2vec", "ner"], annotating=["test_wants_tags"]), tmp_path
+    )
     assert {(finding.slug, finding.detail) for finding in found} == {("untrainable", "ValueError: no tags")}
 
 
 def test_what_needs_predictions_is_not_run_but_doubted(tmp_path):
     pipeline = ["tok2vec", "tagger", "test_wants_tags", "ner"]
-    (doubt,) = told(config_of(pipeline, annotating=["tagger", "test_wants_tags"]), tmp_path)
+    (doubt,) = findings_of(config_of(pipeline, annotating=["tagger", "test_wants_tags"]), tmp_path)
     assert (doubt.slug, doubt.severity) == ("unknown-annotation", Severity.warning)
     assert doubt.detail.startswith("test_wants_tags: what it does may depend on what tagger will predict")
 
 
 def test_a_trained_senter_is_doubted_once_with_the_entities_that_are_at_risk(tmp_path):
     line = CROSSING.replace("Inc.", "| Inc.")
-    (doubt,) = told(config_of(["tok2vec", "senter", "ner"], annotating=["senter"]), tmp_path, line=line)
+    (doubt,) = findings_of(
+        config_of(["tok2vec", "senter", "ner"], annotating=["senter"]), tmp_path, line=line
+    )
     assert (
         doubt.detail
         == "senter: what it will predict is not known here; 1 entities of train hold a sentence's end"
@@ -167,7 +171,7 @@ def test_a_sourced_sentencizer_is_run_with_its_own_settings(tmp_path):
     nlp.to_disk(tmp_path / "source")
     component = {"sentencizer": {"source": (tmp_path / "source").as_posix()}}
     config = config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"], components=component)
-    found = told(config, tmp_path, line=CROSSING.replace("!", "§"))
+    found = findings_of(config, tmp_path, line=CROSSING.replace("!", "§"))
     assert {finding.detail for finding in found} == {
         "sentencizer begins a sentence at 'Inc.', inside 'Yip § Inc.' ORG"
     }
@@ -178,6 +182,6 @@ def test_what_a_reader_of_one_s_own_yields_is_annotated_too(tmp_path):
     config = config_of(["sentencizer", "tok2vec", "ner"], annotating=["sentencizer"])
     for split in ("train", "dev"):
         config["corpora"][split] = {"@readers": "test_annotating_reader.v1", "path": f"${{paths.{split}}}"}
-    (train,) = told(config, tmp_path)
+    (train,) = findings_of(config, tmp_path)
     assert train.severity is Severity.error
     assert train.detail.startswith("example 12 of [corpora.train], 'They sued Yip ! Inc. yesterday")

@@ -30,7 +30,7 @@ def by_reference(size: int, fails: bool = False):
 MANY = ["tagger", "morphologizer", "trainable_lemmatizer", "parser", "ner", "textcat", "spancat"]
 
 
-def told(config, folder):
+def findings_of(config, folder):
     """Return what the checks say of a config and sound data: code and detail."""
     data = {split: folder / f"{split}.spacy" for split in ("train", "dev")}
     for split, path in data.items():
@@ -89,7 +89,7 @@ SOUND = {
 
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_config_is_left_alone(name, tmp_path):
-    assert told(SOUND[name](), tmp_path) == []
+    assert findings_of(SOUND[name](), tmp_path) == []
 
 
 IMPOSSIBLE = [
@@ -133,7 +133,7 @@ IMPOSSIBLE = [
     ("settings", "detail"), IMPOSSIBLE, ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_a_setting_that_cannot_work_is_told_with_its_value_and_range(settings, detail, tmp_path):
-    assert told(ner_config(**settings), tmp_path) == [("NER430", detail)]
+    assert findings_of(ner_config(**settings), tmp_path) == [("NER430", detail)]
 
 
 @pytest.mark.parametrize("size", [0, -5])
@@ -141,7 +141,7 @@ def test_batches_of_nothing_are_told(size, tmp_path):
     config = ner_config()
     config["nlp"]["batch_size"] = size
     config["training"]["batcher"] |= {"size": size}
-    details = [detail for code, detail in told(config, tmp_path) if code == "NER430"]
+    details = [detail for code, detail in findings_of(config, tmp_path) if code == "NER430"]
     assert details == [
         f"[nlp] batch_size = {size}: 1 or more",
         f"[training.batcher] size = {size}: 1 or more",
@@ -150,7 +150,7 @@ def test_batches_of_nothing_are_told(size, tmp_path):
 
 def test_a_batcher_of_one_s_own_may_look_at_examples(tmp_path):
     batcher = {"@batchers": "test_by_reference.v1", "size": 5}
-    assert told(ner_config(batcher=batcher), tmp_path) == []
+    assert findings_of(ner_config(batcher=batcher), tmp_path) == []
 
 
 def test_a_batcher_of_one_s_own_that_fails_is_told_in_one_line(tmp_path):
@@ -159,7 +159,7 @@ def test_a_batcher_of_one_s_own_that_fails_is_told_in_one_line(tmp_path):
         UserError,
         match=r"own.cfg: \[training.batcher\] fails: ZeroDivisionError: division by zero; repair that code",
     ):
-        told(ner_config(batcher=batcher), tmp_path)
+        findings_of(ner_config(batcher=batcher), tmp_path)
 
 
 def source(folder):
@@ -177,14 +177,14 @@ def test_a_sourced_ner_is_a_ner_that_may_learn_slowly(tmp_path):
     config["components"]["mine"] = {"source": source(tmp_path), "component": "second"}
     config["nlp"]["pipeline"] = ["mine"]
     assert factories(config) == {"mine": "ner"}
-    assert told(config, tmp_path) == []
+    assert findings_of(config, tmp_path) == []
 
 
 def test_a_sourced_ner_that_is_frozen_learns_nothing(tmp_path):
     config = ner_config(frozen_components=["ner"])
     config["components"]["ner"] = {"source": source(tmp_path)}
     config["nlp"]["pipeline"] = ["ner"]
-    assert [code for code, _ in told(config, tmp_path)] == ["NER428"]
+    assert [code for code, _ in findings_of(config, tmp_path)] == ["NER428"]
 
 
 @pytest.mark.parametrize(

@@ -98,15 +98,15 @@ def told_of(seed, count, folder, max_length):
         "tolerance": 0.2,
         "discard_oversize": True,
     }
-    recipe = write_config(
+    config_file = write_config(
         folder / "config.cfg", folder / "data", corpora={"max_length": max_length}, batcher=batcher
     )
     told = {place: set() for place in places}
-    for finding in examined(files, recipe, ("train",)).findings:
+    for finding in examined(files, config_file, ("train",)).findings:
         told[finding.shard if "#" in finding.shard else f"{finding.shard}#0"].add(
             (finding.slug, finding.severity)
         )
-    return drafts, told, files, load_config(recipe.path)
+    return drafts, told, files, load_config(config_file.path)
 
 
 def run(seed, count, folder, max_length):

@@ -155,21 +155,21 @@ def test_what_reaches_the_trainer_is_what_spacys_own_loop_hands_over(seed, tmp_p
         "gold_preproc": draw.random() < 0.3,
     }
     training = {"seed": seed, "max_epochs": draw.choice((0, 3, -1))}
-    recipe = write_config(
+    config_file = write_config(
         tmp_path / "config.cfg",
         tmp_path / "data",
         corpora=settings,
         training=training,
         batcher=draw_batcher(draw),
     )
-    report = examined(files, recipe)
+    report = examined(files, config_file)
     docs = [
         (f"{path.as_posix()}#{i}", doc)
         for path in files
         for i, doc in enumerate(DocBin().from_disk(path).get_docs(nlp().vocab))
     ]
     read.clear()
-    batches, dev = spacys_first_epoch(load_config(recipe.path).interpolate(), nlp())
+    batches, dev = spacys_first_epoch(load_config(config_file.path).interpolate(), nlp())
     for split, examples, count in (
         ("train", [example for batch in batches for example in batch], len(batches)),
         ("dev", dev, 0),
@@ -225,11 +225,11 @@ def test_the_way_of_plain_documents_says_what_spacys_own_way_does(seed, tmp_path
     draw = random.Random(seed)
     files = draw_files(draw, tmp_path / "data", make=draw.choice((any_doc, sound_doc)), attrs=ATTRS[:5])
     settings = {"max_length": draw.choice((0, 12, 40)), "gold_preproc": False}
-    recipe = TrainingConfig(write_config(tmp_path / "config.cfg", tmp_path / "data", corpora=settings))
+    config_file = TrainingConfig(write_config(tmp_path / "config.cfg", tmp_path / "data", corpora=settings))
     kinds = Counter()
 
     def take_all():
-        reading = Reading("it", [recipe], "train", DOCUMENT_CHECKS)
+        reading = Reading("it", [config_file], "train", DOCUMENT_CHECKS)
         views = [shard.view(index) for shard in map(TaggedShard, files) for index in range(len(shard))]
         kinds.update(reading._is_simple(view) for view in views)
         return [reading.read(view, number) for number, view in enumerate(views)], list(reading.rows)
@@ -278,7 +278,7 @@ def test_windows_are_those_of_spacy_transformers():
 )
 @pytest.mark.parametrize("kind", ["plain", "long", "emoji", "control", "cjk"])
 def test_tokens_told_unread_are_those_that_spacy_transformers_aligns_with_nothing(kind, getter):
-    """They differ in white space alone: no tokeniser makes a word piece of it, and that is no fault."""
+    """They differ in white space alone: no tokeniser makes a wordpiece of it, and that is no fault."""
     from spacy_transformers.align import get_alignment_via_offset_mapping
     from spacy_transformers.data_classes import WordpieceBatch
     from spacy_transformers.layers.transformer_model import huggingface_tokenize
@@ -341,16 +341,16 @@ def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(
         "tolerance": 0.2,
         "discard_oversize": discard,
     }
-    recipe = write_config(tmp_path / "config.cfg", tmp_path / "data", batcher=batcher)
-    config = load_config(recipe.path)
+    config_file = write_config(tmp_path / "config.cfg", tmp_path / "data", batcher=batcher)
+    config = load_config(config_file.path)
     for name, block in changes.items():
         set_dot_to_object(config, name, block)
-    config.to_disk(recipe.path)
+    config.to_disk(config_file.path)
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
-    recipe = recipe._replace(code=(tmp_path / "code.py",))
-    assert TrainingConfig(recipe).has_plain_readers is reads_plainly
-    report = examined(files, recipe)
-    config = load_config(recipe.path).interpolate()
+    config_file = config_file._replace(code=(tmp_path / "code.py",))
+    assert TrainingConfig(config_file).has_plain_readers is reads_plainly
+    report = examined(files, config_file)
+    config = load_config(config_file.path).interpolate()
     batches, dev = spacys_first_epoch(config, load_model_from_config(config, auto_fill=True))
     found = report.trainers["it"]
     for split, examples, count in (
@@ -364,12 +364,12 @@ def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(
 
 def test_a_tokeniser_that_fails_is_told_of_the_document_and_stops_nothing(tmp_path):
     files = draw_files(random.Random(5), tmp_path / "data", make=sound_doc, attrs=ATTRS[:5])
-    recipe = write_config(tmp_path / "config.cfg", tmp_path / "data")
-    config = load_config(recipe.path)
+    config_file = write_config(tmp_path / "config.cfg", tmp_path / "data")
+    config = load_config(config_file.path)
     config["nlp"]["tokenizer"] = {"@tokenizers": "test.white.v1", "most": 60}
-    config.to_disk(recipe.path)
+    config.to_disk(config_file.path)
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
-    report = examined(files, recipe._replace(code=(tmp_path / "code.py",)))
+    report = examined(files, config_file._replace(code=(tmp_path / "code.py",)))
     views = [shard.view(index) for shard in map(TaggedShard, files) for index in range(len(shard))]
     wanted = {view.place()["shard"] for view in views if len(view.text) > 60 and not view.unknown_spaces}
     assert wanted
@@ -379,14 +379,14 @@ def test_a_tokeniser_that_fails_is_told_of_the_document_and_stops_nothing(tmp_pa
 def test_a_reader_of_the_users_own_that_hands_on_what_spacy_cannot_learn_is_told(tmp_path):
     (tmp_path / "data").mkdir()
     broken_docbin(tmp_path / "data" / "a.spacy")
-    recipe = write_config(tmp_path / "config.cfg", tmp_path / "data")
-    config = load_config(recipe.path)
+    config_file = write_config(tmp_path / "config.cfg", tmp_path / "data")
+    config = load_config(config_file.path)
     for split in ("train", "dev"):
         config["corpora"][split] = {"@readers": "test.twice.v1", "path": f"${{paths.{split}}}"}
-    config.to_disk(recipe.path)
+    config.to_disk(config_file.path)
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
     report = examined(
-        [tmp_path / "data" / "a.spacy"], recipe._replace(code=(tmp_path / "code.py",)), ("train",)
+        [tmp_path / "data" / "a.spacy"], config_file._replace(code=(tmp_path / "code.py",)), ("train",)
     )
     told = [finding.detail for finding in report.findings if finding.slug == "untrainable"]
     assert [detail.partition(":")[0] for detail in told] == [

@@ -7,10 +7,9 @@ from itertools import islice
 from scripts.checks.components import ENCODERS, NERS, factories, meta_of, module_of, trained
 from scripts.checks.document_checks import by_slug
 from scripts.checks.training_config import TrainingConfig
+from scripts.corpus.config_file import TOO_HIGH
 from scripts.corpus.stream import ShardStream
 
-TOO_HIGH = 5e-4
-"""Learning rate from which a transformer forgets what it knows; tok2vec's 0.001 leaves it at F 0."""
 TOO_LOW = 1e-4
 """Learning rate below which a tok2vec, which starts from nothing, gets nowhere in a usual budget."""
 ADAMS = ("Adam.v1", "RAdam.v1")
@@ -30,12 +29,13 @@ def learning_rate(config: TrainingConfig) -> Iterator[str]:
     if not 0 < highest <= MOST_RATE:
         return  # impossible_setting tells it
     if trained(config.config, ENCODERS):
-        if highest >= TOO_HIGH:
-            reaches = f"the learning rate reaches {highest:g}"
-            yield f"{reaches}; a transformer forgets all it knows from {TOO_HIGH:g} on"
-    elif highest < TOO_LOW and _knows_nothing(config):
-        exceeds = f"the learning rate never exceeds {highest:g}"
-        yield f"{exceeds}; without a pretrained model nothing is learned at that"
+        why = f"reaches {highest:g}; a transformer forgets all it knows from {TOO_HIGH:g} on"
+        is_wrong = highest >= TOO_HIGH
+    else:
+        why = f"never exceeds {highest:g}; without a pretrained model nothing is learned at that"
+        is_wrong = highest < TOO_LOW and _knows_nothing(config)
+    if is_wrong:
+        yield f"the learning rate {why}"
 
 
 def rate_ends_early(config: TrainingConfig) -> Iterator[str]:

@@ -159,9 +159,9 @@ def two_labels(corpus: CorpusStats) -> Iterator[CorpusFinding]:
             labels[label] = (known + count, *first)
         if len(labels) > 1 and sorted(count for count, *_ in labels.values())[-2] > 1:
             often_first = sorted(labels.items(), key=lambda item: -item[1][0])
-            told = ", ".join(f"{label} {count}" for label, (count, *_) in often_first)
+            figures = ", ".join(f"{label} {count}" for label, (count, *_) in often_first)
             _, split, document, start, end = min(labels.values(), key=lambda value: value[0])
-            yield CorpusFinding(split, f"{text!r} is {told}", document, (start, end))
+            yield CorpusFinding(split, f"{text!r} is {figures}", document, (start, end))
 
 
 def tag_as_label(corpus: CorpusStats) -> Iterator[CorpusFinding]:

@@ -147,9 +147,9 @@ class Reading:
         why = f"{setting} in [{self.config.training[f'{self.split}_corpus']}]"
         total = len(view)
         if arrived < total:
-            told = f"{arrived} of {total} tokens are handed on: {why}"
+            detail = f"{arrived} of {total} tokens are handed on: {why}"
             no_sentences = "" if view.sentences else ", no sentence boundaries"
-            yield TokenFinding(0, 0, told + no_sentences, "dropped-by-reader")
+            yield TokenFinding(0, 0, detail + no_sentences, "dropped-by-reader")
         if examples > 1:
             yield TokenFinding(0, 0, f"{total} tokens in {examples} parts: {why}", "cut-by-reader")
         if examples > 1 or (arrived < total and examples):

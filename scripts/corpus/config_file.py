@@ -23,6 +23,8 @@ CONFIG = "config.cfg"
 VARIABLE = "SPACY_CONFIG_OVERRIDES"
 """The variable from which spaCy takes overrides, too; they win over those of the command line."""
 SPLITS = ("train", "dev")
+TOO_HIGH = 5e-4
+"""Learning rate from which a transformer forgets what it knows; tok2vec's 0.001 leaves it at F 0."""
 KNOWN = ("nlp", "training", "initialize")
 """Sections of which all settings are spaCy's own."""
 
