@@ -15,17 +15,16 @@ from typing import Annotated
 import typer
 
 from scripts.checks.without_torch import without_torch
-from scripts.cli import UserError, console, physical_cores, progress_bar, run
+from scripts.cli import UserError, physical_cores, progress_bar, run
 
 
 def main(
     settings: Annotated[
         list[str], typer.Argument(metavar="[--SECTION.NAME VALUE]", help="Settings of the configs.")
     ] = [],  # noqa: B006
-    config: Annotated[list[Path], typer.Option(help="A spaCy config to train by; may be given again.")] = [],  # noqa: B006
+    config: Annotated[list[Path], typer.Option(help="A spaCy config; may be given again.")] = [],  # noqa: B006
     train: Annotated[
-        Path | None,
-        typer.Option(help="A .spacy file or a folder of them.  [default: the corpus's or config's]"),
+        Path | None, typer.Option(help="A .spacy file, or a folder of them.  [default: the config's]")
     ] = None,
     dev: Annotated[Path | None, typer.Option(help="As --train, for dev.")] = None,
     test: Annotated[Path | None, typer.Option(help="As --train, for test.")] = None,
@@ -42,8 +41,7 @@ def main(
     ] = "",
     places: Annotated[int, typer.Option(min=0, help="Places kept of each check and split; 0: all.")] = 1000,
     stamp: Annotated[
-        Path | None,
-        typer.Option(help="Note there, for training, what passed.  [default: beside a config.cfg]"),
+        Path | None, typer.Option(help="Where training sees what passed.  [default: beside a config.cfg]")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: up to 3, one a core.")] = 0,
 ) -> None:
@@ -51,7 +49,7 @@ def main(
     from scripts.checks import catalogue
     from scripts.checks.examine import Report, choose_workers, validate
     from scripts.checks.inputs import find_inputs
-    from scripts.report.findings import FirstSeen, counted, show, write
+    from scripts.report.findings import FirstSeen, show, write
 
     if explain:
         sys.stdout.write(catalogue.explain(explain))
@@ -71,11 +69,8 @@ def main(
         }
         validate(inputs, report, checks, **options)
     path = write(report, inputs, output, partial=bool(select.strip()), ignored=ignore, stamp=stamp)
-    show(report, inputs)
-    errors, warnings = map(report.total, (catalogue.Severity.error, catalogue.Severity.warning))
-    totals = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
-    console.print(f"{totals}{f'; all in {path}' if path else ''}")
-    if errors:
+    show(report, inputs, path)
+    if report.total(catalogue.Severity.error):
         raise typer.Exit(1)
 
 

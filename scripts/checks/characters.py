@@ -11,8 +11,8 @@ STARTS_NONE, ENDS_NONE = frozenset(",;:?…—–，、；："), frozenset(",;:�
 """Marks that no name begins or ends with; an ellipsis ends those that were made anonymous."""
 EDGES = OPEN.keys() | CLOSE.keys() | QUOTES | STARTS_NONE | ENDS_NONE
 UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf"
-    "\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 """Letters of Thai, Lao, Tibetan, Burmese, Khmer, Tai, Japanese and Chinese: no space between words."""
 INCHES = re.compile(r"\d ?[\"”]$")

@@ -102,8 +102,11 @@ def _passed(report: Report, inputs: Inputs, file: ConfigFile) -> dict:
     return {"errors": errors, "counts": counts} | fingerprint(config, file.code, inputs.kept)
 
 
-def show(report: Report, inputs: Inputs) -> None:
-    """Print for each check its first places and the remedy; then a table of all, and the ledger."""
+def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
+    """Print for each check its first places and the remedy; then a table of all, the ledger, and the totals.
+
+    path: where all findings are.
+    """
     table = Table("check", "name", "severity", "found")
     table.columns[-1].justify = "right"
     for check, severities in report.by_check():
@@ -115,6 +118,9 @@ def show(report: Report, inputs: Inputs) -> None:
         console.print(table)
     if report.trainers:
         console.print(as_rich("From raw data to the trainers", LEDGER_COLUMNS, ledger(report, inputs)))
+    errors, warnings = map(report.total, (Severity.error, Severity.warning))
+    totals = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    console.print(f"{totals}{f'; all in {path}' if path else ''}")
 
 
 def _show_check(check: Check, findings: list[Finding], severity: Severity, total: int) -> None:
