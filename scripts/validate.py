@@ -22,7 +22,7 @@ def main(
     settings: Annotated[
         list[str], typer.Argument(metavar="[--SECTION.NAME VALUE]", help="Settings of the configs.")
     ] = [],  # noqa: B006
-    config: Annotated[list[Path], typer.Option(help="A spaCy config; may be given again.")] = [],  # noqa: B006
+    config: Annotated[list[Path], typer.Option(help="A spaCy config; may come again.")] = [],  # noqa: B006
     train: Annotated[
         Path | None, typer.Option(help="A .spacy file, or a folder of them.  [default: the config's]")
     ] = None,
