@@ -4,7 +4,7 @@ import json
 import re
 import sys
 import time
-from importlib import import_module, util
+from importlib import import_module
 from itertools import islice
 
 import pytest
@@ -18,11 +18,11 @@ from scripts.cli import UserError
 from scripts.corpus.files import read_json
 from scripts.report.machine import describe
 from scripts.training.transformer import locate_transformer
-from tests.benchmarks import gpu, inputs, inside, transformer
+from tests.benchmarks import gpu, inputs, transformer
 from tests.benchmarks.hugging_face import IGNORED, decode, encode
 from tests.benchmarks.measure import OutOfTime, run_python
-from tests.benchmarks.report import Options, Report, cell, markdown_table, ratio
-from tests.benchmarks.trainings import KNOWN, Place, evaluated_every
+from tests.benchmarks.report import Options, Report, cell, markdown_table, ratios_of
+from tests.benchmarks.trainings import KNOWN, OURS, SPACY, Place
 from tests.closure import ROOT
 
 bench = import_module("tests.benchmarks.__main__")
@@ -72,8 +72,10 @@ def test_rows_are_medians_of_runs_in_turn(report):
     rows = report.compare("times", COLUMNS, {"input": "x"}, runs, 3)
     assert "".join(order) == "ababab"
     assert (rows["ours"]["seconds"], rows["others"]["seconds"]) == (2.0, 6.0)
-    assert ratio(rows, "seconds", "others", "ours") == 2.0
-    assert ratio(rows, "seconds", "nobody", "ours") is None
+    assert ratios_of(rows, "seconds", "others", "ours") == [2.0, 3.0, 1.0]
+    assert ratios_of(rows, "seconds", "nobody", "ours") == []
+    report.note_times(rows, "x", "ours", "others")
+    assert report.notes == ["x: ours beside others: 2 times as fast from start to end."]
     assert "| ours | 2.0 |  |" in (report.folder / "results.md").read_text(encoding="utf-8")
 
 
@@ -86,7 +88,7 @@ def test_a_table_has_numbers_to_the_right_and_escapes_what_would_break_it():
 def test_each_row_is_on_the_disk_as_soon_as_it_is_there(report):
     runs = {"ours": lambda _: {"seconds": 1.0}, "others": raising(KeyboardInterrupt())}
     with pytest.raises(KeyboardInterrupt):
-        report.compare("times", COLUMNS, {}, runs)
+        report.compare("times", COLUMNS, {}, runs, 1)
     row = read_json(report.folder / "results.json")["times"][0]
     assert (row["what"], row["outcome"], row["seconds"]) == ("ours", "done", 1.0)
 
@@ -105,12 +107,13 @@ def test_what_came_to_nothing_says_why_and_is_not_tried_again(report, error, out
     rows = report.compare("times", COLUMNS, {}, runs, 2)
     assert (rows["ours"]["outcome"], len(rows["others"]["runs"])) == (outcome, 2)
     assert report.failures == failures
+    assert f"| {outcome} |" in (report.folder / "results.md").read_text(encoding="utf-8")
 
 
 def test_what_has_no_time_left_is_named(report):
     report.deadline = time.monotonic() + 1
-    assert report.compare("times", COLUMNS, {"model": "tiny"}, {"ours": lambda _: {}}) == {}
-    assert report.notes == ["Not run: tiny ours: no time was left"]
+    rows = report.compare("times", COLUMNS, {"model": "tiny"}, {"ours": lambda _: {}}, 1)
+    assert (rows["ours"]["outcome"], rows["ours"]["runs"]) == ("out of time", [])
 
 
 def test_made_documents_have_the_demos_entities():
@@ -133,23 +136,6 @@ def test_column_files_are_read_as_they_are(tmp_path):
     options = Options(tmp_path, (), 1, 8, "cpu", small=False)
     found = [(doc.text.strip(), [ent.label_ for ent in doc.ents]) for doc in inputs.column_sentences(options)]
     assert found == [("Ana left", ["PER"]), ("Cork", ["LOC"])]
-
-
-@pytest.mark.parametrize("steps", [1, 7, 40, 100, 199, 200, 201, 800, 2300])
-def test_the_last_step_is_evaluated_and_none_more_often_than_in_the_quickstart(steps):
-    assert steps % evaluated_every(steps) == 0
-    assert evaluated_every(steps) >= min(steps, 200)
-
-
-def test_the_clock_leaves_out_what_is_not_a_step(monkeypatch):
-    times = iter([1.0, 3.0, 10.0, 11.0])
-    monkeypatch.setattr(inside.time, "perf_counter", lambda: next(times))
-    clock = inside.Clock()
-    for _ in range(2):
-        clock.start()
-        clock.stop()
-        clock.stop()
-    assert clock.seconds == 3.0
 
 
 @pytest.fixture(scope="module")
@@ -180,41 +166,32 @@ def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        inputs.build_corpus(folder / "corpus", inputs.corpus_files(OPTIONS, folder / "raw"))
-    return folder / "corpus"
+        return inputs.build_corpus(inputs.corpus_files(OPTIONS, folder), folder / "corpus")
 
 
 @pytest.mark.slow
 def test_all_have_the_same_schedule_and_batches(corpus, monkeypatch):
     monkeypatch.chdir(ROOT)
-    place, trained = Place(corpus.parent, corpus), {}
+    place, trained = Place(corpus), {}
 
-    def keep(name):
-        return lambda *given, **_: trained.update({name: given}) or {}
+    def keep(is_ours, config, place, **options):
+        return trained.update({is_ours: config}) or {}
 
-    for name in ("train_ours", "train_spacy", "train_trainer"):
-        monkeypatch.setattr(transformer.t, name, keep(name))
+    monkeypatch.setattr(transformer.t, "train", keep)
+    monkeypatch.setattr(
+        transformer.t, "train_trainer", lambda model, options, place: trained.update(options) or {}
+    )
     for what in (transformer.OURS, transformer.SPACY, transformer.TRAINER):
-        transformer.contestant(what, KNOWN, place, epochs=2)(3)
-    (ours, _), (theirs, _) = trained["train_ours"], trained["train_spacy"]
-    _, trainers, _ = trained["train_trainer"]
-    assert [ours["system"]["seed"], theirs["system"]["seed"], trainers["seed"]] == [3, 3, 3]
-    tuned = ours["initialize"]["after_init"]
+        transformer.contestant(what, KNOWN, place, 3)
+    assert [trained[OURS]["system"]["seed"], trained[SPACY]["system"]["seed"], trained["seed"]] == [3, 3, 3]
+    tuned = trained[OURS]["initialize"]["after_init"]
     assert (tuned["frozen_layers"], tuned["head_rate"], tuned["rate_decay"]) == (0, 1.0, 1.0)
-    ours, theirs = ours["training"], theirs["training"]
+    ours, theirs = trained[OURS]["training"], trained[SPACY]["training"]
     assert ours["optimizer"]["learn_rate"] == theirs["optimizer"]["learn_rate"]
-    assert ours["optimizer"]["learn_rate"]["initial_rate"] == trainers["learning_rate"]
+    assert ours["optimizer"]["learn_rate"]["initial_rate"] == trained["learning_rate"]
     assert ours["batcher"] == theirs["batcher"] | {"discard_oversize": False}
     assert (ours["max_steps"], ours["eval_frequency"]) == (theirs["max_steps"], theirs["eval_frequency"])
     assert ours["max_steps"] == 2 * ours["eval_frequency"]
-
-
-def test_a_missing_package_and_a_limit_without_a_gpu_are_obstacles(tmp_path, monkeypatch):
-    monkeypatch.setattr(util, "find_spec", lambda name: None)
-    assert "requirements/benchmark.txt" in transformer.obstacle(
-        transformer.TRAINER, Place(tmp_path, tmp_path)
-    )
-    assert "GPU" in transformer.obstacle(transformer.OURS, Place(tmp_path, tmp_path, limit=6))
 
 
 def test_a_device_is_chosen(monkeypatch):

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import torch
+
 from scripts.cli import UserError
 from tests.benchmarks.measure import run_python
 from tests.benchmarks.report import Options, Report, last_line
@@ -39,36 +41,34 @@ COLUMNS = {"test": "{test}", "outcome": "{outcome}", "seconds": "{seconds:,.1f}"
 
 
 def run(report: Report, options: Options) -> None:
-    """Run all tests marked gpu, then train."""
-    left = None if report.deadline is None else report.deadline - time.monotonic()
-    run_tests(report, None if left is None else time.monotonic() + TESTS * left)
-    run_groups(report, options, SMALL if options.small else GROUPS)
-
-
-def run_tests(report: Report, deadline: float | None) -> None:
-    """Run the tests that are marked `gpu`, file by file; those that are skipped count as not run."""
-    outcomes = report.work / "tests.xml"
+    """Run all tests marked gpu, file by file, then train."""
+    start, outcomes = time.monotonic(), report.work / "tests.xml"
+    deadline = report.deadline and start + TESTS * (report.deadline - start)
     for path in sorted(Path("tests").rglob("test_*.py")):
         if "mark.gpu" not in path.read_text(encoding="utf-8"):
             continue
-        command = ("-m", "pytest", "-q", "-m", "gpu", f"--junitxml={outcomes}", str(path))
         outcomes.unlink(missing_ok=True)
         try:
-            run_python(*command, codes=(0, 1, NO_TESTS), deadline=deadline)
+            command = ("pytest", "-q", "-m", "gpu", f"--junitxml={outcomes}", str(path))
+            run_python("-m", *command, codes=(0, 1, NO_TESTS), deadline=deadline)
+            for case in ElementTree.parse(outcomes).iter("testcase"):
+                add_test(report, f"{path.name}::{case.get('name')}", case)
         except UserError as error:
             report.note(f"Not run: the tests of {path.name}: {last_line(error)}")
-            continue
-        for case in ElementTree.parse(outcomes).iter("testcase"):
-            add_test(report, f"{path.name}::{case.get('name')}", case)
+    total = 0 if options.device == "cpu" else torch.cuda.get_device_properties(0).total_memory
+    large = sorted({limit for _, limit, _ in GROUPS if limit * 1e9 > total})
+    if large:
+        report.note(f"Not run in {', '.join(f'{limit} GB' for limit in large)}: {report.device} has less.")
+    groups = SMALL if options.small else [group for group in GROUPS if group[1] not in large]
+    run_groups(report, options, groups)
 
 
 def add_test(report: Report, name: str, case: ElementTree.Element) -> None:
     """Add how a test ended."""
-    skipped = case.find("skipped")
-    if skipped is not None:
-        report.note(f"Not run: {name}: {skipped.get('message')}")
+    problem = next((part for part in case if part.tag in ("skipped", "failure", "error")), None)
+    why = "" if problem is None else (problem.get("message") or "").strip().split("\n")[0]
+    if problem is not None and problem.tag == "skipped":
+        report.note(f"Not run: {name}: {why}")
         return
-    problem = next((found for kind in ("failure", "error") if (found := case.find(kind)) is not None), None)
-    why = "" if problem is None else (problem.get("message") or "").strip().split("\n")[0].replace("|", "/")
     outcome = "passed" if problem is None else f"failed: {why}"
     report.add("tests", COLUMNS, {"test": name, "outcome": outcome, "seconds": float(case.get("time") or 0)})

@@ -15,25 +15,16 @@ from spacy.scorer import Scorer
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
-from tests.benchmarks.inside import Clock, peak_gpu_mb
+from tests.benchmarks.stamps import peak_gpu_mb
 
 IGNORED = -100
 """What torch's cross entropy passes over."""
 
 
-class StepClock(transformers.TrainerCallback):
-    """The seconds of the steps: evaluating and saving come after an epoch's end."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-
-    def on_epoch_begin(self, *_: Any, **__: Any) -> None:
-        """An epoch begins."""
-        self.clock.start()
-
-    def on_epoch_end(self, *_: Any, **__: Any) -> None:
-        """All steps of an epoch are done."""
-        self.clock.stop()
+def read(split: Path) -> list[Doc]:
+    """Read a split's shards."""
+    vocab = spacy.blank("en").vocab
+    return [doc for path in sorted(split.glob("*.spacy")) for doc in DocBin().from_disk(path).get_docs(vocab)]
 
 
 def tags(doc: Doc) -> list[str]:
@@ -66,11 +57,7 @@ def main(path: Path) -> None:
     settings = srsly.read_json(path)
     arguments = transformers.TrainingArguments(**settings["arguments"], output_dir=str(path.parent))
     transformers.set_seed(arguments.seed)
-    vocab = spacy.blank("en").vocab
-    shards = [sorted((Path(settings["corpus"]) / split).glob("*.spacy")) for split in ("train", "dev")]
-    train, dev = (
-        [doc for own in paths for doc in DocBin().from_disk(own).get_docs(vocab)] for paths in shards
-    )
+    train, dev = (read(Path(settings["corpus"]) / split) for split in ("train", "dev"))
     names = sorted({"O"}.union(*map(tags, train)))
     numbers = {name: i for i, name in enumerate(names)}
     tokenizer = transformers.AutoTokenizer.from_pretrained(settings["model"], add_prefix_space=True)
@@ -84,11 +71,9 @@ def main(path: Path) -> None:
         ]
         return {"ents_f": Scorer.score_spans(examples, "ents")["ents_f"] or 0.0}
 
-    timed = StepClock()
+    model = transformers.AutoModelForTokenClassification
     trainer = transformers.Trainer(
-        transformers.AutoModelForTokenClassification.from_pretrained(
-            settings["model"], num_labels=len(names)
-        ),
+        model.from_pretrained(settings["model"], num_labels=len(names)),
         arguments,
         transformers.DataCollatorForTokenClassification(tokenizer),
         [features for features, _ in encoded],
@@ -96,14 +81,14 @@ def main(path: Path) -> None:
         processing_class=tokenizer,
         compute_metrics=score,
         preprocess_logits_for_metrics=lambda logits, _: logits.argmax(-1),
-        callbacks=[timed],
     )
-    trainer.train()
+    seconds = trainer.train().metrics["train_runtime"]
+    trainer.save_model()
     learned = sum(len(words) for _, words in encoded)
     cut = sum(not token.is_space for doc in train for token in doc) - learned
     result = {
         "steps": trainer.state.global_step,
-        "words_per_second": arguments.num_train_epochs * learned / timed.clock.seconds,
+        "words_per_second": arguments.num_train_epochs * learned / seconds,
         "best_f": max(row.get("eval_ents_f", 0.0) for row in trainer.state.log_history),
         "gpu_mb": peak_gpu_mb(),
         "unseen": f"{cut:,} words" if cut > 0 else "nothing",

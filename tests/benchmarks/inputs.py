@@ -18,6 +18,8 @@ HELD_OUT = 100
 """Documents in the small dev and test files."""
 SENTENCES = 4
 """Sentences of a JSONL document: as many tokens (57) as the demo corpus's documents have."""
+Make = Callable[[int], Iterator[str]]
+"""What makes the text of so many documents of randomly chosen sentences, the same each time."""
 
 
 def demo_sentences(folder: Path) -> Iterator[Doc]:
@@ -37,20 +39,17 @@ def demo_sentences(folder: Path) -> Iterator[Doc]:
 def column_sentences(options: Options) -> Iterator[Doc]:
     """Read the sentences of .conll files with the token first and the tag last, or the demo's."""
     if options.columns is None:
-        return demo_sentences(options.demo)
+        yield from demo_sentences(options.demo)
+        return
     vocab = spacy.blank("en").vocab
-    parts = (part for path in sorted(options.columns.glob("*.conll")) for part in blocks(path))
-    rows = ([line.split() for line in part.splitlines()] for part in parts)
-    return (Doc(vocab, words=[row[0] for row in own], ents=[row[-1] for row in own]) for own in rows)
+    for path in sorted(options.columns.glob("*.conll")):
+        for block in re.split(r"\n\s*\n", path.read_text(encoding="utf-8").strip()):
+            rows = [line.split() for line in block.splitlines()]
+            yield Doc(vocab, words=[row[0] for row in rows], ents=[row[-1] for row in rows])
 
 
-def blocks(path: Path) -> list[str]:
-    """Return what stands between empty lines."""
-    return re.split(r"\n\s*\n", path.read_text(encoding="utf-8").strip())
-
-
-def make_jsonl(sentences: Iterator[Doc]) -> Callable[[int], Iterator[str]]:
-    """Return what makes JSONL of randomly chosen sentences (the same each time), with ids and spans."""
+def make_jsonl(sentences: Iterator[Doc]) -> Make:
+    """Return what makes JSONL, with ids and spans."""
     known = [
         (doc.text.rstrip(), [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents])
         for doc in sentences
@@ -70,17 +69,11 @@ def make_jsonl(sentences: Iterator[Doc]) -> Callable[[int], Iterator[str]]:
     return make
 
 
-def make_columns(sentences: Iterator[Doc]) -> Callable[[int], Iterator[str]]:
-    """Return what makes two columns of randomly chosen sentences, each a document."""
-    lines = (
-        [
-            f"{token.text}\t{token.ent_iob_}-{token.ent_type_}".rstrip("-")
-            for token in doc
-            if not token.is_space
-        ]
-        for doc in sentences
-    )
-    blocks = ["\n".join(block) + "\n\n" for block in lines if block]
+def make_columns(sentences: Iterator[Doc]) -> Make:
+    """Return what makes columns of tokens and tags; each sentence is a document."""
+    tokens = ([token for token in doc if not token.is_space] for doc in sentences)
+    rows = ([f"{token}\t{token.ent_iob_}-{token.ent_type_}".rstrip("-") for token in own] for own in tokens)
+    blocks = ["\n".join(own) + "\n\n" for own in rows if own]
 
     def make(documents: int) -> Iterator[str]:
         draw = random.Random(0)
@@ -89,9 +82,7 @@ def make_columns(sentences: Iterator[Doc]) -> Callable[[int], Iterator[str]]:
     return make
 
 
-def write_splits(
-    folder: Path, ending: str, make: Callable[[int], Iterator[str]], documents: int
-) -> dict[str, Path]:
+def write_splits(folder: Path, ending: str, make: Make, documents: int) -> dict[str, Path]:
     """Write so many documents to train and a few to dev and test."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {split: folder / f"{split}.{ending}" for split in SPLITS}
@@ -102,26 +93,28 @@ def write_splits(
 
 
 def corpus_files(options: Options, work: Path) -> dict[str, Path]:
-    """Return each split's file of the column files, or of the demo; small: of their first documents."""
+    """Return each split's file of the column files, or of the demo; small: a few documents."""
+    if options.small:
+        return write_splits(work, "conll", make_columns(column_sentences(options)), HELD_OUT)
     folder, ending = (options.columns, "conll") if options.columns else (options.demo, "jsonl")
-    files = {split: folder / f"{split}.{ending}" for split in SPLITS}
-    if not options.small:
-        return files
-    work.mkdir(parents=True, exist_ok=True)
-    for path in files.values():
-        text = path.read_text(encoding="utf-8")
-        first = "\n\n".join(blocks(path)[:40]) if options.columns else "\n".join(text.splitlines()[:40])
-        (work / path.name).write_text(first + "\n", encoding="utf-8", newline="\n")
-    return {split: work / path.name for split, path in files.items()}
+    return {split: folder / f"{split}.{ending}" for split in SPLITS}
 
 
-def build_corpus(folder: Path, files: dict[str, Path | str]) -> dict[str, float | None]:
-    """Preprocess files; return the figures, with the tokens of all splits."""
-    given = [f"--{split}={path}" for split, path in files.items()]
-    figures = run_python("-m", "scripts.preprocess", *given, f"--output={folder}")
-    return figures | {"tokens": count(folder, "tokens", *SPLITS)}
+def preprocess(files: dict[str, Path | str], corpus: Path) -> list[str]:
+    """Return the arguments that preprocess files."""
+    return [
+        "scripts.preprocess",
+        *(f"--{split}={path}" for split, path in files.items()),
+        f"--output={corpus}",
+    ]
 
 
-def count(corpus: Path, what: str, *splits: str) -> int:
-    """Add up documents or tokens by the manifests."""
-    return sum(srsly.read_json(corpus / split / "manifest.json")[what] for split in splits)
+def build_corpus(files: dict[str, Path], corpus: Path) -> Path:
+    """Preprocess files; return the corpus's folder."""
+    run_python("-m", *preprocess(files, corpus))
+    return corpus
+
+
+def documents_of(corpus: Path) -> int:
+    """Return how many documents train has."""
+    return srsly.read_json(corpus / "train" / "manifest.json")["documents"]

@@ -1,6 +1,7 @@
 """Run a program and measure how long it takes and how much memory its processes hold."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -19,7 +20,11 @@ class OutOfTime(UserError):
 
 
 def run_python(
-    *arguments: str, codes: tuple[int, ...] = (0,), deadline: float | None = None, until: str = ""
+    *arguments: str,
+    codes: tuple[int, ...] = (0,),
+    deadline: float | None = None,
+    until: str = "",
+    env: dict[str, str] | None = None,
 ) -> dict[str, float | None]:
     """Run Python to its end; return seconds, peak_mb, and first: the seconds until `until` is printed.
 
@@ -29,14 +34,15 @@ def run_python(
     """
     started = time.perf_counter()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8", "errors": "replace"}
-    process = subprocess.Popen([sys.executable, *arguments], **pipes)
+    process = subprocess.Popen([sys.executable, *arguments], env=os.environ | (env or {}), **pipes)
     lines, first, peak, is_late = [], None, 0, False
     ended = threading.Event()
 
     def watch() -> None:
         nonlocal peak, is_late
         while not ended.wait(EVERY):
-            peak = max(peak, sum(resident(one) for one in family(process)))
+            with contextlib.suppress(psutil.Error):  # one has ended between two looks
+                peak = max(peak, sum(one.memory_info().rss for one in family(process)))
             if deadline is not None and time.monotonic() > deadline:
                 is_late = True
                 return end(process)
@@ -53,34 +59,26 @@ def run_python(
         ended.set()
         watcher.join()
         end(process)
-    command = f"python {' '.join(arguments)}"
     if is_late:
-        raise OutOfTime(f"{command} was stopped: no time was left")
+        raise OutOfTime(f"python {' '.join(arguments)} was stopped: no time was left")
     if process.returncode not in codes:
-        raise UserError(f"{command} ended with exit code {process.returncode}: {''.join(lines)[-2000:]}")
+        command = f"python {' '.join(arguments)} ended with exit code {process.returncode}"
+        raise UserError(f"{command}: {''.join(lines)[-2000:]}")
     seconds = round(time.perf_counter() - started, 2)
     return {"seconds": seconds, "peak_mb": round(peak / 1e6, 1), "first": first}
 
 
 def family(process: subprocess.Popen) -> list[psutil.Process]:
     """Return a process that still runs and all that it started."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        if process.poll() is None:
-            parent = psutil.Process(process.pid)
-            return [parent, *parent.children(recursive=True)]
-    return []
-
-
-def resident(process: psutil.Process) -> int:
-    """Return the resident bytes of a process; 0 where it has ended."""
-    with contextlib.suppress(psutil.Error):
-        return process.memory_info().rss
-    return 0
+    if process.poll() is not None:
+        return []
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]
 
 
 def end(process: subprocess.Popen) -> None:
     """End a process and all that it started, where it still runs."""
-    for one in family(process):
-        with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for one in reversed(family(process)):
             one.kill()
     process.wait()

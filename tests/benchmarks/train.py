@@ -2,15 +2,16 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 
 from confection import Config
 
 from scripts.cli import physical_cores
 from tests.benchmarks import inputs
-from tests.benchmarks.report import Options, Report, Row, ratio
-from tests.benchmarks.trainings import Place, quickstart, set_budget, train_ours, train_spacy
+from tests.benchmarks import trainings as t
+from tests.benchmarks.report import FIGURES, Options, Report, Row
 
-OURS, SPACY, STREAMED = "1 process", "spacy train", "1 process, streamed"
+OURS, SPACY = "1 process", "spacy train"
 CONSTANT = 4000
 """Words a batch, where that is constant. The quickstart's batches grow from 100 words to 1,000."""
 SIZES = (10_000, 100_000, 1_000_000)
@@ -25,70 +26,61 @@ def each(figure: str) -> Callable[[Row], str]:
     return lambda row: ", ".join(f"{100 * run[figure]:.2f}" for run in row["runs"])
 
 
-FIGURES = {"what": "{what}", "seconds": "{seconds:,.1f}", "peak memory": "{peak_mb:,.0f} MB"}
-SPEEDS = {
-    "batches": "{batches}",
-    **FIGURES,
-    "words/s": "{words_per_second:,.0f}",
-    "best F on dev, each seed": each("best_f"),
-}
-MEMORY = {"documents": "{documents:,}", "tokens": "{tokens:,}", **FIGURES}
+WORDS = {"words/s": "{words_per_second:,.0f}"}
+SPEEDS = {"batches": "{batches}"} | FIGURES | WORDS | {"best F on dev, each seed": each("best_f")}
+MEMORY = {"documents": "{documents:,}"} | FIGURES
 
 
 def run(report: Report, options: Options) -> None:
     """Train by spaCy's quickstart config for a CPU, with one process, with all, and by spaCy."""
     report.intro = (
         f"Corpus: {options.corpus_name}. Medians over the seeds; memory is that of all processes together. "
-        "Words/s are those of steps alone; seconds the whole process's, with start, evaluations and saving."
+        "Words/s are those of the training, evaluations included; seconds the whole process's."
     )
-    place = Place(report.work, report.work / "corpus", deadline=report.deadline)
-    inputs.build_corpus(place.corpus, inputs.corpus_files(options, report.work / "raw"))
-    growing, constant = quickstart("cpu"), quickstart("cpu")
+    corpus = inputs.build_corpus(inputs.corpus_files(options, report.work), report.work / "corpus")
+    place = t.Place(corpus, deadline=report.deadline)
+    constant = t.quickstart("cpu")
     constant["training"]["batcher"]["size"] = CONSTANT
-    few = max(1, options.steps // 16)
-    compare(report, options, place, f"quickstart's, {options.steps:,} steps", growing, options.steps)
-    compare(report, options, place, f"{CONSTANT:,} words, {few:,} steps", constant, few)
+    compare(report, place, options.repeats, "quickstart's", t.quickstart("cpu"), options.steps)
+    compare(report, place, options.repeats, f"{CONSTANT:,} words", constant, max(4, options.steps // 16))
+    columns = inputs.make_columns(inputs.column_sentences(options))
     for size in options.documents or SIZES:
-        compare_memory(report, options, size)
+        work = report.work / f"{size}"
+        corpus = inputs.build_corpus(inputs.write_splits(work, "conll", columns, size), work / "corpus")
+        place = t.Place(corpus, deadline=report.deadline)
+        config = t.set_budget(t.quickstart("cpu"), place, 0, every=SHORT // 4)
+        runs = {"1 process, streamed": partial(train, t.OURS, stream(config), place)}
+        if size <= SPACY_UP_TO:
+            runs[SPACY] = partial(train, t.SPACY, config, place)
+        report.compare("memory", MEMORY, {"documents": size}, runs, 1)
+        shutil.rmtree(work)
 
 
-def compare(report: Report, options: Options, place: Place, batches: str, config: Config, steps: int) -> None:
+def train(is_ours: bool, config: Config, place: t.Place, _: int) -> Row:
+    """Train once."""
+    return t.train(is_ours, config, place)
+
+
+def compare(report: Report, place: t.Place, repeats: int, batches: str, config: Config, steps: int) -> None:
     """Train with the same seeds and steps."""
 
-    def train(workers: int, seed: int) -> Row:
-        return train_ours(set_budget(config, place, steps, seed), place, workers=workers)
+    def train_seed(is_ours: bool, options: dict[str, int], seed: int) -> Row:
+        return t.train(is_ours, t.set_budget(config, place, seed, every=steps // 4), place, **options)
 
     cores = max(2, physical_cores())
     runs = {
-        OURS: lambda seed: train(1, seed),
-        f"{cores} processes": lambda seed: train(cores, seed),
-        SPACY: lambda seed: train_spacy(set_budget(config, place, steps, seed), place),
+        OURS: partial(train_seed, t.OURS, {}),
+        f"{cores} processes": partial(train_seed, t.OURS, {"workers": cores}),
+        SPACY: partial(train_seed, t.SPACY, {}),
     }
-    rows = report.compare("speeds", SPEEDS, {"batches": batches}, runs, options.repeats)
-    for what in (OURS, f"{cores} processes"):
-        speed, whole = ratio(rows, "words_per_second", what, SPACY), ratio(rows, "seconds", SPACY, what)
-        if speed is not None:
-            times = f"{speed:.2g} times the words/s of `{SPACY}` ({whole:.2g} from start to end)"
-            report.note(f"{batches}: {what}, {times}.")
-
-
-def compare_memory(report: Report, options: Options, size: int) -> None:
-    """Train for some steps on a corpus of some size, ours reading it from disk, and delete it again."""
-    place = Place(report.work / f"{size}", report.work / f"{size}" / "corpus", deadline=report.deadline)
-    columns = inputs.make_columns(inputs.column_sentences(options))
-    inputs.build_corpus(place.corpus, inputs.write_splits(place.work, "conll", columns, size))
-    config = set_budget(quickstart("cpu"), place, min(SHORT, options.steps), seed=0)
-    runs = {STREAMED: lambda _: train_ours(stream(config), place)}
-    if size <= SPACY_UP_TO:
-        runs[SPACY] = lambda _: train_spacy(config, place)
-    labels = {"documents": size, "tokens": inputs.count(place.corpus, "tokens", "train")}
-    report.compare("memory", MEMORY, labels, runs)
-    shutil.rmtree(place.work)
+    rows = report.compare("speeds", SPEEDS, {"batches": f"{batches}, {steps:,} steps"}, runs, repeats)
+    for ours in list(runs)[:-1]:
+        report.note_times(rows, batches, ours, SPACY)
 
 
 def stream(config: Config) -> Config:
     """Return a copy that reads train from disk in each epoch."""
-    copy = Config().from_str(config.to_str(), interpolate=False)
+    copy = config.copy()
     reader = {"@readers": "ner_template.shards.v1", "path": "${paths.train}", "seed": "${system.seed}"}
     copy["corpora"]["train"] = reader | {"shuffle": True}
     copy["training"]["max_epochs"] = -1

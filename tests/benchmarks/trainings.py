@@ -2,6 +2,8 @@
 
 import statistics
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,30 +22,28 @@ from tests.benchmarks.report import Row
 
 KNOWN = next(iter(PACKAGED))
 """The packaged transformer."""
-LATE = 0.5
-"""Share of a run after which its evaluations count: the mean of several is less noisy than the best."""
-EVALUATED = 200
-"""Steps between evaluations in the quickstart."""
+STAMPS = Path(__file__).with_name("stamps.py")
+OURS, SPACY = True, False
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where and on what is trained. limit: GB of GPU memory, 0 for all. deadline: of `time.monotonic()`."""
 
-    work: Path
     corpus: Path
     device: str = "cpu"
     limit: int = 0
     deadline: float | None = None
 
-    def scratch(self) -> tempfile.TemporaryDirectory:
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
         """Make a folder for a run, which is deleted after it: weights would fill the disk."""
-        return tempfile.TemporaryDirectory(dir=self.work, ignore_cleanup_errors=True)
+        with tempfile.TemporaryDirectory(dir=self.corpus.parent, ignore_cleanup_errors=True) as name:
+            yield Path(name)
 
-    def run_inside(self, *command: str) -> Row:
-        """Run a module that keeps to the limit and tells the seconds of its steps."""
-        inside = ("-m", "tests.benchmarks.inside", f"{self.limit}")
-        return run_python(*inside, *command, deadline=self.deadline)
+    def run(self, *command: str) -> Row:
+        """Run a module in the memory and the time that there shall be."""
+        return run_python("-m", *command, deadline=self.deadline, env={"GPU_GB": f"{self.limit}"})
 
 
 def quickstart(variant: str, transformer: str = KNOWN) -> Config:
@@ -69,17 +69,12 @@ def our_config(variant: str, transformer: str = KNOWN) -> Config:
     return build_config(Path("configs"), variant, Settings(**settings, train="", dev=""))
 
 
-def evaluated_every(steps: int) -> int:
-    """Return the steps between evaluations: as in the quickstart, or the next divisor of all steps."""
-    return next(every for every in range(min(EVALUATED, steps), steps + 1) if steps % every == 0)
-
-
-def set_budget(config: Config, place: Place, steps: int, seed: int, every: int | None = None) -> Config:
-    """Return a copy that trains for so many steps on the corpus, whatever the scores."""
+def set_budget(config: Config, place: Place, seed: int, *, every: int, evaluations: int = 4) -> Config:
+    """Return a copy that trains on the corpus, whatever the scores, and is scored each so many steps."""
     copy = Config().from_str(config.to_str(), interpolate=False)
     copy["paths"] |= {split: (place.corpus / split).as_posix() for split in ("train", "dev")}
     copy["system"]["seed"] = seed
-    copy["training"] |= {"max_steps": steps, "patience": 0, "eval_frequency": every or evaluated_every(steps)}
+    copy["training"] |= {"max_steps": every * evaluations, "patience": 0, "eval_frequency": every}
     return copy
 
 
@@ -89,53 +84,39 @@ def first_epoch(config: Config, corpus: Path) -> list[int]:
     return [len(list(batch)) for batch in batcher(Corpus(corpus / "train")(spacy.blank("en")))]
 
 
-def train_ours(config: Config, place: Place, **options: Any) -> Row:
-    """Train with `python -m scripts.train`, which keeps to a limit by itself."""
-    options = {"device": place.device, "wandb-mode": "disabled", "precision": "fp32"} | options
-    options |= {"gpu-memory": f"{place.limit}GB"} if place.limit else {}
-    with place.scratch() as name:
-        path = Path(name) / "config.cfg"
+def train(is_ours: bool, config: Config, place: Place, **options: Any) -> Row:
+    """Train with `python -m scripts.train` or with `spacy train`. Words/s include evaluations."""
+    with place.scratch() as folder:
+        path, rows = folder / "config.cfg", folder / "rows.jsonl"
+        if is_ours:
+            given = {"unvalidated": None, "wandb-mode": "disabled"} | options
+            given |= {"gpu-memory": f"{place.limit}GB"} if place.limit else {}
+        else:
+            config["training"]["before_update"] = {"@callbacks": "benchmark.before_update.v1"}
+            config["training"]["logger"] = {"@loggers": "benchmark.logger.v1", "path": rows.as_posix()}
+            given = {"code": STAMPS}
+        given |= {"output": folder, "gpu-id": -1 if place.device == "cpu" else 0}
         config.to_disk(path)
-        given = [f"--{option}={value}" for option, value in options.items()]
-        command = ("-m", "scripts.train", str(path), f"--output={name}", "--unvalidated", *given)
-        figures = run_python(*command, deadline=place.deadline)
-        metrics = srsly.read_json(path.with_name("metrics.json"))
-    late = [row["ents_f"] for row in metrics["history"] if row["step"] >= LATE * metrics["steps"]]
+        command = ["scripts.train", str(path)] if is_ours else ["spacy", "train", str(path)]
+        command += [f"--{name}" if value is None else f"--{name}={value}" for name, value in given.items()]
+        figures = place.run(*command)
+        notes = srsly.read_json(folder / "metrics.json") if is_ours else None
+        history = notes["history"] if is_ours else list(srsly.read_jsonl(rows))
+    last, scores = notes or history[-1], [row["ents_f"] for row in history]
     return figures | {
-        "steps": metrics["steps"],
-        "words_per_second": metrics["words_per_second"],
-        "best_f": metrics["best"]["ents_f"],
-        "late_f": statistics.mean(late),
-        "gpu_mb": metrics["peak_gpu_memory_mb"],
-    }
-
-
-def train_spacy(config: Config, place: Place) -> Row:
-    """Train with `spacy train`."""
-    with place.scratch() as name:
-        path, rows = Path(name) / "spacy.cfg", Path(name) / "rows.jsonl"
-        config["corpora"]["dev"] = {"@readers": "benchmark.dev.v1", "path": "${paths.dev}"}
-        config["training"]["before_update"] = {"@callbacks": "benchmark.before_update.v1"}
-        config["training"]["logger"] = {"@loggers": "benchmark.logger.v1", "path": rows.as_posix()}
-        config.to_disk(path)
-        gpu = -1 if place.device == "cpu" else 0
-        figures = place.run_inside("spacy", "train", str(path), f"--output={name}", f"--gpu-id={gpu}")
-        history = list(srsly.read_jsonl(rows))
-    last = history[-1]
-    return figures | {
-        "steps": last["step"] + 1,
+        "steps": last["steps"],
         "words_per_second": last["words"] / last["seconds"],
-        "best_f": max(row["ents_f"] for row in history),
-        "gpu_mb": last["gpu_mb"],
+        "best_f": max(scores),
+        "late_f": statistics.mean(scores[len(scores) // 2 :]),
+        "gpu_mb": last["peak_gpu_memory_mb"],
     }
 
 
 def train_trainer(model: str, arguments: dict[str, Any], place: Place) -> Row:
     """Train with Hugging Face's Trainer."""
-    with place.scratch() as name:
-        path = Path(name) / "settings.json"
-        own = {"report_to": "none", "disable_tqdm": True, "use_cpu": place.device == "cpu"}
+    with place.scratch() as folder:
+        given = {"report_to": "none", "disable_tqdm": True, "use_cpu": place.device == "cpu"}
         settings = {"model": locate_transformer(model), "corpus": str(place.corpus)}
-        srsly.write_json(path, settings | {"arguments": arguments | own})
-        figures = place.run_inside("tests.benchmarks.hugging_face", str(path))
-        return figures | srsly.read_json(path.with_name("result.json"))
+        srsly.write_json(folder / "settings.json", settings | {"arguments": arguments | given})
+        figures = place.run("tests.benchmarks.hugging_face", str(folder / "settings.json"))
+        return figures | srsly.read_json(folder / "result.json")

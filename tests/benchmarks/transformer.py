@@ -1,8 +1,8 @@
 """Fine-tuning beside `spacy train` with its GPU quickstart and beside Hugging Face's Trainer."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import util
 from pathlib import Path
 
@@ -11,12 +11,12 @@ import transformers
 from confection import Config
 from tokenizers import ByteLevelBPETokenizer
 
-from scripts.cli import UserError
 from tests.benchmarks import inputs
 from tests.benchmarks import trainings as t
-from tests.benchmarks.report import Options, Report, Row, last_line, ratio
-from tests.benchmarks.train import FIGURES, each
+from tests.benchmarks.report import FIGURES, Options, Report, Row
+from tests.benchmarks.train import WORDS, each
 
+EPOCHS = 2
 RATE, WARMUP = 2e-4, 0.1
 """The learning rate at its highest, and the share of steps in which it rises, of all alike: the quickstart's
 5e-5 is meant for 20,000 steps, and in some tens of steps teaches nobody."""
@@ -43,14 +43,9 @@ SMALL = [(TINY, 0, (OURS, SPACY, TRAINER))]
 COLUMNS = {
     "model": "{model}",
     "GPU memory given": lambda row: f"{row['limit']} GB" if row["limit"] else "all",
-    "outcome": "{outcome}",
-    **FIGURES,
-    "GPU memory": "{gpu_mb:,.0f} MB",
-    "steps": "{steps:,.0f}",
-    "words/s": "{words_per_second:,.0f}",
-    "best F on dev, each seed": each("best_f"),
-    "never learned from": "{unseen}",
 }
+COLUMNS |= FIGURES | {"GPU memory": "{gpu_mb:,.0f} MB", "steps": "{steps:,.0f}"} | WORDS
+COLUMNS |= {"best F on dev, each seed": each("best_f"), "never learned from": "{unseen}"}
 
 
 def run(report: Report, options: Options) -> None:
@@ -61,67 +56,49 @@ def run(report: Report, options: Options) -> None:
 def run_groups(report: Report, options: Options, groups: list[tuple[str, int, tuple[str, ...]]]) -> None:
     """Train all in turn, as long as there is time."""
     report.intro = (
-        f"Corpus: {options.corpus_name}; {options.epochs} epochs. In fp32 unless a row says otherwise. "
-        "Medians over the seeds; memory is that of all processes together. Words/s are those of steps alone."
+        f"Corpus: {options.corpus_name}; {EPOCHS} epochs. In fp32 unless a row says otherwise. Medians over "
+        "the seeds; memory is that of all processes together. Words/s include evaluations."
     )
-    files = inputs.corpus_files(options, report.work / "raw")
-    inputs.build_corpus(report.work / "corpus", files)
+    files = inputs.corpus_files(options, report.work)
+    corpus = inputs.build_corpus(files, report.work / "corpus")
+    if util.find_spec("accelerate") is None:
+        report.note(f"{TRAINER}: not run; first: pip install -r requirements/benchmark.txt")
+        groups = [(*group, tuple(what for what in whom if what != TRAINER)) for *group, whom in groups]
     for model, limit, whom in groups:
-        place = t.Place(report.work, report.work / "corpus", options.device, limit, report.deadline)
-        where = f"{model}, {f'{limit} GB' if limit else 'all memory'}"
-        runs = {}
-        try:
+        place = t.Place(corpus, options.device, limit, report.deadline)
+
+        def train(what: str, seed: int, model: str = model, place: t.Place = place) -> Row:
             folder = locate_model(model, report.folder / "models", files["train"])
-            for what in whom:
-                why = obstacle(what, place)
-                if why:
-                    report.note(f"Not run: {what}, {where}: {why}")
-                else:
-                    runs[what] = contestant(what, folder, place, options.epochs)
-        except UserError as error:
-            report.note(f"Not run: {where}: {last_line(error)}")
-        rows = report.compare("trainings", COLUMNS, {"model": model, "limit": limit}, runs, options.repeats)
+            return contestant(what, folder, place, seed)
+
+        runs = {what: partial(train, what) for what in whom}
+        labels = {"model": model, "limit": limit}
+        rows = report.compare("trainings", COLUMNS, labels, runs, options.repeats)
         for what in [what for what in rows if what in OPTIONS]:
             for other in (SPACY, TRAINER):
-                speed, whole = (
-                    ratio(rows, "words_per_second", what, other),
-                    ratio(rows, "seconds", other, what),
-                )
-                if speed is not None:
-                    times = f"{speed:.2g} times the words/s of {other} ({whole:.2g} from start to end)"
-                    report.note(f"{where}: {what}, {times}.")
+                report.note_times(rows, f"{model}, {f'{limit} GB' if limit else 'all memory'}", what, other)
 
 
-def obstacle(what: str, place: t.Place) -> str:
-    """Say why something cannot be trained here; nothing where it can."""
-    if place.limit and place.device == "cpu":
-        return "limits are of a GPU's memory"
-    if place.limit and place.limit * 1e9 > torch.cuda.get_device_properties(0).total_memory:
-        return "the GPU has less"
-    if what == TRAINER and util.find_spec("accelerate") is None:
-        return "accelerate is not installed; run: python -m pip install -r requirements/benchmark.txt"
-    return ""
-
-
-def contestant(what: str, model: str, place: t.Place, epochs: int) -> Callable[[int], Row]:
-    """Return what trains, given a seed: the same words a step, schedule and epochs for all."""
+def contestant(what: str, model: str, place: t.Place, seed: int) -> Row:
+    """Train by the same words a step, schedule and epochs for all."""
+    if what in CPU_VARIANT:
+        place = replace(place, device=CPU_VARIANT[what] or place.device)
+        return t.train(t.OURS, with_epochs(t.our_config("cpu"), place, seed), place)
     stock, ours = t.quickstart("gpu", model), t.our_config("gpu", model)
     ours["training"]["batcher"] = stock["training"]["batcher"] | {"discard_oversize": False}
-    if what in CPU_VARIANT:
-        elsewhere = replace(place, device=CPU_VARIANT[what] or place.device)
-        cpu = t.our_config("cpu")
-        return lambda seed: t.train_ours(with_epochs(cpu, elsewhere, epochs, seed), elsewhere)
     if what == SPACY:
-        unseen = {"unseen": left_out(stock, place)}
-        return lambda seed: t.train_spacy(with_epochs(stock, place, epochs, seed), place) | unseen
+        left_out = inputs.documents_of(place.corpus) - sum(t.first_epoch(stock, place.corpus))
+        unseen = {"unseen": f"{left_out:,} documents" if left_out else "nothing"}
+        return t.train(t.SPACY, with_epochs(stock, place, seed), place) | unseen
     if what in OPTIONS:
         ours["initialize"]["after_init"] |= {"head_rate": 1.0} | OPTIONS[what]
-        precision = {"precision": "auto" if what == HALVING else "fp32"}
-        unseen = {"unseen": left_out(ours, place)}
-        return lambda seed: t.train_ours(with_epochs(ours, place, epochs, seed), place, **precision) | unseen
+        precision = "auto" if what == HALVING else "fp32"
+        found = t.train(t.OURS, with_epochs(ours, place, seed), place, precision=precision)
+        return found | {"unseen": "nothing"}
     batches = t.first_epoch(ours, place.corpus)
     arguments = {
-        "num_train_epochs": epochs,
+        "seed": seed,
+        "num_train_epochs": EPOCHS,
         "per_device_train_batch_size": BATCH,
         "per_device_eval_batch_size": BATCH,
         "gradient_accumulation_steps": max(1, round(sum(batches) / len(batches) / BATCH)),
@@ -129,36 +106,27 @@ def contestant(what: str, model: str, place: t.Place, epochs: int) -> Callable[[
         "warmup_ratio": WARMUP,
         "eval_strategy": "epoch",
         "eval_on_start": True,
-        "save_strategy": "epoch",
-        "save_total_limit": 1,
+        "save_strategy": "no",
     }
-    return lambda seed: t.train_trainer(model, arguments | {"seed": seed}, place)
+    return t.train_trainer(model, arguments, place)
 
 
-def with_epochs(config: Config, place: t.Place, epochs: int, seed: int) -> Config:
-    """Return a copy with as many steps as its first epoch has batches, times `epochs`, scored after each."""
+def with_epochs(config: Config, place: t.Place, seed: int) -> Config:
+    """Return a copy with as many steps as its epochs have batches, scored after each epoch."""
     every = len(t.first_epoch(config, place.corpus))
-    copy = t.set_budget(config, place, epochs * every, seed, every)
+    copy = t.set_budget(config, place, seed, every=every, evaluations=EPOCHS)
     rate = copy["training"]["optimizer"]["learn_rate"]
     if isinstance(rate, dict):
-        rate |= {"total_steps": epochs * every, "warmup_steps": max(1, round(epochs * every * WARMUP))}
+        rate |= {"total_steps": EPOCHS * every, "warmup_steps": max(1, round(EPOCHS * every * WARMUP))}
         rate["initial_rate"] = RATE
     return copy
 
 
-def left_out(config: Config, place: t.Place) -> str:
-    """Say how many documents the config's batcher leaves out."""
-    left = inputs.count(place.corpus, "documents", "train") - sum(t.first_epoch(config, place.corpus))
-    return f"{left:,} documents" if left else "nothing"
-
-
 def locate_model(name: str, folder: Path, texts: Path) -> str:
     """Return what names a model; one of random weights is made once (wordpieces from `texts`) and kept."""
-    if name not in (RANDOM, TINY):
-        return name
     made = folder / ("large" if name == RANDOM else "tiny")
-    if (made / "model.safetensors").exists():
-        return str(made)
+    if name not in (RANDOM, TINY) or (made / "model.safetensors").exists():
+        return name if name not in (RANDOM, TINY) else str(made)
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
     tokenizer = ByteLevelBPETokenizer()
