@@ -152,6 +152,12 @@ def test_the_first_wordpiece_of_each_word_has_its_label_and_tags_become_entities
     assert heads == [0, 1, 2, 4]
     found = decode(doc, ["B-LOC", "O", "I-LOC", "I-LOC"], heads).predicted
     assert [(ent.start, ent.end) for ent in found.ents] == [(0, 1), (2, 3), (4, 5)]
+    found = decode(doc, ["B-PER", "I-LOC", "I-LOC", "I-PER"], heads).predicted
+    assert [(ent.start, ent.end, ent.label_) for ent in found.ents] == [
+        (0, 1, "PER"),
+        (1, 3, "LOC"),
+        (4, 5, "PER"),
+    ]
 
 
 def test_words_that_are_cut_off_are_left_out(tokenizer):

@@ -49,6 +49,9 @@ def decode(gold: Doc, predicted: list[str], words: list[int]) -> Example:
     found = ["O"] * len(gold)
     for word, tag in zip(words, predicted, strict=True):
         found[word] = tag
+    for i, tag in enumerate(found):  # an I without its B begins an entity, as in conlleval
+        if tag[0] == "I" and (not i or found[i - 1][2:] != tag[2:]):
+            found[i] = f"B{tag[1:]}"
     return Example(Doc(gold.vocab, words=[token.text for token in gold], ents=found), gold)
 
 
