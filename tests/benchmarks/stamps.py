@@ -13,21 +13,15 @@ import torch
 from spacy.language import Language
 from spacy.util import registry
 
+from scripts.training.memory import limit_gpu_memory, peak_gpu_memory_mb
+
 begun: list[float] = []
 """When the first step began: the corpus is read by then."""
 
 
-def limit_gpu_memory(gigabytes: float) -> None:
-    """Let torch, which thinc asks for memory too, have what a card of so many GB (10^9 bytes) has left."""
-    if gigabytes:
-        free, total = torch.cuda.mem_get_info(0)
-        taken = total - free - torch.cuda.memory_reserved(0)
-        torch.cuda.set_per_process_memory_fraction(max(0.0, gigabytes * 1e9 - taken) / total, 0)
-
-
 def peak_gpu_mb() -> float | None:
     """Return the most GPU memory that torch ever held."""
-    return torch.cuda.max_memory_reserved() / 1e6 if torch.cuda.is_initialized() else None
+    return peak_gpu_memory_mb(0 if torch.cuda.is_initialized() else -1)
 
 
 @registry.callbacks("benchmark.before_update.v1")
@@ -51,4 +45,5 @@ def create_logger(path: Path) -> Callable:
     return lambda nlp, stdout, stderr: (log, lambda: None)
 
 
-limit_gpu_memory(float(os.environ.get("GPU_GB", "0")))
+if os.environ.get("GPU_GB", "0") != "0":
+    limit_gpu_memory(0, round(float(os.environ["GPU_GB"]) * 1e9))
