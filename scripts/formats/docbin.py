@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.formats.doc_annotation import ATTRS, CATS, SPANS, USER_DATA, DocAnnotation
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError, Fault, Record, Span, Unread, made_id
+from scripts.formats.record import AnnotationError, Fault, Record, Span, Unread, fail, made_id
 from scripts.formats.registry import Found, Item, ReadOptions, reads
 from scripts.formats.tags import Tag, decode
 from scripts.formats.words import words_record
@@ -186,7 +186,7 @@ def _choose(item: Item, doc: "Doc", entities: list) -> tuple[list, tuple[Unread,
     wanted = item.options.spans_field
     if wanted and wanted not in doc.spans and groups:
         what = f"doc.spans has no group {wanted!r}, but {', '.join(groups)}"
-        raise AnnotationError(f"{item.source}: {what}; set --spans-field to one of them")
+        fail(item.source, what, "set --spans-field to one of them")
     if wanted:
         chosen = groups.get(wanted, [])
         labels = tuple(label for _, _, label in sorted(set(entities) - set(chosen)))

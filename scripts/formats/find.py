@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.formats.record import AnnotationError
+from scripts.formats.record import AnnotationError, fail
 
 PACKED = (".gz", ".zip")
 """What may follow a raw file's ending."""
@@ -61,7 +61,7 @@ def find_files(names: str, endings: Iterable[str]) -> FoundFiles:
             known = f"{', '.join(sorted(wanted))} (or these with {' or '.join(PACKED)})"
             rest = f"passed over: {_names(inside)}" if inside else "it is empty"
             what = f"the folder holds no file that ends in {known}; {rest}"
-            raise AnnotationError(f"{path}: {what}; put one there, or name the file itself")
+            fail(path, what, "put one there, or name the file itself")
         for file in taken or [path]:
             found.setdefault(os.path.realpath(file), _readable(file))
         passed_over |= {os.path.realpath(file): file for file in inside if file not in taken}
@@ -122,7 +122,7 @@ def _expand(name: str) -> list[Path]:
         else:
             paths = [folder / part for folder in paths if os.path.lexists(folder / part)]
     if not paths:
-        raise AnnotationError(f"{name}: the pattern matches no file; see that its folder is right")
+        fail(name, "the pattern matches no file", "see that its folder is right")
     return paths
 
 
@@ -191,7 +191,7 @@ def _readable(path: Path) -> Path:
     if any("\ud800" <= char <= "\udfff" for char in str(path)):
         raise AnnotationError(f"{path!r}: the file's name is not UTF-8; rename it")
     if not stat.S_ISREG(_status(path).st_mode):
-        raise AnnotationError(f"{path}: a pipe or device; {READ_AGAIN}")
+        fail(path, "a pipe or device", READ_AGAIN)
     try:
         path.open("rb").close()
     except OSError as error:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scripts.formats.json_stream import ANNOTATOR_KEYS, TEXT_KEYS
 from scripts.formats.offsets import fits
-from scripts.formats.record import AnnotationError, Source, Unread
+from scripts.formats.record import AnnotationError, Source, Unread, fail
 from scripts.formats.registry import ReadOptions
 from scripts.formats.spans import SPAN_KEYS, find_spans, short, span_fields, span_keys, union
 
@@ -38,8 +38,7 @@ def require_once(data: bytes, row: dict, source: Source) -> None:
         names = Counter(key for key, _ in pairs)
         for key in SPAN_KEYS:
             if names[key] > 1:
-                remedy = "write all its spans under one"
-                raise AnnotationError(f"{source}: an object has the key {key!r} twice; {remedy}")
+                fail(source, f"an object has the key {key!r} twice", "write all its spans under one")
         return dict(pairs)
 
     if any(key in row and data.count(f'"{key}"'.encode()) > 1 for key in SPAN_KEYS):
@@ -68,8 +67,7 @@ def choose_spans(
     keys = [*(key for key in SPAN_KEYS if key in found), *sorted(found.keys() - set(SPAN_KEYS))]
     if wanted and found and wanted not in found and wanted not in row:
         where = ", ".join(f"`{key}`" for key in keys)
-        what = f"no spans stand under {wanted!r}, but under {where}"
-        raise AnnotationError(f"{source}: {what}; set --spans-field={keys[0]}")
+        fail(source, f"no spans stand under {wanted!r}, but under {where}", f"set --spans-field={keys[0]}")
     chosen = found.get(wanted or next(iter(keys), ""), [])
     others = union(found) - span_keys(chosen) if len(found) > bool(chosen) else Counter()
     labels = tuple(label for _, label in others.elements())
@@ -94,8 +92,7 @@ def _no_spans(row: dict, paths: tuple[str, ...], source: Source, wanted: str) ->
     """
     known = [row[key] for key in ((wanted,) if wanted else SPAN_KEYS) if key in row]
     if isinstance(row.get("accept"), list) and isinstance(row.get("options"), list) and not known:
-        remedy = "annotate spans (Prodigy: ner.manual)"
-        raise AnnotationError(f"{source}: holds a choice (`accept`), and no spans; {remedy}")
+        fail(source, "holds a choice (`accept`), and no spans", "annotate spans (Prodigy: ner.manual)")
     leaves = [value for path in paths for value in _at(row, path)]
     if leaves and not any(leaves) and None not in leaves:
         return []
@@ -107,14 +104,13 @@ def _no_spans(row: dict, paths: tuple[str, ...], source: Source, wanted: str) ->
         if likely:
             what = f"what stands under {likely[0]!r} is not understood: {short(row[likely[0]])}"
             remedy = f'{what}; write "spans": [{{"start", "end", "label"}}]'
-        among = f"none of the keys {', '.join(SPAN_KEYS[:4])} among {sorted(row)}"
-        raise AnnotationError(f"{source}: {among}; {remedy}")
+        fail(source, f"none of the keys {', '.join(SPAN_KEYS[:4])} among {sorted(row)}", remedy)
     spans = max(known, key=bool, default=[])
     if isinstance(spans, dict) and spans and not any(spans.values()):
         return []
     if not isinstance(spans, list):
         what = f"the spans must be a list, not {type(spans).__name__}: {short(spans)}"
-        raise AnnotationError(f"{source}: {what}; write them as a list, [] for none")
+        fail(source, what, "write them as a list, [] for none")
     return spans
 
 
@@ -143,7 +139,7 @@ def _require_one_text_and_user(row: dict, path: str, source: Source, options: Re
         for text in (holder.get(key) for key in TEXT_KEYS):
             if type(text) is str and text != row.get("text"):
                 what = f"the spans under `{path}` have a text of their own, {short(text)}"
-                raise AnnotationError(f"{source}: {what}; write each as a row of its own")
+                fail(source, what, "write each as a row of its own")
     objects = [*holders, *(span for span in _at(row, path) if isinstance(span, dict))]
     users = {str(one[key]) for one in objects for key in USER_KEYS if isinstance(one.get(key), str | int)}
     if len(users) > 1 and options.annotator != "all":
@@ -165,7 +161,7 @@ def choose_text(row: dict, spans: list, source: Source, options: ReadOptions) ->
         remedy = f"set --text-field={likely[0]}" if likely else remedy
         what = f"none of the keys {', '.join((TEXT_KEYS[0], 'data', *TEXT_KEYS[1:]))}"
         what = f"no text stands under {options.text_field!r}" if options.text_field else what
-        raise AnnotationError(f"{source}: {what} among {sorted(row)}; {remedy}")
+        fail(source, f"{what} among {sorted(row)}", remedy)
     texts = [key for key in known if key in strings]
     if texts and spans and not options.text_field:
         texts += [key for key in strings if key not in texts and TEXT_LIKE.search(key)]
@@ -173,8 +169,7 @@ def choose_text(row: dict, spans: list, source: Source, options: ReadOptions) ->
     if not isinstance(text, str):
         remedy = "write a row for each document, with its text as a string"
         remedy = "write one string" if isinstance(text, list) else remedy
-        what = f"the text must be a string, not {type(text).__name__}: {short(text)}"
-        raise AnnotationError(f"{source}: {what}; {remedy}")
+        fail(source, f"the text must be a string, not {type(text).__name__}: {short(text)}", remedy)
     return text
 
 
@@ -195,4 +190,4 @@ def which_text(texts: dict[str, str], spans: list, source: Source) -> str:
         return fitting[0]
     shown = "; ".join(f"{key}: {short(text)}" for key, text in texts.items())
     likely = next(iter(fitting), next(iter(texts)))
-    raise AnnotationError(f"{source}: which text are the spans on? {shown}; set --text-field={likely}")
+    fail(source, f"which text are the spans on? {shown}", f"set --text-field={likely}")

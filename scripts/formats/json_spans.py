@@ -9,7 +9,7 @@ from scripts.formats.json_choice import Content, choose_spans, choose_text, requ
 from scripts.formats.json_layout import Layout, describe, find_layout, unfold
 from scripts.formats.json_stream import ANNOTATOR_KEYS
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError, Record, Source, Span, Unread, check_text, made_id
+from scripts.formats.record import AnnotationError, Record, Source, Span, Unread, check_text, fail, made_id
 from scripts.formats.registry import Found, Item, ReadOptions, reads
 from scripts.formats.spacy_json import count_tokens, read_paragraphs
 from scripts.formats.spans import count_spans, find_spans, read_spans, short, span_fields
@@ -81,7 +81,7 @@ def read_json(item: Item) -> Record | list[Record]:
         return Record(made_id(item.source), "", (), item.source, excluded="null")
     if not isinstance(row, dict):
         what = f"a line must hold a JSON object, not {type(row).__name__}: {short(row)}"
-        raise AnnotationError(f'{item.source}: {what}; write {{"text": "…", "spans": []}}')
+        fail(item.source, what, 'write {"text": "…", "spans": []}')
     require_once(item.data, row, item.source)
     return row_record(row, item.source, item.options, item.layout)
 

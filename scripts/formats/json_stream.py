@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import AnnotationError
+from scripts.formats.record import AnnotationError, fail
 from scripts.formats.span_fields import looks_like_span
 from scripts.formats.spans import SPAN_KEYS, find_spans, short
 
@@ -105,7 +105,7 @@ class JsonText:
             if may_go_on and size > MAX_DOCUMENT_BYTES:
                 what = f"the document is over {MAX_DOCUMENT_BYTES >> 20} MB"
                 shown = short(self.text[self.at : self.at + 80])
-                raise AnnotationError(f"{self.path}:{self.line}: {what}: {shown}; split it")
+                fail(f"{self.path}:{self.line}", f"{what}: {shown}", "split it")
             if not (may_go_on and self._grow(max(CHUNK, size))):
                 raise self.error(why)
         written = self.text[self.at : end]
@@ -182,10 +182,10 @@ def _holder(file: RawFile) -> str | None:
         return None
     if len(held) > 1:
         remedy = "write one of the lists to a file of its own"
-        raise AnnotationError(f"{file.path}: the keys {', '.join(held)} each hold documents; {remedy}")
+        fail(file.path, f"the keys {', '.join(held)} each hold documents", remedy)
     for path, spans in find_spans({key: value for key, value in outer.items() if key != held[0]}).items():
         place = f"beside the documents under `{held[0]}` stand spans: `{path}`: {short(spans)}"
-        raise AnnotationError(f"{file.path}: {place}; write them into the documents")
+        fail(file.path, place, "write them into the documents")
     return held[0]
 
 
@@ -206,4 +206,4 @@ def rows(file: RawFile, kind: str) -> Iterator[tuple[int, bytes]]:
     if kind == ARRAY and text.peek():
         shown = short(text.text[text.at :].strip()[:80])
         remedy = "write all in one array, or one object a line"
-        raise AnnotationError(f"{file.path}:{text.line}: after the array stands {shown}; {remedy}")
+        fail(f"{file.path}:{text.line}", f"after the array stands {shown}", remedy)

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 
 from scripts.formats.json_choice import Content, which_text
-from scripts.formats.record import AnnotationError, Source, Unread
+from scripts.formats.record import AnnotationError, Source, Unread, fail
 from scripts.formats.registry import ReadOptions
 from scripts.formats.span_fields import looks_like_span, span_fields
 from scripts.formats.spans import find_spans, short, union
@@ -147,7 +147,7 @@ def _field(name: str, texts: dict[str, str], spans: list, source: Source, option
     """Return the key of the text that an object's spans are on."""
     if options.text_field and options.text_field not in texts:
         what = f"the task's data have no text {options.text_field!r}, but {', '.join(texts)}"
-        raise AnnotationError(f"{source}: {what}; set --text-field")
+        fail(source, what, "set --text-field")
     if options.text_field or name in texts:
         return options.text_field or name
     return which_text(texts, spans, source)

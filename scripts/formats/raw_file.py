@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from scripts.formats import encoding as encodings
 from scripts.formats.encoding import Utf8Stream
-from scripts.formats.record import AnnotationError
+from scripts.formats.record import AnnotationError, fail
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """A document whose raw form is larger is refused: reading it would take a hundred times as much memory."""
@@ -137,14 +137,13 @@ class RawFile:
         self.encoding, self._mark = marked or (named, b"")
         if marked is None and named == "utf-8" and (unmarked := encodings.utf16_without_mark(head)):
             what = "every other byte is NUL, as in UTF-16 without a byte order mark"
-            raise AnnotationError(f"{self.path}: {what}; set encoding={unmarked}, or save it as UTF-8")
+            fail(self.path, what, f"set encoding={unmarked}, or save it as UTF-8")
         if marked is None and named != "utf-8" and encodings.is_utf8(head):
-            raise AnnotationError(f"{self.path}: is UTF-8 already, not {named}; leave encoding out")
+            fail(self.path, f"is UTF-8 already, not {named}", "leave encoding out")
         is_text = self.encoding != "utf-8" or (b"\0" not in head and encodings.is_utf8(head, surely=False))
         text = head.decode(self.encoding, "replace") if is_text else ""
         if "\n" not in text and "\r" in text.strip():
-            what = "its lines end in CR alone, as on old Macs"
-            raise AnnotationError(f"{self.path}: {what}; save it with LF line ends")
+            fail(self.path, "its lines end in CR alone, as on old Macs", "save it with LF line ends")
 
     def _only_member(self) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
         """Return a zip and its one file that is not hidden. Raises AnnotationError if it has not one."""
@@ -154,7 +153,7 @@ class RawFile:
             raise AnnotationError(f"{self.path}: a damaged zip file ({error}); get it again") from None
         members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
         if what := _office(set(members)):
-            raise AnnotationError(f"{self.path}: is {what}; {OFFICE_REMEDY}")
+            fail(self.path, f"is {what}", OFFICE_REMEDY)
         paths = {name: PurePosixPath(name) for name in members}
         files = sorted(
             name
@@ -165,12 +164,9 @@ class RawFile:
             more = f" and {len(files) - MEMBERS_SHOWN:,} more" if len(files) > MEMBERS_SHOWN else ""
             shown = f" ({', '.join(files[:MEMBERS_SHOWN])}{more})" if files else ""
             remedy = "unpack it and name the folder" if files else "pack one, or name another"
-            raise AnnotationError(
-                f"{self.path}: holds {len(files):,} files{shown}, but one is read; {remedy}"
-            )
+            fail(self.path, f"holds {len(files):,} files{shown}, but one is read", remedy)
         if members[files[0]].flag_bits & ENCRYPTED:
-            remedy = "unpack it with its password and name the file"
-            raise AnnotationError(f"{self.path}: {files[0]} is encrypted; {remedy}")
+            fail(self.path, f"{files[0]} is encrypted", "unpack it with its password and name the file")
         return archive, members[files[0]]
 
     def _take(self, read: Callable[[int], bytes], size: int) -> bytes:
@@ -180,14 +176,13 @@ class RawFile:
             what = f"cannot be read on after {self._read:,} bytes of content: {error}"
             raise AnnotationError(f"{self.path}: {what}; get it again") from None
         if not data and self._version() != self._opened:
-            remedy = "run the same command again when it is complete"
-            raise AnnotationError(f"{self.path}: was changed while it was read; {remedy}")
+            fail(self.path, "was changed while it was read", "run the same command again when it is complete")
         self._read += len(data)
         if self._read > self._check_at:
             self._check_at = self._read + GZIP_CHECKED_FROM
             if self._read > MAX_GZIP_RATIO * self.size:
                 what = f"grows to over {MAX_GZIP_RATIO} times its {self.size:,} bytes, as no text does"
-                raise AnnotationError(f"{self.path}: {what}; unpack it yourself if you trust it")
+                fail(self.path, what, "unpack it yourself if you trust it")
         return data
 
 

@@ -13,7 +13,7 @@ from scripts.formats.find import FoundFiles, find_files, stems
 from scripts.formats.foreign import recognise_foreign
 from scripts.formats.offsets import Offsets, settle
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import AnnotationError, Record, Source
+from scripts.formats.record import AnnotationError, Record, Source, fail
 
 HEAD_BYTES = 64 * 1024
 """How much of a file a format may look at to recognise it."""
@@ -74,7 +74,7 @@ class Item(NamedTuple):
         """Return the data. Raises AnnotationError where it is too long."""
         if len(self.data) > MAX_DOCUMENT_BYTES:
             what = f"the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {self.data[:60]!r}"
-            raise AnnotationError(f"{self.source}: {what}…; split it")
+            fail(self.source, f"{what}…", "split it")
         return self.data
 
     def text(self) -> str:
@@ -91,9 +91,7 @@ class Item(NamedTuple):
             raise AnnotationError(f"{self.source.path}:{line}: {what}") from None
         if "\0" in text:
             line = self.source.line + text.count("\n", 0, text.index("\0"))
-            raise AnnotationError(
-                f"{self.source.path}:{line}: holds a NUL character, which is no text; delete it"
-            )
+            fail(f"{self.source.path}:{line}", "holds a NUL character, which is no text", "delete it")
         return text
 
 
@@ -208,7 +206,7 @@ def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = 
             format for format in known.values() if format.may_be_empty and any(stems(path, format.endings))
         ]
         if not found:
-            raise AnnotationError(f"{path}: is empty; write one document at least, or leave the option empty")
+            fail(path, "is empty", "write one document at least, or leave the option empty")
     if not found and options.columns:
         return known["table" if any(stems(path, (".csv",))) else "columns"]
     found = found or [format for format in known.values() if _has_file_beside(path, format)]
@@ -217,7 +215,7 @@ def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = 
     found = found or [format for format in known.values() if format.recognise(head)]
     if not found:
         what = f"begins with {head[:60]!r}, which is none of the formats {', '.join(known)}"
-        raise AnnotationError(f"{path}: {what}; see scripts/formats/README.md, or set --format")
+        fail(path, what, "see scripts/formats/README.md, or set --format")
     return found[0]
 
 
@@ -251,7 +249,7 @@ def items(opened: Opened, options: ReadOptions) -> Iterator[tuple[Item, int]]:
         if file.count and file.count.total() != file.lines_read:
             counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(file.count.items()))
             what = f"{file.lines_read:,} lines were read, but they are {counted}"
-            raise AnnotationError(f"{path}: {what}: a fault of this reader; please report it")
+            fail(path, f"{what}: a fault of this reader", "please report it")
 
 
 def records_of(item: Item, format: Format) -> list[Record]:

@@ -2,7 +2,7 @@
 
 import re
 
-from scripts.formats.record import AnnotationError, Fault, Record, Source, made_id
+from scripts.formats.record import AnnotationError, Fault, Record, Source, fail, made_id
 from scripts.formats.registry import ReadOptions
 from scripts.formats.spans import find_spans, short
 from scripts.formats.tags import decode, find_scheme, parse_tag
@@ -77,11 +77,11 @@ def _tokens(paragraph: dict, source: Source) -> list[list[tuple[str, str]]]:
         raise AnnotationError(f"{source}: {needs}: {short(paragraph)}") from None
     for path, spans in find_spans(paragraph).items():
         what = f"a paragraph has spans under `{path}` beside the tags of its tokens: {short(spans)}"
-        raise AnnotationError(f'{source}: {what}; write {{"text": raw, "spans": these}}')
+        fail(source, what, 'write {"text": raw, "spans": these}')
     tokens = [token for part in sentences for token in part]
     if not all(isinstance(word, str) and word.strip() and isinstance(tag, str) for word, tag in tokens):
         what = f"a token has no text, or a tag that is no string: {short(paragraph)}"
-        raise AnnotationError(f"{source}: {what}; repair or delete it")
+        fail(source, what, "repair or delete it")
     return sentences
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from scripts.formats.record import AnnotationError, Source
+from scripts.formats.record import AnnotationError, Source, fail
 from scripts.formats.span_fields import has_label, has_two_numbers, is_number, looks_like_span, span_fields
 
 SPAN_KEYS = ("spans", "entities", "label", "labels", "ents", "annotations", "annotation")
@@ -184,6 +184,4 @@ def _tell_label(
         if quotes and len(labels) == 1:
             return labels[0], quotes[0]
     names = " or ".join(map(repr, strings))
-    raise AnnotationError(
-        f"{source}: which is the label, {names}? {short(value)}; write one string, as `label`"
-    )
+    fail(source, f"which is the label, {names}? {short(value)}", "write one string, as `label`")
