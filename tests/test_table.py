@@ -412,7 +412,7 @@ def test_spans_may_stand_inside_an_object(write_text):
 @pytest.mark.parametrize(
     ("text", "remedy"),
     [
-        ("text,start,end,label\nAna left,0,3,PER\n", "write a row a text, with all its spans as JSON"),
+        ("text,start,end,label\nAna left,0,3,PER\n", "write a row a text, and its spans as JSON"),
         ("text,label\nWhat a day,good\n", "one must be the token and one its tag"),
         ("document,content,labels\na,What a day,good\n", "--columns=token,_,tag"),
     ],

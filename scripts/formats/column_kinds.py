@@ -103,12 +103,10 @@ def plain_columns(columns: Iterable[Column], marks: Sequence[str] = OUTSIDE) -> 
     """Return the columns of tags without prefixes in which O is one of `marks`, and as often as in others."""
     found = []
     for column in columns:
-        if column.kind == "words" or (
-            column.kind == "one value a sentence" and column.values.keys() & {*marks}
-        ):
-            spelling = find_spelling(column.values, plain=True)
-            if spelling and spelling.outside in marks:
-                found.append(replace(column, kind="tags", spelling=spelling))
+        spelling = find_spelling(column.values, plain=True)
+        is_plain = column.kind in ("words", "one value a sentence") and spelling
+        if is_plain and spelling.outside in marks and spelling.outside in column.values:
+            found.append(replace(column, kind="tags", spelling=spelling))
     most = max((column.values[column.spelling.outside] for column in found), default=0)
     return [column for column in found if 2 * column.values[column.spelling.outside] >= most]
 
@@ -134,8 +132,6 @@ def keys_of_tags(column: Column) -> list[Column]:
 
 def same_content(sentences: Sentences, first: Column, second: Column) -> bool:
     """Tell whether two columns hold the same in each row."""
-    return all(
-        value_of(row[first.index], first.key) == value_of(row[second.index], second.key)
-        for sentence in sentences
-        for _, row in sentence
-    )
+    rows = (row for sentence in sentences for _, row in sentence)
+    pairs = ((value_of(row[one.index], one.key) for one in (first, second)) for row in rows)
+    return all(one == two for one, two in pairs)

@@ -131,19 +131,17 @@ def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[N
         else:
             sentences[-1].append((number, line))
     every = [line for sentence in sentences for _, line in sentence]
-    plain = [line for line in every if line[0] != "#"] or [
-        line for line in every if parse_tag(line.split()[-1])
-    ]
+    tagged = [line for line in every if parse_tag(line.split()[-1])]
+    plain = [line for line in every if line[0] != "#"] or tagged
     separator = "\t" if plain and "\t" in plain[0].rstrip("\t ") else " "
     width = len(cells_of(plain[0], separator)) if plain else 0
     draft = Layout(separator, Roles(width, 0, width - 1))
+
+    def is_row(line: str) -> bool:
+        return line[0] != "#" or not draft.is_comment(line.encode(), inside=False)
+
     rows = [
-        [
-            (number, cells_of(line, separator))
-            for number, line in sentence
-            if line[0] != "#" or not draft.is_comment(line.encode(), inside=False)
-        ]
-        for sentence in sentences
+        [(n, cells_of(line, separator)) for n, line in sentence if is_row(line)] for sentence in sentences
     ]
     begins, marked = (any(mark.startswith(one) for mark in marks) for one in (BEGIN, MARKS))
     return Layout(separator, Roles(), marked, separated), list(filter(None, rows)), names, begins

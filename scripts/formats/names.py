@@ -48,10 +48,8 @@ def _names(content: Any, key: str, *, inside: bool = False) -> Iterator[list[str
         if isinstance(names, list):
             yield list(map(str, names))
             return
-    items = (
-        content.items() if isinstance(content, dict) else enumerate(content if type(content) is list else ())
-    )
-    for name, value in items:
+    items = enumerate(content) if isinstance(content, list) else ()
+    for name, value in content.items() if isinstance(content, dict) else items:
         if isinstance(value, dict | list):
             yield from _names(value, key, inside=inside or name == key)
 

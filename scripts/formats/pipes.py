@@ -35,26 +35,20 @@ def looks_like_pipes(head: bytes) -> bool:
 def _separator(words: list[str]) -> str | None:
     for separator in SEPARATORS:
         parts = [word.rpartition(separator) for word in words]
-        tags = {parse_tag(tag) for _, _, tag in parts}
-        if (
-            words
-            and all(word for word, _, _ in parts)
-            and None not in tags
-            and any(tag.label for tag in tags)
-        ):
+        tags = {parse_tag(tag) if word else None for word, _, tag in parts}
+        if None not in tags and any(tag.label for tag in tags):
             return separator
     return None
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     """Tell the separator and a token's parts from the first lines. Raises AnnotationError where it cannot."""
-    kinds = [(number, raw, kind_of(number, raw, False)) for number, raw in islice(file.lines(), SAMPLE_LINES)]
-    marked = any(kind == "marks" for _, _, kind in kinds)
-    sentences = [
-        [(number, word) for word in WORD.findall(raw.decode("utf-8", "replace"))]
-        for number, raw, kind in kinds
-        if kind == "rows"
-    ]
+    marked, sentences = False, []
+    for number, raw in islice(file.lines(), SAMPLE_LINES):
+        kind = kind_of(number, raw, False)
+        marked |= kind == "marks"
+        if kind == "rows":
+            sentences.append([(number, word) for word in WORD.findall(raw.decode("utf-8", "replace"))])
     if not sentences:
         return Layout("|", Roles(), marked)
     words = [word for sentence in sentences for _, word in sentence]
@@ -62,11 +56,8 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     separator = _separator(words) or next(common, "|")
     for number, word in (token for sentence in sentences for token in sentence):
         if separator not in word:
-            fail(
-                f"{file.path}:{number}",
-                f"{word!r} has no tag behind {separator!r}",
-                f"write {word}{separator}O",
-            )
+            what = f"{word!r} has no tag behind {separator!r}"
+            fail(f"{file.path}:{number}", what, f"write {word}{separator}O")
     if len(sentences) > 1 and set(map(len, sentences)) == {1}:
         what = f"each line holds one token, but a sentence a line is read so: {words[0]!r}, {words[1]!r}"
         remedy = f"write a tab in the place of {separator!r}, a blank line after each sentence"

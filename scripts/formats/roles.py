@@ -90,9 +90,8 @@ def is_header(first: Numbered, below: Iterable[Numbered], given: Sequence[str], 
         return True
     tag = next((i for i, name in enumerate(given) if role(name) == "tag"), None)
     if tag is None:
-        again = any(
-            one == two.strip() != "" for _, row in below for one, two in zip(cells, row, strict=False)
-        )
+        pairs = (pair for _, row in below for pair in zip(cells, row, strict=False))
+        again = any(one == two.strip() != "" for one, two in pairs)
         return not again and bool(known & {"token", "tag"}) and len(known) > 1
     values = {row[tag].strip() for _, row in below if tag < len(row)}
     if tag >= len(cells) or cells[tag] in values or cells[tag] in OUTSIDE:

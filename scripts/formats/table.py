@@ -89,10 +89,8 @@ def read_table(item: Item) -> Record | list[Record]:
     rows = _item_rows(item)
     if layout.roles is not None:
         sentence, document = layout.roles.sentence, layout.roles.document
-        group_by = item.options.group_by
-        group = (
-            cell_of(rows[0], layout.names.index(group_by) if group_by in layout.names else document) or None
-        )
+        groups = [i for i, name in enumerate(layout.names) if name == item.options.group_by] or [document]
+        group = cell_of(rows[0], groups[0]) or None
         number, id = cell_of(rows[0], sentence), cell_of(rows[0], document)
         if document is None or item.options.sentences_per_doc:
             id = f"{id} {number}".strip() if number else ""

@@ -86,9 +86,7 @@ class TableLayout:
             inside, sentence, document = True, number or sentence, name or document
             size = 1 if starts else size + 1
             if size > MAX_SENTENCE_ROWS:
-                remedy = (
-                    "write a blank line after each, or name a column of numbers: --columns=sentence,token,tag"
-                )
+                remedy = "write a blank line after each, or number them: --columns=sentence,token,tag"
                 fail(f"{path}:{row.line}", f"a sentence of over {MAX_SENTENCE_ROWS:,} tokens", remedy)
             yield row, starts
 
@@ -243,18 +241,12 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: Ra
     token, tag, sentence, document = (
         known.index(one) if one in known else None for one in ("token", "tag", "sentence", "document")
     )
-    is_text = (
-        token is not None
-        and _is_text(layout.names[token])
-        and any(" " in cell_of(row, token) for row in rows)
-    )
-    if token is None or tag is None or is_text:
+    texts = [cell_of(row, token) for row in rows if token is not None and _is_text(layout.names[token])]
+    if token is None or tag is None or any(" " in text for text in texts):
         what = f"the columns are called {', '.join(layout.names)}; one must be the token and one its tag"
         remedy = f"name them with {columns_option(len(known))}"
         if {"start", "end"} <= {name.lower() for name in layout.names}:
-            remedy = (
-                'write a row a text, with all its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
-            )
+            remedy = 'write a row a text, and its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
         fail(file.path, what, remedy)
     roles = Roles(len(known), token, tag, sentence=sentence, document=document)
     layout = replace(layout, roles=roles)
@@ -272,9 +264,7 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: Ra
 
 def describe_layout(layout: TableLayout) -> str:
     """Say which column is what, and how cells are separated."""
-    said = (
-        f"in each row {describe_tagged(layout.tagged)}" if layout.tagged else "a text with spans in each row"
-    )
-    said = describe_roles(layout.roles) if layout.roles else said
+    said = describe_roles(layout.roles) if layout.roles else "a text with spans in each row"
+    said = f"in each row {describe_tagged(layout.tagged)}" if layout.tagged else said
     quotes = "" if layout.dialect.quoted else ", quotes are text"
     return f"{said}; {DELIMITERS[layout.dialect.delimiter]} between cells{quotes}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from scripts.formats.names import nearby_names
@@ -23,6 +24,8 @@ from scripts.formats.tags import (
 )
 from scripts.formats.token_keys import find_tags_keys, find_tokens_key, pairs
 from scripts.formats.words import drop_white_space, words_record
+
+NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,7 @@ class TaggedLayout:
 
 
 def find_tagged(
-    rows: Sequence[dict],
-    path: Path,
-    options: ReadOptions,
-    *,
-    names: Mapping[str, Sequence[str]] | None = None,
+    rows: Sequence[dict], path: Path, options: ReadOptions, *, names: Mapping[str, Sequence[str]] = NO_NAMES
 ) -> TaggedLayout | None:
     """Find the keys of tokens and tags in a file's first rows; None where no row has both.
 
@@ -59,7 +58,6 @@ def find_tagged(
     this one may. Raises AnnotationError where two keys could be the tags, or the tokens, and where nothing
     names the numbers.
     """
-    names = names or {}
     tokens = find_tokens_key(rows, path, options.text_field)
     keys = [] if tokens is None else find_tags_keys(rows, tokens, options.spans_field, names)
     if not keys:
@@ -71,11 +69,9 @@ def find_tagged(
             _two_readings(rows, path, tokens, chosen.tags, other.tags)
     if numbers := _unnamed(rows, chosen):
         some = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
-        what = (
-            f"`{chosen.tags}` holds {len(numbers)} different numbers in the first {len(rows)} rows ({some})"
-        )
+        what = f"`{chosen.tags}` holds {len(numbers)} different numbers in the first {len(rows)} rows"
         remedy = "name all labels in the order of their numbers, as in --label-names=O,B-PER,I-PER"
-        fail(path, f"{what}, and nothing names them", remedy)
+        fail(path, f"{what} ({some}), and nothing names them", remedy)
     for number, row in enumerate(rows, start=1):
         _other_spans(row, chosen, Source(path.as_posix(), number))
     return chosen
@@ -98,9 +94,7 @@ def _layout(
     spelling = find_spelling(layout.names or values, plain=True) or DEFAULT
     parse = tag_parser(spelling)
     last_or_alone = [tag for tag in map(parse, layout.names) if tag and tag.prefix in "LU"]
-    beside = {
-        other for row in rows for other in row if other not in (tokens, key) and pairs(row, tokens, other)
-    }
+    beside = {other for row in rows for other in row if pairs(row, tokens, other)} - {tokens, key}
     return replace(
         layout,
         scheme=find_scheme([last_or_alone, *(map(parse, one) for one in tags)]),
@@ -212,10 +206,10 @@ def _check_tokens(words: Any, tags: Any, layout: TaggedLayout, source: Source) -
     are_lists = isinstance(words, list) and isinstance(tags, list) and len(words) == len(tags)
     if not are_lists or not all(type(word) is str for word in words):
         what = f"{layout.tokens} and {layout.tags} must be lists of one length, strings the first"
-        sizes = [
-            f"{len(one)} in {short(one)}" if isinstance(one, list) else short(one) for one in (words, tags)
-        ]
-        fail(source, f"{what}, not {' and '.join(sizes)}", "write a tag for each token")
+        sizes = " and ".join(
+            f"{len(x)} in {short(x)}" if type(x) is list else short(x) for x in (words, tags)
+        )
+        fail(source, f"{what}, not {sizes}", "write a tag for each token")
     if "" in words:
         what = f"token {words.index('') + 1} is an empty token: {short(words)}"
         fail(source, what, "delete it with its tag")

@@ -64,12 +64,10 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
             width += len(found)
         elif UNIT.match(line):
             rows.append(line.split("\t"))
-    labels = {
-        feature: sorted(
-            {label for row in rows for label, _ in annotations(row[column : column + 1]) if label}
-        )
-        for feature, column in columns.items()
-    }
+    labels = {}
+    for feature, column in columns.items():
+        found = {label for row in rows for label, _ in annotations(row[column : column + 1])}
+        labels[feature] = sorted(found - {""})
     feature = _choose(file.path, labels, options.spans_field)
     others = ", ".join(_short(other) for other in columns if other != feature)
     description = f"label = {_short(feature)} ({', '.join(labels[feature]) or 'no entities'})"
@@ -181,11 +179,8 @@ def read_webanno(item: Item) -> Record:
     spans, lines = [], []
     known = {(row.sentence, row.token) for row in words}
     for label, units in groups.values():
-        kept = [
-            one
-            for one in units
-            if (one.sentence, one.token) in known and {one.start, one.end} <= places.keys()
-        ]
+        kept = [one for one in units if (one.sentence, one.token) in known]
+        kept = [one for one in kept if one.start in places and one.end in places]
         if kept:
             first, last = min(unit.start for unit in kept), max(unit.end for unit in kept)
             spans.append(Span(places[first], places[last], label))
