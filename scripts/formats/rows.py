@@ -204,8 +204,9 @@ def _without_ranges(
             continue
         kept.append((line, row))
         inside = number.isdecimal() and int(number) <= until
-        if inside and roles.space is not None and (int(number) < until or not space):
-            row[roles.space] = f"{row[roles.space].strip()}|SpaceAfter=No"
+        if inside and roles.space is not None:
+            bare = row[roles.space].strip().replace("SpaceAfter=No", "")
+            row[roles.space] = bare if int(number) == until and space else f"{bare}|SpaceAfter=No"
     return [line for line, _ in kept], [row for _, row in kept]
 
 
