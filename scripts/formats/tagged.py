@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NoReturn
 
 from scripts.formats.names import nearby_names
@@ -25,7 +24,8 @@ from scripts.formats.tags import (
 from scripts.formats.token_keys import find_tags_keys, find_tokens_key, pairs
 from scripts.formats.words import drop_white_space, words_record
 
-NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
+Names = Mapping[str, Sequence[str]]
+"""What the numbers under each key stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class TaggedLayout:
 
 
 def find_tagged(
-    rows: Sequence[dict], path: Path, options: ReadOptions, *, names: Mapping[str, Sequence[str]] = NO_NAMES
+    rows: Sequence[dict], path: Path, options: ReadOptions, *, names: Names | None = None
 ) -> TaggedLayout | None:
     """Find the keys of tokens and tags in a file's first rows; None where no row has both.
 
@@ -58,6 +58,7 @@ def find_tagged(
     this one may. Raises AnnotationError where two keys could be the tags, or the tokens, and where nothing
     names the numbers.
     """
+    names = names or {}
     tokens = find_tokens_key(rows, path, options.text_field)
     keys = [] if tokens is None else find_tags_keys(rows, tokens, options.spans_field, names)
     if not keys:
