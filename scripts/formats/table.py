@@ -4,13 +4,12 @@ import io
 from collections.abc import Iterator
 
 from scripts.formats.cells import Row, read_rows
-from scripts.formats.json_layout import Layout
-from scripts.formats.json_spans import row_record
+from scripts.formats.json_spans import count_row, row_record
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import Record, fail
 from scripts.formats.registry import Found, Item, ReadOptions, reads
 from scripts.formats.rows import Rows, split_documents, token_record
-from scripts.formats.spans import count_spans, find_spans, short
+from scripts.formats.spans import short
 from scripts.formats.table_layout import (
     TableLayout,
     as_row,
@@ -20,7 +19,6 @@ from scripts.formats.table_layout import (
     is_table,
     require_width,
 )
-from scripts.formats.tagged import count_tagged
 
 
 def split_table(file: RawFile, layout: TableLayout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
@@ -62,8 +60,7 @@ def count_table(item: Item) -> Found:
     layout, rows = item.layout, _item_rows(item)
     if layout.roles is not None:
         return Found(tokens=sum(not layout.is_blank(row) for row in rows))
-    row = as_row(rows[0], layout, item.source.path)
-    return count_tagged(row, layout.tagged) if layout.tagged else Found(entities=count_spans(find_spans(row)))
+    return count_row(as_row(rows[0], layout, item.source.path), layout.documents)
 
 
 @reads(
@@ -96,7 +93,7 @@ def read_table(item: Item) -> Record | list[Record]:
             id = f"{id} {number}".strip() if number else ""
         return token_record(item, layout.roles, _sentences(rows, layout, path), id=id or None, group=group)
     require_width(rows[0], len(layout.names), path)
-    return row_record(as_row(rows[0], layout, path), item.source, item.options, Layout(tagged=layout.tagged))
+    return row_record(as_row(rows[0], layout, path), item.source, item.options, layout.documents)
 
 
 def _sentences(rows: list[Row], layout: TableLayout, path: str) -> Iterator[Rows]:

@@ -16,6 +16,7 @@ from scripts.formats.cells import (
     split_cell,
 )
 from scripts.formats.column_kinds import role
+from scripts.formats.json_layout import Layout, describe, layout_of
 from scripts.formats.json_stream import TEXT_KEYS
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, fail
@@ -30,8 +31,7 @@ from scripts.formats.rows import (
     columns_option,
     describe_roles,
 )
-from scripts.formats.spans import find_spans, short
-from scripts.formats.tagged import TaggedLayout, describe_tagged, find_tagged
+from scripts.formats.spans import short
 from scripts.formats.tags import OUTSIDE, find_spelling
 
 SPANS_NAMES = ("spans", "entities", "label", "labels", "ents", "annotations")
@@ -48,7 +48,7 @@ class TableLayout:
     header: the number of the last line above the rows. names: its cells.
     roles: of the columns where each row is a token; `numbered`: each has its sentence's number.
     contents: of the columns where each row is a document: text, lists, or words or tags with blanks between.
-    tagged: the columns of tokens and tags among these; None where rows hold texts with spans.
+    documents: how these are understood as rows of JSON.
     """
 
     dialect: Dialect
@@ -57,7 +57,7 @@ class TableLayout:
     roles: Roles | None = None
     numbered: bool = False
     contents: tuple[str, ...] = ()
-    tagged: TaggedLayout | None = None
+    documents: Layout | None = None
 
     def is_blank(self, row: Row) -> bool:
         """Tell whether a row holds nothing, a running number without a name aside."""
@@ -222,17 +222,21 @@ def as_row(row: Row, layout: TableLayout, path: str) -> dict[str, Any]:
 
 def _documents(rows: list[Row], layout: TableLayout, options: ReadOptions, file: RawFile) -> TableLayout:
     """Find tokens and tags, or texts and spans, in a table that has a document in each row."""
-    path = file.path.as_posix()
-    if any(find_spans(as_row(row, layout, path)) for row in rows):
-        return layout
+
+    def as_json(layout: TableLayout) -> TableLayout:
+        values = [as_row(row, layout, file.path.as_posix()) for row in rows]
+        return replace(layout, documents=layout_of(values, file.path, options))
+
+    found = as_json(layout)
+    if found.documents.spans or found.documents.tagged:
+        return found
     tokens = [i for i, name in enumerate(layout.names) if role(name) == "token" and not _is_text(name)]
     tokens += [i for i, name in enumerate(layout.names) if _is_text(name)]
     contents = list(layout.contents)
     if tokens and contents[tokens[0]] == "text":
         contents[tokens[0]] = "words"
-    with_words = replace(layout, contents=tuple(contents))
-    tagged = find_tagged([as_row(row, with_words, path) for row in rows], file.path, options)
-    return layout if tagged is None else replace(with_words, tagged=tagged)
+    with_words = as_json(replace(layout, contents=tuple(contents)))
+    return with_words if with_words.documents.tagged else found
 
 
 def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: RawFile) -> TableLayout:
@@ -264,7 +268,6 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: Ra
 
 def describe_layout(layout: TableLayout) -> str:
     """Say which column is what, and how cells are separated."""
-    said = describe_roles(layout.roles) if layout.roles else "a text with spans in each row"
-    said = f"in each row {describe_tagged(layout.tagged)}" if layout.tagged else said
+    said = describe_roles(layout.roles) if layout.roles else f"in each row {describe(layout.documents)}"
     quotes = "" if layout.dialect.quoted else ", quotes are text"
     return f"{said}; {DELIMITERS[layout.dialect.delimiter]} between cells{quotes}"
