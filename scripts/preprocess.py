@@ -1,6 +1,7 @@
 """Turn raw annotations into shards of up to 100 documents, with a manifest for each split.
 
-python -m scripts.preprocess --train=assets/demo/train.jsonl --dev=assets/demo/dev.jsonl --test=assets/demo/test.jsonl
+python -m scripts.preprocess --train=assets/demo/train.jsonl --dev=assets/demo/dev.jsonl
+--test=assets/demo/test.jsonl
 """
 
 from pathlib import Path

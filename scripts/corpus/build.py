@@ -1,4 +1,5 @@
-"""Build a corpus: cut the raw files into chunks, convert them in several processes, and put the splits in place."""
+"""Build a corpus: cut the raw files into chunks, convert them in several processes, and put the splits in
+place."""
 
 import shutil
 from collections import Counter
@@ -36,15 +37,17 @@ def build_corpus(
     progress: Progress = lambda doing, done: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Ledger]:
-    """Write `folder/{train,dev,test}`, `folder/rejects.jsonl` and `folder/repairs.jsonl`; return each split's ledger.
+    """Write `folder/{train,dev,test}`, `folder/rejects.jsonl` and `folder/repairs.jsonl`; return each split's
+    ledger.
 
-    Everything is written to `folder/.new` and takes the old corpus's place at the end; until then the old one stays whole.
-    The result is the same byte by byte, whatever `workers` is.
+    Everything is written to `folder/.new` and takes the old corpus's place at the end; until then the old one
+    stays whole. The result is the same byte by byte, whatever `workers` is.
 
     tell: hears how each file is understood, before anything is converted, and what of folders is passed over.
 
-    Raises AnnotationError on data that cannot be read (unless `settings.on_error` is `reject`), on an id used twice in
-    a file, on a split that ends up empty and where too much was rejected; OSError where something cannot be written.
+    Raises AnnotationError on data that cannot be read (unless `settings.on_error` is `reject`), on an id used
+    twice in a file, on a split that ends up empty and where too much was rejected; OSError where something
+    cannot be written.
     """
     require_folder(folder)
     progress("looking at the raw files", 0)
@@ -79,7 +82,8 @@ def _discard(staging: Path) -> None:
 
 
 def _replace(folder: Path, names: Iterable[str]) -> None:
-    """Put what is new in the place of what is old. Whenever it stops, no old split stands beside a new one."""
+    """Put what is new in the place of what is old. Whenever it stops, no old split stands beside a new
+    one."""
     (folder / OLD).mkdir()
     for name in names:
         if (folder / name).exists():
@@ -211,7 +215,8 @@ class _Build:
             write_json(self.staging / split / MANIFEST, manifest)
 
     def _weigh_offsets(self, split: str, evidence: Evidence) -> None:
-        """Raise AnnotationError where the spans of a file show that they do not count characters; note where nothing shows it."""
+        """Raise AnnotationError where the spans of a file show that they do not count characters; note where
+        nothing shows it."""
         for path, counts in evidence.items():
             if (found := verdict(counts)) is not None:
                 unit, why = found
@@ -224,7 +229,8 @@ class _Build:
                 self._write(REPAIRS, part.repairs)
 
     def _require_few_rejects(self, settings: Settings) -> None:
-        """Raise AnnotationError where a larger share of documents or entities was rejected than the settings allow."""
+        """Raise AnnotationError where a larger share of documents or entities was rejected than the settings
+        allow."""
         read, lost = Counter(), Counter()
         for ledger in self.ledgers.values():
             read["documents"] += ledger.stages["read"].documents

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,15 +15,16 @@ from scripts.corpus.shards import Document, ShardWriter
 from scripts.corpus.tokenizer import cached_tokenizer
 from scripts.formats.doc_annotation import SPANS, USER_DATA, describe_counts
 from scripts.formats.offsets import Offsets, settle, weigh
-from scripts.formats.record import AnnotationError, Record, Source, Span
+from scripts.formats.record import AnnotationError, Record, Source
 from scripts.formats.registry import Item, Opened, formats, items, records_of
 
 CHUNK_DOCUMENTS = 2000
 CHUNK_BYTES = 4 * 2**20
-"""A chunk ends with the document that reaches one of these: small enough to hold in memory, large enough to be worth sending."""
+"""A chunk ends with the document that reaches one of these: small enough to hold in memory, large enough to
+be worth sending."""
 WEIGHED = 200
-"""So many documents of a chunk tell whether offsets count from 1 or to an inclusive end; where characters, bytes and line ends may count
-otherwise, every document is asked."""
+"""So many documents of a chunk tell whether offsets count from 1 or to an inclusive end; where characters,
+bytes and line ends may count otherwise, every document is asked."""
 EXCERPT = 100
 """Characters on each side of a span, in rejects.jsonl."""
 LARGEST_EXCERPT = 10_000
@@ -32,7 +33,8 @@ LOST_BY_CUTS = {
     SPANS: ("span-cut", "the span reaches into another part of the document"),
     USER_DATA: ("user-data-cut", "it may point to characters, and the document was cut"),
 }
-"""What a cut between two sentences or, where none starts in time, two tokens can take away: reason and explanation."""
+"""What a cut between two sentences or, where none starts in time, two tokens can take away: reason and
+explanation."""
 
 Evidence = dict[str, Counter[str]]
 """What the spans of each file say of the units that they are counted in (`offsets.weigh`)."""
@@ -53,7 +55,8 @@ class Chunk:
     def records(
         self, settings: Settings, evidence: Evidence | None = None
     ) -> Iterator[tuple[Item, Record | AnnotationError]]:
-        """Yield each document as its format's reader wants it, with its record or the error where it cannot be read."""
+        """Yield each document as its format's reader wants it, with its record or the error where it cannot
+        be read."""
         weighed = 0 if evidence is not None and settings.offsets is Offsets.auto else None
         for name, item in self.documents:
             format, path = formats()[name], item.source.path
@@ -73,7 +76,8 @@ class Chunk:
     def readable(
         self, settings: Settings, evidence: Evidence | None = None
     ) -> list[tuple[Item, Record | AnnotationError]]:
-        """Return `records`. Raises AnnotationError where one cannot be read, unless the settings let such be rejected."""
+        """Return `records`. Raises AnnotationError where one cannot be read, unless the settings let such be
+        rejected."""
         found = list(self.records(settings, evidence))
         errors = [record for _, record in found if isinstance(record, AnnotationError)]
         if errors and settings.on_error == "stop":
@@ -112,23 +116,42 @@ def cut_into_chunks(files: dict[str, list[Opened]], settings: Settings) -> Itera
 
 @dataclass(slots=True)
 class Part:
-    """What one chunk gives to one split: shards, the ledger of them, rows of rejects and repairs, and where spaces are from."""
+    """What one chunk gives to one split: shards, their ledger, rows of rejects and repairs, and where spaces
+    are from."""
 
     split: str
     ledger: Ledger = field(default_factory=Ledger)
     shards: list[dict] = field(default_factory=list)
     rejects: list[str] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
-    spaces: dict[str, int] = field(default_factory=lambda: {"original": 0, "given": 0, "rebuilt": 0})
+    spaces: Counter[str] = field(default_factory=lambda: Counter(original=0, given=0, rebuilt=0))
 
-    def row(self, kind: str, reason: str, source: Source, id: str | None = None, **further: object) -> None:
-        """Write a line of rejects or repairs."""
-        row = (
-            {"split": self.split, "source": str(source)}
-            | ({} if id is None else {"id": id})
-            | {"reason": reason}
-        )
-        getattr(self, kind).append(json.dumps(row | further, ensure_ascii=False) + "\n")
+    def note(
+        self,
+        kind: str,
+        stage: str,
+        reason: str,
+        source: Source | str,
+        id: str | None = None,
+        detail: str = "",
+        *,
+        shown: str = "",
+        rows: Iterable[dict] = ({},),
+        **counts,
+    ) -> None:
+        """Note a change in the ledger, and in a row of rejects or repairs each of the fields in `rows`.
+
+        shown: what stands in the ledger for the detail. counts: see `Ledger.note`.
+        """
+        place = f"{source}" if id is None else f"{source} ({id})"
+        self.ledger.note(kind, stage, reason, f"{place}: {shown or detail}" if detail else place, **counts)
+        known = {"id": id, "reason": reason, "detail": detail}
+        row = {"split": self.split, "source": str(source)} | {
+            key: value for key, value in known.items() if value
+        }
+        lines = [json.dumps(row | further, ensure_ascii=False) + "\n" for further in rows]
+        if kind != "additions":
+            (self.rejects if kind == "losses" else self.repairs).extend(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,138 +193,118 @@ class _Converter:
 
     def __init__(self, split: str, writer: ShardWriter, settings: Settings) -> None:
         self._part = Part(split)
+        self._stages = self._part.ledger.stages
         self._writer = writer
         self._settings = settings
 
     def close(self) -> Part:
         """Write what is left; return the part, whose ledger balances."""
         self._writer.close()
-        self._part.ledger.stages["sharded"] = self._writer.count
+        self._stages["sharded"], self._part.shards = self._writer.count, self._writer.shards
         self._part.ledger.check()
-        self._part.shards = self._writer.shards
         return self._part
 
     def reject_unreadable(self, item: Item, error: AnnotationError) -> None:
         """Count and keep a document that could not be read."""
-        self._part.ledger.stages["read"].documents += 1
-        self._part.ledger.note("losses", "aligned", "unreadable", str(item.source), documents=1)
-        self._part.row("rejects", "unreadable", item.source, detail=str(error), text=_raw_text(item))
+        self._stages["read"].documents += 1
+        row = {"detail": str(error), "text": _raw_text(item)}
+        self._part.note("losses", "aligned", "unreadable", item.source, rows=[row], documents=1)
 
     def add(self, record: Record, tokenizer: Tokenizer) -> None:
-        """Convert a record; what does not come along goes to ledger and rejects."""
-        part, ledger = self._part, self._part.ledger
-        labels = [span.label for span in record.spans]
-        labels += [fault.span.label for fault in record.faults if fault.span is not None]
-        tokens = None if record.words is None else len(record.words)
-        other = None if record.annotation is None else +record.annotation.whole.counts
-        ledger.stages["read"].add(tokens=tokens, labels=labels, other=other)
+        """Convert a record; what does not come along is noted."""
+        faulty = [fault.span.label for fault in record.faults if fault.span is not None]
+        read = {"labels": [*(span.label for span in record.spans), *faulty]}
+        read["tokens"] = None if record.words is None else len(record.words)
+        read["other"] = other = None if record.annotation is None else +record.annotation.whole.counts
+        self._stages["read"].add(**read)
         self._note_unread(record)
         if record.excluded or not record.text:
-            reason, place = record.excluded or "empty text", f"{record.source} ({record.id})"
-            ledger.note(
-                "losses", "aligned", reason, place, documents=1, tokens=tokens, labels=labels, other=other
+            reason, row = record.excluded or "empty text", {"text": record.text}
+            self._part.note(
+                "losses", "aligned", reason, record.source, record.id, rows=[row], documents=1, **read
             )
-            part.row("rejects", reason, record.source, record.id, text=record.text)
             return
         doc = make_doc(record, tokenizer)
         spans, losses, repairs = align(record, doc, self._settings)
-        self._note(record, losses, repairs)
-        ledger.stages["aligned"].add(tokens=len(doc), labels=[span.label for span in spans], other=other)
-        part.spaces[
-            "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
-        ] += 1
+        if losses or repairs or record.faults:
+            self._note_spans(record, losses, repairs)
+        self._stages["aligned"].add(tokens=len(doc), labels=[span.label for span in spans], other=other)
+        spaces = "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
+        self._part.spaces[spaces] += 1
         line_of = record.line_of if record.words is None else {}
-        lines = tuple(line_of[id(span)] for span in spans) if line_of else ()
-        document = Document(
-            doc,
-            0,
-            len(doc),
-            record.id,
-            str(record.source),
-            record.words is not None,
-            record.group,
-            lines,
-            record.annotation,
+        document = Document(doc, 0, len(doc), record.id, str(record.source))._replace(
+            keep_tokens=record.words is not None,
+            group=record.group,
+            lines=tuple(line_of[id(span)] for span in spans) if line_of else (),
+            annotation=record.annotation,
         )
-        if not 0 < self._settings.max_tokens < len(doc):
-            self._writer.add(document)
-        else:
+        if 0 < self._settings.max_tokens < len(doc):
             self._add_cut(record, document)
+        else:
+            self._writer.add(document)
 
     def _add_cut(self, record: Record, document: Document) -> None:
         """Cut a document, and note it."""
-        doc, ledger, max_tokens = document.doc, self._part.ledger, self._settings.max_tokens
+        doc, max_tokens = document.doc, self._settings.max_tokens
         ranges, inside = cut(doc, max_tokens)
-        place = f"{record.source} ({record.id})"
-        more = None if record.annotation is None else self._note_lost_by_cuts(record, ranges)
-        what = f"{place}: {len(doc):,} tokens in {len(ranges)} parts"
-        ledger.note("additions", "sharded", "cut", what, documents=len(ranges) - 1, other=more)
+        more = self._note_lost_by_cuts(record, ranges)
+        counts, what = (
+            {"documents": len(ranges) - 1, "other": more},
+            f"{len(doc):,} tokens in {len(ranges)} parts",
+        )
+        self._part.note("additions", "sharded", "cut", record.source, record.id, what, **counts)
         for token in inside:
             around = (doc[max(0, token - 3) : token], doc[token : token + 3])
             before, after = (" ".join(word.text for word in words) for words in around)
             why = f"between {before!r} and {after!r}: no sentence starts within {max_tokens:,} tokens"
-            ledger.note("repairs", "sharded", "cut-in-sentence", f"{place}: {why}")
-            self._part.row("repairs", "cut-in-sentence", record.source, record.id, detail=why)
+            self._part.note("repairs", "sharded", "cut-in-sentence", record.source, record.id, why)
         for number, (start, end) in enumerate(ranges, start=1):
             self._writer.add(document._replace(start=start, end=end, id=f"{record.id}#{number}"))
 
     def _note_lost_by_cuts(self, record: Record, ranges: list[tuple[int, int]]) -> Counter[str]:
-        """Note what cuts take away of other annotation; return what there is more of: each part has the categories."""
+        """Note what cuts take away of other annotation; return what there is more of: each part has
+        categories."""
+        if record.annotation is None:
+            return Counter()
         whole = record.annotation.whole.counts
         left = sum((record.annotation.of(*tokens).counts for tokens in ranges), Counter())
         for kind, number in (whole - left).items():
-            reason, detail = LOST_BY_CUTS[kind]
+            reason, why = LOST_BY_CUTS[kind]
             lost = describe_counts({kind: number})
-            place = f"{record.source} ({record.id}): {lost}"
-            self._part.ledger.note("losses", "sharded", reason, place, other={kind: number})
-            self._part.row("rejects", reason, record.source, record.id, detail=f"{lost}: {detail}")
+            counts, detail = {"shown": lost, "other": {kind: number}}, f"{lost}: {why}"
+            self._part.note("losses", "sharded", reason, record.source, record.id, detail, **counts)
         return left - whole
 
     def _note_unread(self, record: Record) -> None:
         """Note what stands in the data and was not read; annotations among it go to the rejects."""
-        for unread in record.unread:
-            place = f"{record.source} ({record.id}): {unread.detail}"
-            self._part.ledger.note(
-                "losses", "read", unread.reason, place, tokens=unread.tokens, labels=unread.labels
-            )
-            for label in (
-                () if record.excluded else unread.labels
-            ):  # its row among the rejects tells all of it
-                self._part.row(
-                    "rejects", unread.reason, record.source, record.id, detail=unread.detail, label=label
-                )
+        for unread in record.unread:  # of what is excluded, its row among the rejects tells all
+            counts = {"tokens": unread.tokens, "labels": unread.labels}
+            rows = [] if record.excluded else [{"label": label} for label in unread.labels]
+            place = (record.source, record.id, unread.detail)
+            self._part.note("losses", "read", unread.reason, *place, rows=rows, **counts)
 
-    def _note(self, record: Record, losses: list[Note], repairs: list[Note]) -> None:
+    def _note_spans(self, record: Record, losses: list[Note], repairs: list[Note]) -> None:
         """Note what happened to spans, and faults of the record in which nothing was lost."""
-        part = self._part
+        lines = record.line_of | {id(fault.span): fault.source.line for fault in record.faults}
         for fault in record.faults:
             if fault.span is None:
-                place = f"{fault.source} ({record.id}): {fault.detail}"
-                part.ledger.note("repairs", "aligned", fault.code, place)
-                part.row("repairs", fault.code, fault.source, record.id, detail=fault.detail)
-        if not (losses or repairs):
-            return
-        lines = record.line_of | {id(f.span): f.source.line for f in record.faults if f.span is not None}
-        for kind, rows, notes in (("losses", "rejects", losses), ("repairs", "repairs", repairs)):
+                self._part.note("repairs", "aligned", fault.code, fault.source, record.id, fault.detail)
+        for kind, notes in (("losses", losses), ("repairs", repairs)):
             for note in notes:
                 start, end, label = note.span
-                surface = record.text[max(0, start) : max(0, end)]
-                line = lines.get(id(note.span))
+                surface, line = record.text[max(0, start) : max(0, end)], lines.get(id(note.span))
                 source = record.source if line is None else Source(record.source.path, line)
-                place = f"{source} ({record.id}): {surface[:80]!r} {label} ({start}–{end}): {note.detail}"
-                part.ledger.note(kind, "aligned", note.code, place, labels=[label])
-                span = note.span._asdict() | {"text": surface}
-                excerpt = _excerpt(record.text, note.span)
-                part.row(rows, note.code, source, record.id, detail=note.detail, span=span, text=excerpt)
+                shown = f"{surface[:80]!r} {label} ({start}–{end}): {note.detail}"
+                around = slice(max(0, start - EXCERPT), max(0, min(end, start + LARGEST_EXCERPT) + EXCERPT))
+                row = {"span": note.span._asdict() | {"text": surface}, "text": record.text[around]}
+                place, more = (source, record.id, note.detail), {"shown": shown, "labels": [label]}
+                self._part.note(kind, "aligned", note.code, *place, rows=[row], **more)
 
 
 def _raw_text(item: Item) -> str:
     parts = item.data if isinstance(item.data, tuple) else (item.data,)
-    text = "\n".join(
+    texts = (
         part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part) for part in parts
     )
+    text = "\n".join(texts)
     return text if len(text) <= LARGEST_EXCERPT else text[:LARGEST_EXCERPT] + "…"
-
-
-def _excerpt(text: str, span: Span) -> str:
-    return text[max(0, span.start - EXCERPT) : max(0, min(span.end, span.start + LARGEST_EXCERPT) + EXCERPT)]

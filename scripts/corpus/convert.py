@@ -23,7 +23,8 @@ class Note:
 
 
 def make_doc(record: Record, tokenizer: Tokenizer) -> Doc:
-    """Make a record's document, of its own tokens or the tokeniser's; one with other annotation keeps its tokens."""
+    """Make a record's document, of its own tokens or the tokeniser's; one with other annotation keeps its
+    tokens."""
     words, spaces, sent_starts = record.words, record.spaces, record.sent_starts
     if record.annotation is not None:
         doc = record.annotation.doc
@@ -37,10 +38,13 @@ def make_doc(record: Record, tokenizer: Tokenizer) -> Doc:
 
 
 def align(record: Record, doc: Doc, settings: Settings) -> tuple[list[Span], list[Note], list[Note]]:
-    """Set a record's spans as `doc.ents`; return those that were set, in that order, the losses and the repairs.
+    """Set a record's spans as `doc.ents`; return those that were set, in that order, the losses and the
+    repairs.
 
-    Spans snap by `settings.align`; white space at their edges is trimmed if `settings.trim` says so. Of spans that
-    overlap, one stays: the first in the file by `settings.overlaps`, or else the longest (the first of equals).
+    Spans snap by `settings.align`; white space at their edges is trimmed if `settings.trim` says so. Of spans
+    that
+    overlap, one stays: the first in the file by `settings.overlaps`, or else the longest (the first of
+    equals).
     """
     losses = [Note(fault.code, fault.span, fault.detail) for fault in record.faults if fault.span is not None]
     repairs: list[Note] = []
@@ -126,8 +130,8 @@ def shared_kind(one: Span, two: Span) -> str:
 def cut(doc: Doc, max_tokens: int) -> tuple[list[tuple[int, int]], list[int]]:
     """Cut a document into ranges, that join up, of up to `max_tokens` tokens (0: any number).
 
-    Each cut is at the last sentence start that fits and lies inside no entity; where no sentence starts, at the last
-    token that lies inside no entity. Only an entity of more than `max_tokens` makes a longer range.
+    Each cut is at the last sentence start that fits and lies inside no entity; where no sentence starts, at
+    the last token that lies inside no entity. Only an entity of more than `max_tokens` makes a longer range.
     Return the ranges, and the tokens at which it was cut though no sentence starts there.
     """
     total = len(doc)
@@ -153,7 +157,8 @@ def cut(doc: Doc, max_tokens: int) -> tuple[list[tuple[int, int]], list[int]]:
 
 
 def _sentence_starts(doc: Doc) -> numpy.ndarray:
-    """Return which tokens start a sentence: as the data says, or by the punctuation, as spaCy's `sentencizer` finds them."""
+    """Return which tokens start a sentence: as the data says, or by the punctuation, as spaCy's `sentencizer`
+    finds them."""
     if not doc.has_annotation("SENT_START"):
         words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
         doc = Sentencizer()(Doc(doc.vocab, words=words, spaces=spaces))

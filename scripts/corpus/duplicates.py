@@ -1,4 +1,5 @@
-"""Find documents that are the same or nearly so: sets of three-word runs, compared in full where they share a rare one."""
+"""Find documents that are the same or nearly so: sets of three-word runs, compared in full where they share a
+rare one."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -12,7 +13,8 @@ from scipy.sparse.csgraph import connected_components
 from scripts.corpus.files import hash64
 
 SHINGLE = 3
-"""Words of a run. Documents are near duplicates where four fifths of all three-word runs of both are in both (Jaccard)."""
+"""Words of a run. Documents are near duplicates where four fifths of all three-word runs of both are in both
+(Jaccard)."""
 CELLS = 2**22
 """Counters of how rare runs are, at most: 16 MB."""
 AT_ONCE = 2**22
@@ -62,11 +64,13 @@ def first_of_group(size: int, *pairs: numpy.ndarray) -> numpy.ndarray:
 
 
 def near(path: Path, rows: numpy.ndarray) -> numpy.ndarray:
-    """Return pairs of documents, `(2, pairs)`, that join all near duplicates; their `shingles` lie in a file in order.
+    """Return pairs of documents, `(2, pairs)`, that join all near duplicates; their `shingles` lie in a file
+    in order.
 
     rows: the documents to look at, in ascending order.
-    Near duplicates share at least one of the rarest fifth of each one's runs (prefix filtering, Chaudhuri et al. 2006),
-    so that no pair is missed, but where more than COMPARED others share it. Pairs are compared by all their runs.
+    Near duplicates share at least one of the rarest fifth of each one's runs (prefix filtering, Chaudhuri et
+    al. 2006), so that no pair is missed, but where more than COMPARED others share it. Pairs are compared by
+    all their runs.
     """
     if not len(rows):
         return numpy.empty((2, 0), dtype=numpy.int64)
@@ -90,8 +94,9 @@ def near(path: Path, rows: numpy.ndarray) -> numpy.ndarray:
 class _Sets:
     """The documents' runs: each one's are `size` from `start` in `table`.
 
-    contents: of each document's whole set a hash, which is never 0. sketches: 64 bits of which each run turns one, so that
-    two differ in no more bits than there are runs of one set alone. counts: of runs, by the last bits of their hashes.
+    contents: of each document's whole set a hash, which is never 0. sketches: 64 bits of which each run turns
+    one, so that two differ in no more bits than there are runs of one set alone. counts: of runs, by the last
+    bits of their hashes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,7 +118,8 @@ class _Sets:
         self.contents |= numpy.uint64(1)
 
     def _blocks(self) -> Iterator[tuple[int, int, numpy.ndarray]]:
-        """Yield the runs of some documents after the other, with the first document's number and that after the last's."""
+        """Yield the runs of some documents after the other, with the first document's number and that after
+        the last's."""
         ends = self.start + self.size
         edges = numpy.searchsorted(ends, range(BLOCK, len(self.table) + BLOCK, BLOCK), side="right").tolist()
         for first, last in pairwise(sorted({*edges, *range(0, len(ends), 2**16), len(ends)})):
@@ -122,10 +128,11 @@ class _Sets:
     def rarest(
         self, wanted: numpy.ndarray, part: int, parts: int
     ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-        """Return the rarest runs of the wanted documents, those of a part of all hashes that occur twice or more.
+        """Return the rarest runs of the wanted documents, those of a part of all hashes that occur twice or
+        more.
 
-        As many of each document as near duplicates cannot do without all of. Beside each run its document, and how many
-        runs a near duplicate can have at most whose rarest common run this is.
+        As many of each document as near duplicates cannot do without all of. Beside each run its document,
+        and how many runs a near duplicate can have at most whose rarest common run this is.
         """
         found = []
         for first, last, runs in self._blocks():
@@ -163,8 +170,9 @@ class _Sets:
 def _compare_sharing(sets: _Sets, found: list[numpy.ndarray], *sharing: numpy.ndarray) -> None:
     """Add to what is found the near duplicates among documents that share a run.
 
-    sharing: runs, documents and `longest` as of `_Sets.rarest`; equal runs stand together, short documents first.
-    First neighbours are compared, then those with one between, and so on; what is of one group already is not.
+    sharing: runs, documents and `longest` as of `_Sets.rarest`; equal runs stand together, short documents
+    first. First neighbours are compared, then those with one between, and so on; what is of one group already
+    is not.
     """
     runs, documents, longest = sharing
     firsts, size = first_of_group(len(sets.size), *found), sets.size[documents]

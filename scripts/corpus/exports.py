@@ -1,4 +1,5 @@
-"""A document as a line of JSON, or as lines of tokens and tags, as annotation tools and this project read them."""
+"""A document as a line of JSON, or as lines of tokens and tags, as annotation tools and this project read
+them."""
 
 import json
 
@@ -8,7 +9,8 @@ from scripts.cli import UserError
 
 
 def as_jsonl(doc: Doc) -> str:
-    """Return a document as a line of JSON: id, text, spans, group and source; its tokens where they are the data's own."""
+    """Return a document as a line of JSON: id, text, spans, group and source; its tokens where they are the
+    data's own."""
     known, own = doc.user_data, doc.user_data.get("spaces")
     text = doc
     if own is not None:  # spaCy is told that spaces are unknown
@@ -36,7 +38,8 @@ def as_jsonl(doc: Doc) -> str:
 
 
 def as_conll(doc: Doc) -> str:
-    """Return a document's tokens with their tags, a line each; sentences that are known have blank lines between them."""
+    """Return a document's tokens with their tags, a line each; sentences that are known have blank lines
+    between them."""
     tags = {
         i: f"{'I' if i > ent.start else 'B'}-{ent.label_}"
         for ent in doc.ents

@@ -8,9 +8,9 @@ from itertools import pairwise
 STAGES = ("read", "aligned", "sharded")
 """Counted in what was read of the raw files, after spans were put on tokens, and in what the shards hold."""
 FOUND = "found"
-"""The stage before them: what stands in the raw files, counted without their readers; what of it is not read is a loss on the way to `read`."""
+"""The stage before them: what stands in the raw files, counted without their readers."""
 KINDS = ("losses", "additions", "repairs")
-"""A loss is what did not reach the stage, an addition what is new there; a repair changed a span and lost nothing."""
+"""A loss did not reach the stage, an addition is new there; a repair changed a span and lost nothing."""
 PLACES = 5
 """So many places of each reason stand in the manifest; corpus/rejects.jsonl has them all."""
 
@@ -23,7 +23,8 @@ class LedgerError(RuntimeError):
 class Count:
     """Documents, tokens and entities. `tokens` is None where raw text has none yet.
 
-    other: annotation for other components than the ner, by kind: tokens with a TAG, documents with cats, spans.
+    other: annotation for other components than the ner, by kind: tokens with a TAG, documents with cats,
+    spans.
     """
 
     documents: int = 0
@@ -38,13 +39,13 @@ class Count:
 
     def add(
         self,
+        documents: int = 1,
         *,
         tokens: int | None,
         labels: Iterable[str] = (),
-        documents: int = 1,
         other: Mapping[str, int] | None = None,
     ) -> None:
-        """Count one document with its tokens, its entities' labels and its other annotation."""
+        """Count documents with their tokens, their entities' labels and their other annotation."""
         self.documents += documents
         self.tokens = None if tokens is None or self.tokens is None else self.tokens + tokens
         self.labels.update(labels)
@@ -52,17 +53,15 @@ class Count:
 
     def take(self, count: "Count", sign: int = 1) -> None:
         """Add another count (or, with sign −1, subtract it)."""
-        self.add(tokens=count.tokens and sign * count.tokens, documents=sign * count.documents)
-        for own, others in ((self.labels, count.labels), (self.other, count.other)):
-            for name, number in others.items():
-                own[name] += sign * number
+        labels, other = ({name: sign * n for name, n in each.items()} for each in (count.labels, count.other))
+        tokens = count.tokens and sign * count.tokens
+        self.add(sign * count.documents, tokens=tokens, labels=labels, other=other)
 
     def as_json(self) -> dict:
         """Return the count as plain data; `other` only where there is any."""
+        labels, other = ({k: n for k, n in sorted(each.items()) if n} for each in (self.labels, self.other))
         counts = {"documents": self.documents, "tokens": self.tokens, "entities": self.entities}
-        counts["labels"] = dict(sorted((name, number) for name, number in self.labels.items() if number))
-        other = dict(sorted((name, number) for name, number in self.other.items() if number))
-        return counts | ({"other": other} if other else {})
+        return counts | {"labels": labels} | ({"other": other} if other else {})
 
 
 def count_docs(docs: Iterable) -> Count:
@@ -81,18 +80,15 @@ class Change:
     places: list[str] = field(default_factory=list)
 
 
-def _changes() -> dict[tuple[str, str], Change]:
-    return {}
-
-
 @dataclass(slots=True)
 class Ledger:
-    """Counts of a split at each stage, and by stage and reason what was lost, added or repaired on the way there."""
+    """Counts of a split at each stage, and by stage and reason what was lost, added or repaired on the way
+    there."""
 
     stages: dict[str, Count] = field(default_factory=lambda: {stage: Count() for stage in STAGES})
-    losses: dict[tuple[str, str], Change] = field(default_factory=_changes)
-    additions: dict[tuple[str, str], Change] = field(default_factory=_changes)
-    repairs: dict[tuple[str, str], Change] = field(default_factory=_changes)
+    losses: dict[tuple[str, str], Change] = field(default_factory=dict)
+    additions: dict[tuple[str, str], Change] = field(default_factory=dict)
+    repairs: dict[tuple[str, str], Change] = field(default_factory=dict)
 
     def note(
         self,
@@ -105,11 +101,10 @@ class Ledger:
         tokens: int | None = 0,
         **more,
     ) -> None:
-        """Note under one of KINDS what happened on the way to a stage, why and where; `more` is labels and other."""
+        """Note under one of KINDS what happened on the way to a stage, why and where. more: labels, other."""
         change = getattr(self, kind).setdefault((stage, reason), Change())
-        change.count.add(documents=documents, tokens=tokens, **more)
-        if len(change.places) < PLACES:
-            change.places.append(place)
+        change.count.add(documents, tokens=tokens, **more)
+        change.places += [place] if len(change.places) < PLACES else []
 
     def merge(self, other: "Ledger") -> None:
         """Add another part's numbers to this one's."""
@@ -127,41 +122,39 @@ class Ledger:
         Tokens are compared from where they are known: raw text has none.
         """
         for before, after in pairwise(STAGES):
-            expected = self._with(before, after, -1, self.losses)
-            for (stage, _), change in self.additions.items():
-                if stage == after:
-                    expected.take(change.count)
-            wanted, found = expected.as_json(), self.stages[after].as_json()
-            if wanted["tokens"] is None:
-                wanted["tokens"] = found["tokens"]
-            if wanted != found:
+            expected = self._changed(before, after, losses=-1, additions=1).as_json()
+            found = self.stages[after].as_json()
+            if expected["tokens"] is None:
+                expected["tokens"] = found["tokens"]
+            if expected != found:
                 raise LedgerError(
-                    f"the ledger does not balance: {before} with its changes should leave {wanted}, "
+                    f"the ledger does not balance: {before} with its changes should leave {expected}, "
                     f"but {after} has {found}; please report this with the data that shows it"
                 )
 
     @property
     def found(self) -> Count:
-        """What stands in the raw files: what was read, and what was not; every document was balanced when it was read."""
-        return self._with("read", "read", 1, self.losses)
+        """What stands in the raw files: what was read, and what was not; each document was balanced when
+        read."""
+        return self._changed("read", "read", losses=1)
 
-    def _with(self, start: str, stage: str, sign: int, changes: dict[tuple[str, str], Change]) -> Count:
-        """Return a stage's count with the changes on the way to a stage."""
+    def _changed(self, start: str, end: str, **signs: int) -> Count:
+        """Return a stage's count with the changes on the way to a stage, of some kinds, each with a sign."""
         count = Count()
         count.take(self.stages[start])
-        for (at, _), change in changes.items():
-            if at == stage:
-                count.take(change.count, sign)
+        for kind, sign in signs.items():
+            for (stage, _), change in getattr(self, kind).items():
+                if stage == end:
+                    count.take(change.count, sign)
         return count
 
     def as_json(self) -> dict:
         """Return the ledger as plain data: the stages' counts, and a list of each kind of change."""
-        changes = {
-            kind: [
-                {"stage": stage, "reason": reason} | change.count.as_json() | {"places": change.places}
+        stages = {FOUND: self.found, **self.stages}
+        whole: dict = {"stages": {stage: count.as_json() for stage, count in stages.items()}}
+        for kind in KINDS:
+            whole[kind] = [
+                {"stage": stage, "reason": reason, **change.count.as_json(), "places": change.places}
                 for (stage, reason), change in sorted(getattr(self, kind).items())
             ]
-            for kind in KINDS
-        }
-        stages = {FOUND: self.found, **self.stages}
-        return {"stages": {stage: count.as_json() for stage, count in stages.items()}} | changes
+        return whole

@@ -18,10 +18,11 @@ WAITING = 2
 
 
 def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, workers: int) -> Iterator[Result]:
-    """Yield `function(*arguments)` for each call, in the calls' order; `calls` is read little ahead of the results.
+    """Yield `function(*arguments)` for each call, in the calls' order; `calls` is read little ahead of the
+    results.
 
-    With one worker everything runs in this process. Others are spawned, leave Ctrl-C to this process, and end when it
-    does, however it ends.
+    With one worker everything runs in this process. Others are spawned, leave Ctrl-C to this process, and end
+    when it does, however it ends.
     Raises what the function raises, and UserError where a process dies.
     """
     if workers == 1:

@@ -23,7 +23,8 @@ class RawCorpus:
 
     @classmethod
     def find(cls, train: str, dev: str, test: str) -> "RawCorpus":
-        """Find the files that command lines name: paths, folders, several with commas between; empty for none."""
+        """Find the files that command lines name: paths, folders, several with commas between; empty for
+        none."""
         names = dict(zip(SPLITS, (train, dev, test), strict=True))
         found = {split: find_raw_files(name) for split, name in names.items()}
         files = {split: of.files for split, of in found.items()}

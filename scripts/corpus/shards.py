@@ -27,14 +27,16 @@ VERSION = 2
 LABELS = "labels.json"
 """In train's folder: what its ner can predict, as `spacy init labels` writes it."""
 VALIDATED = "validated.json"
-"""Beside the manifest, and beside a variant's config: how many errors validation found, and the hashes of what it saw."""
+"""Beside the manifest, and beside a variant's config: how many errors validation found, and the hashes of
+what it saw."""
 MISSING, INSIDE, OUTSIDE, BEGIN = 0, 1, 2, 3
 """spaCy's ENT_IOB codes."""
 COMPRESSION = 1
 """zlib's level: a third of the time of the usual 6, and a tenth more bytes."""
 PLACES = "ner_template.places"
-"""Where a shard keeps its documents' ids, sources and groups, the spaces behind tokens that are the data's own, and (of brat) the line of
-each entity. DocBin ignores it, and so reads 100 documents in 6 ms: with its own `user_data` it takes 105."""
+"""Where a shard keeps its documents' ids, sources and groups, the spaces behind tokens that are the data's
+own, and (of brat) the line of each entity. DocBin ignores it, and so reads 100 documents in 6 ms: with its
+own `user_data` it takes 105."""
 REBUILD = "build the corpus again: python -m spacy project run corpus . --force"
 
 
@@ -45,7 +47,8 @@ class ShardError(UserError):
 class Document(NamedTuple):
     """Tokens `start` to `end` (exclusive) of a converted record, as one document.
 
-    source: its place in the raw data. keep_tokens: the data's own tokens, which spaCy must not replace by its tokeniser's.
+    source: its place in the raw data. keep_tokens: the data's own tokens, which spaCy must not replace by its
+    tokeniser's.
     lines: of each of the doc's entities the line that it stands on, where that is not the document's.
     annotation: what a DocBin says of these tokens for other components.
     """
@@ -62,10 +65,12 @@ class Document(NamedTuple):
 
 
 class ShardWriter:
-    """Write one chunk's documents of one split as shards; only the chunk's last may have fewer than DOCS_PER_SHARD.
+    """Write one chunk's documents of one split as shards; only the chunk's last may have fewer than
+    DOCS_PER_SHARD.
 
     Shards are called by chunk and number, so that their names sort in the order of the raw data whichever is
-    written first. Call `close` when all documents are added; `shards` then lists what was written, and `count` what is in it.
+    written first. Call `close` when all documents are added; `shards` then lists what was written, and
+    `count` what is in it.
     """
 
     def __init__(self, folder: Path, chunk: int) -> None:
@@ -97,8 +102,9 @@ class ShardWriter:
 def encode(documents: list[Document]) -> tuple[bytes, Count]:
     """Make the bytes of a DocBin; return them with a count of what is in them.
 
-    What `DocBin.add` and `to_bytes` do in a fifth of their time (spacy/tokens/_serialize.py). Documents that keep their tokens are stored
-    with unknown spaces, so that spaCy trains on these tokens. What else a DocBin said of a document is copied.
+    What `DocBin.add` and `to_bytes` do in a fifth of their time (spacy/tokens/_serialize.py). Documents that
+    keep their tokens are stored with unknown spaces, so that spaCy trains on these tokens. What else a DocBin
+    said of a document is copied.
     """
     strings = documents[0].doc.vocab.strings
     others = [d.annotation and d.annotation.of(d.start, d.end) for d in documents]
@@ -172,7 +178,8 @@ def _places(documents: list[Document], spaces: numpy.ndarray, ends: list[int]) -
 class Shard:
     """A DocBin file as arrays, of which any document can be made.
 
-    attrs: spaCy's attributes. tokens: their values, `(tokens, attrs)`. spaces: `(tokens,)`. lengths: tokens of each document.
+    attrs: spaCy's attributes. tokens: their values, `(tokens, attrs)`. spaces: `(tokens,)`. lengths: tokens
+    of each document.
     Raises ShardError where the file cannot be read, or is not what has a hash, if one is given.
     """
 
@@ -228,7 +235,8 @@ class Shard:
     def doc(self, index: int, vocab: Vocab) -> Doc:
         """Return a document as DocBin makes it: 60 µs. Raises ShardError where spaCy cannot make one.
 
-        Only its own strings go to the vocabulary, and each time anew: in a memory zone they are gone after it.
+        Only its own strings go to the vocabulary, and each time anew: in a memory zone they are gone after
+        it.
         """
         own, one = slice(self.ends[index] - self.lengths[index], self.ends[index]), DocBin(attrs=())
         one.attrs, one.tokens, one.spaces = self.attrs, [self.tokens[own]], [self.spaces[own].reshape(-1, 1)]
@@ -249,8 +257,9 @@ class Shard:
 
 
 def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """Yield a shard's documents. `doc.user_data` has their id, source, group if any and, where they keep their own tokens,
-    `spaces`: a byte a token, 1 where a space follows. Raises ShardError where it cannot be read.
+    """Yield a shard's documents. `doc.user_data` has their id, source, group if any and, where they keep
+    their own tokens, `spaces`: a byte a token, 1 where a space follows. Raises ShardError where it cannot be
+    read.
     """
     shard = Shard(path)
     places = shard.places
@@ -265,9 +274,11 @@ def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
 
 
 def label_data(entities: dict[str, int]) -> dict[str, dict[str, int]]:
-    """Return the ner's labels as a pass over the data would find them (spacy/pipeline/_parser_internals/ner.pyx, get_actions).
+    """Return the ner's labels as a pass over the data would find them
+    (spacy/pipeline/_parser_internals/ner.pyx, get_actions).
 
-    entities: how often each label occurs. By number of the move (missing, B, I, L, U, O) the labels it is made with; counts give their order.
+    entities: how often each label occurs. By number of the move (missing, B, I, L, U, O) the labels it is
+    made with; counts give their order.
     """
     return {"0": {}, **{move: entities for move in "123"}, "4": entities | {"": 1}, "5": {"": 1}}
 
@@ -311,6 +322,7 @@ def documents_sha256(docs: Iterable[Doc]) -> str:
 
 
 def place_in_shard(doc: Doc, path: Path, index: int) -> str:
-    """Name a document: its raw file and line where the shard knows them, its id, and its place in the shard."""
+    """Name a document: its raw file and line where the shard knows them, its id, and its place in the
+    shard."""
     known = " ".join(str(doc.user_data[key]) for key in ("source", "id") if key in doc.user_data)
     return f"{path.as_posix()}#{index}" + (f" ({known})" if known else "")

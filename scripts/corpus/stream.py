@@ -1,4 +1,5 @@
-"""Training data with flat memory: an order of documents without their content, and examples made when they are asked for."""
+"""Training data with flat memory: an order of documents without their content, and examples made when they
+are asked for."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,8 @@ from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST, REBUILD, Shard, ShardError
 
 WINDOW = 64
-"""Shards whose documents are mixed: 6,400 documents, so that a batch meets what is far apart in the files; some 20 MB unpacked."""
+"""Shards whose documents are mixed: 6,400 documents, so that a batch meets what is far apart in the files;
+some 20 MB unpacked."""
 TOKENS = 1_000_000
 """A window has fewer shards where documents are long: so many tokens take 33 MB unpacked."""
 HELD = 2
@@ -27,7 +29,8 @@ HELD = 2
 class Lengths:
     """Tokens of the documents of some shards, in spaCy's order of files: 4 bytes a document.
 
-    hashes: SHA-256 of each shard, by the manifest; empty where there is none. ends: documents up to the end of each shard, `(shards,)`.
+    hashes: SHA-256 of each shard, by the manifest; empty where there is none. ends: documents up to the end
+    of each shard, `(shards,)`.
     tokens: `(documents,)`.
     """
 
@@ -74,12 +77,14 @@ class Ref:
 
 
 class ShardStream(Corpus):
-    """Read examples as spaCy's Corpus does, but in an order of its own and with no more than some windows of shards in memory.
+    """Read examples as spaCy's Corpus does, but in an order of its own and with no more than some windows of
+    shards in memory.
 
-    The order is drawn anew for each epoch, from `seed` and the epoch's number alone: shards are shuffled, cut into windows, and the
-    documents of a window are shuffled. Without `shuffle` it is that of the files. `calls` counts the epochs that were begun.
-    Memory grows by 4 bytes a document, and by spaCy's vocabulary, which keeps each distinct word for ever: 550 bytes each, as measured with
-    250,000. Who loads each batch inside `nlp.memory_zone()`, and keeps nothing of it, is rid of that.
+    The order is drawn anew for each epoch, from `seed` and the epoch's number alone: shards are shuffled, cut
+    into windows, and the documents of a window are shuffled. Without `shuffle` it is that of the files.
+    `calls` counts the epochs that were begun. Memory grows by 4 bytes a document, and by spaCy's vocabulary,
+    which keeps each distinct word for ever: 550 bytes each, as measured with 250,000. Who loads each batch
+    inside `nlp.memory_zone()`, and keeps nothing of it, is rid of that.
     """
 
     def __init__(self, path: Path, *, seed: int = 0, shuffle: bool = True) -> None:
@@ -90,7 +95,8 @@ class ShardStream(Corpus):
 
     @cached_property
     def lengths(self) -> Lengths:
-        """The tokens of all documents. Raises UserError where there is no shard, ShardError where one cannot be read."""
+        """The tokens of all documents. Raises UserError where there is no shard, ShardError where one cannot
+        be read."""
         return read_lengths(self.path)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -99,10 +105,11 @@ class ShardStream(Corpus):
         return self.load(self.order(self.calls - 1), nlp)
 
     def order(self, epoch: int) -> Iterator[Ref]:
-        """Yield an epoch's documents in order: 1 µs each, and no shard is read. Empty ones are left out, as Corpus does.
+        """Yield an epoch's documents in order: 1 µs each, and no shard is read. Empty ones are left out, as
+        Corpus does.
 
-        Their lengths are the data's. Where the tokeniser makes other tokens of a text, `len` of the example is another, but that is
-        an error of the corpus (NER404, retokenised).
+        Their lengths are the data's. Where the tokeniser makes other tokens of a text, `len` of the example
+        is another, but that is an error of the corpus (NER404, retokenised).
         """
         for number, window in enumerate(self._windows(epoch)):
             lengths = ((shard, self.lengths.of(shard).tolist()) for shard in window)
@@ -112,14 +119,15 @@ class ShardStream(Corpus):
             yield from refs
 
     def numbers(self, epoch: int) -> list[int]:
-        """Return an epoch's order as numbers of the documents that are not empty, counted in the order of the files."""
+        """Return an epoch's order as numbers of the documents that are not empty, counted in the order of the
+        files."""
         number = numpy.cumsum(self.lengths.tokens > 0) - 1
         starts = [0, *self.lengths.ends.tolist()]
         return [int(number[starts[ref.shard] + ref.index]) for ref in self.order(epoch)]
 
     def load(self, refs: Iterable[Ref], nlp: Language) -> Iterator[Example]:
-        """Yield the example of each document, in the time that Corpus takes: 270 µs where the text is tokenised, 160 where the data's
-        tokens are kept (57 tokens a document).
+        """Yield the example of each document, in the time that Corpus takes: 270 µs where the text is
+        tokenised, 160 where the data's tokens are kept (57 tokens a document).
 
         Raises ShardError where a shard is missing, damaged or not the one whose lengths are known.
         """
