@@ -1,17 +1,16 @@
-"""Build a corpus: cut the raw files into chunks, convert them in several processes, and put the splits in
-place."""
+"""Build a corpus: convert the raw files chunk by chunk, in several processes, and put the splits in place."""
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.corpus.chunks import Converted, Evidence, Part, convert_chunk, cut_into_chunks
 from scripts.corpus.files import hash64, require_folder, write_json
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.pool import ordered_map
-from scripts.corpus.raw import RawCorpus, Understood, open_all, understood
+from scripts.corpus.raw import RawCorpus, Understood
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import LABELS, MANIFEST, VERSION, label_data
 from scripts.corpus.splits import SPLITS, draw_splits, survey_chunk
@@ -24,9 +23,6 @@ STAGING, OLD = ".new", ".old"
 REJECTS, REPAIRS = "rejects.jsonl", "repairs.jsonl"
 """A row for each record or entity that was left out, and for each that was repaired."""
 
-Progress = Callable[[str, int], None]
-"""Told what is being done, and how many bytes of the raw files are done."""
-
 
 def build_corpus(
     raw: RawCorpus,
@@ -34,136 +30,120 @@ def build_corpus(
     settings: Settings,
     *,
     workers: int = 1,
-    progress: Progress = lambda doing, done: None,
+    progress: Callable[[str, int], None] = lambda doing, done: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Ledger]:
-    """Write `folder/{train,dev,test}`, `folder/rejects.jsonl` and `folder/repairs.jsonl`; return each split's
-    ledger.
+    """Write `folder/{train,dev,test}`, `rejects.jsonl` and `repairs.jsonl`; return each split's ledger.
 
-    Everything is written to `folder/.new` and takes the old corpus's place at the end; until then the old one
-    stays whole. The result is the same byte by byte, whatever `workers` is.
+    Everything is written to `folder/.new`, and takes the old corpus's place at the end. Its bytes are the same whatever
+    `workers` is.
 
+    progress: hears what is being done, and how many bytes of the raw files are done.
     tell: hears how each file is understood, before anything is converted, and what of folders is passed over.
 
-    Raises AnnotationError on data that cannot be read (unless `settings.on_error` is `reject`), on an id used
-    twice in a file, on a split that ends up empty and where too much was rejected; OSError where something
-    cannot be written.
+    Raises AnnotationError on data that cannot be read (unless `settings.on_error` is `reject`), on an id used twice in
+    a file, on a split that ends up empty and where too much was rejected; OSError where something cannot be written.
     """
     require_folder(folder)
     progress("looking at the raw files", 0)
-    opened = open_all(raw.files, settings)
-    files = understood(opened)
-    for line in (*files, *raw.passed_over_lines()):
+    opened = raw.open(settings)
+    understood = raw.understood(opened)
+    for line in (*understood, *raw.passed_over_lines()):
         tell(str(line))
     for leftover in (STAGING, OLD):
         shutil.rmtree(folder / leftover, ignore_errors=True)
-    staging = folder / STAGING
-    staging.mkdir(parents=True)
+    build = _Build(folder / STAGING, raw, settings, understood)
     try:
-        drawn = _draw(raw, opened, staging, settings, workers, progress) if raw.drawn else None
-        build = _Build(staging, {split: Ledger() for split in SPLITS})
-        for converted in _convert(raw, opened, drawn, staging, settings, workers, progress):
+        for converted in _convert(build, opened, workers, progress):
             build.add(converted)
-        build.finish(raw, files, settings)
+        build.finish()
     except AnnotationError:
-        _discard(staging)
+        build.discard()
         raise
-    _replace(folder, (*SPLITS, REJECTS, REPAIRS))
+    build.replace(folder)
     return build.ledgers
 
 
-def _discard(staging: Path) -> None:
-    """Delete a build whose data is at fault, but for the list of what was rejected."""
-    for split in SPLITS:
-        shutil.rmtree(staging / split, ignore_errors=True)
-    (staging / REPAIRS).unlink(missing_ok=True)
-    if not any(staging.iterdir()):
-        staging.rmdir()
+def _convert(
+    build: "_Build", opened: dict[str, list[Opened]], workers: int, progress: Callable[[str, int], None]
+) -> Iterator[Converted]:
+    """Draw the splits that have no files, and convert all chunks."""
+    raw, settings, staging = build.raw, build.settings, build.staging
+    drawn, shares = None, ("train", *raw.drawn)
 
-
-def _replace(folder: Path, names: Iterable[str]) -> None:
-    """Put what is new in the place of what is old. Whenever it stops, no old split stands beside a new
-    one."""
-    (folder / OLD).mkdir()
-    for name in names:
-        if (folder / name).exists():
-            (folder / name).rename(folder / OLD / name)
-    for name in names:
-        (folder / STAGING / name).rename(folder / name)
-    for name in (OLD, STAGING):
-        shutil.rmtree(folder / name)
-
-
-def _draw(
-    raw: RawCorpus,
-    opened: dict[str, list[Opened]],
-    staging: Path,
-    settings: Settings,
-    workers: int,
-    progress: Progress,
-) -> list[bytes]:
-    """Draw the splits that have no files."""
-
-    def calls() -> Iterator[tuple]:
+    def surveys() -> Iterator[tuple]:
         for chunk in cut_into_chunks({"train": opened["train"]}, settings):
             progress("looking through train", chunk.read)
             yield chunk, settings
 
-    surveys = ordered_map(survey_chunk, calls(), workers=workers)
-    return draw_splits(surveys, ("train", *raw.drawn), settings.seed, staging, name=raw.names["train"])
-
-
-def _convert(
-    raw: RawCorpus,
-    opened: dict[str, list[Opened]],
-    drawn: list[bytes] | None,
-    staging: Path,
-    settings: Settings,
-    workers: int,
-    progress: Progress,
-) -> Iterator[Converted]:
-    def calls() -> Iterator[tuple]:
+    def chunks() -> Iterator[tuple]:
         done: dict[str, int] = {}
         for chunk in cut_into_chunks(opened, settings):
             done[chunk.split] = chunk.read
             progress("converting", sum(done.values()))
-            shares = drawn is not None and chunk.split == "train"
-            splits = ("train", *raw.drawn) if shares else (chunk.split,)
-            yield chunk, drawn[chunk.index] if shares else None, splits, staging, settings
+            if drawn is not None and chunk.split == "train":
+                yield chunk, drawn[chunk.index], shares, staging, settings
+            else:
+                yield chunk, None, (chunk.split,), staging, settings
 
-    return ordered_map(convert_chunk, calls(), workers=workers)
+    if raw.drawn:
+        found = ordered_map(survey_chunk, surveys(), workers=workers)
+        drawn = draw_splits(found, shares, settings.seed, staging, name=raw.names["train"])
+    yield from ordered_map(convert_chunk, chunks(), workers=workers)
 
 
 @dataclass(slots=True)
 class _Build:
-    """What the chunks came to."""
+    """A corpus that is being made in a folder of its own: what the chunks came to."""
 
     staging: Path
-    ledgers: dict[str, Ledger]
+    raw: RawCorpus
+    settings: Settings
+    understood: list[Understood]
+    ledgers: dict[str, Ledger] = field(default_factory=lambda: {split: Ledger() for split in SPLITS})
     shards: dict[str, list[dict]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     spaces: dict[str, Counter[str]] = field(default_factory=lambda: {split: Counter() for split in SPLITS})
     evidence: dict[str, Evidence] = field(default_factory=lambda: {split: {} for split in SPLITS})
     _path: str = ""
-    _lines: dict[int, int] = field(default_factory=dict)  # of each id of that file
+    _lines: dict[int, int] = field(default_factory=dict)  # of the ids of that file, by their hashes
 
     def __post_init__(self) -> None:
+        self.staging.mkdir(parents=True)
         for name in (REJECTS, REPAIRS):
             (self.staging / name).touch()
+
+    def discard(self) -> None:
+        """Delete a build whose data is at fault, but for the list of what was rejected."""
+        for split in SPLITS:
+            shutil.rmtree(self.staging / split, ignore_errors=True)
+        for name in (REJECTS, REPAIRS):
+            if name != REJECTS or not (self.staging / name).stat().st_size:
+                (self.staging / name).unlink()
+        if not any(self.staging.iterdir()):
+            self.staging.rmdir()
+
+    def replace(self, folder: Path) -> None:
+        """Put all in the place of what is old. Whenever it stops, no old split stands beside a new one."""
+        (folder / OLD).mkdir()
+        names = (*SPLITS, REJECTS, REPAIRS)
+        for name in names:
+            if (folder / name).exists():
+                (folder / name).rename(folder / OLD / name)
+        for name in names:
+            (self.staging / name).rename(folder / name)
+        for name in (OLD, STAGING):
+            shutil.rmtree(folder / name)
 
     def add(self, converted: Converted) -> None:
         """Add a chunk. Raises AnnotationError where two documents of a file have one id."""
         for part in converted.parts:
-            self.ledgers[part.split].merge(part.ledger)
-            self.shards[part.split] += part.shards
-            self.spaces[part.split].update(part.spaces)
-            self._write(REJECTS, part.rejects)
-            self._write(REPAIRS, part.repairs)
+            self._add_part(part)
         for name, counts in converted.evidence.items():
             self.evidence[converted.split].setdefault(name, Counter()).update(counts)
         for source, id in converted.ids:
-            if (path := f"{converted.split} {source.path}") != self._path:
+            path, key = f"{converted.split} {source.path}", hash64(id)
+            if path != self._path:
                 self._path, self._lines = path, {}
-            key = hash64(id)
             if key in self._lines:
                 first = Source(source.path, self._lines[key])
                 raise AnnotationError(
@@ -171,28 +151,32 @@ class _Build:
                 )
             self._lines[key] = source.line
 
-    def _write(self, name: str, rows: list[str]) -> None:
-        with (self.staging / name).open("ab") as file:
-            file.write("".join(rows).encode("utf-8", "replace"))
+    def _add_part(self, part: Part) -> None:
+        self.ledgers[part.split].merge(part.ledger)
+        self.shards[part.split] += part.shards
+        self.spaces[part.split].update(part.spaces)
+        for name, rows in ((REJECTS, part.rejects), (REPAIRS, part.repairs)):
+            with (self.staging / name).open("ab") as file:
+                file.write("".join(rows).encode("utf-8", "replace"))
 
-    def finish(self, raw: RawCorpus, files: list[Understood], settings: Settings) -> None:
+    def finish(self) -> None:
         """Check that all is there, and write the manifests."""
         for split, evidence in self.evidence.items():
             self._weigh_offsets(split, evidence)
-        if settings.on_error == "reject":
-            self._require_few_rejects(settings)
-        sources = raw.hashes()
+        if self.settings.on_error == "reject":
+            self._require_few_rejects()
+        sources = self.raw.hashes()
         for split, ledger in self.ledgers.items():
             ledger.check()
             count = ledger.stages["sharded"].as_json()
             if not count["documents"]:
-                raise AnnotationError(f"the {split} split has no document; {_remedy(raw, split)}")
-            own = "train" if split in raw.drawn else split
+                raise AnnotationError(f"the {split} split has no document; {self._remedy(split)}")
+            own = "train" if split in self.raw.drawn else split
             manifest = {
                 "version": VERSION,
                 "split": split,
                 "sources": sources[own],
-                "drawn_from_train": split in raw.drawn,
+                "drawn_from_train": own != split,
             }
             manifest |= {
                 "documents": count["documents"],
@@ -201,13 +185,13 @@ class _Build:
             }
             manifest |= {"other_annotation": count["other"]} if "other" in count else {}
             manifest |= {
-                "settings": settings.model_dump(mode="json"),
+                "settings": self.settings.model_dump(mode="json"),
                 "versions": versions(("python", "spacy")),
             }
-            manifest |= {"understood": [asdict(file) for file in files if file.split == own]}
+            manifest |= {"understood": [file._asdict() for file in self.understood if file.split == own]}
             manifest |= {
                 "shards": self.shards[split],
-                "spaces": dict(self.spaces[split]),
+                "spaces": self.spaces[split],
                 "ledger": ledger.as_json(),
             }
             if split == "train":
@@ -215,43 +199,42 @@ class _Build:
             write_json(self.staging / split / MANIFEST, manifest)
 
     def _weigh_offsets(self, split: str, evidence: Evidence) -> None:
-        """Raise AnnotationError where the spans of a file show that they do not count characters; note where
-        nothing shows it."""
+        """Raise AnnotationError where a file's spans show that they count no characters; note where nothing does."""
+        part = Part(split)
         for path, counts in evidence.items():
             if (found := verdict(counts)) is not None:
                 unit, why = found
                 remedy = f"set --offsets={unit}, or --offsets=characters if they are right as they are"
                 raise AnnotationError(f"{path}: {why}; {remedy}")
             if (why := undecided(counts)) is not None:
-                self.ledgers[split].note("repairs", "aligned", "offset-units", f"{path}: {why}")
-                part = Part(split)
-                part.row("repairs", "offset-units", path, detail=why)
-                self._write(REPAIRS, part.repairs)
+                part.note("repairs", "aligned", "offset-units", path, detail=why)
+        self._add_part(part)
 
-    def _require_few_rejects(self, settings: Settings) -> None:
-        """Raise AnnotationError where a larger share of documents or entities was rejected than the settings
-        allow."""
+    def _require_few_rejects(self) -> None:
+        """Raise AnnotationError where more documents or entities were rejected than the settings allow."""
+        most, stated = self.settings.max_reject_rate, {"duplicate-span"}
+        if self.settings.overlaps != "error":
+            stated |= {"overlap", "nested"}
         read, lost = Counter(), Counter()
         for ledger in self.ledgers.values():
-            read["documents"] += ledger.stages["read"].documents
-            read["entities"] += ledger.stages["read"].entities
+            whole = ledger.stages["read"]
+            read.update(documents=whole.documents, entities=whole.entities)
             for (_, reason), change in ledger.losses.items():
-                lost["documents"] += change.count.documents if reason == "unreadable" else 0
-                stated = reason == "duplicate-span" or (
-                    reason in ("overlap", "nested") and settings.overlaps != "error"
-                )
-                lost["entities"] += 0 if stated or change.count.documents else change.count.entities
-        for what, most in (("documents", settings.max_reject_rate), ("entities", settings.max_reject_rate)):
+                if reason == "unreadable":
+                    lost["documents"] += change.count.documents
+                elif not change.count.documents and reason not in stated:
+                    lost["entities"] += change.count.entities
+        for what in ("documents", "entities"):
             if lost[what] > most * read[what]:
                 share = f"{lost[what]:,} of {read[what]:,} {what} ({100 * lost[what] / read[what]:.1f} %)"
-                remedy = f"{self.staging / REJECTS} says why: repair the data, or raise --max-reject-rate"
                 raise AnnotationError(
-                    f"{share} cannot be used, more than max_reject_rate allows ({100 * most:g} %); {remedy}"
+                    f"{share} cannot be used, more than max_reject_rate allows ({100 * most:g} %); "
+                    f"{self.staging / REJECTS} says why: repair the data, or raise --max-reject-rate"
                 )
 
-
-def _remedy(raw: RawCorpus, split: str) -> str:
-    if not raw.drawn:
-        return f"every document of {raw.names[split]} was left out; see its answers and texts"
-    variables = ", ".join(f"vars.{name}" for name in raw.drawn)
-    return f"too few different documents are in {raw.names['train']} to hold some out; add some, or set {variables} to a file"
+    def _remedy(self, split: str) -> str:
+        names, drawn = self.raw.names, ", ".join(f"vars.{name}" for name in self.raw.drawn)
+        if not drawn:
+            return f"every document of {names[split]} was left out; see its answers and texts"
+        few = f"too few different documents are in {names['train']} to hold some out"
+        return f"{few}; add some, or set {drawn} to a file"

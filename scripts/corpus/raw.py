@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, combinations
 from pathlib import Path
+from typing import NamedTuple
 
 from scripts.corpus.files import sha256
 from scripts.corpus.settings import Settings
@@ -11,6 +12,23 @@ from scripts.corpus.splits import SPLITS
 from scripts.formats.find import FoundFiles
 from scripts.formats.record import AnnotationError
 from scripts.formats.registry import Opened, find_raw_files, open_file
+
+
+class Understood(NamedTuple):
+    """How some files of a split are understood, all alike. files: how many. first: the first of them.
+
+    description: which column or key is what, what is not used.
+    """
+
+    split: str
+    format: str
+    description: str
+    files: int
+    first: str
+
+    def __str__(self) -> str:
+        name = self.first if self.files == 1 else f"{self.first} and {self.files - 1:,} more"
+        return f"{name}: {self.format}" + (f"; {self.description}" if self.description else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +41,18 @@ class RawCorpus:
 
     @classmethod
     def find(cls, train: str, dev: str, test: str) -> "RawCorpus":
-        """Find the files that command lines name: paths, folders, several with commas between; empty for
-        none."""
+        """Find the files that command lines name: paths, folders, several with commas between; empty for none."""
         names = dict(zip(SPLITS, (train, dev, test), strict=True))
         found = {split: find_raw_files(name) for split, name in names.items()}
         files = {split: of.files for split, of in found.items()}
         if not files["train"]:
-            raise AnnotationError(
-                "no training file is named; set vars.train to a file, a folder or several with commas between"
-            )
-        real = {split: {path.resolve() for path in paths} for split, paths in files.items()}
+            remedy = "set vars.train to a file, a folder or several with commas between"
+            raise AnnotationError(f"no training file is named; {remedy}")
         for one, other in combinations(SPLITS, 2):
-            for path in files[other]:
-                if path.resolve() in real[one]:
-                    remedy = f"leave vars.{other} empty, and a part of train is held out"
-                    raise AnnotationError(f"{path}: is named for {one} and for {other}; {remedy}")
+            real = {path.resolve() for path in files[one]}
+            if path := next((path for path in files[other] if path.resolve() in real), None):
+                remedy = f"leave vars.{other} empty, and a part of train is held out"
+                raise AnnotationError(f"{path}: is named for {one} and for {other}; {remedy}")
         return cls(names, files, {split: of.passed_over for split, of in found.items()})
 
     @property
@@ -63,41 +78,20 @@ class RawCorpus:
             for split, paths in self.files.items()
         }
 
+    def open(self, settings: Settings) -> dict[str, list[Opened]]:
+        """Find out format and layout of each file. Raises AnnotationError where it cannot be read, or in two ways."""
+        name, options = settings.format, settings.read_options
+        return {
+            split: [open_file(path, name, options) for path in paths] for split, paths in self.files.items()
+        }
 
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """How some files of a split are understood, all alike.
-
-    description: which column or key is what, what is not used. files: how many. first: the first of them.
-    """
-
-    split: str
-    format: str
-    description: str
-    files: int
-    first: str
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        name = self.first if self.files == 1 else f"{self.first} and {self.files - 1:,} more"
-        return f"{name}: {self.format}" + (f"; {self.description}" if self.description else "")
-
-
-def open_all(files: dict[str, list[Path]], settings: Settings) -> dict[str, list[Opened]]:
-    """Find out format and layout of every file of every split.
-
-    Raises AnnotationError where a file cannot be read, or can be understood in several ways.
-    """
-    options = settings.read_options
-    return {
-        split: [open_file(path, settings.format, options) for path in paths] for split, paths in files.items()
-    }
-
-
-def understood(opened: dict[str, list[Opened]]) -> list[Understood]:
-    """Say how the files are understood, those of a split that are alike together."""
-    alike: dict[tuple[str, str, str], list[Opened]] = {}
-    for split, files in opened.items():
-        for file in files:
-            alike.setdefault((split, file.format.name, file.format.describe(file.layout)), []).append(file)
-    return [Understood(*key, len(group), group[0].path.as_posix()) for key, group in alike.items()]
+    @staticmethod
+    def understood(opened: dict[str, list[Opened]]) -> list[Understood]:
+        """Say how the files are understood, those of a split that are alike together."""
+        alike: dict[tuple[str, str, str], list[Opened]] = {}
+        for split, files in opened.items():
+            for file in files:
+                alike.setdefault((split, file.format.name, file.format.describe(file.layout)), []).append(
+                    file
+                )
+        return [Understood(*key, len(group), group[0].path.as_posix()) for key, group in alike.items()]
