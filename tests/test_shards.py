@@ -15,7 +15,6 @@ from scripts.corpus.shards import (
     ShardWriter,
     check_shards,
     encode,
-    place_in_shard,
     read_manifest,
     read_shard,
 )
@@ -107,7 +106,6 @@ def test_documents_know_where_they_come_from(tmp_path, vocab):
     assert doc.user_data == {"id": "x7", "source": "a.jsonl:12"}
     (doc,) = decoded(tmp_path, vocab, document("Ana", id="x7", source="a.jsonl:12", group="mail"))
     assert doc.user_data == {"id": "x7", "source": "a.jsonl:12", "group": "mail"}
-    assert place_in_shard(doc, tmp_path / "a.spacy", 3).endswith("a.spacy#3 (a.jsonl:12 x7)")
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,14 @@ MISSING, INSIDE, OUTSIDE, BEGIN = 0, 1, 2, 3
 COMPRESSION = 1
 """zlib's level: a third of the time of the usual 6, and a tenth more bytes."""
 PLACES = "ner_template.places"
-"""Where a shard keeps its documents' ids, sources and groups, the spaces behind tokens that are the data's
-own, and (of brat) the line of each entity. DocBin ignores it, and so reads 100 documents in 6 ms: with its
-own `user_data` it takes 105."""
+"""Where a shard keeps its documents' ids, sources and groups, the spaces behind tokens of the data's own, and (of
+brat) each entity's line. DocBin ignores it, and so reads 100 documents in 6 ms: with its `user_data` in 105."""
 REBUILD = "build the corpus again: python -m spacy project run corpus . --force"
+
+
+CHANGED = f"not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}"
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, zlib.error)
+"""What may be raised where a DocBin is damaged."""
 
 
 class ShardError(UserError):
@@ -47,10 +51,8 @@ class ShardError(UserError):
 class Document(NamedTuple):
     """Tokens `start` to `end` (exclusive) of a converted record, as one document.
 
-    source: its place in the raw data. keep_tokens: the data's own tokens, which spaCy must not replace by its
-    tokeniser's.
-    lines: of each of the doc's entities the line that it stands on, where that is not the document's.
-    annotation: what a DocBin says of these tokens for other components.
+    source: its place in the raw data. keep_tokens: spaCy must not replace them by its tokeniser's.
+    lines: of each of the doc's entities, where that is not the document's. annotation: for other components.
     """
 
     doc: Doc
@@ -65,12 +67,10 @@ class Document(NamedTuple):
 
 
 class ShardWriter:
-    """Write one chunk's documents of one split as shards; only the chunk's last may have fewer than
-    DOCS_PER_SHARD.
+    """Write one chunk's documents of one split as shards; the last may have fewer than DOCS_PER_SHARD.
 
-    Shards are called by chunk and number, so that their names sort in the order of the raw data whichever is
-    written first. Call `close` when all documents are added; `shards` then lists what was written, and
-    `count` what is in it.
+    Shards are called by chunk and number: their names sort in the raw data's order whichever is written first.
+    After `close`, `shards` lists what was written, and `count` is what is in it.
     """
 
     def __init__(self, folder: Path, chunk: int) -> None:
@@ -102,9 +102,8 @@ class ShardWriter:
 def encode(documents: list[Document]) -> tuple[bytes, Count]:
     """Make the bytes of a DocBin; return them with a count of what is in them.
 
-    What `DocBin.add` and `to_bytes` do in a fifth of their time (spacy/tokens/_serialize.py). Documents that
-    keep their tokens are stored with unknown spaces, so that spaCy trains on these tokens. What else a DocBin
-    said of a document is copied.
+    What `DocBin.add` and `to_bytes` do in a fifth of their time (spacy/tokens/_serialize.py). Documents that keep
+    their tokens are stored with unknown spaces, so that spaCy trains on these tokens.
     """
     strings = documents[0].doc.vocab.strings
     others = [d.annotation and d.annotation.of(d.start, d.end) for d in documents]
@@ -151,36 +150,25 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
 
 def _places(documents: list[Document], spaces: numpy.ndarray, ends: list[int]) -> dict[str, list]:
     """Return what stands under PLACES; groups and lines only where there are any."""
-    kept = [
+    places: dict[str, list] = {"ids": [d.id for d in documents], "sources": [d.source for d in documents]}
+    places["spaces"] = [
         spaces[end - d.end + d.start : end].tobytes() if d.keep_tokens else None
         for d, end in zip(documents, ends, strict=True)
     ]
     lines = [
-        [
-            line
-            for line, ent in zip(d.lines, d.doc.ents, strict=True)
-            if d.start <= ent.start and ent.end <= d.end
-        ]
-        if d.lines
-        else []
+        [line for line, ent in zip(d.lines, d.doc.ents, strict=False) if d.start <= ent.start < d.end]
         for d in documents
     ]
     groups = [d.group for d in documents]
-    further = {"lines": lines} if any(lines) else {}
-    further |= {"groups": groups} if any(group is not None for group in groups) else {}
-    return {
-        "ids": [d.id for d in documents],
-        "sources": [d.source for d in documents],
-        "spaces": kept,
-    } | further
+    places |= {"lines": lines} if any(lines) else {}
+    return places | ({"groups": groups} if any(group is not None for group in groups) else {})
 
 
 class Shard:
     """A DocBin file as arrays, of which any document can be made.
 
-    attrs: spaCy's attributes. tokens: their values, `(tokens, attrs)`. spaces: `(tokens,)`. lengths: tokens
-    of each document.
-    Raises ShardError where the file cannot be read, or is not what has a hash, if one is given.
+    attrs: spaCy's attributes. tokens: their values, `(tokens, attrs)`. spaces: `(tokens,)`. lengths: tokens of each
+    document. Raises ShardError where the file cannot be read, or is not what has the hash, if one is given.
     """
 
     def __init__(self, path: Path, sha256: str = "") -> None:
@@ -188,9 +176,7 @@ class Shard:
         try:
             data = path.read_bytes()
             if sha256 and hashlib.sha256(data).hexdigest() != sha256:
-                raise ShardError(
-                    f"{path}: not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}"
-                )
+                raise ShardError(f"{path}: {CHANGED}")
             # object_pairs_hook: srsly would look for plugins at each call, which takes as long as the rest
             message = srsly.msgpack.unpackb(zlib.decompress(data), raw=False, object_pairs_hook=dict)
             self.attrs: list[int] = message["attrs"]
@@ -200,29 +186,18 @@ class Shard:
             self.ends: list[int] = numpy.cumsum(self.lengths, dtype=numpy.int64).tolist()
             self.strings: list[str] = message["strings"]
             self.places: dict[str, list] | None = message.get(PLACES)
-            defaults = {"cats": {}, "user_data": None, "flags": {}, "span_groups": b""}
+            absent = {"cats": {}, "user_data": None, "flags": {}, "span_groups": b""}
             self._further = {
-                name: message.get(name) or [default] * len(self.lengths) for name, default in defaults.items()
+                key: message.get(key) or [value] * len(self.lengths) for key, value in absent.items()
             }
             self.unknown_spaces = [bool(flags.get("has_unknown_spaces")) for flags in self._further["flags"]]
-            if not len(self.tokens) == len(self.spaces) == sum(self.lengths) or any(
-                len(values) != len(self.lengths) for values in self._further.values()
-            ):
+            documents = {len(self.lengths), *map(len, self._further.values())}
+            if {len(self.tokens), len(self.spaces)} != {sum(self.lengths)} or len(documents) > 1:
                 raise ValueError("the numbers of tokens and documents do not agree")
             self.orths = self.tokens[:, self.attrs.index(ORTH)]
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            EOFError,
-            IndexError,
-            zlib.error,
-        ) as error:
-            raise ShardError(
-                f"{path}: cannot be read as a DocBin ({type(error).__name__}: {error}); {REBUILD}"
-            ) from error
+        except UNREADABLE as error:
+            why = f"{type(error).__name__}: {error}"
+            raise ShardError(f"{path}: cannot be read as a DocBin ({why}); {REBUILD}") from error
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -235,8 +210,7 @@ class Shard:
     def doc(self, index: int, vocab: Vocab) -> Doc:
         """Return a document as DocBin makes it: 60 µs. Raises ShardError where spaCy cannot make one.
 
-        Only its own strings go to the vocabulary, and each time anew: in a memory zone they are gone after
-        it.
+        Only its own strings go to the vocabulary, and each time anew: in a memory zone they are gone after it.
         """
         own, one = slice(self.ends[index] - self.lengths[index], self.ends[index]), DocBin(attrs=())
         one.attrs, one.tokens, one.spaces = self.attrs, [self.tokens[own]], [self.spaces[own].reshape(-1, 1)]
@@ -244,41 +218,40 @@ class Shard:
             setattr(one, name, [values[index]])
         has_spans = (
             len(one.span_groups[0]) > 1
-        )  # none are b"" or an empty list, a byte; their labels are in no column
+        )  # else b"" or an empty list, a byte; their labels are in no column
         hashes = self._string_of if has_spans else set(one.tokens[0].ravel().tolist())
         try:
             for string in [self._string_of.get(value) for value in hashes if value not in vocab.strings]:
                 if string:
                     vocab.strings.add(string)
             return next(one.get_docs(vocab))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            why = f"({type(error).__name__}: {error})"
-            raise ShardError(f"{self.path}#{index}: cannot be made a Doc {why}; {REBUILD}") from error
+        except UNREADABLE as error:
+            why = f"{type(error).__name__}: {error}"
+            raise ShardError(f"{self.path}#{index}: cannot be made a Doc ({why}); {REBUILD}") from error
 
 
 def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """Yield a shard's documents. `doc.user_data` has their id, source, group if any and, where they keep
-    their own tokens, `spaces`: a byte a token, 1 where a space follows. Raises ShardError where it cannot be
-    read.
+    """Yield a shard's documents. Raises ShardError where it cannot be read.
+
+    `doc.user_data` has their id, source and group; `spaces` of those that keep their own tokens, a byte a token.
     """
     shard = Shard(path)
-    places = shard.places
+    names = {"id": "ids", "source": "sources", "spaces": "spaces", "group": "groups"}
+    known = {key: shard.places[name] for key, name in names.items() if name in (shard.places or ())}
     for index in range(len(shard)):
         doc = shard.doc(index, vocab)
-        if places is not None:
+        if known:
             doc.user_data.pop("spaces", None)  # the data's own
-            known = {"id": "ids", "source": "sources", "spaces": "spaces", "group": "groups"}
-            values = {key: places[name][index] for key, name in known.items() if name in places}
-            doc.user_data |= {key: value for key, value in values.items() if value is not None}
+            doc.user_data |= {
+                key: values[index] for key, values in known.items() if values[index] is not None
+            }
         yield doc
 
 
 def label_data(entities: dict[str, int]) -> dict[str, dict[str, int]]:
-    """Return the ner's labels as a pass over the data would find them
-    (spacy/pipeline/_parser_internals/ner.pyx, get_actions).
+    """Return the ner's labels as a pass over the data would find them (spacy/pipeline/_parser_internals/ner.pyx).
 
-    entities: how often each label occurs. By number of the move (missing, B, I, L, U, O) the labels it is
-    made with; counts give their order.
+    entities: how often each label occurs. By number of the move (missing, B, I, L, U, O) the labels it is made with.
     """
     return {"0": {}, **{move: entities for move in "123"}, "4": entities | {"": 1}, "5": {"": 1}}
 
@@ -287,9 +260,8 @@ def read_manifest(folder: Path) -> dict:
     """Read a split's manifest. Raises ShardError where there is none, or one of another version."""
     path = folder / MANIFEST
     if not path.exists():
-        raise ShardError(
-            f"{path}: no such file, so {folder} is not a complete corpus; run: python -m spacy project run corpus"
-        )
+        what = f"no such file, so {folder} is not a complete corpus"
+        raise ShardError(f"{path}: {what}; run: python -m spacy project run corpus")
     manifest = read_json(path)
     if manifest.get("version") != VERSION:
         raise ShardError(f"{path}: made by another version of this project; {REBUILD}")
@@ -301,14 +273,14 @@ def check_shards(folder: Path, manifest: dict) -> None:
     wanted = {shard["name"]: shard["sha256"] for shard in manifest["shards"]}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.spacy")}
     for name in sorted(wanted.keys() | found):
+        path = folder / name
         if name not in found:
-            raise ShardError(f"{folder / name}: listed in the manifest, but missing; {REBUILD}")
+            raise ShardError(f"{path}: listed in the manifest, but missing; {REBUILD}")
         if name not in wanted:
-            what = f"not listed in the manifest, yet spaCy would train on it; delete it or {REBUILD}"
-            raise ShardError(f"{folder / name}: {what}")
-        if sha256(folder / name) != wanted[name]:
-            what = f"not the file that was written (its SHA-256 differs from the manifest's); {REBUILD}"
-            raise ShardError(f"{folder / name}: {what}")
+            why = "not listed in the manifest, yet spaCy would train on it"
+            raise ShardError(f"{path}: {why}; delete it or {REBUILD}")
+        if sha256(path) != wanted[name]:
+            raise ShardError(f"{path}: {CHANGED}")
 
 
 def documents_sha256(docs: Iterable[Doc]) -> str:
@@ -319,10 +291,3 @@ def documents_sha256(docs: Iterable[Doc]) -> str:
     )
     each = sorted(hashlib.sha256(repr(content).encode()).digest() for content in contents)
     return hashlib.sha256(b"".join(each)).hexdigest()
-
-
-def place_in_shard(doc: Doc, path: Path, index: int) -> str:
-    """Name a document: its raw file and line where the shard knows them, its id, and its place in the
-    shard."""
-    known = " ".join(str(doc.user_data[key]) for key in ("source", "id") if key in doc.user_data)
-    return f"{path.as_posix()}#{index}" + (f" ({known})" if known else "")
