@@ -125,7 +125,7 @@ def test_a_token_that_cannot_stand_on_a_line_is_named(tmp_path):
     assert as_conll(doc) == "# newdoc id = a\nAna\tO\n\n"
     odd = spacy.tokens.Doc(doc.vocab, words=["A\tb"])
     odd.user_data = doc.user_data
-    with pytest.raises(UserError, match=r"a\.jsonl:1: the token 'A\\tb' cannot stand on a line"):
+    with pytest.raises(UserError, match=r"a\.jsonl:1: the token 'A\\tb' fits no line"):
         as_conll(odd)
 
 

@@ -71,7 +71,7 @@ def test_an_error_among_the_calls_comes_through():
 
 
 def test_a_worker_that_dies_is_an_error_that_says_what_to_do():
-    with pytest.raises(UserError, match=r"a worker process died.*run the same command again"):
+    with pytest.raises(UserError, match=r"a worker process died.*run this again"):
         list(ordered_map(die, [(i,) for i in range(9)], workers=2))
 
 

@@ -35,14 +35,13 @@ def build_corpus(
 ) -> dict[str, Ledger]:
     """Write `folder/{train,dev,test}`, `rejects.jsonl` and `repairs.jsonl`; return each split's ledger.
 
-    Everything is written to `folder/.new`, and takes the old corpus's place at the end. Its bytes are the same whatever
-    `workers` is.
+    All is written to `folder/.new`, and takes the old corpus's place at the end, the same for any `workers`.
 
     progress: hears what is being done, and how many bytes of the raw files are done.
     tell: hears how each file is understood, before anything is converted, and what of folders is passed over.
 
-    Raises AnnotationError on data that cannot be read (unless `settings.on_error` is `reject`), on an id used twice in
-    a file, on a split that ends up empty and where too much was rejected; OSError where something cannot be written.
+    Raises AnnotationError on data that cannot be read (unless `settings.on_error` is `reject`), on an id used
+    twice in a file, an empty split and too much that was rejected; OSError where a file cannot be written.
     """
     require_folder(folder)
     progress("looking at the raw files", 0)
@@ -199,7 +198,7 @@ class _Build:
             write_json(self.staging / split / MANIFEST, manifest)
 
     def _weigh_offsets(self, split: str, evidence: Evidence) -> None:
-        """Raise AnnotationError where a file's spans show that they count no characters; note where nothing does."""
+        """Raise AnnotationError where a file's spans count no characters; note where nothing shows it."""
         part = Part(split)
         for path, counts in evidence.items():
             if (found := verdict(counts)) is not None:

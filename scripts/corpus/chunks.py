@@ -55,8 +55,7 @@ class Chunk:
     def records(
         self, settings: Settings, evidence: Evidence | None = None
     ) -> Iterator[tuple[Item, Record | AnnotationError]]:
-        """Yield each document as its format's reader wants it, with its record or the error where it cannot
-        be read."""
+        """Yield each document as it stands in its file, with its record or why it cannot be read."""
         weighed = 0 if evidence is not None and settings.offsets is Offsets.auto else None
         for name, item in self.documents:
             format, path = formats()[name], item.source.path
@@ -76,8 +75,7 @@ class Chunk:
     def readable(
         self, settings: Settings, evidence: Evidence | None = None
     ) -> list[tuple[Item, Record | AnnotationError]]:
-        """Return `records`. Raises AnnotationError where one cannot be read, unless the settings let such be
-        rejected."""
+        """Return `records`. Raises AnnotationError where one cannot be read, unless such are rejected."""
         found = list(self.records(settings, evidence))
         errors = [record for _, record in found if isinstance(record, AnnotationError)]
         if errors and settings.on_error == "stop":
@@ -116,8 +114,7 @@ def cut_into_chunks(files: dict[str, list[Opened]], settings: Settings) -> Itera
 
 @dataclass(slots=True)
 class Part:
-    """What one chunk gives to one split: shards, their ledger, rows of rejects and repairs, and where spaces
-    are from."""
+    """What one chunk gives to one split. rejects, repairs: lines of JSON. spaces: where they are from."""
 
     split: str
     ledger: Ledger = field(default_factory=Ledger)
@@ -262,8 +259,7 @@ class _Converter:
             self._writer.add(document._replace(start=start, end=end, id=f"{record.id}#{number}"))
 
     def _note_lost_by_cuts(self, record: Record, ranges: list[tuple[int, int]]) -> Counter[str]:
-        """Note what cuts take away of other annotation; return what there is more of: each part has
-        categories."""
+        """Note what cuts take away of other annotation; return what there is more of, categories."""
         if record.annotation is None:
             return Counter()
         whole = record.annotation.whole.counts

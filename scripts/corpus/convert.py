@@ -23,8 +23,7 @@ class Note:
 
 
 def make_doc(record: Record, tokenizer: Tokenizer) -> Doc:
-    """Make a record's document, of its own tokens or the tokeniser's; one with other annotation keeps its
-    tokens."""
+    """Make a record's document, of the tokeniser's tokens unless it has its own, or other annotation."""
     words, spaces, sent_starts = record.words, record.spaces, record.sent_starts
     if record.annotation is not None:
         doc = record.annotation.doc
@@ -157,8 +156,7 @@ def cut(doc: Doc, max_tokens: int) -> tuple[list[tuple[int, int]], list[int]]:
 
 
 def _sentence_starts(doc: Doc) -> numpy.ndarray:
-    """Return which tokens start a sentence: as the data says, or by the punctuation, as spaCy's `sentencizer`
-    finds them."""
+    """Return which tokens start a sentence: as the data says, or spaCy's `sentencizer`."""
     if not doc.has_annotation("SENT_START"):
         words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
         doc = Sentencizer()(Doc(doc.vocab, words=words, spaces=spaces))

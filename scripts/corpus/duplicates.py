@@ -64,8 +64,8 @@ def near(path: Path, rows: numpy.ndarray) -> numpy.ndarray:
     """Return pairs of documents, `(2, pairs)`, that join all near duplicates.
 
     path: holds all documents' `shingles`. rows: the documents to look at, in ascending order.
-    Near duplicates share at least one of the rarest fifth of each one's runs (prefix filtering, Chaudhuri et al.
-    2006), so that no pair is missed, but where more than COMPARED others share it.
+    Near duplicates share at least one of the rarest fifth of each one's runs (prefix filtering, Chaudhuri
+    et al. 2006), so that no pair is missed, but where more than COMPARED others share it.
     """
     if not len(rows):
         return numpy.empty((2, 0), dtype=numpy.int64)
@@ -114,7 +114,7 @@ class _Sets:
         return runs & numpy.uint32(len(self.counts) - 1)
 
     def _blocks(self) -> Iterator[tuple[int, int, numpy.ndarray]]:
-        """Yield runs of some documents after the other, with the first one's number and that after the last's."""
+        """Yield the runs of some documents at a time, with the first one's number and the next."""
         ends = self.start + self.size
         edges = numpy.searchsorted(ends, range(BLOCK, len(self.table) + BLOCK, BLOCK), side="right").tolist()
         for first, last in pairwise(sorted({*edges, *range(0, len(ends), 2**16), len(ends)})):
@@ -123,8 +123,8 @@ class _Sets:
     def rarest(self, wanted: numpy.ndarray, part: int, parts: int) -> tuple[numpy.ndarray, numpy.ndarray]:
         """Return the rarest runs of the wanted documents, and the document of each.
 
-        As many of each document as near duplicates cannot do without all of; of these the ones that occur twice or
-        more, and are in a part of all hashes.
+        As many of each document as near duplicates cannot do without all of; of these the ones that occur
+        twice or more, and are in a part of all hashes.
         """
         found = []
         for first, last, runs in self._blocks():
@@ -160,8 +160,8 @@ def _compare_sharing(
 ) -> None:
     """Add to what is found the near duplicates among documents that share a run.
 
-    Equal runs stand together, short documents first. First neighbours are compared, then those with one between, and
-    so on; what is of one group already is not, nor what is longer by more than a quarter.
+    Equal runs stand together, short documents first. First neighbours are compared, then those with one
+    between, and so on; what is of one group already is not, nor what is longer by more than a quarter.
     """
     firsts, at = first_of_group(len(sets.size), *found), numpy.arange(len(runs))
     for distance in range(1, COMPARED + 1):

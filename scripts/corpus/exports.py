@@ -1,5 +1,4 @@
-"""A document as a line of JSON, or as lines of tokens and tags, as annotation tools and this project read
-them."""
+"""A document as a line of JSON, or as lines of tokens and tags, for annotation tools and this project."""
 
 import json
 
@@ -9,8 +8,7 @@ from scripts.cli import UserError
 
 
 def as_jsonl(doc: Doc) -> str:
-    """Return a document as a line of JSON: id, text, spans, group and source; its tokens where they are the
-    data's own."""
+    """Return id, text, spans, group and source as a line of JSON; tokens where they are the data's own."""
     known, own = doc.user_data, doc.user_data.get("spaces")
     text = doc
     if own is not None:  # spaCy is told that spaces are unknown
@@ -38,8 +36,7 @@ def as_jsonl(doc: Doc) -> str:
 
 
 def as_conll(doc: Doc) -> str:
-    """Return a document's tokens with their tags, a line each; sentences that are known have blank lines
-    between them."""
+    """Return tokens with their tags, a line each; a blank line stands between sentences that are known."""
     tags = {
         i: f"{'I' if i > ent.start else 'B'}-{ent.label_}"
         for ent in doc.ents
@@ -52,7 +49,7 @@ def as_conll(doc: Doc) -> str:
             continue
         if any(char in token.text for char in "\t\r\n"):
             raise UserError(
-                f"{doc.user_data['source']}: the token {token.text!r} cannot stand on a line; write --format=jsonl"
+                f"{doc.user_data['source']}: the token {token.text!r} fits no line; write --format=jsonl"
             )
         if has_sentences and token.i and token.is_sent_start:
             lines.append("\n")

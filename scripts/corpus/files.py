@@ -48,8 +48,7 @@ def hash64(text: str) -> int:
 
 
 def digests(folder: Path, pattern: str) -> dict[str, str]:
-    """Map the files below a folder that match a pattern, by their relative paths, to their SHA-256; what is
-    hidden does not count."""
+    """Map files below a folder, by their relative paths, to their SHA-256; hidden ones do not count."""
     paths = {path.relative_to(folder): path for path in sorted(folder.rglob(pattern))}
     return {
         name.as_posix(): sha256(path)

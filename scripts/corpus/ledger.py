@@ -82,8 +82,7 @@ class Change:
 
 @dataclass(slots=True)
 class Ledger:
-    """Counts of a split at each stage, and by stage and reason what was lost, added or repaired on the way
-    there."""
+    """Counts of a split at each stage, and by stage and reason what was lost, added, repaired on the way."""
 
     stages: dict[str, Count] = field(default_factory=lambda: {stage: Count() for stage in STAGES})
     losses: dict[tuple[str, str], Change] = field(default_factory=dict)
@@ -134,8 +133,7 @@ class Ledger:
 
     @property
     def found(self) -> Count:
-        """What stands in the raw files: what was read, and what was not; each document was balanced when
-        read."""
+        """What stands in the raw files: what was read, and what was not."""
         return self._changed("read", "read", losses=1)
 
     def _changed(self, start: str, end: str, **signs: int) -> Count:

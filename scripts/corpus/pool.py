@@ -40,7 +40,7 @@ def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, work
             yield waiting.popleft().result()
     except BrokenProcessPool:
         raise UserError(
-            "a worker process died, perhaps for want of memory; run the same command again (fewer processes: --workers)"
+            "a worker process died, perhaps for want of memory; run this again, with fewer --workers"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

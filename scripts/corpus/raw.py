@@ -41,7 +41,7 @@ class RawCorpus:
 
     @classmethod
     def find(cls, train: str, dev: str, test: str) -> "RawCorpus":
-        """Find the files that command lines name: paths, folders, several with commas between; empty for none."""
+        """Find files by what command lines name: paths, folders, several with commas between, nothing."""
         names = dict(zip(SPLITS, (train, dev, test), strict=True))
         found = {split: find_raw_files(name) for split, name in names.items()}
         files = {split: of.files for split, of in found.items()}
@@ -79,7 +79,7 @@ class RawCorpus:
         }
 
     def open(self, settings: Settings) -> dict[str, list[Opened]]:
-        """Find out format and layout of each file. Raises AnnotationError where it cannot be read, or in two ways."""
+        """Find out each file's format and layout. Raises AnnotationError where that is not clear."""
         name, options = settings.format, settings.read_options
         return {
             split: [open_file(path, name, options) for path in paths] for split, paths in self.files.items()

@@ -34,8 +34,8 @@ MISSING, INSIDE, OUTSIDE, BEGIN = 0, 1, 2, 3
 COMPRESSION = 1
 """zlib's level: a third of the time of the usual 6, and a tenth more bytes."""
 PLACES = "ner_template.places"
-"""Where a shard keeps its documents' ids, sources and groups, the spaces behind tokens of the data's own, and (of
-brat) each entity's line. DocBin ignores it, and so reads 100 documents in 6 ms: with its `user_data` in 105."""
+"""Where a shard keeps documents' ids, sources and groups, the spaces behind tokens of the data's own, and (of
+brat) entities' lines. DocBin ignores it, and so reads 100 documents in 6 ms: with `user_data` in 105."""
 REBUILD = "build the corpus again: python -m spacy project run corpus . --force"
 
 
@@ -69,7 +69,7 @@ class Document(NamedTuple):
 class ShardWriter:
     """Write one chunk's documents of one split as shards; the last may have fewer than DOCS_PER_SHARD.
 
-    Shards are called by chunk and number: their names sort in the raw data's order whichever is written first.
+    Shards are called by chunk and number: their names sort in the raw data's order, however written.
     After `close`, `shards` lists what was written, and `count` is what is in it.
     """
 
@@ -102,8 +102,8 @@ class ShardWriter:
 def encode(documents: list[Document]) -> tuple[bytes, Count]:
     """Make the bytes of a DocBin; return them with a count of what is in them.
 
-    What `DocBin.add` and `to_bytes` do in a fifth of their time (spacy/tokens/_serialize.py). Documents that keep
-    their tokens are stored with unknown spaces, so that spaCy trains on these tokens.
+    What `DocBin.add` and `to_bytes` do in a fifth of their time (spacy/tokens/_serialize.py). Documents that
+    keep their tokens are stored with unknown spaces, so that spaCy trains on these tokens.
     """
     strings = documents[0].doc.vocab.strings
     others = [d.annotation and d.annotation.of(d.start, d.end) for d in documents]
@@ -167,8 +167,8 @@ def _places(documents: list[Document], spaces: numpy.ndarray, ends: list[int]) -
 class Shard:
     """A DocBin file as arrays, of which any document can be made.
 
-    attrs: spaCy's attributes. tokens: their values, `(tokens, attrs)`. spaces: `(tokens,)`. lengths: tokens of each
-    document. Raises ShardError where the file cannot be read, or is not what has the hash, if one is given.
+    attrs: spaCy's attributes. tokens: their values, `(tokens, attrs)`. spaces: `(tokens,)`.
+    lengths: in tokens. Raises ShardError where the file cannot be read, or is not what has the hash, if one is given.
     """
 
     def __init__(self, path: Path, sha256: str = "") -> None:
@@ -210,7 +210,7 @@ class Shard:
     def doc(self, index: int, vocab: Vocab) -> Doc:
         """Return a document as DocBin makes it: 60 µs. Raises ShardError where spaCy cannot make one.
 
-        Only its own strings go to the vocabulary, and each time anew: in a memory zone they are gone after it.
+        Only its own strings go to the vocabulary, each time anew: a memory zone takes them away.
         """
         own, one = slice(self.ends[index] - self.lengths[index], self.ends[index]), DocBin(attrs=())
         one.attrs, one.tokens, one.spaces = self.attrs, [self.tokens[own]], [self.spaces[own].reshape(-1, 1)]
@@ -233,7 +233,7 @@ class Shard:
 def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
     """Yield a shard's documents. Raises ShardError where it cannot be read.
 
-    `doc.user_data` has their id, source and group; `spaces` of those that keep their own tokens, a byte a token.
+    `doc.user_data` has id, source and group; where tokens are the data's own, `spaces`, a byte a token.
     """
     shard = Shard(path)
     names = {"id": "ids", "source": "sources", "spaces": "spaces", "group": "groups"}
@@ -249,9 +249,9 @@ def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
 
 
 def label_data(entities: dict[str, int]) -> dict[str, dict[str, int]]:
-    """Return the ner's labels as a pass over the data would find them (spacy/pipeline/_parser_internals/ner.pyx).
+    """Return the ner's labels as a pass over the data would find them (spacy's ner.pyx).
 
-    entities: how often each label occurs. By number of the move (missing, B, I, L, U, O) the labels it is made with.
+    entities: how often each label occurs. By number of the move (missing, B, I, L, U, O) the labels it takes.
     """
     return {"0": {}, **{move: entities for move in "123"}, "4": entities | {"": 1}, "5": {"": 1}}
 

@@ -172,6 +172,6 @@ def _require_groups(members: numpy.ndarray, splits: tuple[str, ...], name: str) 
         groups = "one group" if count == 1 else f"{count} groups"
         variables = " and ".join(f"vars.{split}" for split in splits[1:])
         raise AnnotationError(
-            f"{name}: its {members.sum():,} documents are of {groups} (the same group, or near duplicates), which stay "
-            f"together: too few to hold out {' and '.join(splits[1:])}; set {variables} to a file"
+            f"{name}: its {members.sum():,} documents are of {groups} (the same group, or near duplicates), "
+            f"which stay together: too few to hold out {' and '.join(splits[1:])}; set {variables} to a file"
         )

@@ -1,5 +1,4 @@
-"""Training data with flat memory: an order of documents without their content, and examples made when they
-are asked for."""
+"""Training data with flat memory: an order of documents without content, and examples made when asked for."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -17,10 +16,9 @@ from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST, REBUILD, Shard, ShardError
 
 WINDOW = 64
-"""Shards whose documents are mixed: 6,400 documents, so that a batch meets what is far apart in the files;
-some 20 MB unpacked."""
+"""Shards whose documents are mixed: 6,400 documents, some 20 MB, so that a batch meets what is far apart."""
 TOKENS = 1_000_000
-"""A window has fewer shards where documents are long: so many tokens take 33 MB unpacked."""
+"""A window has fewer shards where documents are long: so many tokens take 33 MB."""
 HELD = 2
 """Windows in memory: a batcher that sorts what it gets may still want documents of the window before."""
 
@@ -29,8 +27,7 @@ HELD = 2
 class Lengths:
     """Tokens of the documents of some shards, in spaCy's order of files: 4 bytes a document.
 
-    hashes: SHA-256 of each shard, by the manifest; empty where there is none. ends: documents up to the end
-    of each shard, `(shards,)`.
+    hashes: SHA-256 of each shard by the manifest, or empty. ends: documents up to each one's end, `(shards,)`.
     tokens: `(documents,)`.
     """
 
@@ -55,13 +52,12 @@ def read_lengths(path: Path) -> Lengths:
         found = walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
         hashes = dict.fromkeys(found, "")
     if not hashes:
-        raise UserError(
-            f"{path}: holds no {FILE_TYPE} file; set [paths] train to a corpus, or make one: python -m spacy project run corpus"
-        )
-    paths = sorted(hashes)
-    lengths = [numpy.array(Shard(each, hashes[each]).lengths, dtype=numpy.uint32) for each in paths]
+        remedy = "set [paths] train to a corpus, or make one: python -m spacy project run corpus"
+        raise UserError(f"{path}: holds no {FILE_TYPE} file; {remedy}")
+    hashes = dict(sorted(hashes.items()))
+    lengths = [numpy.array(Shard(*shard).lengths, dtype=numpy.uint32) for shard in hashes.items()]
     ends = numpy.cumsum([len(part) for part in lengths])
-    return Lengths(paths, [hashes[each] for each in paths], ends, numpy.concatenate(lengths))
+    return Lengths([*hashes], [*hashes.values()], ends, numpy.concatenate(lengths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +73,11 @@ class Ref:
 
 
 class ShardStream(Corpus):
-    """Read examples as spaCy's Corpus does, but in an order of its own and with no more than some windows of
-    shards in memory.
+    """Read examples as spaCy's Corpus does, in an order of its own, some windows of shards in memory.
 
-    The order is drawn anew for each epoch, from `seed` and the epoch's number alone: shards are shuffled, cut
-    into windows, and the documents of a window are shuffled. Without `shuffle` it is that of the files.
-    `calls` counts the epochs that were begun. Memory grows by 4 bytes a document, and by spaCy's vocabulary,
-    which keeps each distinct word for ever: 550 bytes each, as measured with 250,000. Who loads each batch
-    inside `nlp.memory_zone()`, and keeps nothing of it, is rid of that.
+    The order is drawn anew for each epoch, from `seed` and the epoch's number: shards are shuffled and cut into
+    windows, and a window's documents are shuffled. Without `shuffle` it is that of the files.
+    spaCy's vocabulary keeps each distinct word, 550 bytes: load each batch inside `nlp.memory_zone()`.
     """
 
     def __init__(self, path: Path, *, seed: int = 0, shuffle: bool = True) -> None:
@@ -95,8 +88,7 @@ class ShardStream(Corpus):
 
     @cached_property
     def lengths(self) -> Lengths:
-        """The tokens of all documents. Raises UserError where there is no shard, ShardError where one cannot
-        be read."""
+        """The tokens of all documents, see `read_lengths`."""
         return read_lengths(self.path)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -105,11 +97,9 @@ class ShardStream(Corpus):
         return self.load(self.order(self.calls - 1), nlp)
 
     def order(self, epoch: int) -> Iterator[Ref]:
-        """Yield an epoch's documents in order: 1 µs each, and no shard is read. Empty ones are left out, as
-        Corpus does.
+        """Yield an epoch's documents in order: 1 µs each, and no shard is read. Empty ones are left out.
 
-        Their lengths are the data's. Where the tokeniser makes other tokens of a text, `len` of the example
-        is another, but that is an error of the corpus (NER404, retokenised).
+        Lengths are the data's: where the tokeniser makes other tokens, that is an error (NER404).
         """
         for number, window in enumerate(self._windows(epoch)):
             lengths = ((shard, self.lengths.of(shard).tolist()) for shard in window)
@@ -119,15 +109,13 @@ class ShardStream(Corpus):
             yield from refs
 
     def numbers(self, epoch: int) -> list[int]:
-        """Return an epoch's order as numbers of the documents that are not empty, counted in the order of the
-        files."""
+        """Return an epoch's order as numbers of documents that are not empty, in the order of the files."""
         number = numpy.cumsum(self.lengths.tokens > 0) - 1
         starts = [0, *self.lengths.ends.tolist()]
         return [int(number[starts[ref.shard] + ref.index]) for ref in self.order(epoch)]
 
     def load(self, refs: Iterable[Ref], nlp: Language) -> Iterator[Example]:
-        """Yield the example of each document, in the time that Corpus takes: 270 µs where the text is
-        tokenised, 160 where the data's tokens are kept (57 tokens a document).
+        """Yield the example of each document, in the time that Corpus takes.
 
         Raises ShardError where a shard is missing, damaged or not the one whose lengths are known.
         """
@@ -153,17 +141,13 @@ class ShardStream(Corpus):
 
     def _shard(self, number: int) -> Shard:
         """Return a shard; the oldest of those in memory go where they would be more than some windows."""
-        if number not in self._held:
-            path = self.lengths.paths[number]
-            shard = Shard(path, self.lengths.hashes[number])
-            if shard.lengths != self.lengths.of(number).tolist():
-                raise ShardError(
-                    f"{path}: changed since its documents' lengths were read; start again, or {REBUILD}"
-                )
-            self._held[number] = shard
-            while len(self._held) > 1 and (
-                len(self._held) > HELD * WINDOW
-                or sum(len(held.tokens) for held in self._held.values()) > HELD * TOKENS
-            ):
-                del self._held[next(iter(self._held))]
-        return self._held[number]
+        held, lengths = self._held, self.lengths
+        if number not in held:
+            held[number] = Shard(lengths.paths[number], lengths.hashes[number])
+            if held[number].lengths != lengths.of(number).tolist():
+                what = f"changed since its documents' lengths were read; start again, or {REBUILD}"
+                raise ShardError(f"{lengths.paths[number]}: {what}")
+            tokens = sum(len(shard.tokens) for shard in held.values())
+            while len(held) > 1 and (len(held) > HELD * WINDOW or tokens > HELD * TOKENS):
+                tokens -= len(held.pop(next(iter(held))).tokens)
+        return held[number]
