@@ -12,11 +12,11 @@ from scripts.corpus.shards import (
     MANIFEST,
     Document,
     ShardError,
-    ShardWriter,
     check_shards,
     encode,
     read_manifest,
     read_shard,
+    write_shards,
 )
 from scripts.corpus.tokenizer import load_tokenizer
 from tests.make import record
@@ -42,11 +42,8 @@ def words(*given, **further):
 
 def write(folder, count, *, chunk=0):
     """Write one chunk; return a manifest of it."""
-    writer = ShardWriter(folder, chunk)
-    for i in range(count):
-        writer.add(document(f"w{i} x", id=f"d{i}"))
-    writer.close()
-    return {"shards": writer.shards}
+    shards, _ = write_shards(folder, chunk, [document(f"w{i} x", id=f"d{i}") for i in range(count)])
+    return {"shards": shards}
 
 
 def decoded(tmp_path, vocab, *documents):
@@ -66,18 +63,16 @@ def test_shards_hold_a_hundred_documents_but_the_last(tmp_path, vocab, count, si
     assert found == [f"w{i}" for i in range(count)]
 
 
-def test_the_writer_counts_what_it_wrote(tmp_path):
-    writer = ShardWriter(tmp_path, 0)
-    for _ in range(120):
-        writer.add(document("Ana saw Cork", (0, 3, "PER"), (8, 12, "LOC")))
-    writer.close()
-    assert writer.count.as_json() == {
+def test_what_was_written_is_counted(tmp_path):
+    documents = [document("Ana saw Cork", (0, 3, "PER"), (8, 12, "LOC")) for _ in range(120)]
+    shards, count = write_shards(tmp_path, 0, documents)
+    assert count.as_json() == {
         "documents": 120,
         "tokens": 360,
         "entities": 240,
         "labels": {"LOC": 120, "PER": 120},
     }
-    assert [shard["entities"] for shard in writer.shards] == [200, 40]
+    assert [shard["entities"] for shard in shards] == [200, 40]
 
 
 def test_spacys_corpus_reader_reads_the_shards_in_order(tmp_path):

@@ -4,13 +4,14 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from scripts.corpus.chunks import Converted, Evidence, Part, convert_chunk, cut_into_chunks
 from scripts.corpus.files import hash64, require_folder, write_json
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.pool import ordered_map
-from scripts.corpus.raw import RawCorpus, Understood
+from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import LABELS, MANIFEST, VERSION, label_data
 from scripts.corpus.splits import SPLITS, draw_splits, survey_chunk
@@ -47,8 +48,8 @@ def build_corpus(
     progress("looking at the raw files", 0)
     opened = raw.open(settings)
     understood = raw.understood(opened)
-    for line in (*understood, *raw.passed_over_lines()):
-        tell(str(line))
+    for line in (*chain(*understood.values()), *raw.passed_over_lines()):
+        tell(line)
     for leftover in (STAGING, OLD):
         shutil.rmtree(folder / leftover, ignore_errors=True)
     build = _Build(folder / STAGING, raw, settings, understood)
@@ -87,7 +88,7 @@ def _convert(
 
     if raw.drawn:
         found = ordered_map(survey_chunk, surveys(), workers=workers)
-        drawn = draw_splits(found, shares, settings.seed, staging, name=raw.names["train"])
+        drawn = draw_splits(found, shares, settings.seed, staging)
     yield from ordered_map(convert_chunk, chunks(), workers=workers)
 
 
@@ -98,7 +99,7 @@ class _Build:
     staging: Path
     raw: RawCorpus
     settings: Settings
-    understood: list[Understood]
+    understood: dict[str, list[str]]
     ledgers: dict[str, Ledger] = field(default_factory=lambda: {split: Ledger() for split in SPLITS})
     shards: dict[str, list[dict]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     spaces: dict[str, Counter[str]] = field(default_factory=lambda: {split: Counter() for split in SPLITS})
@@ -187,19 +188,15 @@ class _Build:
                 "settings": self.settings.model_dump(mode="json"),
                 "versions": versions(("python", "spacy")),
             }
-            manifest |= {"understood": [file._asdict() for file in self.understood if file.split == own]}
-            manifest |= {
-                "shards": self.shards[split],
-                "spaces": self.spaces[split],
-                "ledger": ledger.as_json(),
-            }
+            manifest |= {"understood": self.understood[own], "spaces": self.spaces[split]}
+            manifest |= {"shards": self.shards[split], "ledger": ledger.as_json()}
             if split == "train":
                 write_json(self.staging / split / LABELS, label_data(count["labels"]))
             write_json(self.staging / split / MANIFEST, manifest)
 
     def _weigh_offsets(self, split: str, evidence: Evidence) -> None:
         """Raise AnnotationError where a file's spans count no characters; note where nothing shows it."""
-        part = Part(split)
+        part = Part(split, self.settings)
         for path, counts in evidence.items():
             if (found := verdict(counts)) is not None:
                 unit, why = found
@@ -235,5 +232,5 @@ class _Build:
         names, drawn = self.raw.names, ", ".join(f"vars.{name}" for name in self.raw.drawn)
         if not drawn:
             return f"every document of {names[split]} was left out; see its answers and texts"
-        few = f"too few different documents are in {names['train']} to hold some out"
+        few = f"too few different documents, or groups of them, are in {names['train']} to hold some out"
         return f"{few}; add some, or set {drawn} to a file"

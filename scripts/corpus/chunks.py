@@ -11,7 +11,7 @@ from spacy.tokenizer import Tokenizer
 from scripts.corpus.convert import Note, align, cut, make_doc
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import Settings
-from scripts.corpus.shards import Document, ShardWriter
+from scripts.corpus.shards import Document, write_shards
 from scripts.corpus.tokenizer import cached_tokenizer
 from scripts.formats.doc_annotation import SPANS, USER_DATA, describe_counts
 from scripts.formats.offsets import Offsets, settle, weigh
@@ -20,11 +20,7 @@ from scripts.formats.registry import Item, Opened, formats, items, records_of
 
 CHUNK_DOCUMENTS = 2000
 CHUNK_BYTES = 4 * 2**20
-"""A chunk ends with the document that reaches one of these: small enough to hold in memory, large enough to
-be worth sending."""
-WEIGHED = 200
-"""So many documents of a chunk tell whether offsets count from 1 or to an inclusive end; where characters,
-bytes and line ends may count otherwise, every document is asked."""
+"""A chunk ends with the document that reaches one of these: small in memory, and worth sending to a process."""
 EXCERPT = 100
 """Characters on each side of a span, in rejects.jsonl."""
 LARGEST_EXCERPT = 10_000
@@ -33,8 +29,7 @@ LOST_BY_CUTS = {
     SPANS: ("span-cut", "the span reaches into another part of the document"),
     USER_DATA: ("user-data-cut", "it may point to characters, and the document was cut"),
 }
-"""What a cut between two sentences or, where none starts in time, two tokens can take away: reason and
-explanation."""
+"""What a cut can take away: reason and explanation."""
 
 Evidence = dict[str, Counter[str]]
 """What the spans of each file say of the units that they are counted in (`offsets.weigh`)."""
@@ -56,7 +51,7 @@ class Chunk:
         self, settings: Settings, evidence: Evidence | None = None
     ) -> Iterator[tuple[Item, Record | AnnotationError]]:
         """Yield each document as it stands in its file, with its record or why it cannot be read."""
-        weighed = 0 if evidence is not None and settings.offsets is Offsets.auto else None
+        is_weighed = evidence is not None and settings.offsets is Offsets.auto
         for name, item in self.documents:
             format, path = formats()[name], item.source.path
             together = Path(path).parent.as_posix() if format.beside else path
@@ -66,10 +61,8 @@ class Chunk:
                 yield item, error
                 continue
             for record in records:
-                if weighed is not None and record.spans and record.words is None:
-                    if weighed < WEIGHED or not record.text.isascii() or "\r" in record.text:
-                        weigh(record, evidence.setdefault(together, Counter()))
-                    weighed += 1
+                if is_weighed and record.spans and record.words is None:
+                    weigh(record, evidence.setdefault(together, Counter()))
                 yield item, settle(record, settings.offsets)
 
     def readable(
@@ -117,11 +110,19 @@ class Part:
     """What one chunk gives to one split. rejects, repairs: lines of JSON. spaces: where they are from."""
 
     split: str
+    settings: Settings
     ledger: Ledger = field(default_factory=Ledger)
     shards: list[dict] = field(default_factory=list)
     rejects: list[str] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     spaces: Counter[str] = field(default_factory=lambda: Counter(original=0, given=0, rebuilt=0))
+    _documents: list[Document] = field(default_factory=list)
+
+    def write(self, folder: Path, chunk: int) -> None:
+        """Write all documents, and see that the ledger balances."""
+        self.shards, self.ledger.stages["sharded"] = write_shards(folder, chunk, self._documents)
+        self.ledger.check()
+        self._documents = []
 
     def note(
         self,
@@ -150,6 +151,99 @@ class Part:
         if kind != "additions":
             (self.rejects if kind == "losses" else self.repairs).extend(lines)
 
+    def reject_unreadable(self, item: Item, error: AnnotationError) -> None:
+        """Count and keep a document that could not be read."""
+        self.ledger.stages["read"].documents += 1
+        row = {"detail": str(error), "text": _raw_text(item)}
+        self.note("losses", "aligned", "unreadable", item.source, rows=[row], documents=1)
+
+    def add(self, record: Record, tokenizer: Tokenizer) -> None:
+        """Convert a record; what does not come along is noted."""
+        faulty = [fault.span.label for fault in record.faults if fault.span is not None]
+        read = {"labels": [*(span.label for span in record.spans), *faulty]}
+        read["tokens"] = None if record.words is None else len(record.words)
+        read["other"] = other = None if record.annotation is None else +record.annotation.whole.counts
+        self.ledger.stages["read"].add(**read)
+        self._note_unread(record)
+        if record.excluded or not record.text:
+            reason, row = record.excluded or "empty text", {"text": record.text}
+            self.note("losses", "aligned", reason, record.source, record.id, rows=[row], documents=1, **read)
+            return
+        doc = make_doc(record, tokenizer)
+        spans, losses, repairs = align(record, doc, self.settings)
+        if losses or repairs or record.faults:
+            self._note_spans(record, losses, repairs)
+        self.ledger.stages["aligned"].add(tokens=len(doc), labels=[span.label for span in spans], other=other)
+        spaces = "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
+        self.spaces[spaces] += 1
+        line_of = record.line_of if record.words is None else {}
+        document = Document(doc, 0, len(doc), record.id, str(record.source))._replace(
+            keep_tokens=record.words is not None,
+            group=record.group,
+            lines=tuple(line_of[id(span)] for span in spans) if line_of else (),
+            annotation=record.annotation,
+        )
+        if 0 < self.settings.max_tokens < len(doc):
+            self._add_cut(record, document)
+        else:
+            self._documents.append(document)
+
+    def _add_cut(self, record: Record, document: Document) -> None:
+        """Cut a document, and note it."""
+        doc, max_tokens = document.doc, self.settings.max_tokens
+        ranges, inside = cut(doc, max_tokens)
+        more = self._note_lost_by_cuts(record, ranges)
+        counts, what = (
+            {"documents": len(ranges) - 1, "other": more},
+            f"{len(doc):,} tokens in {len(ranges)} parts",
+        )
+        self.note("additions", "sharded", "cut", record.source, record.id, what, **counts)
+        for token in inside:
+            around = (doc[max(0, token - 3) : token], doc[token : token + 3])
+            before, after = (" ".join(word.text for word in words) for words in around)
+            why = f"between {before!r} and {after!r}: no sentence starts within {max_tokens:,} tokens"
+            self.note("repairs", "sharded", "cut-in-sentence", record.source, record.id, why)
+        for number, (start, end) in enumerate(ranges, start=1):
+            self._documents.append(document._replace(start=start, end=end, id=f"{record.id}#{number}"))
+
+    def _note_lost_by_cuts(self, record: Record, ranges: list[tuple[int, int]]) -> Counter[str]:
+        """Note what cuts take away of other annotation; return what there is more of, categories."""
+        if record.annotation is None:
+            return Counter()
+        whole = record.annotation.whole.counts
+        left = sum((record.annotation.of(*tokens).counts for tokens in ranges), Counter())
+        for kind, number in (whole - left).items():
+            reason, why = LOST_BY_CUTS[kind]
+            lost = describe_counts({kind: number})
+            counts, detail = {"shown": lost, "other": {kind: number}}, f"{lost}: {why}"
+            self.note("losses", "sharded", reason, record.source, record.id, detail, **counts)
+        return left - whole
+
+    def _note_unread(self, record: Record) -> None:
+        """Note what stands in the data and was not read; annotations among it go to the rejects."""
+        for unread in record.unread:  # of what is excluded, its row among the rejects tells all
+            counts = {"tokens": unread.tokens, "labels": unread.labels}
+            rows = [] if record.excluded else [{"label": label} for label in unread.labels]
+            place = (record.source, record.id, unread.detail)
+            self.note("losses", "read", unread.reason, *place, rows=rows, **counts)
+
+    def _note_spans(self, record: Record, losses: list[Note], repairs: list[Note]) -> None:
+        """Note what happened to spans, and faults of the record in which nothing was lost."""
+        lines = record.line_of | {id(fault.span): fault.source.line for fault in record.faults}
+        for fault in record.faults:
+            if fault.span is None:
+                self.note("repairs", "aligned", fault.code, fault.source, record.id, fault.detail)
+        for kind, notes in (("losses", losses), ("repairs", repairs)):
+            for note in notes:
+                start, end, label = note.span
+                surface, line = record.text[max(0, start) : max(0, end)], lines.get(id(note.span))
+                source = record.source if line is None else Source(record.source.path, line)
+                shown = f"{surface[:80]!r} {label} ({start}–{end}): {note.detail}"
+                around = slice(max(0, start - EXCERPT), max(0, min(end, start + LARGEST_EXCERPT) + EXCERPT))
+                row = {"span": note.span._asdict() | {"text": surface}, "text": record.text[around]}
+                place, more = (source, record.id, note.detail), {"shown": shown, "labels": [label]}
+                self.note(kind, "aligned", note.code, *place, rows=[row], **more)
+
 
 @dataclass(frozen=True, slots=True)
 class Converted:
@@ -170,131 +264,18 @@ def convert_chunk(
     Raises AnnotationError where a record cannot be read and `settings.on_error` is `stop`.
     """
     tokenizer = cached_tokenizer(settings.lang)
-    converters = {
-        split: _Converter(split, ShardWriter(folder / split, chunk.index), settings) for split in splits
-    }
-    evidence: Evidence = {}
-    ids = []
-    for i, (item, record) in enumerate(chunk.readable(settings, evidence)):
-        converter = converters[splits[drawn[i]] if drawn is not None else chunk.split]
+    parts = {split: Part(split, settings) for split in splits}
+    converted = Converted(chunk.split, list(parts.values()), [], {})
+    for i, (item, record) in enumerate(chunk.readable(settings, converted.evidence)):
+        part = parts[splits[drawn[i]] if drawn is not None else chunk.split]
         if isinstance(record, AnnotationError):
-            converter.reject_unreadable(item, record)
+            part.reject_unreadable(item, record)
         else:
-            converter.add(record, tokenizer)
-            ids.append((item.source, record.id))
-    return Converted(chunk.split, [converter.close() for converter in converters.values()], ids, evidence)
-
-
-class _Converter:
-    """Converts records, writes their documents, and notes in a Part what does not come along."""
-
-    def __init__(self, split: str, writer: ShardWriter, settings: Settings) -> None:
-        self._part = Part(split)
-        self._stages = self._part.ledger.stages
-        self._writer = writer
-        self._settings = settings
-
-    def close(self) -> Part:
-        """Write what is left; return the part, whose ledger balances."""
-        self._writer.close()
-        self._stages["sharded"], self._part.shards = self._writer.count, self._writer.shards
-        self._part.ledger.check()
-        return self._part
-
-    def reject_unreadable(self, item: Item, error: AnnotationError) -> None:
-        """Count and keep a document that could not be read."""
-        self._stages["read"].documents += 1
-        row = {"detail": str(error), "text": _raw_text(item)}
-        self._part.note("losses", "aligned", "unreadable", item.source, rows=[row], documents=1)
-
-    def add(self, record: Record, tokenizer: Tokenizer) -> None:
-        """Convert a record; what does not come along is noted."""
-        faulty = [fault.span.label for fault in record.faults if fault.span is not None]
-        read = {"labels": [*(span.label for span in record.spans), *faulty]}
-        read["tokens"] = None if record.words is None else len(record.words)
-        read["other"] = other = None if record.annotation is None else +record.annotation.whole.counts
-        self._stages["read"].add(**read)
-        self._note_unread(record)
-        if record.excluded or not record.text:
-            reason, row = record.excluded or "empty text", {"text": record.text}
-            self._part.note(
-                "losses", "aligned", reason, record.source, record.id, rows=[row], documents=1, **read
-            )
-            return
-        doc = make_doc(record, tokenizer)
-        spans, losses, repairs = align(record, doc, self._settings)
-        if losses or repairs or record.faults:
-            self._note_spans(record, losses, repairs)
-        self._stages["aligned"].add(tokens=len(doc), labels=[span.label for span in spans], other=other)
-        spaces = "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
-        self._part.spaces[spaces] += 1
-        line_of = record.line_of if record.words is None else {}
-        document = Document(doc, 0, len(doc), record.id, str(record.source))._replace(
-            keep_tokens=record.words is not None,
-            group=record.group,
-            lines=tuple(line_of[id(span)] for span in spans) if line_of else (),
-            annotation=record.annotation,
-        )
-        if 0 < self._settings.max_tokens < len(doc):
-            self._add_cut(record, document)
-        else:
-            self._writer.add(document)
-
-    def _add_cut(self, record: Record, document: Document) -> None:
-        """Cut a document, and note it."""
-        doc, max_tokens = document.doc, self._settings.max_tokens
-        ranges, inside = cut(doc, max_tokens)
-        more = self._note_lost_by_cuts(record, ranges)
-        counts, what = (
-            {"documents": len(ranges) - 1, "other": more},
-            f"{len(doc):,} tokens in {len(ranges)} parts",
-        )
-        self._part.note("additions", "sharded", "cut", record.source, record.id, what, **counts)
-        for token in inside:
-            around = (doc[max(0, token - 3) : token], doc[token : token + 3])
-            before, after = (" ".join(word.text for word in words) for words in around)
-            why = f"between {before!r} and {after!r}: no sentence starts within {max_tokens:,} tokens"
-            self._part.note("repairs", "sharded", "cut-in-sentence", record.source, record.id, why)
-        for number, (start, end) in enumerate(ranges, start=1):
-            self._writer.add(document._replace(start=start, end=end, id=f"{record.id}#{number}"))
-
-    def _note_lost_by_cuts(self, record: Record, ranges: list[tuple[int, int]]) -> Counter[str]:
-        """Note what cuts take away of other annotation; return what there is more of, categories."""
-        if record.annotation is None:
-            return Counter()
-        whole = record.annotation.whole.counts
-        left = sum((record.annotation.of(*tokens).counts for tokens in ranges), Counter())
-        for kind, number in (whole - left).items():
-            reason, why = LOST_BY_CUTS[kind]
-            lost = describe_counts({kind: number})
-            counts, detail = {"shown": lost, "other": {kind: number}}, f"{lost}: {why}"
-            self._part.note("losses", "sharded", reason, record.source, record.id, detail, **counts)
-        return left - whole
-
-    def _note_unread(self, record: Record) -> None:
-        """Note what stands in the data and was not read; annotations among it go to the rejects."""
-        for unread in record.unread:  # of what is excluded, its row among the rejects tells all
-            counts = {"tokens": unread.tokens, "labels": unread.labels}
-            rows = [] if record.excluded else [{"label": label} for label in unread.labels]
-            place = (record.source, record.id, unread.detail)
-            self._part.note("losses", "read", unread.reason, *place, rows=rows, **counts)
-
-    def _note_spans(self, record: Record, losses: list[Note], repairs: list[Note]) -> None:
-        """Note what happened to spans, and faults of the record in which nothing was lost."""
-        lines = record.line_of | {id(fault.span): fault.source.line for fault in record.faults}
-        for fault in record.faults:
-            if fault.span is None:
-                self._part.note("repairs", "aligned", fault.code, fault.source, record.id, fault.detail)
-        for kind, notes in (("losses", losses), ("repairs", repairs)):
-            for note in notes:
-                start, end, label = note.span
-                surface, line = record.text[max(0, start) : max(0, end)], lines.get(id(note.span))
-                source = record.source if line is None else Source(record.source.path, line)
-                shown = f"{surface[:80]!r} {label} ({start}–{end}): {note.detail}"
-                around = slice(max(0, start - EXCERPT), max(0, min(end, start + LARGEST_EXCERPT) + EXCERPT))
-                row = {"span": note.span._asdict() | {"text": surface}, "text": record.text[around]}
-                place, more = (source, record.id, note.detail), {"shown": shown, "labels": [label]}
-                self._part.note(kind, "aligned", note.code, *place, rows=[row], **more)
+            part.add(record, tokenizer)
+            converted.ids.append((item.source, record.id))
+    for part in converted.parts:
+        part.write(folder / part.split, chunk.index)
+    return converted
 
 
 def _raw_text(item: Item) -> str:

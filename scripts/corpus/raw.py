@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, combinations
 from pathlib import Path
-from typing import NamedTuple
 
 from scripts.corpus.files import sha256
 from scripts.corpus.settings import Settings
@@ -12,23 +11,6 @@ from scripts.corpus.splits import SPLITS
 from scripts.formats.find import FoundFiles
 from scripts.formats.record import AnnotationError
 from scripts.formats.registry import Opened, find_raw_files, open_file
-
-
-class Understood(NamedTuple):
-    """How some files of a split are understood, all alike. files: how many. first: the first of them.
-
-    description: which column or key is what, what is not used.
-    """
-
-    split: str
-    format: str
-    description: str
-    files: int
-    first: str
-
-    def __str__(self) -> str:
-        name = self.first if self.files == 1 else f"{self.first} and {self.files - 1:,} more"
-        return f"{name}: {self.format}" + (f"; {self.description}" if self.description else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +67,16 @@ class RawCorpus:
             split: [open_file(path, name, options) for path in paths] for split, paths in self.files.items()
         }
 
-    @staticmethod
-    def understood(opened: dict[str, list[Opened]]) -> list[Understood]:
-        """Say how the files are understood, those of a split that are alike together."""
-        alike: dict[tuple[str, str, str], list[Opened]] = {}
+    def understood(self, opened: dict[str, list[Opened]]) -> dict[str, list[str]]:
+        """Say of each split how its files are understood, a line for those that are alike."""
+        lines: dict[str, list[str]] = {}
         for split, files in opened.items():
-            for file in files:
-                alike.setdefault((split, file.format.name, file.format.describe(file.layout)), []).append(
-                    file
-                )
-        return [Understood(*key, len(group), group[0].path.as_posix()) for key, group in alike.items()]
+            alike: dict[str, list[Path]] = {}
+            for path, format, layout in files:
+                description = format.describe(layout)
+                alike.setdefault(f"{format.name}{description and f'; {description}'}", []).append(path)
+            others = {
+                how: f" and {len(paths) - 1:,} more" if paths[1:] else "" for how, paths in alike.items()
+            }
+            lines[split] = [f"{paths[0].as_posix()}{others[how]}: {how}" for how, paths in alike.items()]
+        return lines

@@ -66,37 +66,20 @@ class Document(NamedTuple):
     annotation: DocAnnotation | None = None
 
 
-class ShardWriter:
-    """Write one chunk's documents of one split as shards; the last may have fewer than DOCS_PER_SHARD.
+def write_shards(folder: Path, chunk: int, documents: list[Document]) -> tuple[list[dict], Count]:
+    """Write one chunk's documents of one split; return what the manifest says of its shards, and all counts.
 
     Shards are called by chunk and number: their names sort in the raw data's order, however written.
-    After `close`, `shards` lists what was written, and `count` is what is in it.
     """
-
-    def __init__(self, folder: Path, chunk: int) -> None:
-        self.folder = folder
-        self.chunk = chunk
-        self.shards: list[dict] = []
-        self.count = Count()
-        self._pending: list[Document] = []
-
-    def add(self, document: Document) -> None:
-        """Add one document; every hundredth writes a shard."""
-        self._pending.append(document)
-        if len(self._pending) == DOCS_PER_SHARD:
-            self.close()
-
-    def close(self) -> None:
-        """Write what is not written yet."""
-        if not self._pending:
-            return
-        data, count = encode(self._pending)
-        name = f"{self.chunk:05d}-{len(self.shards):02d}.spacy"
-        write_bytes(self.folder / name, data, durable=False)
+    shards, whole = [], Count()
+    for number, start in enumerate(range(0, len(documents), DOCS_PER_SHARD)):
+        data, count = encode(documents[start : start + DOCS_PER_SHARD])
+        name = f"{chunk:05d}-{number:02d}.spacy"
+        write_bytes(folder / name, data, durable=False)
         sizes = {"documents": count.documents, "tokens": count.tokens, "entities": count.entities}
-        self.shards.append({"name": name} | sizes | {"sha256": hashlib.sha256(data).hexdigest()})
-        self.count.take(count)
-        self._pending.clear()
+        shards.append({"name": name} | sizes | {"sha256": hashlib.sha256(data).hexdigest()})
+        whole.take(count)
+    return shards, whole
 
 
 def encode(documents: list[Document]) -> tuple[bytes, Count]:

@@ -1,6 +1,5 @@
 """Which document belongs to which split, where dev or test have no files of their own."""
 
-import math
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
@@ -23,8 +22,6 @@ LARGE = HELD_OUT / 2
 """A group of more than this share of the documents goes to train."""
 SMALL = 3
 """A group of so few documents is not large, however few there are."""
-MOST = 0.25
-"""Share of what is not in large groups that goes to each split without a file, at most."""
 
 Labels = tuple[str, ...]
 
@@ -67,7 +64,6 @@ class Draw:
 
     splits: tuple[str, ...]
     seed: int
-    share: float
     _seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def take(self, key: int, labels: Labels) -> str:
@@ -83,7 +79,7 @@ class Draw:
     def by_hash(self, key: int) -> str:
         """Return the split that a hash alone decides."""
         held_out = enumerate(self.splits[1:], start=1)
-        return next((name for i, name in held_out if key / 2**64 < i * self.share), self.splits[0])
+        return next((name for i, name in held_out if key / 2**64 < i * HELD_OUT), self.splits[0])
 
     def note(self, split: str, labels: Labels) -> None:
         """Remember that a document with these labels is in a split."""
@@ -91,9 +87,7 @@ class Draw:
             self._seen[label].add(split)
 
 
-def draw_splits(
-    surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path, *, name: str = "train"
-) -> list[bytes]:
+def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path) -> list[bytes]:
     """Return for each chunk, one byte a document, the index in `splits` of where it goes.
 
     Documents of a group, and exact or near duplicates, stay together: they follow the first of them, or go to
@@ -115,14 +109,8 @@ def draw_splits(
     firsts = first_of_group(len(keys), *map(equal, columns), near(path, used))
     path.unlink()
     members = numpy.bincount(firsts[used], minlength=len(keys))
-    alone = columns[1][used][columns[0][used] == 0]
-    if len(numpy.unique(alone)) == len(
-        alone
-    ):  # else an id, or a text without one, is there twice: told by itself
-        _require_groups(members, splits, name)
     is_large = members > max(SMALL, LARGE * members.sum())
-    draw = Draw(splits, seed, _share(members, is_large))
-    drawn = _draw(draw, keys, labels, firsts.tolist(), is_large.tolist())
+    drawn = _draw(Draw(splits, seed), keys, labels, firsts.tolist(), is_large.tolist())
     _fill_empty(drawn, splits, firsts, members)
     return [bytes(drawn[start:end]) for start, end in pairwise(ends)]
 
@@ -143,17 +131,6 @@ def _draw(
     return drawn
 
 
-def _share(members: numpy.ndarray, is_large: numpy.ndarray) -> float:
-    """Return the share that is held out of what is in no large group.
-
-    Twice or four times as much where that is half or a quarter of all at most: in steps, so that added
-    documents seldom change it.
-    """
-    rest = members[~is_large].sum()
-    doublings = math.floor(math.log2(members.sum() / rest)) if rest else 0
-    return min(MOST, HELD_OUT * 2**doublings)
-
-
 def _fill_empty(
     drawn: bytearray, splits: tuple[str, ...], firsts: numpy.ndarray, members: numpy.ndarray
 ) -> None:
@@ -163,15 +140,3 @@ def _fill_empty(
         in_train = numpy.flatnonzero((members > 0) & (where == 0))
         if len(in_train) and not (where[members > 0] == index).any():
             where[firsts == in_train[numpy.argmin(members[in_train])]] = index
-
-
-def _require_groups(members: numpy.ndarray, splits: tuple[str, ...], name: str) -> None:
-    """Raise AnnotationError where documents would be enough, but belong together."""
-    count = numpy.count_nonzero(members)
-    if 0 < count < len(splits) <= members.sum():
-        groups = "one group" if count == 1 else f"{count} groups"
-        variables = " and ".join(f"vars.{split}" for split in splits[1:])
-        raise AnnotationError(
-            f"{name}: its {members.sum():,} documents are of {groups} (the same group, or near duplicates), "
-            f"which stay together: too few to hold out {' and '.join(splits[1:])}; set {variables} to a file"
-        )
