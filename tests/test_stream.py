@@ -21,7 +21,7 @@ from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError
 from scripts.corpus import stream
 from scripts.corpus.shards import LABELS, MANIFEST, ShardError
-from scripts.corpus.stream import HELD, ShardStream, read_lengths
+from scripts.corpus.stream import HELD, ShardStream, find_shards
 from scripts.training import configs
 from scripts.training.configs import Settings, build_config
 from tests.closure import ROOT
@@ -139,7 +139,7 @@ def test_few_shards_are_in_memory_whatever_is_loaded(folder, nlp, monkeypatch):
         held = [len(reader._held) for _ in reader.load(islice(reader.order(step), 0, None, step), nlp)]
         assert max(held) == HELD * 2
     monkeypatch.setattr(stream, "TOKENS", 50)
-    most = max(int(reader.lengths.of(shard).sum()) for shard in range(12))
+    most = max(int(reader.lengths[shard].sum()) for shard in range(12))
     for _ in reader.load(reader.order(3), nlp):
         assert sum(len(shard.tokens) for shard in reader._held.values()) <= max(HELD * 50, most)
 
@@ -159,13 +159,13 @@ def test_words_are_forgotten_where_a_memory_zone_ends(tmp_path, nlp):
 def test_a_shard_that_went_bad_is_named_when_its_turn_comes(damage, folder, nlp, monkeypatch):
     monkeypatch.setattr(stream, "WINDOW", 2)
     reader = ShardStream(folder, shuffle=False)
-    assert len(reader.lengths.paths) == 12
+    assert len(reader.lengths) == 12
     path = folder / "05.spacy"
     if damage == "missing":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-50] if damage == "cut" else (folder / "04.spacy").read_bytes())
-    before = int((reader.lengths.tokens[: reader.lengths.ends[4]] > 0).sum())
+    before = sum(int((tokens > 0).sum()) for tokens in reader.lengths[:5])
     examples = reader(nlp)
     assert len(list(islice(examples, before))) == before
     with pytest.raises(ShardError, match=r"05\.spacy: .*build the corpus again"):
@@ -249,7 +249,7 @@ def test_the_same_reaches_the_trainer_as_from_memory_in_the_batches_that_spacy_m
     config["corpora"]["train"] = {"@readers": "ner_template.shards.v1", "path": "${paths.train}", "seed": 5}
     config["training"]["max_epochs"] = -1
     config.to_disk(tmp_path / "streamed.cfg")
-    files = read_lengths(folder).paths
+    files = [*find_shards(folder)]
     assert TrainingConfig(ConfigFile("it", tmp_path / "streamed.cfg", (OWN,))).has_plain_readers
     memory, streamed = (
         examined(files, recipe)

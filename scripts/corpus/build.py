@@ -177,19 +177,17 @@ class _Build:
                 "split": split,
                 "sources": sources[own],
                 "drawn_from_train": own != split,
-            }
-            manifest |= {
                 "documents": count["documents"],
                 "tokens": count["tokens"],
                 "entities": count["labels"],
-            }
-            manifest |= {"other_annotation": count["other"]} if "other" in count else {}
-            manifest |= {
+                **({"other_annotation": count["other"]} if "other" in count else {}),
                 "settings": self.settings.model_dump(mode="json"),
                 "versions": versions(("python", "spacy")),
+                "understood": self.understood[own],
+                "spaces": self.spaces[split],
+                "shards": self.shards[split],
+                "ledger": ledger.as_json(),
             }
-            manifest |= {"understood": self.understood[own], "spaces": self.spaces[split]}
-            manifest |= {"shards": self.shards[split], "ledger": ledger.as_json()}
             if split == "train":
                 write_json(self.staging / split / LABELS, label_data(count["labels"]))
             write_json(self.staging / split / MANIFEST, manifest)

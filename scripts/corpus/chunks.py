@@ -20,7 +20,7 @@ from scripts.formats.registry import Item, Opened, formats, items, records_of
 
 CHUNK_DOCUMENTS = 2000
 CHUNK_BYTES = 4 * 2**20
-"""A chunk ends with the document that reaches one of these: small in memory, and worth sending to a process."""
+"""A chunk ends with the document that reaches one of these: small in memory, and worth sending elsewhere."""
 EXCERPT = 100
 """Characters on each side of a span, in rejects.jsonl."""
 LARGEST_EXCERPT = 10_000
@@ -96,9 +96,8 @@ def cut_into_chunks(files: dict[str, list[Opened]], settings: Settings) -> Itera
                     yield Chunk(index, split, documents, done + read)
                     index, documents, size = index + 1, [], 0
             if item is None:
-                raise AnnotationError(
-                    f"{file.path}: holds no document; write one, or leave the variable empty"
-                )
+                why = "holds no document; write one, or leave the variable empty"
+                raise AnnotationError(f"{file.path}: {why}")
             done += file.path.stat().st_size
         if documents:
             yield Chunk(index, split, documents, done)
@@ -143,10 +142,8 @@ class Part:
         """
         place = f"{source}" if id is None else f"{source} ({id})"
         self.ledger.note(kind, stage, reason, f"{place}: {shown or detail}" if detail else place, **counts)
-        known = {"id": id, "reason": reason, "detail": detail}
-        row = {"split": self.split, "source": str(source)} | {
-            key: value for key, value in known.items() if value
-        }
+        row = {"split": self.split, "source": str(source), "id": id, "reason": reason, "detail": detail}
+        row = {key: value for key, value in row.items() if value}
         lines = [json.dumps(row | further, ensure_ascii=False) + "\n" for further in rows]
         if kind != "additions":
             (self.rejects if kind == "losses" else self.repairs).extend(lines)
@@ -193,11 +190,8 @@ class Part:
         doc, max_tokens = document.doc, self.settings.max_tokens
         ranges, inside = cut(doc, max_tokens)
         more = self._note_lost_by_cuts(record, ranges)
-        counts, what = (
-            {"documents": len(ranges) - 1, "other": more},
-            f"{len(doc):,} tokens in {len(ranges)} parts",
-        )
-        self.note("additions", "sharded", "cut", record.source, record.id, what, **counts)
+        what, new = f"{len(doc):,} tokens in {len(ranges)} parts", len(ranges) - 1
+        self.note("additions", "sharded", "cut", record.source, record.id, what, documents=new, other=more)
         for token in inside:
             around = (doc[max(0, token - 3) : token], doc[token : token + 3])
             before, after = (" ".join(word.text for word in words) for words in around)

@@ -151,7 +151,8 @@ class Shard:
     """A DocBin file as arrays, of which any document can be made.
 
     attrs: spaCy's attributes. tokens: their values, `(tokens, attrs)`. spaces: `(tokens,)`.
-    lengths: in tokens. Raises ShardError where the file cannot be read, or is not what has the hash, if one is given.
+
+    Raises ShardError where the file cannot be read, or is not what has the hash, if one is given.
     """
 
     def __init__(self, path: Path, sha256: str = "") -> None:
@@ -170,9 +171,8 @@ class Shard:
             self.strings: list[str] = message["strings"]
             self.places: dict[str, list] | None = message.get(PLACES)
             absent = {"cats": {}, "user_data": None, "flags": {}, "span_groups": b""}
-            self._further = {
-                key: message.get(key) or [value] * len(self.lengths) for key, value in absent.items()
-            }
+            count = len(self.lengths)
+            self._further = {key: message.get(key) or [value] * count for key, value in absent.items()}
             self.unknown_spaces = [bool(flags.get("has_unknown_spaces")) for flags in self._further["flags"]]
             documents = {len(self.lengths), *map(len, self._further.values())}
             if {len(self.tokens), len(self.spaces)} != {sum(self.lengths)} or len(documents) > 1:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 import numpy
@@ -23,41 +24,20 @@ HELD = 2
 """Windows in memory: a batcher that sorts what it gets may still want documents of the window before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Tokens of the documents of some shards, in spaCy's order of files: 4 bytes a document.
+def find_shards(path: Path) -> dict[Path, str]:
+    """Return the shards of a folder, or a `.spacy` file, in order; of each the manifest's SHA-256 or "".
 
-    hashes: SHA-256 of each shard by the manifest, or empty. ends: documents up to each one's end, `(shards,)`.
-    tokens: `(documents,)`.
-    """
-
-    paths: list[Path]
-    hashes: list[str]
-    ends: numpy.ndarray
-    tokens: numpy.ndarray
-
-    def of(self, shard: int) -> numpy.ndarray:
-        """Return the tokens of each document of a shard."""
-        return self.tokens[self.ends[shard - 1] if shard else 0 : self.ends[shard]]
-
-
-def read_lengths(path: Path) -> Lengths:
-    """Return the documents' lengths of a `.spacy` file or a folder of them: 0.6 ms a shard of 5,300 tokens.
-
-    Raises UserError where there is no shard, ShardError where one cannot be read.
+    Raises UserError where there is none.
     """
     if (path / MANIFEST).exists():
-        hashes = {path / shard["name"]: shard["sha256"] for shard in read_json(path / MANIFEST)["shards"]}
+        shards = {path / shard["name"]: shard["sha256"] for shard in read_json(path / MANIFEST)["shards"]}
     else:
         found = walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
-        hashes = dict.fromkeys(found, "")
-    if not hashes:
+        shards = dict.fromkeys(found, "")
+    if not shards:
         remedy = "set [paths] train to a corpus, or make one: python -m spacy project run corpus"
         raise UserError(f"{path}: holds no {FILE_TYPE} file; {remedy}")
-    hashes = dict(sorted(hashes.items()))
-    lengths = [numpy.array(Shard(*shard).lengths, dtype=numpy.uint32) for shard in hashes.items()]
-    ends = numpy.cumsum([len(part) for part in lengths])
-    return Lengths([*hashes], [*hashes.values()], ends, numpy.concatenate(lengths))
+    return dict(sorted(shards.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +53,10 @@ class Ref:
 
 
 class ShardStream(Corpus):
-    """Read examples as spaCy's Corpus does, in an order of its own, some windows of shards in memory.
+    """Read examples as spaCy's Corpus does, in an order of its own, few windows of shards in memory.
 
-    The order is drawn anew for each epoch, from `seed` and the epoch's number: shards are shuffled and cut into
-    windows, and a window's documents are shuffled. Without `shuffle` it is that of the files.
+    The order is drawn anew for each epoch, from `seed` and its number: shards are shuffled and cut into windows,
+    and a window's documents are shuffled. Without `shuffle` it is that of the files.
     spaCy's vocabulary keeps each distinct word, 550 bytes: load each batch inside `nlp.memory_zone()`.
     """
 
@@ -87,9 +67,14 @@ class ShardStream(Corpus):
         self._held: dict[int, Shard] = {}
 
     @cached_property
-    def lengths(self) -> Lengths:
-        """The tokens of all documents, see `read_lengths`."""
-        return read_lengths(self.path)
+    def shards(self) -> list[tuple[Path, str]]:
+        """The files with their hashes. Raises UserError where there is none."""
+        return [*find_shards(self.path).items()]
+
+    @cached_property
+    def lengths(self) -> list[numpy.ndarray]:
+        """The tokens of each shard's documents, read at 0.6 ms a shard. Raises ShardError."""
+        return [numpy.array(Shard(*shard).lengths, dtype=numpy.uint32) for shard in self.shards]
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Return the next epoch's examples."""
@@ -102,7 +87,7 @@ class ShardStream(Corpus):
         Lengths are the data's: where the tokeniser makes other tokens, that is an error (NER404).
         """
         for number, window in enumerate(self._windows(epoch)):
-            lengths = ((shard, self.lengths.of(shard).tolist()) for shard in window)
+            lengths = ((shard, self.lengths[shard].tolist()) for shard in window)
             refs = [Ref(shard, i, n) for shard, tokens in lengths for i, n in enumerate(tokens) if n]
             if self.shuffle:
                 random.Random(f"{self.seed}-{epoch}-{number}").shuffle(refs)
@@ -110,9 +95,9 @@ class ShardStream(Corpus):
 
     def numbers(self, epoch: int) -> list[int]:
         """Return an epoch's order as numbers of documents that are not empty, in the order of the files."""
-        number = numpy.cumsum(self.lengths.tokens > 0) - 1
-        starts = [0, *self.lengths.ends.tolist()]
-        return [int(number[starts[ref.shard] + ref.index]) for ref in self.order(epoch)]
+        numbers = (numpy.cumsum(numpy.concatenate(self.lengths) > 0) - 1).tolist()
+        starts = [0, *accumulate(map(len, self.lengths))]
+        return [numbers[starts[ref.shard] + ref.index] for ref in self.order(epoch)]
 
     def load(self, refs: Iterable[Ref], nlp: Language) -> Iterator[Example]:
         """Yield the example of each document, in the time that Corpus takes.
@@ -125,13 +110,13 @@ class ShardStream(Corpus):
 
     def _windows(self, epoch: int) -> list[list[int]]:
         """Return the shards of each window of an epoch."""
-        shards = list(range(len(self.lengths.paths)))
+        shards = list(range(len(self.shards)))
         if self.shuffle:
             random.Random(f"{self.seed}-{epoch}").shuffle(shards)
         windows: list[list[int]] = []
         tokens = TOKENS
         for shard in shards:
-            size = int(self.lengths.of(shard).sum())
+            size = int(self.lengths[shard].sum())
             if tokens + size > TOKENS or len(windows[-1]) == WINDOW:
                 windows.append([])
                 tokens = 0
@@ -141,12 +126,12 @@ class ShardStream(Corpus):
 
     def _shard(self, number: int) -> Shard:
         """Return a shard; the oldest of those in memory go where they would be more than some windows."""
-        held, lengths = self._held, self.lengths
+        held = self._held
         if number not in held:
-            held[number] = Shard(lengths.paths[number], lengths.hashes[number])
-            if held[number].lengths != lengths.of(number).tolist():
-                what = f"changed since its documents' lengths were read; start again, or {REBUILD}"
-                raise ShardError(f"{lengths.paths[number]}: {what}")
+            path, sha256 = self.shards[number]
+            held[number] = Shard(path, sha256)
+            if held[number].lengths != self.lengths[number].tolist():
+                raise ShardError(f"{path}: changed since its lengths were read; start again, or {REBUILD}")
             tokens = sum(len(shard.tokens) for shard in held.values())
             while len(held) > 1 and (len(held) > HELD * WINDOW or tokens > HELD * TOKENS):
                 tokens -= len(held.pop(next(iter(held))).tokens)

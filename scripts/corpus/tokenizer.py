@@ -11,7 +11,7 @@ from scripts.cli import UserError
 
 CACHE = 100_000
 """Distinct strings whose tokens are remembered; spaCy's default is 10,000."""
-MAX_STRINGS = 400_000
+MAX_STRINGS = 200_000
 """A tokeniser whose vocabulary has grown beyond this should be replaced by a new one: it holds about 100
 MB."""
 
