@@ -55,7 +55,7 @@ class Ref:
 class ShardStream(Corpus):
     """Read examples as spaCy's Corpus does, in an order of its own, few windows of shards in memory.
 
-    The order is drawn anew for each epoch, from `seed` and its number: shards are shuffled and cut into windows,
+    Each epoch's order is drawn anew from `seed` and its number: shards are shuffled and cut into windows,
     and a window's documents are shuffled. Without `shuffle` it is that of the files.
     spaCy's vocabulary keeps each distinct word, 550 bytes: load each batch inside `nlp.memory_zone()`.
     """
