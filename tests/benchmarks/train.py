@@ -49,29 +49,28 @@ def run(report: Report, options: Options) -> None:
         corpus = inputs.build_corpus(inputs.write_splits(work, "conll", columns, size), work / "corpus")
         place = t.Place(corpus, deadline=report.deadline)
         config = t.set_budget(t.quickstart("cpu"), place, 0, every=SHORT // 4)
-        runs = {"1 process, streamed": partial(train, t.OURS, stream(config), place)}
+        runs = {
+            "1 process, streamed": lambda _, place=place, config=config: t.train(
+                t.OURS, stream(config), place
+            )
+        }
         if size <= SPACY_UP_TO:
-            runs[SPACY] = partial(train, t.SPACY, config, place)
+            runs[SPACY] = lambda _, place=place, config=config: t.train(t.SPACY, config, place)
         report.compare("memory", MEMORY, {"documents": size}, runs, 1)
         shutil.rmtree(work)
-
-
-def train(is_ours: bool, config: Config, place: t.Place, _: int) -> Row:
-    """Train once."""
-    return t.train(is_ours, config, place)
 
 
 def compare(report: Report, place: t.Place, repeats: int, batches: str, config: Config, steps: int) -> None:
     """Train with the same seeds and steps."""
 
-    def train_seed(is_ours: bool, options: dict[str, int], seed: int) -> Row:
+    def train(is_ours: bool, options: dict[str, int], seed: int) -> Row:
         return t.train(is_ours, t.set_budget(config, place, seed, every=steps // 4), place, **options)
 
     cores = max(2, physical_cores())
     runs = {
-        OURS: partial(train_seed, t.OURS, {}),
-        f"{cores} processes": partial(train_seed, t.OURS, {"workers": cores}),
-        SPACY: partial(train_seed, t.SPACY, {}),
+        OURS: partial(train, t.OURS, {}),
+        f"{cores} processes": partial(train, t.OURS, {"workers": cores}),
+        SPACY: partial(train, t.SPACY, {}),
     }
     rows = report.compare("speeds", SPEEDS, {"batches": f"{batches}, {steps:,} steps"}, runs, repeats)
     for ours in list(runs)[:-1]:

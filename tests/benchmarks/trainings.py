@@ -55,12 +55,12 @@ def quickstart(variant: str, transformer: str = KNOWN) -> Config:
     return config
 
 
-def write_quickstarts(folder: Path) -> tuple[Path, Path]:
-    """Write the quickstart's configs for both variants; return their paths."""
+def write_quickstarts(folder: Path) -> Path:
+    """Write the quickstart's configs, cpu.cfg and gpu.cfg; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for variant in ("cpu", "gpu"):
         quickstart(variant).to_disk(folder / f"{variant}.cfg")
-    return folder / "cpu.cfg", folder / "gpu.cfg"
+    return folder
 
 
 def our_config(variant: str, transformer: str = KNOWN) -> Config:

@@ -14,7 +14,7 @@ def run(report: Report, options: Options) -> None:
 
     That for a GPU drops documents, which is an error, and an exit code of 1.
     """
-    cpu, gpu = trainings.write_quickstarts(report.work / "configs")
+    configs = trainings.write_quickstarts(report.work / "configs")
     columns = inputs.make_columns(inputs.column_sentences(options))
     for size in (0, *(options.documents or (100_000,))):
         work, is_small = report.work / f"{size}", size <= REPEATS_UP_TO
@@ -23,14 +23,14 @@ def run(report: Report, options: Options) -> None:
         )
         corpus = inputs.build_corpus(made, work / "corpus")
         data = [f"{split}={corpus / split}" for split in ("train", "dev")]
-        ours = ["scripts.validate", *(f"--{option}" for option in data), f"--config={cpu}"]
+        ours = ["scripts.validate", *(f"--{option}" for option in data), f"--config={configs / 'cpu.cfg'}"]
         runs = {
             OURS: command(*ours, codes=(0, 1), until=" NER"),
-            BOTH: command(*ours, f"--config={gpu}", codes=(0, 1), until=" NER"),
+            BOTH: command(*ours, f"--config={configs / 'gpu.cfg'}", codes=(0, 1), until=" NER"),
         }
         if is_small:
             paths = [f"--paths.{option}" for option in data]
-            runs[SPACY] = command("spacy", "debug", "data", cpu, *paths, codes=(0, 1))
+            runs[SPACY] = command("spacy", "debug", "data", configs / "cpu.cfg", *paths, codes=(0, 1))
         name = f"{size:,} documents" if size else options.corpus_name
         labels = {"corpus": name, "documents": inputs.documents_of(corpus)}
         rows = report.compare("validation", COLUMNS, labels, runs, options.repeats if is_small else 1)
