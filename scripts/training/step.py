@@ -1,5 +1,6 @@
 """Everything that changes while a pipeline learns, and the step that changes it, as spaCy computes it."""
 
+import math
 import random
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -10,6 +11,7 @@ import numpy
 from spacy.language import Language
 from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback, subdivide_batch
+from spacy.util import minibatch
 from thinc.api import Optimizer
 
 from scripts.cli import console
@@ -92,7 +94,7 @@ class TrainingStep:
         states, before, unseen = self.random_states(), dict(losses), unseen_classes(self.nlp)
         while True:
             try:
-                for part in subdivide_batch(examples, self.micro_batches):
+                for part in self.divided(examples):
                     self.update(part, drop, losses)
                 return
             except Exception as error:
@@ -105,6 +107,12 @@ class TrainingStep:
             set_unseen_classes(self.nlp, unseen)
             losses.clear()
             losses.update(before)
+
+    def divided(self, examples: list[Example]) -> Iterable[list[Example]]:
+        """Divide a batch into micro-batches: as spaCy does, or evenly once memory ran out."""
+        if self.micro_batches == self.T["accumulate_gradient"]:
+            return subdivide_batch(examples, self.micro_batches)
+        return minibatch(examples, math.ceil(len(examples) / self.micro_batches))
 
     def is_divisible(self, examples: list[Example]) -> bool:
         """Say whether less than what memory did not do for can be computed at once."""
