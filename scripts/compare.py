@@ -32,19 +32,16 @@ def main(
     if len(variants) < len(reports):
         names = ", ".join(str(folder) for folder in folders)
         raise UserError(f"{names}: two of these hold the same variant; name one folder a variant")
-    manifests = {split: read_manifest(corpus / split) for split in SPLITS}
+    ledgers = {split: read_manifest(corpus / split)["ledger"] for split in SPLITS}
     validated = read_json(corpus / "validation.json")["validated"]
-    rows, ledger = comparison(variants), ledger_rows(manifests, validated, variants)
+    stages = {split: {"validated": validated[split]} for split in SPLITS}
+    for name, report in variants.items():
+        stages["train"][f"trainer of {name}"] = report["training"]["trainer"]
+        stages["test"][f"test of {name}"] = report["test"]
+    rows, ledger = comparison(variants), ledger_rows(ledgers, stages)
     columns, title = ("", *variants), "Two pipelines, one test set"
-    write_json(
-        output / "summary.json",
-        {
-            "machine": describe(),
-            "variants": variants,
-            "ledger": {split: manifest["ledger"] for split, manifest in manifests.items()},
-            "validated": validated,
-        },
-    )
+    summary = {"machine": describe(), "variants": variants, "ledger": ledgers, "validated": validated}
+    write_json(output / "summary.json", summary)
     write_text(output / "chart.svg", comparison_chart(variants))
     notes = NOTE + ("" if all(report["spaces_known"] for report in reports) else NO_SPACES)
     tables = as_markdown(columns, rows), as_markdown(LEDGER_COLUMNS, ledger)

@@ -56,7 +56,7 @@ def main(
             tell=lambda line: console.print(line, markup=False, soft_wrap=True),
         )
     write_json_if_changed(output / "shards.json", digests(output, "*.spacy"))
-    rows = ledger_rows({split: {"ledger": ledger.as_json()} for split, ledger in ledgers.items()})
+    rows = ledger_rows({split: ledger.as_json() for split, ledger in ledgers.items()})
     console.print(as_rich("Ledger", LEDGER_COLUMNS, rows))
     for split, ledger in ledgers.items():
         if other := describe_counts(ledger.stages["sharded"].other):

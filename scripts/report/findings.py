@@ -14,7 +14,7 @@ from scripts.cli import console
 from scripts.corpus.config_file import CONFIG, SPLITS, ConfigFile, fingerprint
 from scripts.corpus.files import sha256, write_json
 from scripts.corpus.shards import VALIDATED
-from scripts.report.tables import LEDGER_COLUMNS, Row, as_rich, counts_row
+from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
 
 VERSION = 1
 """Of the JSON; it grows by new keys, and changes its number when one means something else."""
@@ -117,7 +117,8 @@ def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
         console.print()
         console.print(table)
     if report.trainers:
-        console.print(as_rich("From raw data to the trainers", LEDGER_COLUMNS, ledger(report, inputs)))
+        rows = ledger_rows({}, stages(report, inputs))
+        console.print(as_rich("From raw data to the trainers", LEDGER_COLUMNS, rows))
     errors, warnings = map(report.total, (Severity.error, Severity.warning))
     totals = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     console.print(f"{totals}{f'; all in {path}' if path else ''}")
@@ -147,16 +148,17 @@ def _print(text: str, style: str = "") -> None:
     console.print(text, style=style, markup=False, soft_wrap=True)
 
 
-def ledger(report: Report, inputs: Inputs) -> list[Row]:
+def stages(report: Report, inputs: Inputs) -> dict[str, dict[str, dict]]:
     """Return what was counted of train and dev: raw, in the corpus, and what reaches each trainer."""
-    rows = []
-    for split, goal in (("train", "trainer"), ("dev", "evaluation")):
-        if split not in report.counts:
-            continue
-        if split in inputs.manifests:
-            rows.append(counts_row(f"{split}: raw", inputs.manifests[split]["ledger"]["stages"]["read"]))
-        rows.append(counts_row(f"{split}: corpus", report.counts[split]))
+    found: dict[str, dict[str, dict]] = {}
+    for split in [split for split in ("train", "dev") if split in report.counts]:
+        raw = (
+            {"raw": inputs.manifests[split]["ledger"]["stages"]["read"]} if split in inputs.manifests else {}
+        )
+        found[split] = raw | {"corpus": report.counts[split]}
         for name, splits in report.trainers.items():
-            steps = f", {splits[split].batches:,} steps an epoch" if split == "train" else ""
-            rows.append(counts_row(f"{split}: reaches {name}'s {goal}{steps}", splits[split].as_json()))
-    return rows
+            batches = (
+                f"trainer, {splits['train'].batches:,} steps an epoch" if split == "train" else "evaluation"
+            )
+            found[split][f"reaches {name}'s {batches}"] = splits[split].as_json()
+    return found

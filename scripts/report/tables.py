@@ -54,39 +54,25 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
     return [Row(name, tuple(value or "–" for value in values)) for name, values in rows if any(values)]
 
 
-def ledger_rows(
-    splits: dict[str, dict], validated: dict[str, dict] | None = None, variants: dict[str, dict] | None = None
-) -> list[Row]:
-    """Return what was counted at each stage, from raw files to the trainers and the test.
+def ledger_rows(ledgers: dict[str, dict], further: dict[str, dict[str, dict]] | None = None) -> list[Row]:
+    """Return what was counted of each split at each stage, and why a stage differs from the one before.
 
-    splits: each split's manifest. validated: the counts of validation. variants: each variant's scores.json.
+    ledgers: of each split, from its manifest. further: by split and stage, what was counted after that.
     """
     rows = []
-    for split, manifest in splits.items():
-        ledger = manifest["ledger"]
-        stages = dict(ledger["stages"])
-        if validated:
-            stages["validated"] = validated[split]
-        for name, report in (variants or {}).items():
-            if split == "train":
-                stages[f"trainer of {name}"] = report["training"]["trainer"]
-            if split == "test":
-                stages[f"test of {name}"] = report["test"]
-        for stage, count in stages.items():
+    for split in ledgers | (further or {}):
+        ledger = ledgers.get(split, {})
+        for stage, count in (ledger.get("stages", {}) | (further or {}).get(split, {})).items():
             for kind, (word, sign) in CHANGES.items():
-                changes = [change for change in ledger[kind] if change["stage"] == stage]
+                changes = [change for change in ledger.get(kind, ()) if change["stage"] == stage]
                 rows += [_change(change, word, sign) for change in changes]
-            rows.append(counts_row(f"{split}: {stage}", count))
+            values = (count[what] for what in LEDGER_COLUMNS[1:])
+            shown = tuple("–" if value is None else f"{value:,}" for value in values)
+            rows.append(Row(f"{split}: {stage}", shown))
     return rows
 
 
 CHANGES = {"losses": ("less", "−"), "additions": ("more", "+"), "repairs": ("repaired", "")}
-
-
-def counts_row(name: str, count: dict) -> Row:
-    """Return documents, tokens and entities as a row; what was not counted is a dash."""
-    values = (count[what] for what in LEDGER_COLUMNS[1:])
-    return Row(name, tuple("–" if value is None else f"{value:,}" for value in values))
 
 
 def _change(change: dict, word: str, sign: str) -> Row:
