@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,6 +127,16 @@ class TaggedShard(Shard):
     def view(self, index: int, allowed: frozenset[str] = frozenset()) -> "DocView":
         """Return one document."""
         return DocView(self, index, allowed)
+
+
+def load_shard(path: Path) -> TaggedShard:
+    """Read a shard, unless it was read lately and is the same: a small corpus is read once for all checks."""
+    return _load(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path, modified: int) -> TaggedShard:
+    return TaggedShard(path)
 
 
 def run_hash(orths: Iterable[int]) -> int:

@@ -4,9 +4,9 @@ import hashlib
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy
 
 from scripts.checks.catalogue import Finding, finding
-from scripts.checks.doc_view import DocView, TaggedShard, run_hash
+from scripts.checks.doc_view import DocView, load_shard, run_hash
 from scripts.checks.document_checks import check_document
 from scripts.checks.reading import Reading
 from scripts.checks.training_config import ConfigFile, forget_training_configs, load_training_config
@@ -115,7 +115,7 @@ def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
     for path in task.paths:
         stats.paths.append(path)
         try:
-            shard = TaggedShard(path)
+            shard = load_shard(path)
         except ShardError as error:
             findings.append(finding("damaged-shard", task.split, str(error), shard=path.as_posix()))
             stats.ends.append(stats.documents)
@@ -169,7 +169,6 @@ class CorpusStats:
         self.allowed = allowed
         self.splits = {split: Stats() for split in splits}
         self._near = numpy.empty(0, dtype=numpy.int64)
-        self._shard: Callable[[Path], TaggedShard] = lru_cache(maxsize=64)(TaggedShard)
 
     def join_near(self, path: Path) -> None:
         """Find near duplicates, by a file with the shingles of all documents, split after split."""
@@ -230,7 +229,7 @@ class CorpusStats:
         """Return a document of a split by its number."""
         stats = self.splits[split]
         shard = bisect_right(stats.ends, document)
-        return self._shard(stats.paths[shard]).view(document - (stats.ends[shard - 1] if shard else 0))
+        return load_shard(stats.paths[shard]).view(document - (stats.ends[shard - 1] if shard else 0))
 
     def finding(self, found: CorpusFinding, **more: str) -> Finding:
         """Return what a check found, with its place."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy
 
 from scripts.checks.characters import QUOTES, is_unspaced
-from scripts.checks.doc_view import TaggedShard
+from scripts.checks.doc_view import TaggedShard, load_shard
 from scripts.checks.stats import CorpusFinding, CorpusStats, First
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.shards import OUTSIDE, ShardError
@@ -73,7 +73,7 @@ def _find_in_shards(paths: list[Path], hashes: Hashes) -> dict[int, First]:
     before = 0
     for path in paths:
         try:
-            shard = TaggedShard(path)
+            shard = load_shard(path)
         except ShardError:  # which is told already
             continue
         outside = numpy.concatenate(([0], numpy.cumsum(shard.iob == OUTSIDE)))
