@@ -5,8 +5,10 @@ from typing import Any
 
 from spacy.language import Language
 
-HIGH, HIGH_FOR_TRANSFORMERS = 0.01, 0.0005
-"""Learning rates above which little is learned: a whole transformer stays at F 0 at tok2vec's 0.001."""
+from scripts.corpus.config_file import TOO_HIGH
+
+HIGH = 0.01
+"""Learning rate above which little is learned; of a transformer: TOO_HIGH."""
 PATIENCE = 3
 """Evaluations in a row after which a warning is given."""
 ENOUGH, ENOUGH_AT_HIGH = (500, 50_000), (100, 20_000)
@@ -29,7 +31,7 @@ class Monitor:
         ]
         nodes = [node for model in models if hasattr(model, "walk") for node in model.walk()]
         is_transformer = any(hasattr(node, "transformer") for node in nodes)  # as spacy-transformers calls it
-        self.high = HIGH_FOR_TRANSFORMERS if is_transformer else HIGH
+        self.high = TOO_HIGH if is_transformer else HIGH
         self.best = 0.0
         self.in_a_row = {"nothing": 0, "collapsed": 0}
         self.warned: set[str] = set()

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 from thinc.api import Adam
 
-from scripts.training.monitor import HIGH, HIGH_FOR_TRANSFORMERS, Monitor
+from scripts.corpus.config_file import TOO_HIGH
+from scripts.training.monitor import HIGH, Monitor
 from tests.runs import small_pipeline
 from tests.tiny import make_transformer, transformer_pipeline
 
@@ -96,7 +97,7 @@ def test_nothing_after_something_is_a_collapse():
     assert "collapsed" in text
 
 
-@pytest.mark.parametrize(("frozen", "high"), [([], HIGH_FOR_TRANSFORMERS), (["transformer"], HIGH)])
+@pytest.mark.parametrize(("frozen", "high"), [([], TOO_HIGH), (["transformer"], HIGH)])
 def test_a_transformer_that_learns_wants_a_low_rate(tmp_path, frozen, high):
     nlp = transformer_pipeline(make_transformer("bert", tmp_path))
     assert (
