@@ -3,6 +3,7 @@
 import importlib.metadata
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import product
 from pathlib import Path
 
 from catalogue import check_exists
@@ -136,7 +137,8 @@ def _is_registered(kind: str, name: str, lang: str) -> bool:
     spacy-transformers registers more than it announces: all that bears an installed package's name is known.
     """
     names = {name, name.replace("spacy.", "spacy-legacy.", 1)}
-    if not names.isdisjoint(_announced(kind)):
+    groups = (f"spacy_{kind}", f"thinc_{kind}")
+    if not _announced().isdisjoint(product(groups, names)):
         return True
     if kind == "factories":
         return get_lang_class(lang).has_factory(name)
@@ -151,6 +153,7 @@ def _is_registered(kind: str, name: str, lang: str) -> bool:
 
 
 @cache
-def _announced(kind: str) -> frozenset[str]:
-    groups = (f"{space}_{kind}" for space in ("spacy", "thinc"))
-    return frozenset(entry.name for group in groups for entry in importlib.metadata.entry_points(group=group))
+def _announced() -> frozenset[tuple[str, str]]:
+    """Return group and name of all that installed packages say they register."""
+    packages = importlib.metadata.distributions()
+    return frozenset((entry.group, entry.name) for package in packages for entry in package.entry_points)

@@ -6,8 +6,6 @@ from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from scripts.corpus.files import hash64
 
@@ -54,10 +52,13 @@ def equal(keys: numpy.ndarray) -> numpy.ndarray:
 def first_of_group(size: int, *pairs: numpy.ndarray) -> numpy.ndarray:
     """Return for each of so many documents the first of all that pairs join it to."""
     left, right = numpy.concatenate([numpy.empty((2, 0), dtype=numpy.int64), *pairs], axis=1)
-    graph = coo_array((numpy.ones(len(left), dtype=bool), (left, right)), shape=(size, size))
-    _, groups = connected_components(graph, directed=False)
-    _, first, which = numpy.unique(groups, return_index=True, return_inverse=True)
-    return first[which]
+    first = numpy.arange(size)
+    while not numpy.array_equal(first[left], first[right]):
+        later, earlier = numpy.maximum(first[left], first[right]), numpy.minimum(first[left], first[right])
+        numpy.minimum.at(first, later, earlier)
+        while not numpy.array_equal(first, first[first]):
+            first = first[first]
+    return first
 
 
 def near(path: Path, rows: numpy.ndarray) -> numpy.ndarray:
