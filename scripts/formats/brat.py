@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import AnnotationError, Fault, Record, Source, Span
+from scripts.formats.record import AnnotationError, Fault, Record, Source, Span, fail
 from scripts.formats.registry import Found, Item, ReadOptions, reads
 
 OTHER = re.compile(
@@ -56,11 +56,7 @@ def count_entities(item: Item) -> Found:
     "no place in a ner",
 )
 def read_brat(item: Item) -> Record:
-    """Read one document, of whose annotations T-lines are the entities.
-
-    Offsets count characters of the text as it stands in the file. Raises AnnotationError, naming the line,
-    on a T-line that cannot be read, and on what is no annotation.
-    """
+    """Read one document: T-lines are entities, with offsets in the text as it stands in the file."""
     path, raw_text, raw_annotations = item.data
     text = Item(raw_text, Source(path, 1), None, item.options).text().removeprefix("\ufeff")
     annotations = Item(raw_annotations, item.source, None, item.options).text().removeprefix("\ufeff")
@@ -71,10 +67,8 @@ def read_brat(item: Item) -> Record:
         if not line.strip() or line[0] in OTHER_KINDS:
             continue
         if match is None:
-            what = (
-                f"no entity; {TO_WRITE}" if line[0] == "T" else f"no annotation; {TO_WRITE}, or take it out"
-            )
-            raise AnnotationError(f"{source}: {line[:80]!r} is {what}")
+            kind, remedy = ("entity", "") if line[0] == "T" else ("annotation", ", or take it out")
+            fail(source, f"{line[:80]!r} is no {kind}", f"{TO_WRITE}{remedy}")
         label, places, quoted = match.groups()
         numbers = [int(number) for number in re.findall(r"\d{1,18}", places)]
         span = Span(numbers[0], numbers[-1], label)

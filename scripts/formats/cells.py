@@ -37,10 +37,7 @@ class Row(NamedTuple):
 
 
 def read_rows(lines: Iterable[tuple[int, str]], dialect: Dialect, path: str) -> Iterator[Row]:
-    """Yield the rows of numbered lines; a quoted cell may go over several.
-
-    Raises AnnotationError where a quote is wrong.
-    """
+    """Yield the rows of numbered lines; a quoted cell may go over several."""
     taken: list[tuple[int, str]] = []
 
     def feed() -> Iterator[str]:
@@ -94,10 +91,7 @@ def split_cell(cell: str) -> list[str]:
 
 
 def read_list(cell: str) -> Any:
-    """Read a list or an object as JSON, Python (`['Ana', 'Bo']`) or numpy (`['Ana' 'Bo']`) write it.
-
-    Raises ValueError where it is none, or was cut.
-    """
+    """Read a list or an object as JSON, Python (`['Ana', 'Bo']`) or numpy (`['Ana' 'Bo']`) write it."""
     try:
         return json.loads(cell)
     except ValueError:

@@ -36,9 +36,7 @@ def role(name: str) -> str:
 class Column:
     """A column's sampled values, and its kind.
 
-    kind: tags, chunks, all O, doubtful (half of it is tags, or more), numbers, one value a sentence, empty,
-    spaces (SpaceAfter=No), numbered names (`s1.t2`), parts of speech, features (key=value), words.
-    key: of the values, where they stand in a column of keys and values.
+    kind: as `_kind` names it, or one value a sentence. key: of values in a column of keys and values.
     """
 
     index: int
@@ -112,10 +110,7 @@ def plain_columns(columns: Iterable[Column], marks: Sequence[str] = OUTSIDE) -> 
 
 
 def keys_of_tags(column: Column) -> list[Column]:
-    """Return the keys of a MISC column (`NER=B-PER|SpaceAfter=No`) whose values are tags, as columns.
-
-    Keys with entities first, and alone, if there are any; else those whose name says that tags are theirs.
-    """
+    """Return the keys of a MISC column (`NER=B-PER|Gender=M`) that hold tags, with entities if any do."""
     by_key: dict[str, Counter] = {}
     for cell, number in column.values.items():
         for key, value in misc_items(cell):

@@ -57,8 +57,8 @@ def fit(cells: list[str], width: int) -> list[str]:
 class Layout:
     """How a column file is written.
 
-    separator: a tab, or a space for runs of them. marked: documents are marked. separated: blank lines stand
-    between sentences. header: the line with the columns' names, or 0.
+    separator: a tab, or a space for runs of them. marked: documents are. separated: sentences are, by blank
+    lines. header: the line with the columns' names, or 0.
     """
 
     separator: str
@@ -68,7 +68,7 @@ class Layout:
     header: int = 0
 
     def kind(self, path: str, number: int, raw: bytes, inside: bool) -> str:
-        """Say what a line is. Raises AnnotationError where a mark may be a token."""
+        """Say what a line is."""
         if 35 < raw[0] < 127 and raw[0] != 45 and number != self.header:
             return "rows"
         kind = kind_of(number, raw, inside)
@@ -80,10 +80,7 @@ class Layout:
         return "comments" if is_comment else kind
 
     def is_comment(self, raw: bytes, *, inside: bool) -> bool:
-        """Tell whether a line that begins with # is a comment, and not the row of a hash or a hashtag.
-
-        A row has all cells, and a tag or what looks like one (X-PER), so that it is an error and no comment.
-        """
+        """Tell whether a line that begins with # is a comment: a hashtag's row has all cells, and a tag."""
         roles, tabs = self.roles, self.separator == "\t"
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         cells = fit(cells_of(line, self.separator), roles.width)
@@ -111,10 +108,7 @@ class Layout:
 
 
 def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[Numbered]], list[str], bool]:
-    """Take a file's first lines apart, by sentence.
-
-    Returns also the names of `# global.columns`, and whether documents begin as in CoNLL-2012.
-    """
+    """Take a file's first lines apart: rows, `# global.columns`, and whether it begins as CoNLL-2012 does."""
     names: list[str] = []
     sentences: list[list[tuple[int, str]]] = [[]]
     marks: list[bytes] = []
@@ -172,7 +166,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     numbers = {row[roles.sentence].strip() for _, row in sample.rows} if roles.sentence is not None else ()
     if len(sample.sentences) == 1 and len(numbers) > 1:
         what = f"no blank line ends a sentence, but column {roles.sentence + 1} says where each begins"
-        fail(file.path, f"{what}:{sample.shown()}\n", "read it as a table: --format=table")
+        fail(file.path, what, f"read it as a table: --format=table{sample.shown()}")
     return replace(layout, roles=roles, header=header)
 
 
@@ -220,11 +214,7 @@ def _has_tags(rows: Sequence[Numbered]) -> bool:
 
 
 def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of each document, with its first line's number.
-
-    Any mark opens a document; in a file without marks each sentence is one. `options.sentences_per_doc`
-    above 0 makes documents of so many sentences instead, none of them across a mark.
-    """
+    """Yield the lines of each document: from mark to mark, or a sentence, or `options.sentences_per_doc`."""
     limit = options.sentences_per_doc or (None if layout.marked else 1)
     events = line_events(file, partial(layout.kind, file.path.as_posix()))
     return split_documents(events, limit)
@@ -265,7 +255,7 @@ def describe_layout(layout: Layout) -> str:
     "lemmas, parts of speech, relations; surface forms and empty nodes of CoNLL-U",
 )
 def read_columns(item: Item) -> Record:
-    """Read one document. Raises AnnotationError, naming the line, where a row has not the file's columns."""
+    """Read one document."""
     path, layout = item.source.path, item.layout
     sentences = ((numbers, _rows(path, numbers, lines, layout)) for numbers, lines in sentences_of(item))
     return token_record(item, layout.roles, sentences)

@@ -22,9 +22,8 @@ WHAT = {CATS: "documents", SPANS: "", USER_DATA: "documents"}
 class Annotated(NamedTuple):
     """The annotation of some tokens of a document, as a DocBin stores it.
 
-    columns: of each attribute that is set on a token, the values, one a token. missing: which tokens say
-    nothing of entities. strings: what the hashes in columns and spans stand for. counts: tokens on which each
-    attribute is set (HEAD goes with DEP); spans; documents with cats, user data.
+    columns: values by attribute, one a token. missing: which tokens say nothing of entities. strings: what
+    hashes stand for. counts: tokens with each attribute (HEAD goes with DEP); spans; documents with the rest.
     """
 
     columns: dict[str, numpy.ndarray]
@@ -38,10 +37,7 @@ class Annotated(NamedTuple):
 
 @dataclass(frozen=True)
 class DocAnnotation:
-    """A document as spaCy reads it, whose tokens are the record's.
-
-    entities_known: whether its entities come from elsewhere, so that no token is without annotation of them.
-    """
+    """A document whose tokens are the record's. entities_known: its entities come from elsewhere, for all."""
 
     doc: "Doc"
     entities_known: bool = False
@@ -60,11 +56,7 @@ class DocAnnotation:
         return sents and not self.doc.has_unknown_spaces
 
     def of(self, start: int, end: int) -> Annotated:
-        """Return the annotation of some tokens; categories are those of the document.
-
-        Left out are heads outside, spans that reach outside and, unless these are all tokens, user data,
-        which may point to characters.
-        """
+        """Return the annotation of some tokens: heads and spans inside, and user data if these are all."""
         return self.whole if (start, end) == (0, len(self.doc)) else self._annotated(start, end)
 
     def _annotated(self, start: int, end: int) -> Annotated:

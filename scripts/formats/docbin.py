@@ -102,11 +102,10 @@ def count_entities(item: Item) -> Found:
     "their group or `accept` leaves them spans",
 )
 def read_docbin(item: Item) -> Record:
-    """Read one document: as text with spans where it knows its spaces, as spaCy does; else as tokens.
+    """Read one document: as text with spans where it knows its spaces; else as tokens.
 
-    Annotation for other components comes along, and then tokens are kept: tags cannot be put on others.
-    Tokens that say nothing of entities stay so in such a document; else they are taken for O.
-    Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
+    With annotation for other components tokens are kept, those without annotation of entities too; else these
+    are taken for O. Entities are read from the tokens' tags: I without B is a fault, not spaCy's E093.
     """
     path, written, number = item.data
     try:
@@ -173,11 +172,7 @@ def _entities(doc: "Doc") -> tuple[list[tuple[int, int, str]], list[tuple]]:
 
 
 def _choose(item: Item, doc: "Doc", entities: list) -> tuple[list, tuple[Unread, ...]]:
-    """Return what counts as the entities, the tags' or a named group's, and what then is left of the tags'.
-
-    Raises AnnotationError where that group is missing, and where a file with spans and no entities leaves in
-    doubt what counts.
-    """
+    """Return what counts as the entities, the tags' or a named group's, and what is left of the tags'."""
     groups = {
         key: list(dict.fromkeys((span.start, span.end, span.label_) for span in group))
         for key, group in doc.spans.items()

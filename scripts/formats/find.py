@@ -44,12 +44,10 @@ def stems(path: Path, endings: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def find_files(names: str, endings: Iterable[str]) -> FoundFiles:
-    """Return the raw files that `names` stands for, each once, by whatever names it is reached.
+    """Return the raw files that `names` stands for, each once, those of a folder sorted by path.
 
     names: paths with commas between (a comma may be part of a name), with `~`, `*`, `?`, `[…]` and `**`.
-    endings: of the files that are taken from folders, in any case and packed or not. Files of a folder come
-    sorted by path. Raises AnnotationError where there is nothing by a name, where a folder has no such file,
-    and on whatever may not be read.
+    endings: of the files that are taken from folders, in any case and packed or not.
     """
     wanted = tuple(ending.lower() for ending in endings)
     found: dict[str, Path] = {}

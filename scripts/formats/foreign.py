@@ -28,10 +28,7 @@ def _rows() -> dict[str, list[tuple[list[str], str, str]]]:
 
 
 def recognise_foreign(head: bytes, path: Path) -> str | None:
-    """Say what a file that no format recognises is, and the way out; None where that is not certain.
-
-    head: the first bytes, unpacked.
-    """
+    """Say what an unrecognised file is by its first bytes, unpacked, and the way out; None if not certain."""
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").replace("\r\n", "\n")
     for look in _TABLE["looks"]:
         if not re.match(look.get("begins", ""), text):

@@ -20,10 +20,7 @@ USER_KEYS = ("user", "annotator", "annotator_id", "completed_by", "created_by")
 
 
 class Content(NamedTuple):
-    """A text and the spans on it, as they stand in the data.
-
-    excluded: why it is to be left out, or None. unread: what else stands in the data.
-    """
+    """A text and the spans on it, as they stand in the data; why it is left out, and what is not read."""
 
     text: str
     spans: list
@@ -32,7 +29,7 @@ class Content(NamedTuple):
 
 
 def require_once(data: bytes, row: dict, source: Source) -> None:
-    """Raise AnnotationError where an object has a key of spans twice: a JSON parser keeps the last alone."""
+    """See that no object has a key of spans twice: a JSON parser keeps the last alone."""
 
     def require_once(pairs: list[tuple[str, object]]) -> dict:
         names = Counter(key for key, _ in pairs)
@@ -54,11 +51,7 @@ def require_once(data: bytes, row: dict, source: Source) -> None:
 def choose_spans(
     row: dict, source: Source, options: ReadOptions, paths: tuple[str, ...], excluded: str | None
 ) -> tuple[list, tuple[Unread, ...]]:
-    """Return a row's spans, and what else looks like spans and is not read.
-
-    paths: where the file's first rows have spans. Raises AnnotationError where several keys hold different
-    spans and nothing says which count.
-    """
+    """Return a row's spans, and what else looks like spans. paths: where the file's first rows have spans."""
     found, wanted = find_spans(row), options.spans_field
     if excluded is not None:
         labels = tuple(label for _, label in union(found).elements())
@@ -85,11 +78,7 @@ def choose_spans(
 
 
 def _no_spans(row: dict, paths: tuple[str, ...], source: Source, wanted: str) -> list:
-    """Return the empty list where a row says that it has no spans, or what stands where they should.
-
-    paths: where other rows have them. Raises AnnotationError where the row does not say so: it may not be
-    annotated at all.
-    """
+    """Return what stands where spans should, and see that the row says so if it has none."""
     known = [row[key] for key in ((wanted,) if wanted else SPAN_KEYS) if key in row]
     if isinstance(row.get("accept"), list) and isinstance(row.get("options"), list) and not known:
         fail(source, "holds a choice (`accept`), and no spans", "annotate spans (Prodigy: ner.manual)")
@@ -115,10 +104,7 @@ def _no_spans(row: dict, paths: tuple[str, ...], source: Source, wanted: str) ->
 
 
 def _at(row: dict, path: str, *, whole: bool = False) -> list:
-    """Return what stands at a path of keys, through lists; an empty list on the way stands for what it holds.
-
-    whole: return all objects on the way instead.
-    """
+    """Return what stands at a path of keys, through lists, or if `whole` all objects on the way."""
     values: list = [row]
     passed: list = []
     for key in path.split("."):
@@ -133,7 +119,7 @@ def _at(row: dict, path: str, *, whole: bool = False) -> list:
 
 
 def _require_one_text_and_user(row: dict, path: str, source: Source, options: ReadOptions) -> None:
-    """Raise AnnotationError where spans stand in objects with their own texts, or by several annotators."""
+    """See that spans are on the row's text, and by one annotator."""
     holders = _at(row, path, whole=True)
     for holder in holders:
         for text in (holder.get(key) for key in TEXT_KEYS):
@@ -150,7 +136,7 @@ def _require_one_text_and_user(row: dict, path: str, source: Source, options: Re
 
 
 def choose_text(row: dict, spans: list, source: Source, options: ReadOptions) -> str:
-    """Return a row's text. Raises AnnotationError where none or several of its fields may be it."""
+    """Return a row's text."""
     known = [key for key in (*TEXT_KEYS, "data") if key in row]
     if options.text_field:
         known = [options.text_field] if options.text_field in row else []
@@ -174,7 +160,7 @@ def choose_text(row: dict, spans: list, source: Source, options: ReadOptions) ->
 
 
 def which_text(texts: dict[str, str], spans: list, source: Source) -> str:
-    """Return the key of the text that spans are on. Raises AnnotationError where that is in doubt."""
+    """Return the key of the text that spans are on."""
     if len(texts) == 1:
         return next(iter(texts))
     fields = [one for one in map(span_fields, spans) if type(one.start) is type(one.end) is int]

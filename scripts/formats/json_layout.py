@@ -24,9 +24,8 @@ SAMPLE_ROWS = 1000
 class Layout:
     """How a JSON file is understood, by its first rows.
 
-    kind: how its rows stand in it (`json_stream.tell_kind`). tagged: the keys of tokens and tags, if any.
-    texts: the keys that are read as text. spans: the paths of keys that hold spans. labels: of the spans.
-    pairs: the rows are spaCy's training tuples. unused: keys that are not read.
+    kind: as `json_stream.tell_kind` says. tagged: the keys of tokens and tags. texts: keys of text. spans:
+    paths of keys of spans. pairs: the rows are spaCy's training tuples.
     """
 
     kind: str = json_stream.LINES
@@ -95,7 +94,7 @@ def unfold(row: object) -> object:
 
 
 def _require_one_annotator(rows: Sequence[dict], path: Path, options: ReadOptions) -> None:
-    """Raise AnnotationError where rows hold one text by several annotators and nothing says whose counts."""
+    """See that no text is there by several annotators, unless the options say whose counts."""
     by_text: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
         known = (row.get(key) for key in (options.text_field, *TEXT_KEYS, "data"))

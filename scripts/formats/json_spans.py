@@ -66,11 +66,7 @@ def count_row(row: object, layout: Layout) -> Found:
     describe=describe,
 )
 def read_json(item: Item) -> Record | list[Record]:
-    """Read one row; those that were rejected, ignored or cancelled by their annotator come excluded.
-
-    Raises AnnotationError, naming the line, on broken JSON, a missing key, a wrong type, or where two
-    readings are possible.
-    """
+    """Read one row; those that were rejected, ignored or cancelled by their annotator come excluded."""
     try:
         row = unfold(json_stream.load(item.checked_data()))
     except json.JSONDecodeError as error:
@@ -146,7 +142,7 @@ def _record(content: Content, source: Source, id: str, group: str | None) -> Rec
 
 
 def _excluded(row: dict, source: Source, options: ReadOptions) -> str | None:
-    """Say why a row is to be left out. Raises AnnotationError on binary answers that are not accepted."""
+    """Say why a row is to be left out."""
     if row.get("_is_binary", row.get("_view_id") == "ner") is True and "binary" not in options.accept:
         raise AnnotationError(
             f"{source}: a binary answer (_is_binary, or _view_id: ner) tells of its one span alone, and "
@@ -171,7 +167,7 @@ def _group(row: dict, source: Source, key: str) -> str | None:
 
 
 def scalar(source: Source, key: str, value) -> str | None:
-    """Return a field as a string. Raises AnnotationError where it is a list or an object."""
+    """Return a field that is a string or a number as a string."""
     if isinstance(value, list | dict):
         raise AnnotationError(f"{source}: {key!r} must be a string or a number, not {short(value)}")
     return None if value is None else str(value)

@@ -82,13 +82,13 @@ class JsonText:
                 return self.text[self.at : self.at + 1]
 
     def take(self, mark: str) -> None:
-        """Skip a mark. Raises AnnotationError where something else stands."""
+        """Skip a mark."""
         if self.peek() != mark:
             raise self.error(f"{mark!r} is missing")
         self.move(self.at + 1)
 
     def value(self) -> tuple[Any, str]:
-        """Skip a value; return it, and how it is written. Raises AnnotationError where it is broken."""
+        """Skip a value; return it, and how it is written."""
         while True:
             self.peek()
             try:

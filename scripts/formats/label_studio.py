@@ -28,9 +28,7 @@ def read_task(
 ) -> dict[str, Content]:
     """Return the texts of a task with their spans, by their keys: the annotated one, or each of several.
 
-    fields: texts that other tasks of the file have spans on. Raises AnnotationError where annotators differ
-    and `options.annotator` does not choose, where it is not clear which text is meant, and where spans are on
-    HTML or dialogues.
+    fields: texts that other tasks of the file have spans on.
     """
     texts = {key: value for key, value in row["data"].items() if isinstance(value, str)}
     annotations = row.get("annotations", row.get("completions", [] if "predictions" in row else None))

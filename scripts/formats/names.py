@@ -17,10 +17,7 @@ def class_names(feature: Any) -> list[str]:
 
 
 def nearby_names(path: Path, key: str) -> tuple[tuple[str, ...], str]:
-    """Return the names that a JSON file beside the data gives to the numbers under a key, and that file.
-
-    Raises AnnotationError where two files say different things, and where one cannot be read.
-    """
+    """Return the names that a JSON file beside the data gives to the numbers under a key, and that file."""
     found: dict[tuple[str, ...], str] = {}
     remedy = "--label-names=O,B-PER,I-PER"
     for beside in map(path.with_name, (*FILES, *MAPS)):

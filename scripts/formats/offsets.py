@@ -29,10 +29,7 @@ class Offsets(StrEnum):
 
 
 class Unit(NamedTuple):
-    """A unit that is not characters from 0 on with an exclusive end.
-
-    where: the characters that count otherwise. width: how much each counts. start, end: what is to be added.
-    """
+    """A unit: which characters count otherwise, how much each does, and what start and end are off by."""
 
     name: str
     where: str = ""

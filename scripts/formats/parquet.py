@@ -29,10 +29,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
 
 @contextmanager
 def _batches(file: RawFile):
-    """Open a Parquet file's schema and lists of rows, without columns of images, sound or other bytes.
-
-    Whatever pyarrow or we stumble over in a damaged one is an AnnotationError.
-    """
+    """Open a Parquet file's schema and lists of rows, without columns of images, sound or other bytes."""
     import pyarrow
     import pyarrow.parquet
 
@@ -66,5 +63,5 @@ def split_rows(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[
     not_read="lists of sentences in one row: write a sentence a row; columns of bytes",
 )
 def read_parquet(item: Item) -> Record | list[Record]:
-    """Read one row. Raises AnnotationError, naming the row, where it cannot be read."""
+    """Read one row."""
     return row_record(item.data, item.source, item.options, item.layout)

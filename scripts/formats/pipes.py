@@ -42,7 +42,7 @@ def _separator(words: list[str]) -> str | None:
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
-    """Tell the separator and a token's parts from the first lines. Raises AnnotationError where it cannot."""
+    """Tell the separator and a token's parts from the first lines."""
     marked, sentences = False, []
     for number, raw in islice(file.lines(), SAMPLE_LINES):
         kind = kind_of(number, raw, False)
@@ -93,7 +93,7 @@ def describe_layout(layout: Layout) -> str:
     not_read="parts of speech between token and tag",
 )
 def read_pipes(item: Item) -> Record:
-    """Read one document. Raises AnnotationError, naming the line, on a word without a tag."""
+    """Read one document."""
     return token_record(item, item.layout.roles, _sentences(item))
 
 

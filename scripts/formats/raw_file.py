@@ -43,9 +43,6 @@ class RawFile:
     encoding: of the file; a byte order mark outweighs it.
     count: how many lines of which kind there are, for whoever splits the file; `rewind` clears it.
     lines_read: how many lines `lines` has given since the last `rewind`.
-
-    Raises AnnotationError where the file cannot be read, is damaged, grows beyond all measure, changes while
-    it is read, has another encoding or ends its lines in CR alone.
     """
 
     def __init__(self, path: Path, *, encoding: str = "utf-8") -> None:
@@ -126,10 +123,7 @@ class RawFile:
         return status.st_size, status.st_mtime_ns
 
     def _see_encoding(self) -> None:
-        """Take the encoding from a byte order mark, or see that the named one agrees with the first bytes.
-
-        Raises AnnotationError where it does not, and where these are lines that end in CR alone.
-        """
+        """Take the encoding from a byte order mark, or see that the named one agrees with the first bytes."""
         named, self.encoding = self.encoding, "utf-8"
         self.rewind()
         head = self.read(HEAD_BYTES)
@@ -146,7 +140,7 @@ class RawFile:
             fail(self.path, "its lines end in CR alone, as on old Macs", "save it with LF line ends")
 
     def _only_member(self) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
-        """Return a zip and its one file that is not hidden. Raises AnnotationError if it has not one."""
+        """Return a zip and its one file that is not hidden."""
         try:
             archive = zipfile.ZipFile(self._file)
         except DAMAGED as error:

@@ -42,10 +42,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong inside a record that can be read all the same. `code` names the check.
-
-    span: an entity that could not be kept, or None where nothing was lost. quoted: its text by the data.
-    """
+    """Something wrong in a readable record: its check's code, an entity that was lost, the text it quotes."""
 
     code: str
     source: Source
@@ -55,10 +52,7 @@ class Fault:
 
 
 class Unread(NamedTuple):
-    """Something that stands in the data and is not taken into the record, for a named reason.
-
-    tokens: rows of it. labels: of the annotations among it.
-    """
+    """What stands in the data and is not taken into the record, and why: rows, and labels of annotations."""
 
     reason: str
     detail: str
@@ -122,7 +116,7 @@ def made_id(source: Source) -> str:
 
 
 def check_text(text: str, source: Source) -> None:
-    """Raise AnnotationError where a text holds half of a surrogate pair or a NUL, as JSON's escapes can."""
+    """See that a text holds no half of a surrogate pair and no NUL, as JSON's escapes can."""
     if "\0" in text:
         raise AnnotationError(
             f"{source}: the text holds a NUL character (\\u0000), which is no text; delete it"

@@ -43,22 +43,14 @@ class ReadOptions:
 
 
 class Found(NamedTuple):
-    """What stands in a document's raw form, counted without its reader; None where that is not known.
-
-    tokens: rows of a column file, or items of a list of tokens. entities: what looks like one, wherever it
-    stands.
-    """
+    """What stands in a document's raw form, counted without its reader; None where that is not known."""
 
     tokens: int | None = None
     entities: int | None = None
 
 
 class Item(NamedTuple):
-    """One document as it stands in its file.
-
-    data: what the format's `split` yielded, bytes of text as a rule.
-    layout: what the format's `prepare` found out about the whole file, or None.
-    """
+    """One document as it stands in its file: what its format's `split` yielded, and what `prepare` found."""
 
     data: Any
     source: Source
@@ -71,14 +63,14 @@ class Item(NamedTuple):
         return self.source.path if self.options.group_by == "file" else None
 
     def checked_data(self) -> bytes:
-        """Return the data. Raises AnnotationError where it is too long."""
+        """Return the data, unless it is too long."""
         if len(self.data) > MAX_DOCUMENT_BYTES:
             what = f"the document is over {MAX_DOCUMENT_BYTES >> 20} MB: {self.data[:60]!r}"
             fail(self.source, f"{what}…", "split it")
         return self.data
 
     def text(self) -> str:
-        """Return the data as text. Raises AnnotationError where it is too long, not UTF-8 or holds a NUL."""
+        """Return the data as text, which must be UTF-8 without NUL."""
         data = self.checked_data()
         try:
             text = data.decode("utf-8")
@@ -187,8 +179,7 @@ def _has_file_beside(path: Path, format: Format) -> bool:
 def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Format:
     """Return the named format, or for `auto` the one that recognises the file's first bytes.
 
-    What only guesses could recognise is columns where `options.columns` names some, or a table if it ends in
-    `.csv`. Raises AnnotationError where no format has the name or recognises the file, and where it is empty.
+    What only guesses could recognise is columns where `options.columns` names some, or a table if it is .csv.
     """
     known = formats()
     options = options or ReadOptions()
@@ -228,18 +219,14 @@ class Opened(NamedTuple):
 
 
 def open_file(path: Path, name: str, options: ReadOptions) -> Opened:
-    """Find out a file's format and layout. Raises AnnotationError where it cannot be read in one way."""
+    """Find out a file's format and layout."""
     format = choose_format(path, name, options)
     with RawFile(path, encoding=options.encoding) as file:
         return Opened(path, format, format.prepare(file, options))
 
 
 def items(opened: Opened, options: ReadOptions) -> Iterator[tuple[Item, int]]:
-    """Yield a file's documents as they stand in it, each with the bytes of the file read so far.
-
-    Raises AnnotationError at the end where a format that counts the kinds of lines has not accounted for
-    each.
-    """
+    """Yield a file's documents as they stand in it, each with the bytes of the file read so far."""
     path, format, layout = opened
     with RawFile(path, encoding=options.encoding) as file:
         source = Source(path.as_posix(), 0)
@@ -253,10 +240,7 @@ def items(opened: Opened, options: ReadOptions) -> Iterator[tuple[Item, int]]:
 
 
 def records_of(item: Item, format: Format) -> list[Record]:
-    """Read an item, and see that all that stands in it is in its records or has a reason not to be.
-
-    Raises AnnotationError where it cannot be read, or where the numbers do not balance.
-    """
+    """Read an item, and see that all that stands in it is in its records or has a reason not to be."""
     read = format.read(item)
     records = read if isinstance(read, list) else [read]
     found = format.found(item)
@@ -275,7 +259,7 @@ def records_of(item: Item, format: Format) -> list[Record]:
 
 
 def read_records(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Iterator[Record]:
-    """Yield the records of one file. Raises AnnotationError at the first that cannot be read."""
+    """Yield the records of one file."""
     options = options or ReadOptions()
     opened = open_file(path, name, options)
     for item, _ in items(opened, options):

@@ -34,10 +34,7 @@ LANGUAGE, PLACED = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:"), r"(.)\d"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The first rows of a file, by sentence.
-
-    names: of the columns. header: whether the file gives them; given: whether the user does.
-    """
+    """The first rows of a file, by sentence. header, given: whether the file, the user gives the names."""
 
     path: Path
     sentences: Sentences
@@ -57,7 +54,8 @@ class Sample:
 
     def shown(self) -> str:
         """Show the first rows, with their lines' numbers."""
-        return "".join(f"\n  {number}: {' | '.join(row)[:100]}" for number, row in self.rows[:3])
+        rows = "".join(f"\n  {number}: {' | '.join(row)[:100]}" for number, row in self.rows[:3])
+        return f"\nThe first rows:{rows}"
 
 
 def given_names(columns: str) -> list[str]:
@@ -66,7 +64,7 @@ def given_names(columns: str) -> list[str]:
 
 
 def require_names(first: Numbered, width: int, names: Sequence[str], source: str, path: Path) -> None:
-    """Raise AnnotationError where names are not as many as columns."""
+    """See that names are as many as columns."""
     number, row = first
     if names and len(names) != width:
         shown = " | ".join(row)[:80]
@@ -78,8 +76,7 @@ def require_names(first: Numbered, width: int, names: Sequence[str], source: str
 def is_header(first: Numbered, below: Iterable[Numbered], given: Sequence[str], path: Path) -> bool:
     """Tell whether a file's first row holds the columns' names.
 
-    Without names that are `given` one must be that of a token or tag and another one known, too; with them
-    the tag's cell decides. Raises AnnotationError where it may be either.
+    One must be that of a token or tag, and another one known; with names that are `given` the tag's decides.
     """
     number, cells = first
     cells = [cell.strip() for cell in cells]
@@ -106,10 +103,7 @@ def is_header(first: Numbered, below: Iterable[Numbered], given: Sequence[str], 
 
 
 def find_roles(sample: Sample) -> Roles:
-    """Tell the columns apart by their names and by what the sampled rows hold.
-
-    Raises AnnotationError where several columns can be the token or the tag.
-    """
+    """Tell the columns apart by their names and by what the sampled rows hold."""
     roles = list(map(role, sample.names))
     if sample.given and not {"token", "tag"} <= set(roles):
         what = f"the columns are called {', '.join(sample.names)}; one must be 'token' and one 'tag'"
@@ -214,15 +208,12 @@ def _token_readings(sample: Sample, columns: list[Column], roles: list[str], tag
     if not words:
         kinds = "; ".join(f"column {column.index + 1}: {column.kind}" for column in others)
         option = columns_option(sample.width, {0 if tag.index else 1: "token", tag.index: "tag"})
-        fail(sample.path, f"no column holds words ({kinds}):{sample.shown()}\n", f"name it: {option}")
+        fail(sample.path, f"no column holds words ({kinds})", f"name it: {option}{sample.shown()}")
     return words[:1] + [c for c in words[1:] if len(c.values) > 1 and c.richness > words[0].richness][:1]
 
 
 def _choose(sample: Sample, what: str, found: list[Column], other: dict[int, str]) -> Column:
-    """Return the only column that can be the token or the tag; those alike in each row count as one.
-
-    Raises AnnotationError with the first rows and the option for each reading where there are several.
-    """
+    """Return the only column that can be the token or the tag; those alike in each row count as one."""
     if all(same_content(sample.sentences, found[0], one) for one in found[1:]):
         return found[-1]
     known = {i: role(name) for i, name in enumerate(sample.names)}
@@ -235,8 +226,7 @@ def _choose(sample: Sample, what: str, found: list[Column], other: dict[int, str
         readings += f"\n  column {column.index + 1}{key} ({held}): {columns_option(sample.width, option)}"
     numbers = " and ".join(map(str, sorted({column.index + 1 for column in found})))
     subject = f"columns {numbers}" if "and" in numbers else f"several keys of column {numbers}"
-    problem = f"{subject} could each be the {what}:{sample.shown()}\n"
-    fail(sample.path, problem, f"say which is right:{readings}")
+    fail(sample.path, f"{subject} could each be the {what}", f"say which is right:{readings}{sample.shown()}")
 
 
 def _affix(words: list[str]) -> str:

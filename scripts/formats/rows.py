@@ -89,11 +89,7 @@ def describe_roles(roles: Roles) -> str:
 def line_events(
     file: RawFile, kind_of: Callable[[int, bytes, bool], str], *, each_line: bool = False
 ) -> Iterator[Event]:
-    """Yield each line of a file.
-
-    kind_of: says of a line, and whether it is inside a sentence, what it is, as `RawFile.count` counts it.
-    each_line: whether each row is a sentence.
-    """
+    """Yield each line of a file, counted by its kind. each_line: whether each row is a sentence."""
     inside, starts = False, DOCUMENT
     for number, raw in file.lines():
         kind = kind_of(number, raw, inside)
@@ -152,9 +148,7 @@ def token_record(
 ) -> Record:
     """Make a record of sentences.
 
-    Raises AnnotationError, naming the line, on an empty token or a tag of another spelling than the file's.
-    Tags that the scheme forbids come as faults. Tokens of white space, surface forms and empty nodes are left
-    out (`Record.unread`).
+    Tags that the scheme forbids are faults; tokens of white space, surface forms and empty nodes are unread.
     """
     path = item.source.path
     faults: list[Fault] = []
@@ -187,10 +181,7 @@ def token_record(
 def _without_ranges(
     numbers: Sequence[int], rows: list[list[str]], roles: Roles, unread: list[Unread]
 ) -> Rows:
-    """Take CoNLL-U's surface forms (`2-3`) and empty nodes (`2.1`) out of a sentence.
-
-    No space follows a word inside a surface form; behind its last stands what stands behind the form.
-    """
+    """Take CoNLL-U's surface forms (`2-3`), inside which are no spaces, and empty nodes (`2.1`) out."""
     kept, until, space = [], 0, True
     for line, row in zip(numbers, rows, strict=True):
         number = row[roles.id].strip()

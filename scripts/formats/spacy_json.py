@@ -28,7 +28,7 @@ def count_tokens(row: dict) -> int:
 def read_paragraphs(
     row: dict, source: Source, options: ReadOptions, *, id: str | None, group: str | None
 ) -> list[Record]:
-    """Make a record of each paragraph of a document. Raises AnnotationError where one cannot be read."""
+    """Make a record of each paragraph of a document."""
     paragraphs = row["paragraphs"] or [{"sentences": []}]
     base = made_id(source) if id is None else id
     names = [base] if len(paragraphs) == 1 else [f"{base}#{i}" for i in range(1, len(paragraphs) + 1)]

@@ -31,8 +31,7 @@ DIGITS = re.compile(r"\s*[+-]?\d+(\.0*)?\s*")
 class Fields(NamedTuple):
     """What stands in a span, unchecked: None where there is none.
 
-    others: what could as well be the label, or the quoted text. known: whether its keys are spelled as some
-    tool does, whose meaning is certain.
+    others: what could as well be the label, or the quoted text. known: whether the keys' meaning is certain.
     """
 
     start: Any = None
@@ -152,6 +151,8 @@ def _list_fields(value: list) -> Fields:
 def looks_like_span(value: object) -> bool:
     """Tell whether a value has a place and a label, as an object or as a list `[0, 3, "PER"]`."""
     if type(value) is dict:
+        if value.keys() == USUAL and type(value["label"]) is str and type(value["start"]) is int:
+            return True
         keys, fields = _keys_of(tuple(value)), span_fields(value)
         label = value[keys.labels[0]] if keys.labels else None
         nested = type(label) is list and any(type(part) in (list, dict) for part in label)

@@ -126,11 +126,7 @@ def span_keys(spans: Iterable) -> Counter[tuple[str, str]]:
 
 
 def read_spans(values: Iterable, source: Source, text: str) -> list[tuple[int, int, str, str | None]]:
-    """Return start, end, label and quoted text of each span on a text, in whatever units the data counts.
-
-    Raises AnnotationError where a value is no span, its offsets or label are of a wrong type, or it is not
-    clear which is its label.
-    """
+    """Return start, end, label and quoted text of each span on a text, in whatever units the data counts."""
     spans = []
     surfaces = 0
     for value in values:

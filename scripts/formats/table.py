@@ -22,11 +22,7 @@ from scripts.formats.table_layout import (
 
 
 def split_table(file: RawFile, layout: TableLayout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the rows of each document, with its first line's number.
-
-    Of a table of tokens each sentence is a document, or, where a column numbers documents, all sentences of
-    one number. `options.sentences_per_doc` above 0 makes documents of so many sentences of one number.
-    """
+    """Yield the rows of each document: of one number, a sentence, or `options.sentences_per_doc` of them."""
     by_document = layout.roles is not None and layout.roles.document is not None
     rows = layout.starts(_rows(file, layout), file.path.as_posix())
     events = ((row.line, row.text.encode("latin-1"), starts) for row, starts in rows)
@@ -77,11 +73,7 @@ def count_table(item: Item) -> Found:
     not_read="spreadsheets: save as CSV; tables without a header: `columns` names what each column is",
 )
 def read_table(item: Item) -> Record | list[Record]:
-    """Read one document.
-
-    Raises AnnotationError, naming the line, on a row of another width than the header, an empty token, a tag
-    that no scheme knows and a list that is broken or longer than its neighbour. Forbidden tags are faults.
-    """
+    """Read one document."""
     layout, path = item.layout, item.source.path
     rows = _item_rows(item)
     if layout.roles is not None:

@@ -65,12 +65,7 @@ class TableLayout:
         return not any(cell.strip(BLANK) for name, cell in cells if name and not name.startswith("Unnamed"))
 
     def starts(self, rows: Iterable[Row], path: str) -> Iterator[tuple[Row, int]]:
-        """Yield the rows, each with what it starts.
-
-        A sentence begins where the number of sentence or document is another than before (an empty cell is no
-        number), and after a blank row. Raises AnnotationError where a number is missing, and where no
-        sentence ends.
-        """
+        """Yield the rows, each with what it starts: a sentence at another number, and after a blank row."""
         inside, sentence, document, size = False, "", "", 0
         for row in rows:
             if self.is_blank(row) or self.roles is None:
@@ -97,7 +92,7 @@ def cell_of(row: Row, column: int | None) -> str:
 
 
 def require_width(row: Row, width: int, path: str) -> None:
-    """Raise AnnotationError where a row has more or fewer cells than the header; empty ones may follow."""
+    """See that a row has as many cells as the header; empty ones may follow."""
     if len(row.cells) < width or any(cell.strip() for cell in row.cells[width:]):
         what = f"{len(row.cells)} cells instead of {width}, as in the header: {short(row.text.rstrip())}"
         fail(f"{path}:{row.line}", what, "repair the row")
@@ -139,7 +134,7 @@ def _delimiter(line: str) -> str | None:
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
-    """Find out how a table is written. Raises AnnotationError where that is not certain."""
+    """Find out how a table is written."""
     path = file.path.as_posix()
     rows, dialect = _first_rows(file)
     filled = [row for row in rows if any(map(str.strip, row.cells))]

@@ -32,9 +32,7 @@ Names = Mapping[str, Sequence[str]]
 class TaggedLayout:
     """Which keys hold tokens and tags, and how the tags are written.
 
-    names: what the tags' numbers stand for; empty where tags are strings. names_from: who says so.
-    labels: of the first rows, sorted. unused: lists that stand beside.
-    skip_spans: whether spans that stand beside the tags may be left out.
+    names: what the tags' numbers stand for; names_from: who says so. skip_spans: leave out those beside.
     """
 
     tokens: str
@@ -53,10 +51,7 @@ def find_tagged(
 ) -> TaggedLayout | None:
     """Find the keys of tokens and tags in a file's first rows; None where no row has both.
 
-    Known keys go before others; `options.text_field` and `options.spans_field` name them.
-    names: of tags that are numbers, by key; where it has none, `options.label_names` or a JSON file beside
-    this one may. Raises AnnotationError where two keys could be the tags, or the tokens, and where nothing
-    names the numbers.
+    names: of tags that are numbers, by key; `options.label_names` or a JSON file beside this may give them.
     """
     names = names or {}
     tokens = find_tokens_key(rows, path, options.text_field)
@@ -151,7 +146,7 @@ def _beside(row: dict, layout: TaggedLayout) -> dict[str, list]:
 
 
 def _other_spans(row: dict, layout: TaggedLayout, source: Source) -> list[Unread]:
-    """Return what spans stand beside a row's tags. Raises AnnotationError where these may not be left out."""
+    """Return what spans stand beside a row's tags, if these may be left out."""
     unread = []
     for key, spans in _beside(row, layout).items():
         if not layout.skip_spans:
@@ -172,11 +167,7 @@ def read_tagged(
     id: str | None = None,
     group: str | None = None,
 ) -> Record:
-    """Read one row.
-
-    Raises AnnotationError, naming the row, where tokens and tags are not of one number, a token is empty or
-    no string, and where a tag has no name or is none.
-    """
+    """Read one row."""
     words, tags = row.get(layout.tokens), row.get(layout.tags)
     _check_tokens(words, tags, layout, source)
     parsed = list(map(tag_parser(layout.spelling), [_name(tag, layout.names) for tag in tags]))
@@ -203,7 +194,7 @@ def read_tagged(
 
 
 def _check_tokens(words: Any, tags: Any, layout: TaggedLayout, source: Source) -> None:
-    """Raise AnnotationError where tokens and tags are no lists of one length, or a token is none."""
+    """See that tokens and tags are lists of one length, and each token one."""
     are_lists = isinstance(words, list) and isinstance(tags, list) and len(words) == len(tags)
     if not are_lists or not all(type(word) is str for word in words):
         what = f"{layout.tokens} and {layout.tags} must be lists of one length, strings the first"

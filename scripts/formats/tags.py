@@ -93,8 +93,7 @@ parse_tag = tag_parser(DEFAULT)
 def find_spelling(values: Iterable[str], *, plain: bool = False) -> Spelling | None:
     """Tell how tags are written from all the different values of a column; None where they are no tags.
 
-    Several ways to write O are no obstacle: `Spelling.outside` is the first that OUTSIDE names. plain: tags
-    may be without prefixes; then some must be O, and no part of speech may be among them.
+    plain: tags may be without prefixes; then some must be O, and no part of speech may be among them.
     """
     values = set(values)
     outside = next((mark for mark in OUTSIDE if mark in values), "O")
@@ -140,10 +139,7 @@ def describe_tags(scheme: str, spelling: Spelling, labels: Sequence[str]) -> str
 
 
 def decode(tags: Sequence[Tag], scheme: str) -> tuple[Ranges, list[Wrong]]:
-    """Turn one sentence's tags into entities, and name each tag that the scheme forbids.
-
-    A forbidden I or L starts a new entity; an unfinished one ends where the next tag says.
-    """
+    """Turn one sentence's tags into entities (a forbidden I starts one), and name what the scheme forbids."""
     entities: Ranges = []
     wrong: list[Wrong] = []
     if tags.count(NO_ENTITY) == len(tags):

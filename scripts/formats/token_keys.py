@@ -31,10 +31,7 @@ def pairs(row: dict, tokens: str, key: str) -> bool:
 
 
 def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None:
-    """Return the key that holds lists of strings that are no tags, known ones first; None where none does.
-
-    wanted: the key that it must be, or empty. Raises AnnotationError where two keys may be it and differ.
-    """
+    """Return the key, the wanted one if any, of lists of strings that are no tags; None where none is."""
     keys = _keys(rows, lambda items: str in set(map(type, items)) <= {str, type(None)})
     if wanted:
         return wanted if wanted in keys else None
@@ -54,10 +51,7 @@ def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None
 def find_tags_keys(
     rows: Sequence[dict], tokens: str, wanted: str, names: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Return the keys that may hold one entity tag a token.
-
-    wanted: the key that it must be, or empty. names: of the keys whose tags are numbers with names.
-    """
+    """Return the keys that may hold one entity tag a token. names: of tags that are numbers, by key."""
     found = [key for key in _keys(rows, lambda items: set(map(type, items)) <= {str, int}) if key != tokens]
     if wanted:
         return [key for key in found if key == wanted]

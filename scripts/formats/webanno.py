@@ -149,10 +149,7 @@ def count_rows(item: Item) -> Found:
     not_read="relations, chains, slots; of several features all but `--spans-field=NamedEntity.value`",
 )
 def read_webanno(item: Item) -> Record:
-    """Read one document. Spans that overlap, or end inside a token, are kept as they are.
-
-    Raises AnnotationError on a row whose columns or offsets do not fit the header or its token.
-    """
+    """Read one document. Spans that overlap, or end inside a token, are kept as they are."""
     rows = list(_rows(item))
     words = [row for row in rows if not row.part and row.text.strip()]
     spaces = [after.start > row.end for row, after in pairwise(words)] + [False] * bool(words)

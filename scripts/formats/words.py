@@ -21,10 +21,7 @@ ELIDING = frozenset({"fr", "it", "ca"})
 
 
 def rebuild_spaces(words: Sequence[str], lang: str) -> list[bool]:
-    """Say after which words a space stands, by the habits of punctuation: no space before `.` or after `(`.
-
-    Straight quotes open and close in turn. No space follows the last word.
-    """
+    """Say after which words a space stands, by the habits of punctuation; straight quotes come in turn."""
     spaces: list[bool] = []
     quote_open = after = False  # whether the word before lets a space follow
     for word in words:
@@ -56,10 +53,7 @@ def _habits(word: str, lang: str) -> tuple[bool, bool]:
 def drop_white_space(
     words: Sequence[str], entities: Ranges, place: Callable[[int], str]
 ) -> tuple[Sequence[str], Ranges, list[Unread]]:
-    """Take tokens that are white space, or nothing, out of a sentence, and entities that have no other token.
-
-    place: says where a token stands.
-    """
+    """Take tokens that are white space out of a sentence, and entities that have no other token."""
     kept = [bool(word.strip()) for word in words]
     if all(kept):
         return words, entities, []
@@ -84,11 +78,7 @@ def words_record(
     faults: Sequence[Fault] = (),
     sentences_known: bool = True,
 ) -> Record:
-    """Make a record of sentences: words, a flag a word for the space after it (or None), and entities.
-
-    Where a sentence has no flags its spaces are rebuilt; between sentences stands a space, but in languages
-    without.
-    """
+    """Make a record of sentences: words, whether a space follows each (None: by habit), and entities."""
     words: list[str] = []
     spaces: list[bool] = []
     sent_starts: list[bool] = []
