@@ -47,11 +47,6 @@ ENDS = {"head": 0, "child": 2, "head_span": SPAN, "child_span": CORK_SPAN, "colo
 
 ONE_SPAN = {
     "Prodigy": {"tokens": TOKENS, "spans": [SPAN | {"token_start": 0, "token_end": 0}], **PRODIGY},
-    "Prodigy, tokens' numbers alone": {
-        "tokens": TOKENS,
-        "spans": [{"token_start": 0, "token_end": 0, "label": "PER"}],
-        **PRODIGY,
-    },
     "Prodigy with a category beside": {"spans": [SPAN], "label": "NEWS", **PRODIGY},
     "Prodigy with options beside": {
         "spans": [SPAN],
@@ -127,8 +122,8 @@ def test_a_span_in_any_tools_spelling_is_read(write_jsonl, row, turned):
 
 
 WRONG = {
-    "tokens' numbers without tokens": (
-        {"spans": [{"token_start": 0, "token_end": 1, "label": "PER"}]},
+    "tokens' numbers alone": (
+        {"tokens": TOKENS, "spans": [{"token_start": 0, "token_end": 1, "label": "PER"}], **PRODIGY},
         "a span must be",
     ),
     "a first token alone": (

@@ -18,10 +18,7 @@ FEATURE = {"feature": {"names": list(NAMES), "_type": "ClassLabel"}, "_type": "S
 def surfaces(rows, path=PATH, **options):
     options = ReadOptions(**options)
     layout = find_tagged(rows, path, options)
-    records = [
-        read_tagged(row, layout, Source("a", i), options, id=None, group=None)
-        for i, row in enumerate(rows, 1)
-    ]
+    records = [read_tagged(row, layout, Source("a", i), lang=options.lang) for i, row in enumerate(rows, 1)]
     for row, record in zip(rows, records, strict=True):
         found = count_tagged(row, layout)
         assert found.tokens == len(record.words) + sum(unread.tokens for unread in record.unread)
@@ -200,7 +197,7 @@ def test_spans_beside_tags_are_an_error_with_both_readings():
 def test_spans_beside_tags_may_be_left_out_and_are_counted(options):
     options = ReadOptions(**options)
     layout = find_tagged([SPANS], PATH, options)
-    record = read_tagged(SPANS, layout, Source("a", 1), options)
+    record = read_tagged(SPANS, layout, Source("a", 1), lang=options.lang)
     assert [(unread.reason, unread.labels) for unread in record.unread] == [("other-spans", ("NAME",))]
     assert count_tagged(SPANS, layout).entities == 3
 
@@ -227,7 +224,7 @@ def test_spans_beside_tags_may_be_left_out_and_are_counted(options):
 def test_a_bad_row_is_an_error_with_its_place(row, words):
     layout = find_tagged([FINE], PATH, ReadOptions())
     with pytest.raises(AnnotationError, match=r"^a\.jsonl:7: ") as error:
-        read_tagged(row, layout, Source("a.jsonl", 7), ReadOptions())
+        read_tagged(row, layout, Source("a.jsonl", 7), lang="en")
     assert words in str(error.value)
 
 
@@ -242,7 +239,7 @@ def test_a_bad_row_is_an_error_with_its_place(row, words):
 def test_white_space_is_no_token_and_entities_around_it_stay(tags, entities, lost):
     row = {"tokens": ["a", "\u3000", "Ana", "b"], "ner_tags": tags}
     layout = find_tagged([FINE], PATH, ReadOptions())
-    record = read_tagged(row, layout, Source("a", 1), ReadOptions())
+    record = read_tagged(row, layout, Source("a", 1), lang="en")
     assert [(record.text[span.start : span.end], span.label) for span in record.spans] == entities
     assert [label for unread in record.unread for label in unread.labels] == lost
     assert record.words == ("a", "Ana", "b")
@@ -250,14 +247,14 @@ def test_white_space_is_no_token_and_entities_around_it_stay(tags, entities, los
 
 def test_an_empty_row_is_an_empty_document():
     layout = find_tagged([FINE], PATH, ReadOptions())
-    record = read_tagged({"tokens": [], "ner_tags": []}, layout, Source("a", 1), ReadOptions())
+    record = read_tagged({"tokens": [], "ner_tags": []}, layout, Source("a", 1), lang="en")
     assert (record.text, record.words) == ("", ())
 
 
 def test_a_forbidden_tag_is_a_fault_and_its_entity_counts():
     row = {"tokens": ["in", "Cork"], "ner_tags": ["O", "I-LOC"]}
     layout = find_tagged([FINE], PATH, ReadOptions())
-    record = read_tagged(row, layout, Source("a", 2), ReadOptions())
+    record = read_tagged(row, layout, Source("a", 2), lang="en")
     assert [(fault.code, fault.span) for fault in record.faults] == [("i-without-b", None)]
     assert count_tagged(row, layout).entities == len(record.spans) == 1
 
@@ -313,7 +310,7 @@ def test_rows_of_anything_are_read_or_an_annotation_error(seed):
         layout = find_tagged([FINE, *rows] if draw.random() < 0.5 else rows, PATH, options)
         for one in rows if layout else ():
             with contextlib.suppress(AnnotationError):
-                record = read_tagged(one, layout, Source("a", 1), options)
+                record = read_tagged(one, layout, Source("a", 1), lang=options.lang)
                 found = count_tagged(one, layout)
                 assert found.tokens == len(record.words) + sum(unread.tokens for unread in record.unread)
                 assert found.entities == len(record.spans) + sum(

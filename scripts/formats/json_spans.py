@@ -101,7 +101,7 @@ def row_record(
     if isinstance(row.get("paragraphs"), list):
         return read_paragraphs(row, source, options, id=id, group=group)
     if layout.tagged is not None and layout.tagged.tokens in row and not label_studio.is_task(row):
-        return read_tagged(row, layout.tagged, source, options, id=id, group=group)
+        return read_tagged(row, layout.tagged, source, lang=options.lang, id=id, group=group)
     name = made_id(source) if id is None else id
     if label_studio.is_task(row):
         texts = label_studio.read_task(row, source, options, layout.texts)
@@ -110,7 +110,6 @@ def row_record(
     excluded = _excluded(row, source, options)
     spans, unread = choose_spans(row, source, options, layout.spans, excluded)
     text = choose_text(row, spans, source, options)
-    spans = _with_offsets(spans, row.get("tokens"))
     return _record(Content(text, spans, excluded, unread), source, name, group)
 
 
@@ -171,18 +170,3 @@ def scalar(source: Source, key: str, value) -> str | None:
     if isinstance(value, list | dict):
         raise AnnotationError(f"{source}: {key!r} must be a string or a number, not {short(value)}")
     return None if value is None else str(value)
-
-
-def _with_offsets(spans: list, tokens: object) -> list:
-    """Return spans that give the numbers of their first and last token alone with their characters."""
-
-    def placed(span: object) -> object:
-        try:
-            if "start" in span or "token_start" not in span:
-                return span
-            first, last = tokens[span["token_start"]], tokens[span["token_end"]]
-            return span | {"start": first["start"], "end": last["end"]}
-        except (LookupError, TypeError):  # is told as no span
-            return span
-
-    return list(map(placed, spans)) if isinstance(tokens, list) else spans

@@ -1,24 +1,13 @@
 """Rows of tokens, however their cells are separated: what cells are, where documents end, their records."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import Fault, Record, Source, Unread, fail
+from scripts.formats.record import Record, Unread, fail
 from scripts.formats.registry import Found, Item
-from scripts.formats.tags import (
-    DEFAULT,
-    OUTSIDE,
-    PREFIXES,
-    Spelling,
-    Tag,
-    decode,
-    describe_tags,
-    from_brackets,
-    tag_parser,
-)
-from scripts.formats.words import drop_white_space, words_record
+from scripts.formats.tags import DEFAULT, OUTSIDE, PREFIXES, Spelling, Tag, describe_tags, tag_parser
+from scripts.formats.words import tagged_record
 
 SAMPLE_LINES = 50_000
 """What the columns are is told from so many lines."""
@@ -43,7 +32,6 @@ class Roles:
     space: may hold `SpaceAfter=No`. id: numbers the words, and `2-3` there stands for a surface form whose
     words follow (CoNLL-U). sentence, document: say which each row belongs to.
     scheme: of the tags, or `brackets`.
-    affix: a pattern of tokens that begin or end with what is no part of them, whose group is the token.
     unused: each other column with what it is.
     """
 
@@ -59,7 +47,6 @@ class Roles:
     spelling: Spelling = DEFAULT
     scheme: str = "IOB1"
     labels: tuple[str, ...] = ()
-    affix: str = ""
     unused: tuple[tuple[int, str], ...] = ()
 
 
@@ -81,9 +68,8 @@ def describe_roles(roles: Roles) -> str:
     said = [f"token = {column(roles.token)} of {roles.width}", f"tag = {column(roles.tag)} ({tags})"]
     more = {"sentence": roles.sentence, "document": roles.document, "spaces": roles.space}
     said += [f"{name} = {column(i)}" for name, i in more.items() if i is not None]
-    affix = f"; of each token what is in the brackets: {roles.affix}" if roles.affix else ""
     unused = ", ".join(column(i) + (f" ({kind})" if kind else "") for i, kind in roles.unused)
-    return ", ".join(said) + affix + (f"; not used: {unused}" if unused else "")
+    return ", ".join(said) + (f"; not used: {unused}" if unused else "")
 
 
 def line_events(
@@ -146,36 +132,17 @@ def sentences_of(item: Item) -> Iterator[tuple[Sequence[int], list[str]]]:
 def token_record(
     item: Item, roles: Roles, sentences: Iterable[Rows], *, id: str | None = None, group: str | None = None
 ) -> Record:
-    """Make a record of sentences.
-
-    Tags that the scheme forbids are faults; tokens of white space, surface forms and empty nodes are unread.
-    """
-    path = item.source.path
-    faults: list[Fault] = []
-    unread: list[Unread] = []
-    found, places = [], []
+    """Make a record of sentences, without surface forms and empty nodes."""
+    path, unread, found = item.source.path, [], []
     for numbers, rows in sentences:
         if roles.id is not None:
             numbers, rows = _without_ranges(numbers, rows, roles, unread)
         words = _words(path, numbers, rows, roles)
-        if roles.scheme == "brackets":
-            entities, wrong = from_brackets([row[roles.tag] for row in rows])
-        else:
-            entities, wrong = decode(_tags(path, numbers, rows, roles), roles.scheme)
-        for i, code, detail in wrong:
-            faults.append(Fault(code, Source(path, numbers[i]), f"{words[i]!r}: {detail} ({roles.scheme})"))
-        if not all(words):
-            kept, lines = [i for i, word in enumerate(words) if word], [f"line {n}" for n in numbers]
-            words, entities, dropped = drop_white_space(words, entities, lines.__getitem__)
-            unread += dropped
-            numbers, rows = [numbers[i] for i in kept], [rows[i] for i in kept]
-        if words:
-            spaces = None if roles.space is None else [_space_after(row[roles.space]) for row in rows]
-            found.append((words, spaces, entities))
-            places += [numbers[start] for start, _, _ in entities]
-    group = item.file_group or group
-    record = words_record(item.source, found, lang=item.options.lang, id=id, group=group, faults=faults)
-    return record._replace(unread=tuple(unread), lines=tuple(places)) if unread or places else record
+        tags = _tags(path, numbers, rows, roles)
+        spaces = None if roles.space is None else [_space_after(row[roles.space]) for row in rows]
+        found.append((words, spaces, tags, numbers))
+    group, lang = item.file_group or group, item.options.lang
+    return tagged_record(item.source, found, roles.scheme, unread=unread, lang=lang, id=id, group=group)
 
 
 def _without_ranges(
@@ -218,14 +185,7 @@ def _words(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Role
         if not row[roles.token]:
             shown = " ".join(row)[:80]
             fail(f"{path}:{number}", f"an empty token: {shown!r}", "delete the row or write its token")
-    if not roles.affix:
-        return words
-    matches = [re.fullmatch(roles.affix, word) for word in words]
-    if None in matches:
-        at = matches.index(None)
-        what = f"the token {words[at]!r} is not like the others, {roles.affix}"
-        fail(f"{path}:{numbers[at]}", what, "repair it")
-    return [match[1] for match in matches]
+    return words
 
 
 def value_of(cell: str, key: str | None, outside: str = "O") -> str:
@@ -241,9 +201,11 @@ def misc_items(cell: str) -> list[tuple[str, str]]:
     return [(key, value) if equals else ("", key) for key, equals, value in parts]
 
 
-def _tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[Tag]:
-    """Return the tag of each row."""
+def _tags(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[Tag] | list[str]:
+    """Return the tag of each row, or its bracket."""
     cells = [row[roles.tag].strip() for row in rows]
+    if roles.scheme == "brackets":
+        return cells
     if roles.key is not None:
         cells = [value_of(cell, roles.key, roles.spelling.outside) for cell in cells]
     tags = list(map(tag_parser(roles.spelling), cells))

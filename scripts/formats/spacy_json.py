@@ -5,8 +5,8 @@ import re
 from scripts.formats.record import AnnotationError, Fault, Record, Source, fail, made_id
 from scripts.formats.registry import ReadOptions
 from scripts.formats.spans import find_spans, short
-from scripts.formats.tags import decode, find_scheme, parse_tag
-from scripts.formats.words import words_record
+from scripts.formats.tags import find_scheme, parse_tag
+from scripts.formats.words import tagged_record
 
 MISSING = "-"
 BLANK = re.compile(r"\s*")
@@ -40,29 +40,23 @@ def read_paragraphs(
 
 def _paragraph(paragraph: dict, source: Source, options: ReadOptions, id: str, group: str | None) -> Record:
     sentences = _tokens(paragraph, source)
-    parsed = [[parse_tag("O" if tag == MISSING else tag) for _, tag in part] for part in sentences]
-    faults, read = [], []
-    for part, tags in zip(sentences, parsed, strict=True):
-        if None in tags:
-            wrong = part[tags.index(None)][1]
-            raise AnnotationError(f"{source}: {wrong!r} is no tag such as O, B-PER, I-PER, L-PER, U-PER or -")
-    scheme = find_scheme(parsed)
     tokens = [token for part in sentences for token in part]
+    parsed = [[parse_tag("O" if tag == MISSING else tag) for _, tag in part] for part in sentences]
+    tags = [tag for part in parsed for tag in part]
+    if None in tags:
+        what = f"{tokens[tags.index(None)][1]!r} is no tag such as O, B-PER, I-PER, L-PER, U-PER or -"
+        fail(source, what, "repair it")
+    faults = []
     if missing := sum(tag == MISSING for _, tag in tokens):
         detail = f"{missing} of {len(tokens)} tokens; they are taken for O"
         faults.append(Fault("missing-annotation", source, detail))
     after = _spaces([word for word, _ in tokens], paragraph.get("raw"))
+    read, end = [], 0
     for part, tags in zip(sentences, parsed, strict=True):
-        words = [word for word, _ in part]
-        entities, wrong = decode(tags, scheme)
-        for token, code, detail in wrong:
-            faults.append(Fault(code, source, f"{words[token]!r}: {detail} ({scheme})"))
-        if words:
-            read.append((words, after and after[: len(words)], entities))
-            after = after and after[len(words) :]
-    if not read:
-        return Record(id, "", (), source, group=group)
-    return words_record(source, read, lang=options.lang, id=id, group=group, faults=faults)
+        start, end = end, end + len(part)
+        read.append(([word for word, _ in part], after and after[start:end], tags, [source.line] * len(part)))
+    details = {"lang": options.lang, "id": id, "group": group, "faults": faults}
+    return tagged_record(source, read, find_scheme(parsed), **details)._replace(lines=())
 
 
 def _tokens(paragraph: dict, source: Source) -> list[list[tuple[str, str]]]:

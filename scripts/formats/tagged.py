@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scripts.formats.names import nearby_names
-from scripts.formats.record import Fault, Record, Source, Unread, check_text, fail
+from scripts.formats.record import Record, Source, Unread, check_text, fail
 from scripts.formats.registry import Found, ReadOptions
 from scripts.formats.spans import find_spans, short, span_fields
 from scripts.formats.tags import (
     DEFAULT,
     Spelling,
     count_entities,
-    decode,
     describe_tags,
     find_scheme,
     find_spelling,
@@ -22,7 +21,7 @@ from scripts.formats.tags import (
     tag_parser,
 )
 from scripts.formats.token_keys import find_tags_keys, find_tokens_key, pairs
-from scripts.formats.words import drop_white_space, words_record
+from scripts.formats.words import tagged_record
 
 Names = Mapping[str, Sequence[str]]
 """What the numbers under each key stand for."""
@@ -158,16 +157,8 @@ def _other_spans(row: dict, layout: TaggedLayout, source: Source) -> list[Unread
     return unread
 
 
-def read_tagged(
-    row: dict,
-    layout: TaggedLayout,
-    source: Source,
-    options: ReadOptions,
-    *,
-    id: str | None = None,
-    group: str | None = None,
-) -> Record:
-    """Read one row."""
+def read_tagged(row: dict, layout: TaggedLayout, source: Source, **details) -> Record:
+    """Read one row. details: as `words_record` has."""
     words, tags = row.get(layout.tokens), row.get(layout.tags)
     _check_tokens(words, tags, layout, source)
     parsed = list(map(tag_parser(layout.spelling), [_name(tag, layout.names) for tag in tags]))
@@ -178,19 +169,10 @@ def read_tagged(
             remedy = "name all labels in the order of their numbers with --label-names"
         tag = tags[parsed.index(None)]
         fail(source, f"{tag!r} in {layout.tags} is none of {known}: {short(tags)}", remedy)
-    entities, wrong = decode(parsed, layout.scheme)
-    faults = [Fault(code, source, f"{words[i]!r}: {detail} ({layout.scheme})") for i, code, detail in wrong]
-    words, entities, unread = drop_white_space(words, entities, lambda token: f"token {token + 1}")
-    record = words_record(
-        source,
-        [(words, None, entities)] if words else [],
-        lang=options.lang,
-        id=id,
-        group=group,
-        faults=faults,
-        sentences_known=False,
-    )
-    return record._replace(unread=(*unread, *_other_spans(row, layout, source)))
+    sentences = [(words, None, parsed, [source.line] * len(words))]
+    unread = _other_spans(row, layout, source)
+    details |= {"unread": unread, "sentences_known": False}
+    return tagged_record(source, sentences, layout.scheme, **details)._replace(lines=())
 
 
 def _check_tokens(words: Any, tags: Any, layout: TaggedLayout, source: Source) -> None:

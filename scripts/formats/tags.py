@@ -140,6 +140,8 @@ def describe_tags(scheme: str, spelling: Spelling, labels: Sequence[str]) -> str
 
 def decode(tags: Sequence[Tag], scheme: str) -> tuple[Ranges, list[Wrong]]:
     """Turn one sentence's tags into entities (a forbidden I starts one), and name what the scheme forbids."""
+    if scheme == "brackets":
+        return from_brackets(tags)
     entities: Ranges = []
     wrong: list[Wrong] = []
     if tags.count(NO_ENTITY) == len(tags):

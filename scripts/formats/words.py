@@ -1,11 +1,11 @@
 """Records from tokens: rebuild the spaces between words that token-level data does not give."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
 from scripts.formats.record import Fault, Record, Source, Span, Unread, made_id
-from scripts.formats.tags import Ranges
+from scripts.formats.tags import Ranges, Tag, decode
 
 NO_SPACES = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 """Languages that write words without spaces between them."""
@@ -50,22 +50,54 @@ def _habits(word: str, lang: str) -> tuple[bool, bool]:
     return bool(closes) or word.lower() in CLITICS, bool(opens) or elides or before_number
 
 
-def drop_white_space(
-    words: Sequence[str], entities: Ranges, place: Callable[[int], str]
-) -> tuple[Sequence[str], Ranges, list[Unread]]:
-    """Take tokens that are white space out of a sentence, and entities that have no other token."""
-    kept = [bool(word.strip()) for word in words]
-    if all(kept):
-        return words, entities, []
+def tagged_record(
+    source: Source,
+    sentences: Iterable[tuple[Sequence[str], Sequence[bool] | None, Sequence[Tag | str], Sequence[int]]],
+    scheme: str,
+    *,
+    unread: Sequence[Unread] = (),
+    **details,
+) -> Record:
+    """Make a record of sentences: words, whether a space follows each, tags, and the line of each word.
+
+    Tags that the scheme forbids are faults; words of white space are unread. details: as `words_record` has.
+    """
+    faults, unread, lines = [], list(unread), []
+
+    def decoded() -> Iterable[tuple[Sequence[str], Sequence[bool] | None, Ranges]]:
+        for words, spaces, tags, numbers in sentences:
+            entities, wrong = decode(tags, scheme)
+            for i, code, detail in wrong:
+                place = source if numbers[i] == source.line else Source(source.path, numbers[i])
+                faults.append(Fault(code, place, f"{words[i]!r}: {detail} ({scheme})"))
+            if not all(map(str.strip, words)):
+                kept = [i for i, word in enumerate(words) if word.strip()]
+                entities, dropped = _drop_white_space(words, entities, numbers)
+                unread.extend(dropped)
+                words, numbers = [words[i] for i in kept], [numbers[i] for i in kept]
+                spaces = spaces and [spaces[i] for i in kept]
+            lines.extend([numbers[start] for start, _, _ in entities])
+            if words:
+                yield words, spaces, entities
+
+    record = words_record(source, decoded(), **details)
+    return record._replace(faults=(*faults, *record.faults), unread=tuple(unread), lines=tuple(lines))
+
+
+def _drop_white_space(
+    words: Sequence[str], entities: Ranges, numbers: Sequence[int]
+) -> tuple[Ranges, list[Unread]]:
+    """Return entities without words of white space; these, and entities of them alone, are unread."""
+    kept, reason = [bool(word.strip()) for word in words], "white-space-token"
     at = [0, *accumulate(kept)]
-    reason = "white-space-token"
-    unread = [Unread(reason, f"{place(i)} {word!r}", tokens=1) for i, word in enumerate(words) if not kept[i]]
+    unread = [
+        Unread(reason, f"line {n}", tokens=1) for n, keep in zip(numbers, kept, strict=True) if not keep
+    ]
     moved = [(at[start], at[end], label) for start, end, label in entities]
     for (first, _, _), (start, end, label) in zip(entities, moved, strict=True):
         if start == end:
-            unread.append(Unread(reason, place(first), labels=(label,)))
-    words = [word for word, keep in zip(words, kept, strict=True) if keep]
-    return words, [entity for entity in moved if entity[0] < entity[1]], unread
+            unread.append(Unread(reason, f"line {numbers[first]}", labels=(label,)))
+    return [entity for entity in moved if entity[0] < entity[1]], unread
 
 
 def words_record(
