@@ -201,8 +201,7 @@ def own(draw: random.Random) -> Callable[[str, list], dict]:
 
 
 def prodigy(draw: random.Random) -> Callable[[str, list], dict]:
-    by_tokens = draw.random() < 0.3
-    with_tokens = by_tokens or draw.random() < 0.7
+    with_tokens = draw.random() < 0.7
 
     def row(text: str, spans: list) -> dict:
         edges = sorted({0, len(text), *(edge for span in spans for edge in span[:2])})
@@ -213,7 +212,7 @@ def prodigy(draw: random.Random) -> Callable[[str, list], dict]:
         number = {token["start"]: token["id"] for token in tokens}
         made = []
         for start, end, label in spans:
-            place = {} if by_tokens else {"start": start, "end": end}
+            place = {"start": start, "end": end}
             made.append(place | {"token_start": number[start], "token_end": number[start], "label": label})
         return {
             "text": text,
