@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 
-from scripts.corpus.convert import align, cut, make_doc
+from scripts.corpus.convert import align, cut, make_doc, sentence_starts
 from scripts.corpus.settings import Settings
 from scripts.corpus.tokenizer import load_tokenizer
 from scripts.formats.record import Fault, Source
@@ -40,7 +40,10 @@ def convert(record, **choices):
 
 def parts(record, max_tokens):
     doc, _, _ = aligned(record)
-    return [" ".join(token.text for token in doc[start:end]) for start, end in cut(doc, max_tokens)[0]]
+    return [
+        " ".join(token.text for token in doc[start:end])
+        for start, end in cut(doc, max_tokens, record.sent_starts)[0]
+    ]
 
 
 def test_spans_become_entities():
@@ -205,7 +208,7 @@ def test_token_level_records_keep_their_tokens_and_sentences():
     doc, losses, _ = aligned(made)
     assert [token.text for token in doc] == list(made.words)
     assert [bool(token.whitespace_) for token in doc] == list(made.spaces)
-    assert [token.is_sent_start for token in doc] == list(made.sent_starts)
+    assert sentence_starts(made) == made.sent_starts
     assert (ents(doc), losses) == ([(2, 3, "PER")], [])
 
 
@@ -277,7 +280,7 @@ def test_parts_join_up_to_the_document_and_no_entity_is_cut(lengths, breaks, max
             spans.append(Span(doc, at, at + length, "X"))
         at += length
     doc.ents = spans
-    found, inside = cut(doc, max_tokens)
+    found, inside = cut(doc, max_tokens, made.sent_starts)
     assert [start for start, _ in found] == [0, *[end for _, end in found[:-1]]]
     assert found[-1][1] == total
     assert inside == [start for start, _ in found[1:] if start not in breaks]

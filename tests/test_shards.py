@@ -33,7 +33,8 @@ def document(text, *spans, id="x", source="a.jsonl:1", **further):
     made = record(text, *spans, **further)
     doc = make_doc(made, TOKENIZER)
     align(made, doc, Settings())
-    return Document(doc, 0, len(doc), id, source, keep_tokens=made.words is not None, group=made.group)
+    further = {"keep_tokens": made.words is not None, "group": made.group, "sent_starts": made.sent_starts}
+    return Document(doc, 0, len(doc), id, source, **further)
 
 
 def words(*given, **further):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spacy.tokenizer import Tokenizer
 
-from scripts.corpus.convert import Note, align, cut, make_doc
+from scripts.corpus.convert import Note, align, cut, make_doc, sentence_starts
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import Document, write_shards
@@ -177,6 +177,7 @@ class Part:
         document = Document(doc, 0, len(doc), record.id, str(record.source))._replace(
             keep_tokens=record.words is not None,
             group=record.group,
+            sent_starts=sentence_starts(record),
             lines=tuple(line_of[id(span)] for span in spans) if line_of else (),
             annotation=record.annotation,
         )
@@ -188,7 +189,7 @@ class Part:
     def _add_cut(self, record: Record, document: Document) -> None:
         """Cut a document, and note it."""
         doc, max_tokens = document.doc, self.settings.max_tokens
-        ranges, inside = cut(doc, max_tokens)
+        ranges, inside = cut(doc, max_tokens, document.sent_starts)
         more = self._note_lost_by_cuts(record, ranges)
         what, new = f"{len(doc):,} tokens in {len(ranges)} parts", len(ranges) - 1
         self.note("additions", "sharded", "cut", record.source, record.id, what, documents=new, other=more)

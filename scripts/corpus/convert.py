@@ -1,5 +1,6 @@
 """Turn a record into a spaCy document with entities, and say what could not come along."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,17 +24,24 @@ class Note:
 
 
 def make_doc(record: Record, tokenizer: Tokenizer) -> Doc:
-    """Make a record's document, of the tokeniser's tokens unless it has its own, or other annotation."""
-    words, spaces, sent_starts = record.words, record.spaces, record.sent_starts
-    if record.annotation is not None:
-        doc = record.annotation.doc
-        if words is None:
-            words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
-        if doc.has_annotation("SENT_START"):
-            sent_starts = [i == 0 or token.is_sent_start is True for i, token in enumerate(doc)]
-    if words is None:
+    """Make a record's document, of the tokeniser's tokens unless it has its own, or other annotation.
+
+    It is without sentences: spaCy takes as long to set them as for all else.
+    """
+    words, spaces = record.words, record.spaces
+    if words is None and record.annotation is None:
         return tokenizer(record.text)
-    return Doc(tokenizer.vocab, words=words, spaces=spaces, sent_starts=sent_starts)
+    if words is None:
+        doc = record.annotation.doc
+        words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
+    return Doc(tokenizer.vocab, words=words, spaces=spaces)
+
+
+def sentence_starts(record: Record) -> Sequence[bool] | None:
+    """Say which tokens start a sentence, or None where the data does not."""
+    if record.annotation is None or not record.annotation.doc.has_annotation("SENT_START"):
+        return record.sent_starts
+    return [token.i == 0 or token.is_sent_start is True for token in record.annotation.doc]
 
 
 def align(record: Record, doc: Doc, settings: Settings) -> tuple[list[Span], list[Note], list[Note]]:
@@ -41,9 +49,7 @@ def align(record: Record, doc: Doc, settings: Settings) -> tuple[list[Span], lis
     repairs.
 
     Spans snap by `settings.align`; white space at their edges is trimmed if `settings.trim` says so. Of spans
-    that
-    overlap, one stays: the first in the file by `settings.overlaps`, or else the longest (the first of
-    equals).
+    that overlap one stays: by `settings.overlaps` the first in the file, or else the (first) longest.
     """
     losses = [Note(fault.code, fault.span, fault.detail) for fault in record.faults if fault.span is not None]
     repairs: list[Note] = []
@@ -126,8 +132,12 @@ def shared_kind(one: Span, two: Span) -> str:
     return "nested" if inside and one[:2] != two[:2] else "overlap"
 
 
-def cut(doc: Doc, max_tokens: int) -> tuple[list[tuple[int, int]], list[int]]:
+def cut(
+    doc: Doc, max_tokens: int, sent_starts: Sequence[bool] | None = None
+) -> tuple[list[tuple[int, int]], list[int]]:
     """Cut a document into ranges, that join up, of up to `max_tokens` tokens (0: any number).
+
+    sent_starts: of each token; where the data says nothing, spaCy's `sentencizer` does.
 
     Each cut is at the last sentence start that fits and lies inside no entity; where no sentence starts, at
     the last token that lies inside no entity. Only an entity of more than `max_tokens` makes a longer range.
@@ -139,7 +149,9 @@ def cut(doc: Doc, max_tokens: int) -> tuple[list[tuple[int, int]], list[int]]:
     inside = numpy.zeros(total + 1, dtype=bool)
     for ent in doc.ents:
         inside[ent.start + 1 : ent.end] = True
-    starts = _sentence_starts(doc)
+    if sent_starts is None:
+        sent_starts = [token.is_sent_start is True for token in Sentencizer()(doc)]
+    starts = numpy.array(sent_starts, dtype=bool)
     anywhere = numpy.flatnonzero(~inside)
     sentences = anywhere[:-1][starts[anywhere[:-1]]]
     cuts = [0]
@@ -153,11 +165,3 @@ def cut(doc: Doc, max_tokens: int) -> tuple[list[tuple[int, int]], list[int]]:
     if cuts[-1] < total:
         cuts.append(total)
     return list(pairwise(cuts)), [start for start in cuts[1:-1] if not starts[start]]
-
-
-def _sentence_starts(doc: Doc) -> numpy.ndarray:
-    """Return which tokens start a sentence: as the data says, or spaCy's `sentencizer`."""
-    if not doc.has_annotation("SENT_START"):
-        words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
-        doc = Sentencizer()(Doc(doc.vocab, words=words, spaces=spaces))
-    return numpy.array([token.is_sent_start is True for token in doc], dtype=bool)

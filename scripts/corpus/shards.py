@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -52,7 +52,8 @@ class Document(NamedTuple):
     """Tokens `start` to `end` (exclusive) of a converted record, as one document.
 
     source: its place in the raw data. keep_tokens: spaCy must not replace them by its tokeniser's.
-    lines: of each of the doc's entities, where that is not the document's. annotation: for other components.
+    sent_starts: of each of the doc's tokens, None where that is not known. lines: of each of its entities,
+    where that is not the document's. annotation: for other components.
     """
 
     doc: Doc
@@ -62,6 +63,7 @@ class Document(NamedTuple):
     source: str
     keep_tokens: bool = False
     group: str | None = None
+    sent_starts: Sequence[bool] | None = None
     lines: tuple[int, ...] = ()
     annotation: DocAnnotation | None = None
 
@@ -90,22 +92,23 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
     """
     strings = documents[0].doc.vocab.strings
     others = [d.annotation and d.annotation.of(d.start, d.end) for d in documents]
-    whole = [ORTH, SPACY, ENT_IOB, ENT_TYPE, SENT_START]
+    whole = [ORTH, SPACY, ENT_IOB, ENT_TYPE]
     tokens = numpy.concatenate([d.doc.to_array(whole)[d.start : d.end] for d in documents])
     columns = dict(zip(whole, tokens.T, strict=True))
     spaces = columns.pop(SPACY).astype(bool)
     lengths = [d.end - d.start for d in documents]
     ends = numpy.cumsum(lengths).tolist()
+    if any(d.sent_starts is not None for d in documents):
+        columns[SENT_START] = numpy.zeros(len(tokens), dtype=numpy.uint64)
     for document, other, length, end in zip(documents, others, lengths, ends, strict=True):
         own = slice(end - length, end)
-        if not document.doc.has_annotation("SENT_START"):
-            columns[SENT_START][own] = 0  # of the first token spaCy always says that a sentence starts
+        if document.sent_starts is not None:
+            starts = document.sent_starts[document.start : document.end]
+            columns[SENT_START][own] = numpy.where(starts, 1, -1).astype(numpy.uint64)
         if other:
             columns[ENT_IOB][own][other.missing & (columns[ENT_IOB][own] == OUTSIDE)] = MISSING
             for name, values in other.columns.items():
                 columns.setdefault(IDS[name], numpy.zeros(len(tokens), dtype=numpy.uint64))[own] = values
-    if not any(d.doc.has_annotation("SENT_START") for d in documents):
-        del columns[SENT_START]
     attrs = [ORTH, *sorted(columns.keys() - {ORTH})]
     begun, counts = numpy.unique(columns[ENT_TYPE][columns[ENT_IOB] == BEGIN], return_counts=True)
     labels = {strings[label]: count for label, count in zip(begun.tolist(), counts.tolist(), strict=True)}
