@@ -22,7 +22,7 @@ def test_the_config_has_each_option_with_its_default():
         (["--columns=token,_,tag"], {"columns": "token,_,tag"}),
         (["--columns", "token,_,tag", "--trim"], {"columns": "token,_,tag", "trim": True}),
         (["--corpus.trim=true"], {"trim": True}),
-        (["--trim", "--no-trim"], {"trim": False}),
+        (["--trim", "--trim=false"], {"trim": False}),
         (["--max-tokens=9", "--corpus.max_reject_rate", "1"], {"max_tokens": 9, "max_reject_rate": 1.0}),
         (["--annotator=007", "--corpus.text-field="], {"annotator": "007", "text_field": ""}),
         (["--offsets=utf-16"], {"offsets": "utf-16"}),

@@ -1,13 +1,13 @@
 """Build a corpus: convert the raw files chunk by chunk, in several processes, and put the splits in place."""
 
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from scripts.corpus.chunks import Converted, Evidence, Part, convert_chunk, cut_into_chunks
+from scripts.corpus.chunks import Chunk, Converted, Evidence, Part, convert_chunk, cut_into_chunks
 from scripts.corpus.files import hash64, require_folder, write_json
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.pool import ordered_map
@@ -61,7 +61,7 @@ def build_corpus(
         build.discard()
         raise
     build.replace(folder)
-    return build.ledgers
+    return {split: whole.ledger for split, whole in build.wholes.items()}
 
 
 def _convert(
@@ -71,25 +71,24 @@ def _convert(
     raw, settings, staging = build.raw, build.settings, build.staging
     drawn, shares = None, ("train", *raw.drawn)
 
-    def surveys() -> Iterator[tuple]:
-        for chunk in cut_into_chunks({"train": opened["train"]}, settings):
-            progress("looking through train", chunk.read)
-            yield chunk, settings
-
-    def chunks() -> Iterator[tuple]:
+    def chunks(doing: str, splits: dict[str, list[Opened]]) -> Iterator[Chunk]:
         done: dict[str, int] = {}
-        for chunk in cut_into_chunks(opened, settings):
+        for chunk in cut_into_chunks(splits, settings):
             done[chunk.split] = chunk.read
-            progress("converting", sum(done.values()))
-            if drawn is not None and chunk.split == "train":
-                yield chunk, drawn[chunk.index], shares, staging, settings
-            else:
-                yield chunk, None, (chunk.split,), staging, settings
+            progress(doing, sum(done.values()))
+            yield chunk
 
     if raw.drawn:
-        found = ordered_map(survey_chunk, surveys(), workers=workers)
-        drawn = draw_splits(found, shares, settings.seed, staging)
-    yield from ordered_map(convert_chunk, chunks(), workers=workers)
+        calls = ((chunk, settings) for chunk in chunks("looking through train", {"train": opened["train"]}))
+        surveys = ordered_map(survey_chunk, calls, workers=workers)
+        drawn = draw_splits(surveys, shares, settings.seed, staging)
+
+    def arguments(chunk: Chunk) -> tuple:
+        if drawn is not None and chunk.split == "train":
+            return chunk, drawn[chunk.index], shares, staging, settings
+        return chunk, None, (chunk.split,), staging, settings
+
+    yield from ordered_map(convert_chunk, map(arguments, chunks("converting", opened)), workers=workers)
 
 
 @dataclass(slots=True)
@@ -100,14 +99,12 @@ class _Build:
     raw: RawCorpus
     settings: Settings
     understood: dict[str, list[str]]
-    ledgers: dict[str, Ledger] = field(default_factory=lambda: {split: Ledger() for split in SPLITS})
-    shards: dict[str, list[dict]] = field(default_factory=lambda: {split: [] for split in SPLITS})
-    spaces: dict[str, Counter[str]] = field(default_factory=lambda: {split: Counter() for split in SPLITS})
-    evidence: dict[str, Evidence] = field(default_factory=lambda: {split: {} for split in SPLITS})
-    _path: str = ""
-    _lines: dict[int, int] = field(default_factory=dict)  # of the ids of that file, by their hashes
+    wholes: dict[str, Part] = field(init=False)
+    evidence: dict[str, Evidence] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Counter)))
+    _lines: dict[int, int] = field(default_factory=dict)  # of ids, by the hashes of their files and them
 
     def __post_init__(self) -> None:
+        self.wholes = {split: Part(split, self.settings) for split in SPLITS}
         self.staging.mkdir(parents=True)
         for name in (REJECTS, REPAIRS):
             (self.staging / name).touch()
@@ -116,11 +113,9 @@ class _Build:
         """Delete a build whose data is at fault, but for the list of what was rejected."""
         for split in SPLITS:
             shutil.rmtree(self.staging / split, ignore_errors=True)
-        for name in (REJECTS, REPAIRS):
-            if name != REJECTS or not (self.staging / name).stat().st_size:
-                (self.staging / name).unlink()
-        if not any(self.staging.iterdir()):
-            self.staging.rmdir()
+        (self.staging / REPAIRS).unlink()
+        if not (self.staging / REJECTS).stat().st_size:
+            shutil.rmtree(self.staging)
 
     def replace(self, folder: Path) -> None:
         """Put all in the place of what is old. Whenever it stops, no old split stands beside a new one."""
@@ -139,11 +134,9 @@ class _Build:
         for part in converted.parts:
             self._add_part(part)
         for name, counts in converted.evidence.items():
-            self.evidence[converted.split].setdefault(name, Counter()).update(counts)
+            self.evidence[converted.split][name].update(counts)
         for source, id in converted.ids:
-            path, key = f"{converted.split} {source.path}", hash64(id)
-            if path != self._path:
-                self._path, self._lines = path, {}
+            key = hash64(f"{converted.split} {source.path}\n{id}")
             if key in self._lines:
                 first = Source(source.path, self._lines[key])
                 raise AnnotationError(
@@ -152,9 +145,10 @@ class _Build:
             self._lines[key] = source.line
 
     def _add_part(self, part: Part) -> None:
-        self.ledgers[part.split].merge(part.ledger)
-        self.shards[part.split] += part.shards
-        self.spaces[part.split].update(part.spaces)
+        whole = self.wholes[part.split]
+        whole.ledger.merge(part.ledger)
+        whole.shards += part.shards
+        whole.spaces.update(part.spaces)
         for name, rows in ((REJECTS, part.rejects), (REPAIRS, part.repairs)):
             with (self.staging / name).open("ab") as file:
                 file.write("".join(rows).encode("utf-8", "replace"))
@@ -166,9 +160,9 @@ class _Build:
         if self.settings.on_error == "reject":
             self._require_few_rejects()
         sources = self.raw.hashes()
-        for split, ledger in self.ledgers.items():
-            ledger.check()
-            count = ledger.stages["sharded"].as_json()
+        for split, whole in self.wholes.items():
+            whole.ledger.check()
+            count = whole.ledger.stages["sharded"].as_json()
             if not count["documents"]:
                 raise AnnotationError(f"the {split} split has no document; {self._remedy(split)}")
             own = "train" if split in self.raw.drawn else split
@@ -184,9 +178,9 @@ class _Build:
                 "settings": self.settings.model_dump(mode="json"),
                 "versions": versions(("python", "spacy")),
                 "understood": self.understood[own],
-                "spaces": self.spaces[split],
-                "shards": self.shards[split],
-                "ledger": ledger.as_json(),
+                "spaces": whole.spaces,
+                "shards": whole.shards,
+                "ledger": whole.ledger.as_json(),
             }
             if split == "train":
                 write_json(self.staging / split / LABELS, label_data(count["labels"]))
@@ -210,10 +204,10 @@ class _Build:
         if self.settings.overlaps != "error":
             stated |= {"overlap", "nested"}
         read, lost = Counter(), Counter()
-        for ledger in self.ledgers.values():
-            whole = ledger.stages["read"]
-            read.update(documents=whole.documents, entities=whole.entities)
-            for (_, reason), change in ledger.losses.items():
+        for whole in self.wholes.values():
+            count = whole.ledger.stages["read"]
+            read.update(documents=count.documents, entities=count.entities)
+            for (_, reason), change in whole.ledger.losses.items():
                 if reason == "unreadable":
                     lost["documents"] += change.count.documents
                 elif not change.count.documents and reason not in stated:

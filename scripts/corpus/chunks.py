@@ -1,5 +1,6 @@
 """Chunks: some raw documents that are read, converted and written together, whatever process does it."""
 
+import gc
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -47,30 +48,26 @@ class Chunk:
     documents: list[tuple[str, Item]]
     read: int
 
-    def records(
-        self, settings: Settings, evidence: Evidence | None = None
-    ) -> Iterator[tuple[Item, Record | AnnotationError]]:
-        """Yield each document as it stands in its file, with its record or why it cannot be read."""
-        is_weighed = evidence is not None and settings.offsets is Offsets.auto
+    def records(self, settings: Settings, evidence: Evidence) -> list[tuple[Item, Record | AnnotationError]]:
+        """Return each document as it stands in its file, with its record or why it cannot be read.
+
+        Raises AnnotationError where there is one of those, unless such are rejected.
+        """
+        found: list[tuple[Item, Record | AnnotationError]] = []
+        errors: list[AnnotationError] = []
         for name, item in self.documents:
             format, path = formats()[name], item.source.path
             together = Path(path).parent.as_posix() if format.beside else path
             try:
                 records = records_of(item, format)
             except AnnotationError as error:
-                yield item, error
+                errors.append(error)
+                found.append((item, error))
                 continue
             for record in records:
-                if is_weighed and record.spans and record.words is None:
+                if settings.offsets is Offsets.auto and record.spans and record.words is None:
                     weigh(record, evidence.setdefault(together, Counter()))
-                yield item, settle(record, settings.offsets)
-
-    def readable(
-        self, settings: Settings, evidence: Evidence | None = None
-    ) -> list[tuple[Item, Record | AnnotationError]]:
-        """Return `records`. Raises AnnotationError where one cannot be read, unless such are rejected."""
-        found = list(self.records(settings, evidence))
-        errors = [record for _, record in found if isinstance(record, AnnotationError)]
+                found.append((item, settle(record, settings.offsets)))
         if errors and settings.on_error == "stop":
             also = f" (and {len(errors) - 1} more near it)" if len(errors) > 1 else ""
             raise AnnotationError(f"{errors[0]}{also}. To go on without such records set --on-error=reject")
@@ -90,8 +87,7 @@ def cut_into_chunks(files: dict[str, list[Opened]], settings: Settings) -> Itera
             item = None
             for item, read in items(file, settings.read_options):
                 documents.append((file.format.name, item))
-                data = item.data if isinstance(item.data, tuple) else (item.data,)
-                size += sum(len(part) for part in data if isinstance(part, bytes))
+                size += sum(len(part) for part in _parts(item) if isinstance(part, bytes))
                 if len(documents) == CHUNK_DOCUMENTS or size >= CHUNK_BYTES:
                     yield Chunk(index, split, documents, done + read)
                     index, documents, size = index + 1, [], 0
@@ -174,7 +170,12 @@ class Part:
         spaces = "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
         self.spaces[spaces] += 1
         line_of = record.line_of if record.words is None else {}
-        document = Document(doc, 0, len(doc), record.id, str(record.source))._replace(
+        document = Document(
+            doc,
+            0,
+            len(doc),
+            record.id,
+            str(record.source),
             keep_tokens=record.words is not None,
             group=record.group,
             sent_starts=sentence_starts(record),
@@ -255,28 +256,35 @@ def convert_chunk(
 ) -> Converted:
     """Convert a chunk's documents and write their shards.
 
-    drawn: for each document the index in `splits` of where it goes; None: all go to the chunk's split.
+    drawn: for each document the index in `splits` of where it goes; None: to the first.
     Raises AnnotationError where a record cannot be read and `settings.on_error` is `stop`.
     """
     tokenizer = cached_tokenizer(settings.lang)
-    parts = {split: Part(split, settings) for split in splits}
-    converted = Converted(chunk.split, list(parts.values()), [], {})
-    for i, (item, record) in enumerate(chunk.readable(settings, converted.evidence)):
-        part = parts[splits[drawn[i]] if drawn is not None else chunk.split]
-        if isinstance(record, AnnotationError):
-            part.reject_unreadable(item, record)
-        else:
-            part.add(record, tokenizer)
-            converted.ids.append((item.source, record.id))
-    for part in converted.parts:
-        part.write(folder / part.split, chunk.index)
+    converted = Converted(chunk.split, [Part(split, settings) for split in splits], [], {})
+    gc.disable()  # it would look for cycles among thousands of documents, a seventh of the time; none has one
+    try:
+        records = chunk.records(settings, converted.evidence)
+        for (item, record), index in zip(records, drawn or bytes(len(records)), strict=True):
+            part = converted.parts[index]
+            if isinstance(record, AnnotationError):
+                part.reject_unreadable(item, record)
+            else:
+                part.add(record, tokenizer)
+                converted.ids.append((item.source, record.id))
+        for part in converted.parts:
+            part.write(folder / part.split, chunk.index)
+    finally:
+        gc.enable()
     return converted
 
 
+def _parts(item: Item) -> tuple:
+    return item.data if isinstance(item.data, tuple) else (item.data,)
+
+
 def _raw_text(item: Item) -> str:
-    parts = item.data if isinstance(item.data, tuple) else (item.data,)
-    texts = (
-        part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part) for part in parts
+    text = "\n".join(
+        part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part)
+        for part in _parts(item)
     )
-    text = "\n".join(texts)
     return text if len(text) <= LARGEST_EXCERPT else text[:LARGEST_EXCERPT] + "…"

@@ -126,10 +126,8 @@ def shared_kind(one: Span, two: Span) -> str:
     """Name the check that explains how two spans share tokens."""
     if one == two:
         return "duplicate-span"
-    inside = (two.start <= one.start and one.end <= two.end) or (
-        one.start <= two.start and two.end <= one.end
-    )
-    return "nested" if inside and one[:2] != two[:2] else "overlap"
+    is_inside = (one.start - two.start) * (one.end - two.end) <= 0  # its ends move opposite ways
+    return "nested" if is_inside and one[:2] != two[:2] else "overlap"
 
 
 def cut(

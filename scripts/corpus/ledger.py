@@ -49,7 +49,8 @@ class Count:
         self.documents += documents
         self.tokens = None if tokens is None or self.tokens is None else self.tokens + tokens
         self.labels.update(labels)
-        self.other.update(other or {})
+        if other:
+            self.other.update(other)
 
     def take(self, count: "Count", sign: int = 1) -> None:
         """Add another count (or, with sign −1, subtract it)."""

@@ -105,7 +105,7 @@ def read_settings(path: Path, arguments: list[str], **further: object) -> Settin
 
 
 def parse_overrides(arguments: list[str]) -> dict[str, str]:
-    """Read `--corpus.NAME=VALUE`; also without `corpus.`, with a space for =, as `--trim` or `--no-trim`."""
+    """Read `--corpus.NAME=VALUE`; also without `corpus.`, with a space for =, as `--trim`."""
     found: dict[str, str] = {}
     rest = list(arguments)
     while rest:
@@ -113,8 +113,6 @@ def parse_overrides(arguments: list[str]) -> dict[str, str]:
         if not option.startswith("--"):
             raise UserError(f"{option!r}: not expected here; options are given as --{SECTION}.NAME=VALUE")
         name = option.removeprefix("--").removeprefix(f"{SECTION}.").replace("-", "_")
-        if name == "no_trim" and not is_given:
-            name, is_given, value = "trim", "=", "false"
         _require_known(option, name)
         if not is_given and OPTIONS[name].annotation is bool:
             value = "true"

@@ -5,6 +5,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ VALIDATED = "validated.json"
 what it saw."""
 MISSING, INSIDE, OUTSIDE, BEGIN = 0, 1, 2, 3
 """spaCy's ENT_IOB codes."""
+SENT_STARTS = {True: 1, False: -1, None: 0}
+"""spaCy's SENT_START codes."""
 COMPRESSION = 1
 """zlib's level: a third of the time of the usual 6, and a tenth more bytes."""
 PLACES = "ner_template.places"
@@ -99,13 +102,12 @@ def encode(documents: list[Document]) -> tuple[bytes, Count]:
     lengths = [d.end - d.start for d in documents]
     ends = numpy.cumsum(lengths).tolist()
     if any(d.sent_starts is not None for d in documents):
-        columns[SENT_START] = numpy.zeros(len(tokens), dtype=numpy.uint64)
-    for document, other, length, end in zip(documents, others, lengths, ends, strict=True):
-        own = slice(end - length, end)
-        if document.sent_starts is not None:
-            starts = document.sent_starts[document.start : document.end]
-            columns[SENT_START][own] = numpy.where(starts, 1, -1).astype(numpy.uint64)
+        starts = [(d.sent_starts or [None] * len(d.doc))[d.start : d.end] for d in documents]
+        codes = [SENT_STARTS[start] for start in chain.from_iterable(starts)]
+        columns[SENT_START] = numpy.array(codes, dtype=numpy.int64).view(numpy.uint64)
+    for other, length, end in zip(others, lengths, ends, strict=True):
         if other:
+            own = slice(end - length, end)
             columns[ENT_IOB][own][other.missing & (columns[ENT_IOB][own] == OUTSIDE)] = MISSING
             for name, values in other.columns.items():
                 columns.setdefault(IDS[name], numpy.zeros(len(tokens), dtype=numpy.uint64))[own] = values

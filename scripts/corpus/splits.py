@@ -3,7 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,9 +41,9 @@ class Survey:
 
 
 def survey_chunk(chunk: Chunk, settings: Settings) -> Survey:
-    """Look at a chunk's documents before they are drawn. Raises AnnotationError as `Chunk.readable` does."""
+    """Look at a chunk's documents before they are drawn. Raises AnnotationError as `Chunk.records` does."""
     keys, groups, labels, texts = array("Q"), array("Q"), [], []
-    for item, record in chunk.readable(settings):
+    for item, record in chunk.records(settings, evidence={}):
         left_out = isinstance(record, AnnotationError) or bool(record.excluded) or not record.text
         keys.append(hash64(f"{settings.seed}\n{f'left out {item.source}' if left_out else record.key}"))
         groups.append(0 if left_out or record.group is None else hash64(f"0\n{record.group}"))
@@ -52,47 +52,11 @@ def survey_chunk(chunk: Chunk, settings: Settings) -> Survey:
     return Survey(keys, groups, labels, shingles(texts).tobytes())
 
 
-@dataclass(slots=True)
-class Draw:
-    """Draws documents for the splits one after the other; a later one never changes where an earlier one
-    went.
-
-    A document goes where the hash of its key says, unless one of its labels is still missing in some splits:
-    then to the split that lacks most of its labels. So each label is in every split as soon as enough
-    documents have it.
-    """
-
-    splits: tuple[str, ...]
-    seed: int
-    _seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def take(self, key: int, labels: Labels) -> str:
-        """Return the split of a document, given the hash of its key and its labels."""
-        needed = ("", *labels)  # "" is what every document has
-        lacking = {name: sum(name not in self._seen[label] for label in needed) for name in self.splits}
-        split = self.by_hash(key)
-        if any(lacking.values()):
-            split = max(self.splits, key=lambda name: (lacking[name], hash64(f"{self.seed}\n{key} {name}")))
-        self.note(split, labels)
-        return split
-
-    def by_hash(self, key: int) -> str:
-        """Return the split that a hash alone decides."""
-        held_out = enumerate(self.splits[1:], start=1)
-        return next((name for i, name in held_out if key / 2**64 < i * HELD_OUT), self.splits[0])
-
-    def note(self, split: str, labels: Labels) -> None:
-        """Remember that a document with these labels is in a split."""
-        for label in ("", *labels):
-            self._seen[label].add(split)
-
-
 def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path) -> list[bytes]:
     """Return for each chunk, one byte a document, the index in `splits` of where it goes.
 
     Documents of a group, and exact or near duplicates, stay together: they follow the first of them, or go to
-    train where they are too many to be held out. name: what the user calls the data.
-    Raises AnnotationError where fewer groups than splits are there.
+    train where they are too many to be held out.
     """
     keys, groups, labels, ends = array("Q"), array("Q"), [], [0]
     known: dict[Labels | None, Labels | None] = {}
@@ -110,24 +74,46 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
     path.unlink()
     members = numpy.bincount(firsts[used], minlength=len(keys))
     is_large = members > max(SMALL, LARGE * members.sum())
-    drawn = _draw(Draw(splits, seed), keys, labels, firsts.tolist(), is_large.tolist())
+    drawn = _draw(splits, seed, keys, labels, firsts.tolist(), is_large.tolist())
     _fill_empty(drawn, splits, firsts, members)
     return [bytes(drawn[start:end]) for start, end in pairwise(ends)]
 
 
 def _draw(
-    draw: Draw, keys: array, labels: list[Labels | None], firsts: list[int], is_large: list[bool]
+    splits: tuple[str, ...],
+    seed: int,
+    keys: array,
+    labels: list[Labels | None],
+    firsts: list[int],
+    is_large: list[bool],
 ) -> bytearray:
-    """Return the index of each document's split; of a large group, by its first document, train's."""
+    """Return the index of each document's split; a later document never changes where an earlier one went.
+
+    A group goes where the hash of its first document's key says, unless one of that one's labels is still
+    missing in some splits: then to the split that lacks most of its labels. So each label is in every split
+    as soon as enough documents have it. Large groups go to train.
+    """
     drawn = bytearray(len(keys))
+    seen: defaultdict[str, set[int]] = defaultdict(set)
+
+    def split_of(key: int, labels: Iterable[str]) -> int:
+        """Return the split of a document with these labels, given the hash of its key."""
+        lacking = [sum(index not in seen[label] for label in labels) for index in range(len(splits))]
+        if not any(lacking):
+            return next((index for index in range(1, len(splits)) if key / 2**64 < index * HELD_OUT), 0)
+        return max(range(len(splits)), key=lambda i: (lacking[i], hash64(f"{seed}\n{key} {splits[i]}")))
+
     for i, (names, first) in enumerate(zip(labels, firsts, strict=True)):
         if names is None:
-            drawn[i] = draw.splits.index(draw.by_hash(keys[i]))
-        elif first == i and not is_large[i]:
-            drawn[i] = draw.splits.index(draw.take(keys[i], names))
-        else:
-            drawn[i] = drawn[first]  # train's is 0
-            draw.note(draw.splits[drawn[i]], names)
+            drawn[i] = split_of(keys[i], ())
+            continue
+        needed = ("", *names)  # "" is what every document has
+        if first != i:
+            drawn[i] = drawn[first]
+        elif not is_large[i]:
+            drawn[i] = split_of(keys[i], needed)
+        for label in needed:
+            seen[label].add(drawn[i])
     return drawn
 
 
