@@ -24,7 +24,8 @@ from scripts import validate
 from scripts.training.configs import Settings, build_config
 from scripts.training.fast.kernels import FastOps
 from scripts.training.loop import train
-from scripts.training.tracking import NullTracker
+from scripts.training.options import Options
+from scripts.training.tracking import Tracker
 from tests.closure import ROOT
 from tests.make import contents
 
@@ -126,10 +127,11 @@ def config_for(corpus: Path, variant: str = "cpu", *, max_steps: int = 4) -> Con
     return build_config(ROOT / "configs", variant, settings)
 
 
-def run(config: Config, output: Path, *, exact: bool = False, gpu_id: int = -1, **options) -> dict:
+def run(config: Config, output: Path, *, gpu_id: int = -1, tracker: Tracker | None = None, **options) -> dict:
     """Train in this process."""
+    chosen = Options(Path(), **options)
     with kept_ops():
-        return train(config, output, gpu_id=gpu_id, tracker=NullTracker(), exact=exact, **options)
+        return train(config, output, chosen, gpu_id=gpu_id, tracker=tracker or Tracker(), identity={})
 
 
 def without_dropout(content: bytes) -> bytes:

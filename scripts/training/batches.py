@@ -35,14 +35,15 @@ class Batches:
         self.nlp, self.corpus, self.max_epochs, self._wrap = nlp, corpus, max_epochs, wrap
         self.batcher, self._schedules = _resumable(batcher)
         self._shuffle = shuffle
-        self._examples: list[Example] | None = None
+        self.examples: list[Example] | None = None
+        """All there are; None where they are read anew in each epoch."""
         if max_epochs >= 0:
-            self._examples = self._wrapped(corpus(nlp))
-            if not self._examples:
+            self.examples = self._wrapped(corpus(nlp))
+            if not self.examples:
                 raise UserError(
                     "the training corpus is empty; name its data by --paths.train, or in the config's reader"
                 )
-        self._order = list(range(len(self._examples or ())))
+        self._order = list(range(len(self.examples or ())))
         self._draws = [0] * len(self._schedules)
         self.epoch = 0
         self._taken = 0
@@ -59,7 +60,7 @@ class Batches:
 
     def load(self, items: Iterable) -> list[Example]:
         """Return the examples that a batch, or a part of one, stands for."""
-        if self._examples is not None:
+        if self.examples is not None:
             return list(items)
         examples = self.corpus.load(items, self.nlp) if isinstance(self.corpus, ShardStream) else items
         return self._wrapped(examples)
@@ -67,19 +68,10 @@ class Batches:
     def _wrapped(self, examples: Iterable[Example]) -> list[Example]:
         return list(map(self._wrap, examples)) if self._wrap else list(examples)
 
-    @property
-    def is_in_memory(self) -> bool:
-        """Whether all examples are; else they are read anew in each epoch."""
-        return self._examples is not None
-
-    def are_all(self, something: Callable[[list[Example]], bool]) -> bool:
-        """Say whether something is so of all examples; no, where they are not in memory."""
-        return self._examples is not None and something(self._examples)
-
     def digest(self) -> str:
         """Return a hash of the texts and entities of all examples, as far as they are in memory."""
         digest = hashlib.sha256()
-        for example in self._examples or ():
+        for example in self.examples or ():
             digest.update(
                 repr((example.x.text, [(ent.start, ent.end, ent.label_) for ent in example.y.ents])).encode()
             )
@@ -114,10 +106,10 @@ class Batches:
     def _items(self) -> Iterable:
         """Return the epoch's examples in its order: a new one, unless the epoch has begun already."""
         self._draws = [schedule.draws for schedule in self._schedules]
-        if self._examples is not None:
+        if self.examples is not None:
             if self._skip == 0:
                 self._shuffle.shuffle(self._order)
-            return [self._examples[i] for i in self._order]
+            return [self.examples[i] for i in self._order]
         if isinstance(self.corpus, ShardStream):
             return self.corpus.order(self.epoch)
         return self.corpus(self.nlp)

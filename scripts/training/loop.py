@@ -18,6 +18,7 @@ from scripts.training.display import Display
 from scripts.training.loggers import NO_LOGGER, start_logger
 from scripts.training.memory import peak_memory_mb
 from scripts.training.monitor import Monitor
+from scripts.training.options import Options
 from scripts.training.parameters import check_equal
 from scripts.training.pipeline import meet, prepare
 from scripts.training.progress import Progress
@@ -40,36 +41,24 @@ RESUME_HINT = (
 def train(
     config: Config,
     output: Path,
+    options: Options,
     *,
     gpu_id: int,
     tracker: Tracker,
-    workers: int = 1,
-    threads: int = 1,
-    exact: bool = False,
-    precision: str = "auto",
-    gpu_memory: int | None = None,
-    minutes: float = 5.0,
-    identity: dict | None = None,
+    identity: dict,
 ) -> dict:
-    """Train as `spacy train` does and return the run's metrics; with `exact`, to the same numbers bit by bit.
+    """Train as `spacy train` does and return the run's metrics; with --exact, to the same numbers bit by bit.
 
     The pipelines are written to `output/unfinished` and take the place of `output/model-best` and
     `output/model-last` at the end, so a run that stops early leaves the models of the run before. Where there
-    is a checkpoint, the run goes on from it; `identity` is written into checkpoints. A checkpoint is written
-    each `minutes` and after evaluations.
-    workers: processes that train together, each on its part of every batch. threads: of torch in each of
-    them.
-    precision: of a transformer, see choose_precision.
-    gpu_memory: bytes of GPU memory to use; None: what is free.
+    is a checkpoint, the run goes on from it; `identity` is written into checkpoints.
     Raises Stopped after SIGTERM and Ctrl-C, and UserError when a gradient is no number or nothing can be
     written.
     """
-    make_step, dev, why = prepare(
-        config, gpu_id, exact=exact, precision=precision, gpu_memory=gpu_memory, threads=threads
-    )
-    with meet(workers, why) as world:
+    make_step, dev, why = prepare(config, gpu_id, options)
+    with meet(options.workers, why) as world:
         console.quiet = world.rank > 0
-        run = _Run(make_step(world), output, minutes=minutes, identity=identity or {})
+        run = _Run(make_step(world), output, minutes=options.checkpoint_minutes, identity=identity)
         evaluate = run.timed(run.step.evaluation)(dev)
         run.resume(tracker)
         T = run.T

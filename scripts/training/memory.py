@@ -41,11 +41,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
 
 
-def parse_bytes(text: str, option: str = "--gpu-memory") -> int | None:
-    """Read `auto` (None) or an amount of memory such as 6GB (10^9 bytes each), or raise UserError."""
+def parse_gpu_memory(text: str) -> int | None:
+    """Return the bytes of an amount of memory such as 6GB (10^9 bytes each); None for `auto`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?GB", text, re.IGNORECASE)
     if match is None and text != "auto":
-        raise UserError(f"{option}={text}: write auto, or gigabytes such as 6GB")
+        raise UserError(f"--gpu-memory={text}: write auto, or gigabytes such as 6GB")
     return None if match is None else round(float(match[1]) * 1e9)
 
 

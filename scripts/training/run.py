@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from confection import Config
@@ -27,44 +26,23 @@ from scripts.training.device import Device, choose_device, cpu
 from scripts.training.gate import hashes, require_validated
 from scripts.training.lock import locked
 from scripts.training.loop import train
-from scripts.training.memory import parse_bytes, peak_gpu_memory_mb
+from scripts.training.memory import peak_gpu_memory_mb
+from scripts.training.options import Options
 from scripts.training.pipeline import find_fast
-from scripts.training.tracking import NullTracker, Tracker, start_tracker
+from scripts.training.tracking import Tracker, start_tracker
 from scripts.training.world import rank
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a command line may say of a run, beside its config; see scripts/training/options.py."""
-
-    device: str = "auto"
-    corpus: Path = Path("corpus")
-    workers: int = 1
-    threads: int = 1
-    exact: bool = False
-    unvalidated: bool = False
-    precision: str = "auto"
-    gpu_memory: str = "auto"
-    restart: bool = False
-    force: bool = False
-    checkpoint_minutes: float = 5.0
-    wandb_mode: str = ""
-    wandb_project: str = "ner"
-    wandb_entity: str = ""
-    wandb_group: str = ""
-    verbose: bool = False
-
-
-def train_config(
-    config: Path, output: Path | None, code: tuple[Path, ...], settings: tuple[str, ...], options: Options
-) -> tuple[Path, dict]:
+def train_config(options: Options) -> tuple[Path, dict]:
     """Train by a config file or a folder with config.cfg; return the folder and the run's metrics.
 
     Raises UserError and Stopped, whatever goes wrong.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "0")  # torch's threads else wait for each other by spinning
-    path, folder = _places(config, output)
-    file = ConfigFile(folder.name, path, code, overrides=settings)
+    if options.exact and options.workers > 1:
+        raise UserError("--exact is for one process; leave --workers out")
+    path, folder = _places(options.config, options.output)
+    file = ConfigFile(folder.name, path, tuple(options.code or ()), overrides=tuple(options.settings or ()))
     own = read_config(path, file.overrides)
     import_code(file.code)
     if options.verbose:
@@ -75,10 +53,10 @@ def train_config(
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder) if is_first else contextlib.nullcontext():
         now = hashes(own, file)
+        device = _device(own, options)
         noted = None
         if is_first and not options.unvalidated:
             noted = require_validated(file, now, folder / VALIDATED, options.corpus)
-        device = _device(own, options)
         console.print(f"{folder.name}: training on {device}")
         if noted is not None:
             _show_trainer_input(noted["reaches"]["train"], noted["counts"]["train"])
@@ -86,7 +64,18 @@ def train_config(
         if options.restart and is_first:
             discard(folder)
         run_id = resumable(folder, identity, force=options.force)
-        tracker = _tracker(folder, identity | {"config": own}, run_id, options) if is_first else NullTracker()
+        tracker = Tracker()
+        if is_first:
+            tracker = start_tracker(
+                options.wandb_mode,
+                folder=folder,
+                project=options.wandb_project,
+                entity=options.wandb_entity,
+                group=options.wandb_group,
+                name=f"{folder.name}-seed{identity['seed']}",
+                config=identity | {"config": own},
+                run_id=run_id,
+            )
         metrics = _train(own, folder, device.gpu_id, tracker, identity, options)
         if is_first:
             if noted is not None:
@@ -114,7 +103,13 @@ def _device(config: Config, options: Options) -> Device:
 
     `auto` is the CPU for a pipeline without a transformer, which learns ten times as fast there as on a GPU.
     """
-    name, threads = options.device, None if options.exact else options.threads
+    name, gpu_id = options.device, options.gpu_id
+    if gpu_id is not None:
+        if name != "auto":
+            what = f"--gpu-id {gpu_id} and --device {name}"
+            raise UserError(f"{what}: both say where to train; leave one out")
+        name = "cpu" if gpu_id < 0 else f"cuda:{gpu_id}"
+    threads = None if options.exact else options.threads
     pipes = full_config(config)["components"].values()
     if name == "auto" and not any("transformer" in pipe.get("factory", "transformer") for pipe in pipes):
         return cpu("it has no transformer", threads)
@@ -136,19 +131,6 @@ def _identity(config: Config, options: Options) -> dict:
     }
 
 
-def _tracker(folder: Path, config: dict, run_id: str | None, options: Options) -> Tracker:
-    return start_tracker(
-        options.wandb_mode or None,
-        folder=folder,
-        project=options.wandb_project,
-        entity=options.wandb_entity,
-        group=options.wandb_group,
-        name=f"{folder.name}-seed{config['seed']}",
-        config=config,
-        run_id=run_id,
-    )
-
-
 def _train(
     config: Config, folder: Path, gpu_id: int, tracker: Tracker, identity: dict, options: Options
 ) -> dict:
@@ -156,19 +138,7 @@ def _train(
     started = time.perf_counter()
     metrics: dict = {}
     try:
-        metrics = train(
-            config,
-            folder,
-            gpu_id=gpu_id,
-            tracker=tracker,
-            workers=options.workers,
-            threads=options.threads,
-            exact=options.exact,
-            precision=options.precision,
-            gpu_memory=parse_bytes(options.gpu_memory),
-            minutes=options.checkpoint_minutes,
-            identity=identity,
-        )
+        metrics = train(config, folder, options, gpu_id=gpu_id, tracker=tracker, identity=identity)
     except (UserError, Stopped):
         raise
     except Exception as error:  # a config may name anybody's code

@@ -17,7 +17,7 @@ from thinc.api import Optimizer
 from scripts.cli import console
 from scripts.training.batches import Batches, ResumableSchedule
 from scripts.training.checkpoint import random_states, set_random_states, set_unseen_classes, unseen_classes
-from scripts.training.labels import add_labels, knows_labels
+from scripts.training.labels import parser_labels
 from scripts.training.memory import is_out_of_memory
 from scripts.training.parameters import (
     Parameter,
@@ -57,7 +57,10 @@ class TrainingStep:
         self.out_of_memory = 0
         self.batches = self.make_batches(corpus)
         self.added: list[tuple[str, str]] = []
-        self._may_grow = not self.batches.are_all(lambda examples: knows_labels(nlp, examples, self.exclude))
+        self._may_grow = self.batches.examples is None or any(
+            not {*labels} <= {*parser.labels}
+            for parser, labels in parser_labels(nlp, self.batches.examples, self.exclude)
+        )
         self.parameters: list[Parameter] = []
         self.lay_out()
 
@@ -75,7 +78,7 @@ class TrainingStep:
         with self.nlp.memory_zone() if self.batches.forgets else nullcontext():
             examples = self.batches.load(self.world.shard_batch(items))
             if self._may_grow:
-                self.grow(self.batches.load(items) if self.batches.is_in_memory else examples)
+                self.grow(self.batches.load(items) if self.batches.examples is not None else examples)
             self.accumulate(examples, drop, losses)
         signals_given = self.finish_update(signals())
         self.optimizer.step_schedules()
@@ -83,7 +86,10 @@ class TrainingStep:
 
     def grow(self, examples: list[Example]) -> list[tuple[str, str]]:
         """Make room for a batch's labels before it is divided; return what is new to which component."""
-        added = add_labels(self.nlp, examples, self.exclude)
+        found = parser_labels(self.nlp, examples, self.exclude)
+        added = [
+            (parser.name, label) for parser, labels in found for label in labels if parser.add_label(label)
+        ]
         if added:
             self.added += added
             self.lay_out()

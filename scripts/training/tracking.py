@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from scripts.cli import UserError, console
 
@@ -20,10 +20,10 @@ TIMEOUTS = {"init_timeout": 20.0, "finish_timeout": 60.0}
 """Seconds after which a run is offline, and after which it ends with a part unsent: W&B tries on for days."""
 
 
-class Tracker(Protocol):
-    """Where a run's figures go. `run_id`: its name there, with which it goes on after an interruption."""
+class Tracker:
+    """Where a run's figures go: here nowhere. run_id: its name there, by which an interrupted run goes on."""
 
-    run_id: str | None
+    run_id: str | None = None
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
         """Log one evaluation at its training step."""
@@ -32,24 +32,12 @@ class Tracker(Protocol):
         """End the run with its final figures; `failed` where it came to no end."""
 
 
-class NullTracker:
-    """Logs nothing, so that the loop need not ask whether there is a tracker."""
-
-    run_id: str | None = None
-
-    def log(self, step: int, metrics: dict[str, float]) -> None:
-        """Do nothing."""
-
-    def finish(self, summary: dict, *, failed: bool = False) -> None:
-        """Do nothing."""
-
-
-class WandbTracker:
+class WandbTracker(Tracker):
     """Logs to W&B. Its first failure is told and ends the logging, never the training."""
 
     def __init__(self, run) -> None:
         self.run = run
-        self.run_id: str | None = run.id
+        self.run_id = run.id
         self._folder = Path(run.dir).parent
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
@@ -105,7 +93,7 @@ def start_tracker(
     """
     mode = choose_mode(mode)
     if mode == "disabled":
-        return NullTracker()
+        return Tracker()
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else it tells its makers of each start
     run = {"project": project, "entity": entity or None, "group": group or None, "name": name}
     run |= {"config": config, "id": run_id, "resume": "allow" if run_id else None}
@@ -123,7 +111,7 @@ def start_tracker(
         return WandbTracker(_init(wandb, "offline", folder, run))
     except Exception as error:  # a tracker that cannot start must not stop training
         _warn(f"W&B did not start, so nothing is logged there: {_reason(error)}")
-        return NullTracker()
+        return Tracker()
 
 
 def _init(wandb: Any, mode: str, folder: Path, run: dict) -> Any:

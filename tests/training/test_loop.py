@@ -12,15 +12,14 @@ import torch
 from thinc.api import Model
 
 from scripts.cli import Stopped, UserError
-from scripts.training.loop import train
 from scripts.training.step import TrainingStep
-from scripts.training.tracking import NullTracker
+from scripts.training.tracking import Tracker
 from tests.closure import ROOT
 from tests.make import make_corpus
-from tests.runs import config_for, kept_ops, run
+from tests.runs import config_for, run
 
 
-class Recorder(NullTracker):
+class Recorder(Tracker):
     def __init__(self):
         self.steps = []
 
@@ -39,8 +38,7 @@ def test_training_leaves_best_last_and_a_history(tmp_path, write_jsonl):
 def test_the_tracker_gets_one_call_an_evaluation(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
     recorder = Recorder()
-    with kept_ops():
-        train(config_for(corpus), tmp_path / "cpu", gpu_id=-1, tracker=recorder)
+    run(config_for(corpus), tmp_path / "cpu", tracker=recorder)
     assert recorder.steps == [0, 1, 2, 3, 4]
 
 

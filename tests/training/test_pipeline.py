@@ -2,12 +2,14 @@
 
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from scripts.cli import UserError
 from scripts.training import fast, pipeline
 from scripts.training.fast.step import FastStep
+from scripts.training.options import Options
 from scripts.training.pipeline import find_fast, prepare
 from scripts.training.step import TrainingStep
 from scripts.training.world import World
@@ -39,9 +41,8 @@ def no_fast(monkeypatch):
 
 def step_of(config, **options) -> TrainingStep:
     """The step by which a config is trained."""
-    given = {"exact": False, "precision": "auto", "gpu_memory": None, "threads": 1} | options
     with kept_ops():
-        make, _, _ = prepare(config, -1, **given)
+        make, _, _ = prepare(config, -1, Options(Path(), **options))
         return make(World())
 
 

@@ -178,7 +178,7 @@ def test_a_run_killed_while_it_puts_its_models_in_place_finishes_the_next_time(
         patch.setattr(loop.shutil, "rmtree", clearing)
         patch.setattr(loop._Run, "_save", saving)
         with pytest.raises(Killed):
-            run(config, output, minutes=0.0)
+            run(config, output, checkpoint_minutes=0.0)
     assert untimed(run(config, output)) == untimed(expected)
     assert models(output) == models(tmp_path / "whole")
     assert sorted(path.name for path in output.iterdir()) == ["model-best", "model-last"]

@@ -75,21 +75,6 @@ def test_what_a_cluster_left_in_the_environment_does_not_matter(tmp_path, corpus
     assert rank() == 1
 
 
-def test_the_corpus_is_read_once(tmp_path, corpus, monkeypatch):
-    config, read = config_for(corpus), []
-    original = Corpus.read_docbin
-    monkeypatch.setattr(
-        Corpus,
-        "read_docbin",
-        lambda reader, vocab, locs: read.append(reader) or original(reader, vocab, locs),
-    )
-    config["initialize"]["components"] = {}
-    run(config, tmp_path / "out")
-    assert len(read) == 2  # train and dev
-    saved = Config().from_disk(tmp_path / "out" / "model-last" / "config.cfg", interpolate=False)
-    assert saved["corpora"] == config["corpora"]
-
-
 def test_labels_of_null_are_looked_for_in_all_of_train(tmp_path, write_jsonl):
     late = rows(1, offset=9000)
     late[0]["spans"][0]["label"] = "LATE"

@@ -112,7 +112,7 @@ class FastStep(TrainingStep):
     def grow(self, examples: list[Example]) -> list[tuple[str, str]]:
         """Make room for new labels, so that all processes do it alike. Raises UserError where they cannot."""
         added = super().grow(examples)
-        if added and self.world.size > 1 and not self.batches.is_in_memory:
+        if added and self.world.size > 1 and self.batches.examples is None:
             what = "{} does not know the label {} of a document that is streamed".format(*added[0])
             raise UserError(f"{what}; use --workers 1")
         return added

@@ -30,8 +30,9 @@ from scripts.training import loop
 from scripts.training.fast import workers
 from scripts.training.fast.kernels import FastOps
 from scripts.training.fast.update import _Decisions
+from scripts.training.options import Options
 from scripts.training.parameters import weights_hash
-from scripts.training.tracking import NullTracker
+from scripts.training.tracking import Tracker
 
 config, output, count, *flags = sys.argv[1:]
 if "without-dropout" in flags:
@@ -56,7 +57,8 @@ def finishing(run, why):
 
 loop._Run.finish = finishing
 config = load_config(config, interpolate=False)
-loop.train(config, Path(output), gpu_id=-1, tracker=NullTracker(), workers=int(count))
+options = Options(Path(), workers=int(count))
+loop.train(config, Path(output), options, gpu_id=-1, tracker=Tracker(), identity={})
 """
 """Trains and leaves each process's weights and their hash."""
 
