@@ -20,7 +20,7 @@ def hashes(config: Config, file: ConfigFile) -> dict:
         data = data_paths(full_config(config))
     except (ConfigValidationError, KeyError, ValueError) as error:
         what = f"no config that spaCy can train: {one_line(error)}"
-        raise UserError(f"{file.path}: {what}; mend it, or see `python -m spacy debug config`") from None
+        raise UserError(f"{file.path}: {what}; repair it, or see `python -m spacy debug config`") from None
     for path in data.values():
         if path is not None and (path / MANIFEST).exists():
             check_shards(path, read_manifest(path))
@@ -41,7 +41,7 @@ def require_validated(file: ConfigFile, now: dict, stamp: Path, corpus: Path) ->
         noted = read_json(stamp)
     if noted["errors"]:
         what = f"{stamp} counts {noted['errors']} errors, as told above"
-        raise UserError(f"{what}; mend the data or the config, {ANYWAY}")
+        raise UserError(f"{what}; repair the data or the config, {ANYWAY}")
     return noted
 
 
@@ -65,4 +65,4 @@ def _validate(file: ConfigFile, stamp: Path, corpus: Path) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL)
     if done.returncode not in (0, 1) or not stamp.exists():
         what = "could not be validated, for the reason told above"
-        raise UserError(f"{file.path}: {what}; mend that, {ANYWAY}")
+        raise UserError(f"{file.path}: {what}; repair that, {ANYWAY}")

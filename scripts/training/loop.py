@@ -4,6 +4,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -34,18 +35,12 @@ of the time.
 """
 RESUME_HINT = (
     "the last checkpoint and the models of the run before are whole: "
-    "mend that, and run the same command to go on"
+    "repair that, and run the same command to go on"
 )
 
 
 def train(
-    config: Config,
-    output: Path,
-    options: Options,
-    *,
-    gpu_id: int,
-    tracker: Tracker,
-    identity: dict,
+    config: Config, output: Path, options: Options, *, gpu_id: int, tracker: Tracker, identity: dict
 ) -> dict:
     """Train as `spacy train` does and return the run's metrics; with --exact, to the same numbers bit by bit.
 
@@ -58,14 +53,14 @@ def train(
     make_step, dev, why = prepare(config, gpu_id, options)
     with meet(options.workers, why) as world:
         console.quiet = world.rank > 0
-        run = _Run(make_step(world), output, minutes=options.checkpoint_minutes, identity=identity)
-        evaluate = run.timed(run.step.evaluation)(dev)
-        run.resume(tracker)
-        T = run.T
+        run = _Run(make_step(world), output, tracker, minutes=options.checkpoint_minutes, identity=identity)
+        with run.overhead():
+            evaluate = run.step.evaluation(dev)
+        run.resume()
         try:
-            with run.stop, Display(max_steps=T["max_steps"]) as display:
-                reason = run.loop(run.timed(evaluate), tracker, display)
-            return run.finish(reason)
+            with run.stop, run.display:
+                why = run.loop(evaluate)
+            return run.finish(why)
         except OSError as error:
             what = f"{error.filename or output}: cannot be written ({error.strerror or error})"
             raise UserError(f"{what}; {RESUME_HINT}") from error
@@ -76,20 +71,23 @@ def train(
 class _Run:
     """A run in its folder."""
 
-    def __init__(self, step: TrainingStep, output: Path, *, minutes: float, identity: dict) -> None:
-        self.step, self.output, self.identity = step, output, identity
+    def __init__(
+        self, step: TrainingStep, output: Path, tracker: Tracker, *, minutes: float, identity: dict
+    ) -> None:
+        self.step, self.output, self.tracker, self.identity = step, output, tracker, identity
         self.nlp, self.T, self.world = step.nlp, step.T, step.world
         self.unfinished, self.checkpoint = output / UNFINISHED, output / CHECKPOINT
         self.progress = Progress()
         self.monitor = Monitor(self.nlp, self.T)
-        self._minutes = minutes
+        self.display = Display(max_steps=self.T["max_steps"])
         self.log_step, self.end_logger = NO_LOGGER
         self._before_to_disk = create_before_to_disk_callback(self.T["before_to_disk"])
         self.stop = StopSignal()
+        self._minutes = minutes
         self._clock = self._saved = time.perf_counter()
         self._cost = 0.0
 
-    def resume(self, tracker: Tracker) -> None:
+    def resume(self) -> None:
         """Go on from the checkpoint, or begin in an empty folder."""
         if self.checkpoint.exists():
             arrays, state = read_checkpoint(self.checkpoint)
@@ -106,64 +104,53 @@ class _Run:
         if self.world.rank == 0:
             self.log_step, self.end_logger = start_logger(self.nlp, self.T)
         self.unfinished.mkdir(parents=True, exist_ok=True)
-        self.progress.run_id = tracker.run_id or self.progress.run_id
+        self.progress.run_id = self.tracker.run_id or self.progress.run_id
         self._saved = time.perf_counter()
 
-    def loop(self, evaluate: Callable, tracker: Tracker, display: Display) -> str:
-        """Take steps until training is over; return why it is."""
-        progress = self.progress
+    def loop(self, evaluate: Callable) -> str:
+        """Take steps, as spaCy's train_while_improving does, until training is over; return why it is."""
+        progress, T = self.progress, self.T
+        limits = {"patience": T["patience"], "max_steps": T["max_steps"]}
         for row in progress.history:
-            display.row(row, is_best=row["step"] == progress.best.get("step"))
-        limits = {"patience": self.T["patience"], "max_steps": self.T["max_steps"]}
+            self.display.row(row, is_best=row["step"] == progress.best.get("step"))
         if progress.step and (why := progress.why_stop(**limits)):
             return why
-        for scores, (must_stop, must_save) in self._steps(evaluate):
-            self.log_step(self._evaluated(*scores, tracker, display) if scores is not None else None)
-            display.step(progress)
+        for epoch, batch in self.step.batches:
+            step, progress.epoch = progress.step, epoch
+            if T["before_update"]:
+                T["before_update"](self.nlp, {"step": step, "epoch": epoch})
+            evaluates = step % T["eval_frequency"] == 0
+            signals = partial(self._signals, evaluates)
+            must_stop, must_save = self.step.learn(batch, progress.losses, signals)
+            progress.words += sum(map(len, batch))
+            progress.step += 1
+            self.log_step(self._evaluated(evaluate) if evaluates else None)
+            self._tick()
+            self.display.step(progress)
             if must_stop or must_save:
                 self._write_checkpoint()
             if must_stop:
-                where = (
-                    f"Stopped after step {progress.step - 1:,}, as asked; all of it is in {self.checkpoint}"
-                )
+                where = f"Stopped after step {step:,}, as asked; all of it is in {self.checkpoint}"
                 raise Stopped(self.stop.code, f"{where}{self._best_so_far()}. Run the same command to go on.")
             if why := progress.why_stop(**limits):
                 return why
         return "the epochs are used up"
 
-    def _steps(self, evaluate: Callable) -> Iterator[tuple[tuple | None, list[bool]]]:
-        """Follow spaCy's train_while_improving: yield each step's scores, if any, and its signals."""
-        progress = self.progress
-        for epoch, batch in self.step.batches:
-            step, progress.epoch = progress.step, epoch
-            if self.T["before_update"]:
-                self.T["before_update"](self.nlp, {"step": step, "epoch": epoch})
-            evaluates = step % self.T["eval_frequency"] == 0
-            signals = partial(self._signals, evaluates)
-            signals_given = self.step.learn(batch, progress.losses, signals)
-            progress.words += sum(map(len, batch))
-            progress.step += 1
-            scores = None
-            if evaluates:
-                with self.nlp.use_params(self.step.optimizer.averages or {}):
-                    score, others = evaluate()
-                progress.results.append([score, step])
-                scores = score, others, self._losses()
-            self._tick()
-            yield scores, signals_given
+    def _losses(self) -> list[dict[str, float]]:
+        """Return each process's losses since the last evaluation."""
+        return self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
 
-    def _losses(self) -> dict[str, float]:
-        """Return the losses of all processes since the last evaluation, and begin anew."""
-        parts = self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
-        self.progress.losses.clear()
-        names = dict.fromkeys(name for part in parts for name in part)
-        return {name: sum(part.get(name, 0.0) for part in parts) for name in names}
-
-    def _evaluated(
-        self, score: float, others: dict, losses: dict[str, float], tracker: Tracker, display: Display
-    ) -> dict:
-        """Keep, log and show what an evaluation found; return what spaCy's loggers want to know of it."""
-        progress = self.progress
+    def _evaluated(self, evaluate: Callable) -> dict:
+        """Evaluate; keep, log and show what was found; return what spaCy's loggers want to know of it."""
+        progress, step = self.progress, self.progress.step - 1
+        with self.overhead(), self.nlp.use_params(self.step.optimizer.averages or {}):
+            score, others = evaluate()
+        progress.results.append([score, step])
+        each = self._losses()
+        progress.losses.clear()
+        names = dict.fromkeys(name for own in each for name in own)
+        losses = {name: sum(own.get(name, 0.0) for own in each) for name in names}
+        self._tick()
         check_equal(self.step.parameters, self.world)
         pipes = {name: self.nlp.get_pipe(name) for name in losses}
         # tok2vec and transformer have no loss of their own: they report the gradient that reaches them
@@ -173,18 +160,10 @@ class _Run:
         with self.nlp.select_pipes(disable=self.step.exclude):
             update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
         progress.performance = self.nlp.meta["performance"]
-        is_best = row["score"] >= progress.best.get("score", -math.inf)  # of equals the last, as with spaCy
-        if is_best:
-            progress.best = row
-            if self.world.rank == 0:
-                self.timed(self._save)(BEST)
-        tracker.log(row["step"], {key: value for key, value in row.items() if key != "step"})
-        display.row(row, is_best=is_best)
-        for warning in self.monitor.look(row):
-            console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        self._keep(row)
         return {
             "epoch": row["epoch"],
-            "step": row["step"],
+            "step": step,
             "score": score,
             "other_scores": others,
             "losses": losses,
@@ -193,6 +172,21 @@ class _Run:
             "words": progress.words,
             "output_path": str(self.unfinished / BEST),
         }
+
+    def _keep(self, row: dict) -> None:
+        """Save the pipeline if it is the best so far; log and show an evaluation."""
+        is_best = row["score"] >= self.progress.best.get(
+            "score", -math.inf
+        )  # of equals the last, as with spaCy
+        if is_best:
+            self.progress.best = row
+            if self.world.rank == 0:
+                with self.overhead():
+                    self._save(BEST)
+        self.tracker.log(row["step"], {key: value for key, value in row.items() if key != "step"})
+        self.display.row(row, is_best=is_best)
+        for warning in self.monitor.look(row):
+            console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
 
     def _save(self, name: str) -> None:
         with self.nlp.use_params(self.step.optimizer.averages or {}), self.step.save_context():
@@ -216,7 +210,7 @@ class _Run:
     def _write_checkpoint(self) -> None:
         started = time.perf_counter()
         arrays, step = self.step.state_dict()
-        losses = self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
+        losses = self._losses()
         if self.world.rank == 0:
             progress = asdict(self.progress) | {"losses": losses}
             state = {"identity": self.identity, "step": step, "progress": progress}
@@ -231,17 +225,14 @@ class _Run:
         self.progress.seconds += now - self._clock
         self._clock = now
 
-    def timed(self, function: Callable) -> Callable:
-        """Count the seconds in a function as those in which nothing is learned."""
-
-        def wrapper(*args, **options):
-            started = time.perf_counter()
-            try:
-                return function(*args, **options)
-            finally:
-                self.progress.overhead_seconds += time.perf_counter() - started
-
-        return wrapper
+    @contextmanager
+    def overhead(self) -> Iterator[None]:
+        """Count the seconds in here as those in which nothing is learned."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.progress.overhead_seconds += time.perf_counter() - started
 
     def finish(self, why: str) -> dict:
         """Put the pipelines where they belong, and return the run's metrics."""
