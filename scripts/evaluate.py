@@ -24,12 +24,13 @@ def main(
     check_shards(corpus / "test", manifest)
 
     from scripts.report.scores import evaluate
-    from scripts.training.device import choose_device, use_device
+    from scripts.training.device import choose_device, set_threads, use_device
     from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
     threads = physical_cores()
     chosen = choose_device(device, threads=threads)
-    use_device(chosen, threads=threads)
+    use_device(chosen.gpu_id)
+    set_threads(threads)
     console.print(f"{folder.name}: evaluating on {chosen.name}")
     scores = {
         "variant": folder.name,

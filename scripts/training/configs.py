@@ -41,10 +41,9 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
     base = load_config(folder / "base.cfg", interpolate=False)
     overlay = load_config(folder / f"{variant}.cfg", interpolate=False)
     for name, block in overlay.get("components", {}).items():
-        if "source" in block or ("factory" in block and "source" in base.get("components", {}).get(name, {})):
-            base["components"].pop(
-                name, None
-            )  # a component is either made or taken from a pipeline: the two do not mix
+        of_base = base.get("components", {})
+        if "source" in block or ("factory" in block and "source" in of_base.get(name, {})):
+            of_base.pop(name, None)  # either made or taken from a pipeline: the two do not mix
     config = base.merge(overlay)
     config["paths"]["train"] = settings.train
     config["paths"]["dev"] = settings.dev
@@ -63,17 +62,11 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
         config["components"]["transformer"]["model"]["name"] = locate_transformer(settings.transformer)
         config["initialize"]["after_init"]["frozen_layers"] = settings.freeze_layers
     if settings.stream:
-        own = {
-            "@readers": "ner_template.shards.v1",
-            "path": "${paths.train}",
-            "seed": "${system.seed}",
-            "shuffle": True,
-        }
-        config["corpora"]["train"] = own
+        reader = {"@readers": "ner_template.shards.v1", "path": "${paths.train}"}
+        config["corpora"]["train"] = reader | {"seed": "${system.seed}", "shuffle": True}
         training["max_epochs"] = -1
-        config["initialize"]["components"]["ner"]["labels"]["require"] = (
-            True  # else they are those of the first 100 documents
-        )
+        labels = config["initialize"]["components"]["ner"]["labels"]
+        labels["require"] = True  # else they are those of the first 100 documents
     return fill(config)
 
 

@@ -54,14 +54,12 @@ def choose_device(name: str, *, threads: int | None = None, needs_cupy: bool = T
     raise UserError(f"device {name!r}: {obstacle}; set vars.device to auto or cpu to do without a GPU")
 
 
-def use_device(device: Device, *, threads: int | None = None) -> None:
-    """Let spaCy compute on a device, before any pipeline is made. threads: None leaves them as they are."""
-    if device.gpu_id >= 0:
-        require_gpu(device.gpu_id)
+def use_device(gpu_id: int) -> None:
+    """Let spaCy compute on a device, before any pipeline is made."""
+    if gpu_id >= 0:
+        require_gpu(gpu_id)
     else:
         require_cpu()
-    if threads is not None:
-        set_threads(threads)
 
 
 def set_threads(threads: int) -> None:

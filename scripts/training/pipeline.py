@@ -19,7 +19,7 @@ from scripts.cli import UserError, console
 from scripts.corpus.hub import require_models
 from scripts.corpus.stream import ShardStream
 from scripts.training import stream  # noqa: F401  (registers what a config names)
-from scripts.training.device import Device, gpu_obstacle, set_threads, use_device
+from scripts.training.device import gpu_obstacle, set_threads, use_device
 from scripts.training.memory import limit_gpu_memory, parse_gpu_memory
 from scripts.training.options import Options
 from scripts.training.step import TrainingStep
@@ -62,7 +62,7 @@ def prepare(
     if prepared is None:
         if gpu_id >= 0 and (obstacle := gpu_obstacle(gpu_id)):
             raise UserError(f"thinc's layers would train on the GPU, too: {obstacle}; or add --device cpu")
-        use_device(Device(gpu_id, "", ""))
+        use_device(gpu_id)
         if gpu_id < 0 and not exact:
             set_current_ops(NumpyOps(use_blis=False))
         nlp, T, train, dev = make_pipeline(config, gpu_id)

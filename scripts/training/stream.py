@@ -8,9 +8,8 @@ from pathlib import Path
 
 from spacy import registry
 
-sys.path.append(
-    str(Path(__file__).resolve().parent.parent.parent)
-)  # `spacy train`, unlike `python -m spacy train`, does not look where it runs
+# `spacy train`, unlike `python -m spacy train`, does not look where it runs
+sys.path.append(str(Path(__file__).resolve().parent.parent.parent))
 
 from scripts.corpus.stream import ShardStream
 from scripts.training import finetune  # noqa: F401  (registers what a config names)

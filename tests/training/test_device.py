@@ -25,12 +25,11 @@ def test_cpu_is_taken_as_asked():
     assert device.choose_device("cpu").gpu_id == -1
 
 
-def test_a_device_has_the_threads_that_are_asked_for(asked):
-    cpu = device.choose_device("cpu")
+def test_torch_and_blas_have_the_threads_that_are_asked_for(asked):
     with kept_ops():
-        device.use_device(cpu, threads=3)
-        assert asked == [3, 3]
-        device.use_device(cpu)
+        device.use_device(-1)
+    assert asked == []
+    device.set_threads(3)
     assert asked == [3, 3]
 
 
