@@ -97,7 +97,7 @@ def test_a_number_that_is_none_stops_and_leaves_the_old_model(tmp_path, write_js
     config["training"]["optimizer"]["learn_rate"] = 1e30
     config["training"]["optimizer"]["grad_clip"] = 0.0
     with (
-        pytest.raises(UserError, match=rf"{what} .* lower the learning rate"),
+        pytest.raises(UserError, match=rf"{what}.* lower the learning rate"),
         numpy.errstate(all="ignore"),
     ):
         run(config, output, exact=exact)
