@@ -11,7 +11,7 @@ import typer
 from scripts.cli import console, run
 from scripts.corpus.files import digests, sha256, write_json_if_changed
 from scripts.corpus.versions import versions
-from scripts.formats.registry import raw_files
+from scripts.formats.registry import find_raw_files
 
 SCRIPTS = Path(__file__).resolve().parent
 CODE = {
@@ -35,7 +35,7 @@ def main(
 ) -> None:
     """Hash raw files, shards and code, and note versions; a record is rewritten only when it changed."""
     files = {
-        split: [fingerprint(path) for path in raw_files(names)]
+        split: [fingerprint(path) for path in find_raw_files(names).files]
         for split, names in (("train", train), ("dev", dev), ("test", test))
     }
     records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy")}

@@ -9,7 +9,8 @@ from pathlib import Path
 from scripts.checks.catalogue import CHECKS, as_markdown
 from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, write_text
-from scripts.formats.foreign import JSONL, foreign_formats
+from scripts.formats.foreign import TABLE, way_out
+from scripts.formats.raw_file import OFFICE, OFFICE_REMEDY
 from scripts.formats.registry import formats
 from scripts.report import tables
 from scripts.report.chart import comparison_chart
@@ -66,9 +67,13 @@ def formats_table() -> str:
 
 def foreign_list() -> str:
     """Return what is recognised and not read, with the way out, as a Markdown list."""
+    found = {OFFICE_REMEDY: set(OFFICE.values())}
+    for _, name, remedy in (row for table in [*TABLE["looks"], TABLE["rows"]] for row in table["formats"]):
+        found.setdefault(way_out(remedy), set()).add(name)
     return "".join(
-        f"- {', '.join(names)}: {remedy.replace(JSONL, 'write JSONL as above')}\n"
-        for remedy, names in foreign_formats().items()
+        f"- {', '.join(sorted(names, key=str.casefold))}: "
+        f"{remedy.replace(TABLE['words']['jsonl'], 'write JSONL as above')}\n"
+        for remedy, names in sorted(found.items())
     )
 
 

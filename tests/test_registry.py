@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 from scripts.formats.record import AnnotationError, Span
-from scripts.formats.registry import FORMATS, choose_format, formats, raw_files, read_records, reads
+from scripts.formats.registry import FORMATS, choose_format, find_raw_files, formats, read_records, reads
 from tests.make import build, read_split
 
 FINE = '{"text": "fine", "spans": []}\n'
@@ -246,7 +246,7 @@ def test_an_added_format_is_asked_before_columns_guess(sections, write_text, id)
 
 def test_an_added_format_can_be_named_and_its_files_are_found_in_folders(sections, write_text, tmp_path):
     path = write_text("a.sections", DATA)
-    assert raw_files(str(tmp_path)) == [path]
+    assert find_raw_files(str(tmp_path)).files == [path]
     assert len(list(read_records(path, "sections"))) == 3
 
 

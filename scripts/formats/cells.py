@@ -17,8 +17,6 @@ DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 ITEM = re.compile(STRING.pattern + r"""|[^\s,'"]+""", re.DOTALL)
 """A string or number in a list as Python or numpy write it."""
-NEEDLESS = re.compile(r'(?:^|\t)"[^"\t\r\n]*"(?=\t|\r?\n?$)')
-"""A cell between tabs in quotes that it does not need: a rule that asks for them quotes the header too."""
 
 
 class Dialect(NamedTuple):
@@ -65,9 +63,7 @@ def find_dialect(lines: list[tuple[int, str]], delimiter: str, path: str) -> Dia
     rows, as_text = _of_one_width(lines, quoted, path), _of_one_width(lines, plain, path)
     if not rows or not as_text:
         return plain if as_text else quoted
-    over_lines = any("\n" in row.text.rstrip("\r\n") for row in rows)
-    needless = '"' not in rows[0].text and any(NEEDLESS.search(row.text) for row in rows)
-    return plain if over_lines or (delimiter == "\t" and needless) else quoted
+    return plain if any("\n" in row.text.rstrip("\r\n") for row in rows) else quoted
 
 
 def _of_one_width(lines: list[tuple[int, str]], dialect: Dialect, path: str) -> list[Row]:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:  # the process that leads a build does without spaCy
 ATTRS = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "SENT_START", "ENT_KB_ID", "ENT_ID")
 """What DocBin stores of a token beside text and entity; NORM is left to the vocabulary, which knows it."""
 STRINGS = frozenset({"TAG", "MORPH", "LEMMA", "DEP", "ENT_KB_ID", "ENT_ID"})
-"""Those whose values are hashes of strings."""
 CATS, SPANS, USER_DATA = "cats", "spans", "user_data"
 WHAT = {CATS: "documents", SPANS: "", USER_DATA: "documents"}
 """What is counted of each; of attributes, tokens."""

@@ -38,11 +38,6 @@ def encoding_name(name: str) -> str:
         raise AnnotationError(f"no text encoding is called {name!r}; {remedy}") from None
 
 
-def byte_order_mark(head: bytes) -> tuple[str, bytes] | None:
-    """Return the encoding that a file's first bytes declare, and the bytes that do."""
-    return next(((encoding, mark) for mark, encoding in MARKS if head.startswith(mark)), None)
-
-
 def utf16_without_mark(head: bytes) -> str | None:
     """Return utf-16-le or utf-16-be where a file's first bytes look like it: every other is NUL."""
     odd, even = head[1::2].count(0), head[::2].count(0)

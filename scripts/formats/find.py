@@ -12,7 +12,6 @@ from pathlib import Path
 from scripts.formats.record import AnnotationError, fail
 
 PACKED = (".gz", ".zip")
-"""What may follow a raw file's ending."""
 NAMES_SHOWN = 5
 STANDARD_INPUT = ("-", "/dev/stdin")
 READ_AGAIN = "files are read several times, which this cannot be; save it to a file and name that"
@@ -46,7 +45,7 @@ def stems(path: Path, endings: Iterable[str]) -> Iterator[tuple[str, str]]:
 def find_files(names: str, endings: Iterable[str]) -> FoundFiles:
     """Return the raw files that `names` stands for, each once, those of a folder sorted by path.
 
-    names: paths with commas between (a comma may be part of a name), with `~`, `*`, `?`, `[…]` and `**`.
+    names: paths with commas between (or one whose name has commas), with `~`, `*`, `?`, `[…]` and `**`.
     endings: of the files that are taken from folders, in any case and packed or not.
     """
     wanted = tuple(ending.lower() for ending in endings)
@@ -73,18 +72,10 @@ def _names(paths: list[Path]) -> str:
 
 
 def _split_names(names: str) -> Iterator[str]:
-    """Split at commas, but keep together what together is the name of something that exists."""
-    parts = [names] if os.path.lexists(names.strip()) else names.split(",")
-    while parts:
-        joined = [",".join(parts[:count]) for count in range(1, len(parts) + 1)]
-        there = (
-            bool(name.strip()) and (os.path.lexists(name) or os.path.lexists(_at_home(name)))
-            for name in joined
-        )
-        count = next((count for count, exists in enumerate(there, start=1) if exists), 1)
-        if joined[count - 1].strip():
-            yield joined[count - 1] if os.path.lexists(joined[count - 1]) else joined[count - 1].strip()
-        del parts[:count]
+    """Split at commas, unless something is called so."""
+    for name in [names] if os.path.lexists(names) or os.path.lexists(_at_home(names)) else names.split(","):
+        if os.path.lexists(name) or name.strip():
+            yield name if os.path.lexists(name) else name.strip()
 
 
 def _at_home(name: str) -> Path:

@@ -8,29 +8,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scripts.formats.raw_file import OFFICE, OFFICE_REMEDY
-
-_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-JSONL = _TABLE["words"]["jsonl"]
+TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
-def _remedy(text: str) -> str:
-    return re.sub(r"\{(\w+)\}", lambda match: _TABLE["words"][match[1]], text)
+def way_out(text: str) -> str:
+    """Return a remedy with its words filled in."""
+    return re.sub(r"\{(\w+)\}", lambda match: TABLE["words"][match[1]], text)
 
 
 @cache
 def _rows() -> dict[str, list[tuple[list[str], str, str]]]:
     """Return keys, name and way out of each kind of row, by the first of its keys."""
     rows = defaultdict(list)
-    for keys, name, remedy in _TABLE["rows"]["formats"]:
-        rows[keys[0]].append((keys, name, _remedy(remedy)))
+    for keys, name, remedy in TABLE["rows"]["formats"]:
+        rows[keys[0]].append((keys, name, way_out(remedy)))
     return rows
 
 
 def recognise_foreign(head: bytes, path: Path) -> str | None:
     """Say what an unrecognised file is by its first bytes, unpacked, and the way out; None if not certain."""
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").replace("\r\n", "\n")
-    for look in _TABLE["looks"]:
+    for look in TABLE["looks"]:
         if not re.match(look.get("begins", ""), text):
             continue
         if "name" in look:
@@ -38,7 +36,7 @@ def recognise_foreign(head: bytes, path: Path) -> str | None:
         for pattern, name, remedy in look["formats"]:
             binary = "binary" in look and re.match(pattern.encode("latin-1"), head)
             if binary or ("binary" not in look and re.search(pattern, text, re.MULTILINE)):
-                return _said(name, _remedy(remedy))
+                return _said(name, way_out(remedy))
     return None
 
 
@@ -63,15 +61,6 @@ def _holds(row: dict, path: str) -> bool:
         values = [value[int(key)] for value in lists if len(value) > int(key)]
         values += [value[name] for value in objects for name in value if fnmatchcase(name, key)]
     return any(not kind or type(value).__name__ == kind for value in values)
-
-
-def foreign_formats() -> dict[str, list[str]]:
-    """Return the names of all that is recognised and not read, by the way out, in alphabetical order."""
-    tables = [*_TABLE["looks"], _TABLE["rows"]]
-    found: dict[str, set[str]] = {OFFICE_REMEDY: set(OFFICE.values())}
-    for _, name, remedy in (row for table in tables for row in table["formats"]):
-        found.setdefault(_remedy(remedy), set()).add(name)
-    return {remedy: sorted(names, key=str.casefold) for remedy, names in sorted(found.items())}
 
 
 def _said(name: str, remedy: str) -> str:

@@ -16,7 +16,6 @@ TEXT_LIKE = re.compile("(?i)text|title|body|sentence|content")
 ANNOTATION_LIKE = re.compile("(?i)tags?$|ner|label|ents?$|entit|span|annot|mention|highlight")
 """Keys that may hold annotation in some way that is not understood."""
 USER_KEYS = ("user", "annotator", "annotator_id", "completed_by", "created_by")
-"""How an annotation calls who made it."""
 
 
 class Content(NamedTuple):

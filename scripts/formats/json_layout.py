@@ -17,7 +17,6 @@ from scripts.formats.spans import SPAN_KEYS, find_spans, short, union
 from scripts.formats.tagged import TaggedLayout, describe_tagged, find_tagged
 
 SAMPLE_ROWS = 1000
-"""How a file is understood is told from so many rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,12 @@
 """JSON with character offsets or tagged tokens, in the spellings of many tools and our own."""
 
 import json
-from collections.abc import Iterator
 
 from scripts.formats import json_stream, label_studio
 from scripts.formats.foreign import recognise_foreign_row
 from scripts.formats.json_choice import Content, choose_spans, choose_text, require_once
 from scripts.formats.json_layout import Layout, describe, find_layout, unfold
 from scripts.formats.json_stream import ANNOTATOR_KEYS
-from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, Record, Source, Span, Unread, check_text, fail, made_id
 from scripts.formats.registry import Found, Item, ReadOptions, reads
 from scripts.formats.spacy_json import count_tokens, read_paragraphs
@@ -24,16 +22,6 @@ def looks_like_json(head: bytes) -> bool:
         return start[1:2] not in (b"\t", b" ") or inner in (b'"', b"}", b"")
     goes_on = inner in (b"{", b"]", b"", b"[") or (inner == b'"' and start[1:2] in b'"\r\n')
     return start[:1] == b"[" and (goes_on or start.startswith(b"[null"))
-
-
-def split_json(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the rows of the file."""
-    return json_stream.rows(file, layout.kind)
-
-
-def count_json(item: Item) -> Found:
-    """Count what stands in a row."""
-    return count_row(unfold(json_stream.load(item.data)), item.layout)
 
 
 def count_row(row: object, layout: Layout) -> Found:
@@ -61,8 +49,8 @@ def count_row(row: object, layout: Layout) -> Found:
     endings=(".jsonl", ".json", ".ndjson"),
     recognise=looks_like_json,
     prepare=find_layout,
-    split=split_json,
-    found=count_json,
+    split=lambda file, layout, options: json_stream.rows(file, layout.kind),
+    found=lambda item: count_row(unfold(json_stream.load(item.data)), item.layout),
     describe=describe,
 )
 def read_json(item: Item) -> Record | list[Record]:

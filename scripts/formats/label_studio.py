@@ -11,7 +11,6 @@ from scripts.formats.spans import find_spans, short, union
 
 SPAN_TYPES = ("labels", "hypertextlabels", "paragraphlabels")
 SUBMITTED = re.compile(r"(?:annotations\.)?(prediction|draft)s?\b")
-"""Paths of spans that nobody has submitted."""
 REGIONS = re.compile(
     "(rectangle|polygon|keypoint|ellipse|brush|video|timeseries|bitmask|vector)(labels)?|videorectangle"
 )
@@ -69,7 +68,8 @@ def _unread(row: dict, annotations: list[dict], chosen: dict, read: list) -> tup
         id(span): "cancelled" if one.get("was_cancelled") else "other-annotation"
         for one in annotations
         if one is not chosen
-        for span in _spans_in(one.get("result"))
+        for spans in find_spans(one.get("result")).values()
+        for span in spans
     }
     unread: dict[str, list] = defaultdict(list)
     for path, spans in find_spans(row).items():
@@ -81,10 +81,6 @@ def _unread(row: dict, annotations: list[dict], chosen: dict, read: list) -> tup
     return tuple(
         Unread(reason, f"{len(labels)} spans", labels=tuple(labels)) for reason, labels in unread.items()
     )
-
-
-def _spans_in(value: object) -> list:
-    return [span for spans in find_spans(value).values() for span in spans]
 
 
 def _choose(done: list[dict], source: Source, options: ReadOptions) -> dict:

@@ -11,11 +11,6 @@ FILES = ("features.json", "dataset_info.json", "dataset_infos.json")
 MAPS = ("config.json", "id2label.json", "label2id.json", "label.json")
 
 
-def class_names(feature: Any) -> list[str]:
-    """Find the ClassLabel names inside a feature, however it is nested; a list, or an object `{"0": "O"}`."""
-    return next(_names(feature, "", inside=True), [])
-
-
 def nearby_names(path: Path, key: str) -> tuple[tuple[str, ...], str]:
     """Return the names that a JSON file beside the data gives to the numbers under a key, and that file."""
     found: dict[tuple[str, ...], str] = {}
@@ -25,7 +20,7 @@ def nearby_names(path: Path, key: str) -> tuple[tuple[str, ...], str]:
             continue
         try:
             content = json.loads(beside.read_text(encoding="utf-8"))
-            listed = [_of_map(content)] if beside.name in MAPS else list(_names(content, key))
+            listed = [_of_map(content)] if beside.name in MAPS else list(class_names(content, key))
         except (OSError, ValueError, RecursionError) as error:
             fail(beside, f"cannot be read ({error})", f"repair it, or give {remedy}")
         for names in filter(None, map(tuple, listed)):
@@ -36,7 +31,7 @@ def nearby_names(path: Path, key: str) -> tuple[tuple[str, ...], str]:
     return next(iter(found.items()), ((), ""))
 
 
-def _names(content: Any, key: str, *, inside: bool = False) -> Iterator[list[str]]:
+def class_names(content: Any, key: str = "", *, inside: bool = False) -> Iterator[list[str]]:
     """Yield the names of every ClassLabel, in all configurations, `inside` the feature that is called so."""
     if isinstance(content, dict):
         inside = inside or (key != "" and content.get("name") == key)
@@ -48,7 +43,7 @@ def _names(content: Any, key: str, *, inside: bool = False) -> Iterator[list[str
     items = enumerate(content) if isinstance(content, list) else ()
     for name, value in content.items() if isinstance(content, dict) else items:
         if isinstance(value, dict | list):
-            yield from _names(value, key, inside=inside or name == key)
+            yield from class_names(value, key, inside=inside or name == key)
 
 
 def _of_map(content: Any) -> list[str]:

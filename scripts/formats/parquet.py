@@ -21,7 +21,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
         rows = next(batches, [])
         try:
             features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-            names = {key: class_names(feature) for key, feature in features.items()}
+            names = {key: next(class_names(one, inside=True), []) for key, one in features.items()}
         except (TypeError, LookupError, ValueError, RecursionError, AttributeError):  # it tells no names
             names = {}
     return layout_of(rows, file.path, options, names=names)

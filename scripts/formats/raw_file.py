@@ -21,7 +21,7 @@ MAX_DOCUMENT_BYTES = 8 * 2**20
 MAX_GZIP_RATIO, GZIP_CHECKED_FROM = 200, 64 * 2**20
 """Text shrinks to a tenth or so. A file that grows 200-fold, and to over 64 MB, is a gzip or zip bomb."""
 HEAD_BYTES = 64 * 1024
-"""How much of a file tells its encoding and line ends."""
+"""How much of a file tells its encoding, line ends and format."""
 GZIP, ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 OFFICE = {
     "xl": "a spreadsheet (Excel)",
@@ -29,12 +29,10 @@ OFFICE = {
     "ppt": "a presentation",
     "": "an OpenDocument file",
 }
-"""What the zip file of an office program is, by a folder in it."""
 OFFICE_REMEDY = "export it as CSV or plain text"
 ENCRYPTED = 1
 MEMBERS_SHOWN = 5
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
-"""What reading a packed file may raise."""
 
 
 class RawFile:
@@ -127,7 +125,7 @@ class RawFile:
         named, self.encoding = self.encoding, "utf-8"
         self.rewind()
         head = self.read(HEAD_BYTES)
-        marked = encodings.byte_order_mark(head)
+        marked = next(((name, mark) for mark, name in encodings.MARKS if head.startswith(mark)), None)
         self.encoding, self._mark = marked or (named, b"")
         if marked is None and named == "utf-8" and (unmarked := encodings.utf16_without_mark(head)):
             what = "every other byte is NUL, as in UTF-16 without a byte order mark"

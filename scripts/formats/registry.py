@@ -12,12 +12,8 @@ from scripts.formats.encoding import suggest_encoding
 from scripts.formats.find import FoundFiles, find_files, stems
 from scripts.formats.foreign import recognise_foreign
 from scripts.formats.offsets import Offsets, settle
-from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
+from scripts.formats.raw_file import HEAD_BYTES, MAX_DOCUMENT_BYTES, RawFile
 from scripts.formats.record import AnnotationError, Record, Source, fail
-
-HEAD_BYTES = 64 * 1024
-"""How much of a file a format may look at to recognise it."""
-
 
 ACCEPTABLE = {
     "binary": "Prodigy's binary answers are taken for complete annotation: what was not asked is no entity",
@@ -148,11 +144,6 @@ def formats() -> dict[str, Format]:
     for module in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
         importlib.import_module(f"{package.__name__}.{module}")
     return dict(sorted(FORMATS.items()))
-
-
-def raw_files(names: str) -> list[Path]:
-    """Return the files that a path, several with commas between, or a folder stand for."""
-    return find_raw_files(names).files
 
 
 def find_raw_files(names: str) -> FoundFiles:

@@ -23,9 +23,6 @@ from scripts.formats.tags import (
 from scripts.formats.token_keys import find_tags_keys, find_tokens_key, pairs
 from scripts.formats.words import tagged_record
 
-Names = Mapping[str, Sequence[str]]
-"""What the numbers under each key stand for."""
-
 
 @dataclass(frozen=True, slots=True)
 class TaggedLayout:
@@ -46,7 +43,11 @@ class TaggedLayout:
 
 
 def find_tagged(
-    rows: Sequence[dict], path: Path, options: ReadOptions, *, names: Names | None = None
+    rows: Sequence[dict],
+    path: Path,
+    options: ReadOptions,
+    *,
+    names: Mapping[str, Sequence[str]] | None = None,
 ) -> TaggedLayout | None:
     """Find the keys of tokens and tags in a file's first rows; None where no row has both.
 
@@ -67,8 +68,6 @@ def find_tagged(
         what = f"`{chosen.tags}` holds {len(numbers)} different numbers in the first {len(rows)} rows"
         remedy = "name all labels in the order of their numbers, as in --label-names=O,B-PER,I-PER"
         fail(path, f"{what} ({some}), and nothing names them", remedy)
-    for number, row in enumerate(rows, start=1):
-        _other_spans(row, chosen, Source(path.as_posix(), number))
     return chosen
 
 

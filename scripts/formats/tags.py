@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 PREFIXES = "BILUESMW"
 SAME = {"E": "L", "S": "U", "M": "I", "W": "U"}
-"""Prefixes that other schemes have for L, U and I."""
 ONE = rf"(?!.*\s(?i:O|[{PREFIXES}][-_]\S+)(?:\s|$))"
 """Looks ahead that no other tag follows behind a blank: `B-PER O O` are the tags of a whole sentence."""
 STYLES = {
@@ -25,7 +24,6 @@ STYLES = {
     "PER-B": re.compile(rf"{ONE}(?P<label>\S.*)[-_](?P<prefix>[{PREFIXES}])"),
 }
 PLAIN = "PER"
-"""The style of tags without prefixes."""
 PLAIN_LABEL = re.compile(r"(?![A-Za-z]?[-_]|[A-Za-z] )[^\W\d_][\w.&/+ -]+")
 MAX_PLAIN_LABELS = 50
 OUTSIDE = ("O", "o", "0", "_", "-", "")
@@ -38,7 +36,6 @@ POS = frozenset(_POS.split())
 """Parts of speech (universal, Penn Treebank, some of STTS): a column that has some holds no entities."""
 _CHUNKS = "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC PC VC AC PNP NX PX VX WHNP WHPP"
 CHUNKS = frozenset(_CHUNKS.split())
-"""Labels of chunks (CoNLL-2000, CoNLL-2003)."""
 BRACKET = re.compile(r"(?:\(([^()*\s]+))?\*?(\))?")
 SHOWN_LABELS = 20
 
