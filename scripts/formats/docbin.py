@@ -132,12 +132,9 @@ def _record(item: Item, doc: "Doc") -> Record:
     given = doc.user_data.get("id")
     id = made_id(item.source) if given is None else str(given)
     if doc.has_unknown_spaces:
-        record = words_record(
-            item.source,
-            _sentences(doc, entities),
-            lang=item.options.lang,
-            sentences_known=doc.has_annotation("SENT_START"),
-        )
+        known = doc.has_annotation("SENT_START")
+        sentences, lang = _sentences(doc, entities), item.options.lang
+        record = words_record(item.source, sentences, lang=lang, sentences_known=known)
     else:
         spans = tuple(Span(doc[s].idx, doc[e - 1].idx + len(doc[e - 1]), label) for s, e, label in entities)
         record = Record(id, doc.text, spans, item.source)
@@ -189,9 +186,7 @@ def _choose(item: Item, doc: "Doc", entities: list) -> tuple[list, tuple[Unread,
         return chosen, (Unread("other-spans", detail, labels=labels),) if labels else ()
     if groups and not item.layout.has_entities and "other-spans" not in item.options.accept:
         counts = ", ".join(f"{key!r} ({len(spans)} spans)" for key, spans in groups.items())
-        raise AnnotationError(
-            f"{item.source}: the file has no entities, but doc.spans holds spans: {counts}; take a group for "
-            f"the entities by --spans-field={next(iter(groups))}, or keep them as spans alone by "
-            "--accept=other-spans"
-        )
+        what = f"the file has no entities, but doc.spans holds spans: {counts}"
+        remedy = f"take a group for the entities by --spans-field={next(iter(groups))}"
+        fail(item.source, what, f"{remedy}, or keep them as spans alone by --accept=other-spans")
     return entities, ()

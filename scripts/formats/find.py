@@ -5,9 +5,9 @@ import difflib
 import fnmatch
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from scripts.formats.record import AnnotationError, fail
 
@@ -18,12 +18,11 @@ READ_AGAIN = "files are read several times, which this cannot be; save it to a f
 ALLOW = "allow it, or name other files"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFiles:
+class FoundFiles(NamedTuple):
     """The raw files that were found, and what of folders is passed over: other endings and what is hidden."""
 
-    files: list[Path] = field(default_factory=list)
-    passed_over: list[Path] = field(default_factory=list)
+    files: Sequence[Path] = ()
+    passed_over: Sequence[Path] = ()
 
     def __str__(self) -> str:
         """Say it in a line: `12 files read; passed over: 3 (notes.docx, README.md, .DS_Store)`."""

@@ -41,10 +41,8 @@ def require_once(data: bytes, row: dict, source: Source) -> None:
         try:
             json.loads(data, object_pairs_hook=require_once)
         except RecursionError:
-            raise AnnotationError(
-                f"{source}: an object of too many levels has a key of spans more than once; write the spans "
-                "in one list"
-            ) from None
+            what = "an object of too many levels has a key of spans more than once"
+            raise AnnotationError(f"{source}: {what}; write the spans in one list") from None
 
 
 def choose_spans(
@@ -65,10 +63,8 @@ def choose_spans(
     labels = tuple(label for _, label in others.elements())
     if labels and not wanted and "other-spans" not in options.accept:
         shown = "; ".join(f"`{key}`: {short(found[key])}" for key in keys[:3])
-        raise AnnotationError(
-            f"{source}: spans stand under several keys and differ: {shown}; choose one by "
-            f"--spans-field={keys[0]} (the others are then left out, and counted)"
-        )
+        remedy = f"choose one by --spans-field={keys[0]} (the others are then left out, and counted)"
+        fail(source, f"spans stand under several keys and differ: {shown}", remedy)
     if chosen:
         _require_one_text_and_user(row, wanted or keys[0], source, options)
     else:
@@ -81,7 +77,7 @@ def _no_spans(row: dict, paths: tuple[str, ...], source: Source, wanted: str) ->
     known = [row[key] for key in ((wanted,) if wanted else SPAN_KEYS) if key in row]
     if isinstance(row.get("accept"), list) and isinstance(row.get("options"), list) and not known:
         fail(source, "holds a choice (`accept`), and no spans", "annotate spans (Prodigy: ner.manual)")
-    leaves = [value for path in paths for value in _at(row, path)]
+    leaves = [value for path in paths for value in _at(row, path)[0]]
     if leaves and not any(leaves) and None not in leaves:
         return []
     if any(key in row for key in ("answer", *ANNOTATOR_KEYS)):
@@ -102,36 +98,30 @@ def _no_spans(row: dict, paths: tuple[str, ...], source: Source, wanted: str) ->
     return spans
 
 
-def _at(row: dict, path: str, *, whole: bool = False) -> list:
-    """Return what stands at a path of keys, through lists, or if `whole` all objects on the way."""
-    values: list = [row]
-    passed: list = []
+def _at(row: dict, path: str) -> tuple[list, list[dict]]:
+    """Return what stands at a path of keys, through lists, and all objects on the way."""
+    values, passed = [row], []
     for key in path.split("."):
-        passed += values
-        values = [
-            one if one == [] else one[key]
-            for one in values
-            if one == [] or (isinstance(one, dict) and key in one)
-        ]
+        holders = [one for one in values if isinstance(one, dict) and key in one]
+        passed += holders
+        values = [one for one in values if one == []] + [one[key] for one in holders]
         values = [part for one in values for part in (one if isinstance(one, list) and one else [one])]
-    return [one for one in passed[1:] if isinstance(one, dict)] if whole else values
+    return values, passed[1:]
 
 
 def _require_one_text_and_user(row: dict, path: str, source: Source, options: ReadOptions) -> None:
     """See that spans are on the row's text, and by one annotator."""
-    holders = _at(row, path, whole=True)
+    spans, holders = _at(row, path)
     for holder in holders:
         for text in (holder.get(key) for key in TEXT_KEYS):
             if type(text) is str and text != row.get("text"):
                 what = f"the spans under `{path}` have a text of their own, {short(text)}"
                 fail(source, what, "write each as a row of its own")
-    objects = [*holders, *(span for span in _at(row, path) if isinstance(span, dict))]
+    objects = [*holders, *(span for span in spans if isinstance(span, dict))]
     users = {str(one[key]) for one in objects for key in USER_KEYS if isinstance(one.get(key), str | int)}
     if len(users) > 1 and options.annotator != "all":
-        raise AnnotationError(
-            f"{source}: the spans are by several annotators ({', '.join(sorted(users))}); keep those of one, "
-            "or take all by --annotator=all"
-        )
+        what = f"the spans are by several annotators ({', '.join(sorted(users))})"
+        fail(source, what, "keep those of one, or take all by --annotator=all")
 
 
 def choose_text(row: dict, spans: list, source: Source, options: ReadOptions) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from scripts.formats import json_stream, label_studio
 from scripts.formats.json_stream import ANNOTATOR_KEYS, TEXT_KEYS
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import AnnotationError, Source
+from scripts.formats.record import AnnotationError, Source, fail
 from scripts.formats.registry import ReadOptions
 from scripts.formats.spans import SPAN_KEYS, find_spans, short, union
 from scripts.formats.tagged import TaggedLayout, describe_tagged, find_tagged
@@ -103,10 +103,8 @@ def _require_one_annotator(rows: Sequence[dict], path: Path, options: ReadOption
                 by_text[key, text].add(str(row[key]))
     for (_, text), who in by_text.items():
         if len(who) > 1 and not options.annotator:
-            raise AnnotationError(
-                f"{path}: several annotators ({', '.join(sorted(who))}) annotated the same text "
-                f"{short(text)}; choose one by --annotator={min(who)}, or take all rows by --annotator=all"
-            )
+            what = f"several annotators ({', '.join(sorted(who))}) annotated the same text {short(text)}"
+            fail(path, what, f"choose one by --annotator={min(who)}, or take all rows by --annotator=all")
 
 
 def describe(layout: Layout) -> str:

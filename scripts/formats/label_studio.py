@@ -120,13 +120,11 @@ def _results(annotation: dict, source: Source) -> dict[str, list]:
     for result in results:
         value, kind = result.get("value"), result.get("type")
         place = value if isinstance(value, dict) else {}
-        if not place.keys().isdisjoint(("globalOffsets", "startOffset")) or "/" in str(
-            place.get("start", "")
-        ):
-            raise AnnotationError(
-                f"{source}: its spans are on HTML (hypertext) or a dialogue: {short(value)}; their offsets "
-                "do not count characters of the text that is exported: annotate plain text, without tags"
-            )
+        is_html = not place.keys().isdisjoint(("globalOffsets", "startOffset"))
+        if is_html or "/" in str(place.get("start", "")):
+            what = f"its spans are on HTML (hypertext) or a dialogue: {short(value)}"
+            remedy = "do not count characters of the text that is exported: annotate plain text, without tags"
+            fail(source, what, f"their offsets {remedy}")
         if isinstance(kind, str) and REGIONS.fullmatch(kind):
             regions.append(kind)
         elif kind in SPAN_TYPES or (kind not in ("relation", "choices") and looks_like_span(value)):

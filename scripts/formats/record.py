@@ -1,5 +1,6 @@
 """What every reader yields: a text, its entity spans, and the place it came from."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -118,11 +119,7 @@ def made_id(source: Source) -> str:
 def check_text(text: str, source: Source) -> None:
     """See that a text holds no half of a surrogate pair and no NUL, as JSON's escapes can."""
     if "\0" in text:
-        raise AnnotationError(
-            f"{source}: the text holds a NUL character (\\u0000), which is no text; delete it"
-        )
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
+        fail(source, "the text holds a NUL character (\\u0000), which is no text", "delete it")
+    if re.search("[\ud800-\udfff]", text):
         what = "the text holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
-        raise AnnotationError(f"{source}: {what}; delete it") from None
+        fail(source, what, "delete it")

@@ -155,10 +155,7 @@ def find_raw_files(names: str) -> FoundFiles:
         owners = {(path.parent, stem) for path in found.files for stem, _ in stems(path, format.endings)}
         for path in found.files + found.passed_over:
             beside |= {path for stem, _ in stems(path, format.beside) if (path.parent, stem) in owners}
-    files, passed_over = (
-        [path for path in paths if path not in beside] for paths in (found.files, found.passed_over)
-    )
-    return FoundFiles(files, passed_over)
+    return FoundFiles(*([path for path in paths if path not in beside] for paths in found))
 
 
 def _has_file_beside(path: Path, format: Format) -> bool:

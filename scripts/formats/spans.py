@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from scripts.formats.record import AnnotationError, Source, fail
+from scripts.formats.record import Source, fail
 from scripts.formats.span_fields import has_label, has_two_numbers, is_number, looks_like_span, span_fields
 
 SPAN_KEYS = ("spans", "entities", "label", "labels", "ents", "annotations", "annotation")
@@ -132,16 +132,12 @@ def read_spans(values: Iterable, source: Source, text: str) -> list[tuple[int, i
     for value in values:
         start, end, labels, quoted, others, known = span_fields(value)
         if not known:
-            raise AnnotationError(
-                f'{source}: a span must be {{"start", "end", "label"}} or [start, end, label], not '
-                f"{short(value)}; write it so, in characters of the text"
-            )
+            what = f'a span must be {{"start", "end", "label"}} or [start, end, label], not {short(value)}'
+            fail(source, what, "write it so, in characters of the text")
         for label in labels:
             if wrong := _wrong(start, end, label):
-                raise AnnotationError(
-                    f"{source}: a span needs whole numbers for start and end and a string for label, not "
-                    f"{short(value)}; {wrong}"
-                )
+                needs = "a span needs whole numbers for start and end and a string for label"
+                fail(source, f"{needs}, not {short(value)}", wrong)
             marked = text[max(start, 0) : max(end, 0)]
             if others:
                 label, quoted = _tell_label([label, *others], (marked, quoted), text, value, source)
@@ -149,10 +145,8 @@ def read_spans(values: Iterable, source: Source, text: str) -> list[tuple[int, i
             surfaces += is_text and not (type(value) is dict and "label" in value)
             spans.append((start, end, label, quoted if type(quoted) is str else None))
     if surfaces == len(spans) > 0:
-        raise AnnotationError(
-            f"{source}: the label of each span is just its text: {short(spans[0][:3])}; "
-            "write the entity's kind as its label"
-        )
+        what = f"the label of each span is just its text: {short(spans[0][:3])}"
+        fail(source, what, "write the entity's kind as its label")
     return spans
 
 
