@@ -9,14 +9,14 @@ from pathlib import Path
 
 from spacy.tokenizer import Tokenizer
 
-from scripts.corpus.convert import Note, align, cut, make_doc, sentence_starts
+from scripts.corpus.convert import align, cut, make_doc, sentence_starts
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import Document, write_shards
 from scripts.corpus.tokenizer import cached_tokenizer
 from scripts.formats.doc_annotation import SPANS, USER_DATA, describe_counts
 from scripts.formats.offsets import Offsets, settle, weigh
-from scripts.formats.record import AnnotationError, Record, Source
+from scripts.formats.record import AnnotationError, Fault, Record, Source
 from scripts.formats.registry import Item, Opened, formats, items, records_of
 
 CHUNK_DOCUMENTS = 2000
@@ -164,8 +164,8 @@ class Part:
             return
         doc = make_doc(record, tokenizer)
         spans, losses, repairs = align(record, doc, self.settings)
-        if losses or repairs or record.faults:
-            self._note_spans(record, losses, repairs)
+        self._note_faults(record, "losses", losses)
+        self._note_faults(record, "repairs", repairs)
         self.ledger.stages["aligned"].add(tokens=len(doc), labels=[span.label for span in spans], other=other)
         spaces = "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
         self.spaces[spaces] += 1
@@ -223,22 +223,18 @@ class Part:
             place = (record.source, record.id, unread.detail)
             self.note("losses", "read", unread.reason, *place, rows=rows, **counts)
 
-    def _note_spans(self, record: Record, losses: list[Note], repairs: list[Note]) -> None:
-        """Note what happened to spans, and faults of the record in which nothing was lost."""
-        lines = record.line_of | {id(fault.span): fault.source.line for fault in record.faults}
-        for fault in record.faults:
-            if fault.span is None:
-                self.note("repairs", "aligned", fault.code, fault.source, record.id, fault.detail)
-        for kind, notes in (("losses", losses), ("repairs", repairs)):
-            for note in notes:
-                start, end, label = note.span
-                surface, line = record.text[max(0, start) : max(0, end)], lines.get(id(note.span))
-                source = record.source if line is None else Source(record.source.path, line)
-                shown = f"{surface[:80]!r} {label} ({start}–{end}): {note.detail}"
+    def _note_faults(self, record: Record, kind: str, faults: list[Fault]) -> None:
+        """Note what happened to spans, or is wrong beside them."""
+        for fault in faults:
+            place, more = ("aligned", fault.code, fault.source, record.id, fault.detail), {}
+            if fault.span is not None:
+                start, end, label = fault.span
+                surface = record.text[max(0, start) : max(0, end)]
                 around = slice(max(0, start - EXCERPT), max(0, min(end, start + LARGEST_EXCERPT) + EXCERPT))
-                row = {"span": note.span._asdict() | {"text": surface}, "text": record.text[around]}
-                place, more = (source, record.id, note.detail), {"shown": shown, "labels": [label]}
-                self.note(kind, "aligned", note.code, *place, rows=[row], **more)
+                row = {"span": fault.span._asdict() | {"text": surface}, "text": record.text[around]}
+                shown = f"{surface[:80]!r} {label} ({start}–{end}): {fault.detail}"
+                more = {"shown": shown, "rows": [row], "labels": [label]}
+            self.note(kind, *place, **more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from scripts.corpus.shards import MANIFEST
 
 CONFIG = "config.cfg"
 VARIABLE = "SPACY_CONFIG_OVERRIDES"
-"""The variable from which spaCy takes overrides, too; they win over those of the command line."""
+"""The variable from which spaCy takes overrides, too; they win over the command line's."""
 SPLITS = ("train", "dev")
 TOO_HIGH = 5e-4
 """Learning rate from which a transformer forgets what it knows; tok2vec's 0.001 leaves it at F 0."""
@@ -43,13 +43,13 @@ class ConfigFile(NamedTuple):
     overrides: tuple[str, ...] = ()
 
 
-def parse_overrides(words: tuple[str, ...], variable: str | None = None) -> dict[str, Any]:
+def parse_overrides(words: tuple[str, ...]) -> dict[str, Any]:
     """Return what `--section.name value`, `--section.name=value` and `--section.name` (true) set.
 
-    words: of the command line. variable: as SPACY_CONFIG_OVERRIDES holds them; None: what it holds.
+    words: of the command line; those of SPACY_CONFIG_OVERRIDES come behind them.
     Follows spacy.cli._util.parse_config_overrides. Raises UserError where a word is none of these.
     """
-    variable = os.environ.get(VARIABLE, "") if variable is None else variable
+    variable = os.environ.get(VARIABLE, "")
     try:
         return _parsed(list(words), "") | _parsed(shlex.split(variable), f"{VARIABLE}: ")
     except ValueError as error:  # of shlex
@@ -62,11 +62,8 @@ def _parsed(words: list[str], prefix: str) -> dict[str, Any]:
         word = words.pop(0)
         name, equals, value = word.replace("--", "").partition("=")
         if not word.startswith("--"):
-            problem, remedy = (
-                f"unexpected {word!r}",
-                "a setting is written --section.name value, after the config",
-            )
-            raise UserError(f"{prefix}{problem}; {remedy}")
+            remedy = "a setting is written --section.name value, after the config"
+            raise UserError(f"{prefix}unexpected {word!r}; {remedy}")
         if "." not in name:
             remedy = "settings of the config are written --section.name value (see --help)"
             raise UserError(f"{prefix}no such option: --{name}; {remedy}")

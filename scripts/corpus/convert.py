@@ -1,7 +1,6 @@
 """Turn a record into a spaCy document with entities, and say what could not come along."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy
@@ -11,16 +10,7 @@ from spacy.tokens import Doc
 from spacy.tokens import Span as TokenSpan
 
 from scripts.corpus.settings import Settings
-from scripts.formats.record import Record, Span
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What happened to a span. `code` names the check that explains it."""
-
-    code: str
-    span: Span
-    detail: str
+from scripts.formats.record import Fault, Record, Source, Span
 
 
 def make_doc(record: Record, tokenizer: Tokenizer) -> Doc:
@@ -44,48 +34,55 @@ def sentence_starts(record: Record) -> Sequence[bool] | None:
     return [token.i == 0 or token.is_sent_start is True for token in record.annotation.doc]
 
 
-def align(record: Record, doc: Doc, settings: Settings) -> tuple[list[Span], list[Note], list[Note]]:
+def align(record: Record, doc: Doc, settings: Settings) -> tuple[list[Span], list[Fault], list[Fault]]:
     """Set a record's spans as `doc.ents`; return those that were set, in that order, the losses and the
     repairs.
 
     Spans snap by `settings.align`; white space at their edges is trimmed if `settings.trim` says so. Of spans
     that overlap one stays: by `settings.overlaps` the first in the file, or else the (first) longest.
     """
-    losses = [Note(fault.code, fault.span, fault.detail) for fault in record.faults if fault.span is not None]
-    repairs: list[Note] = []
+    losses = [fault for fault in record.faults if fault.span is not None]
+    repairs = [fault for fault in record.faults if fault.span is None]
     text = record.text
     found: list[tuple[TokenSpan, Span]] = []
     for span in record.spans:
         start, end, label = span
         if not 0 <= start < end <= len(text):
             why = f"a span needs 0 ≤ start < end ≤ {len(text)} (the text's length)"
-            losses.append(Note("bad-offsets", span, why))
+            losses.append(_fault(record, "bad-offsets", span, why))
             continue
         if not label.strip():
-            losses.append(Note("empty-label", span, "the label is empty"))
+            losses.append(_fault(record, "empty-label", span, "the label is empty"))
             continue
         if text[start].isspace() or text[end - 1].isspace():
             surface = text[start:end]
             inner = surface.strip()
             if not inner or not settings.trim:
-                losses.append(Note("whitespace-edge", span, "the span begins or ends with white space"))
+                why = "the span begins or ends with white space"
+                losses.append(_fault(record, "whitespace-edge", span, why))
                 continue
             start += len(surface) - len(surface.lstrip())
             end = start + len(inner)
-            repairs.append(Note("trimmed", span, f"to {inner!r} ({start}–{end})"))
+            repairs.append(_fault(record, "trimmed", span, f"to {inner!r} ({start}–{end})"))
         tokens = doc.char_span(start, end, label=label)
         if tokens is None:
             tokens = doc.char_span(start, end, label=label, alignment_mode=settings.align)
             if tokens is None:
-                losses.append(Note("misaligned", span, _around(doc, start, end)))
+                losses.append(_fault(record, "misaligned", span, _around(doc, start, end)))
                 continue
-            repairs.append(Note("snapped", span, f"to {tokens.text!r}; {_around(doc, start, end)}"))
+            why = f"to {tokens.text!r}; {_around(doc, start, end)}"
+            repairs.append(_fault(record, "snapped", span, why))
         found.append((tokens, span))
     found.sort(key=lambda entity: (entity[0].start, entity[0].end))
     if any(one.end > two.start for (one, _), (two, _) in pairwise(found)):
         found = _without_overlaps(record, found, settings, losses)
     doc.set_ents([tokens for tokens, _ in found], default="outside")
     return [span for _, span in found], losses, repairs
+
+
+def _fault(record: Record, code: str, span: Span, detail: str) -> Fault:
+    line = record.line_of.get(id(span))
+    return Fault(code, record.source if line is None else Source(record.source.path, line), detail, span)
 
 
 def _around(doc: Doc, start: int, end: int) -> str:
@@ -100,7 +97,7 @@ def _around(doc: Doc, start: int, end: int) -> str:
 
 
 def _without_overlaps(
-    record: Record, found: list[tuple[TokenSpan, Span]], settings: Settings, losses: list[Note]
+    record: Record, found: list[tuple[TokenSpan, Span]], settings: Settings, losses: list[Fault]
 ) -> list[tuple[TokenSpan, Span]]:
     if settings.overlaps == "first":
         order = {id(span): i for i, span in enumerate(record.spans)}
@@ -118,7 +115,7 @@ def _without_overlaps(
             continue
         surface = record.text[rival.start : rival.end]
         why = f"it shares tokens with {surface!r} {rival.label} ({rival.start}–{rival.end})"
-        losses.append(Note(shared_kind(span, rival), span, why))
+        losses.append(_fault(record, shared_kind(span, rival), span, why))
     return sorted(kept, key=lambda entity: entity[0].start)
 
 

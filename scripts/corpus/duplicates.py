@@ -75,9 +75,7 @@ def near(path: Path, rows: numpy.ndarray) -> numpy.ndarray:
     wanted = numpy.zeros(len(sets.size), dtype=bool)
     wanted[first_of_group(len(wanted), *found)[rows]] = True
     rank = numpy.empty(len(wanted), dtype=numpy.uint64)
-    by_size = numpy.lexsort(
-        (sets.contents, sets.size)
-    )  # by what they hold, too: whatever the documents' order
+    by_size = numpy.lexsort((sets.contents, sets.size))  # and by what they hold: whatever the order
     rank[by_size] = numpy.arange(len(rank), dtype=numpy.uint64)
     parts = 1 + len(sets.table) // AT_ONCE
     for part in range(parts):
@@ -178,9 +176,7 @@ def _compare_sharing(
         block = numpy.cumsum(sets.size[left] + sets.size[right]) // BLOCK
         for some in numpy.split(numpy.arange(len(left)), numpy.flatnonzero(numpy.diff(block)) + 1):
             found.append(numpy.stack([left[some], right[some]])[:, sets.are_near(left[some], right[some])])
-        if (
-            distance & (distance - 1) == 0
-        ):  # a power of two: leave out runs whose documents are all of one group
+        if distance.bit_count() == 1:  # now and then leave out runs whose documents are all of one group
             firsts = first_of_group(len(sets.size), *found)
             begin, own = numpy.flatnonzero(numpy.diff(runs, prepend=runs[0] + 1)), firsts[documents]
             several = numpy.minimum.reduceat(own, begin) != numpy.maximum.reduceat(own, begin)

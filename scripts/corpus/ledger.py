@@ -23,8 +23,7 @@ class LedgerError(RuntimeError):
 class Count:
     """Documents, tokens and entities. `tokens` is None where raw text has none yet.
 
-    other: annotation for other components than the ner, by kind: tokens with a TAG, documents with cats,
-    spans.
+    other: annotation for other components, by kind: tokens with a TAG, documents with cats, spans.
     """
 
     documents: int = 0

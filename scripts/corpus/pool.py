@@ -18,8 +18,7 @@ WAITING = 2
 
 
 def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, workers: int) -> Iterator[Result]:
-    """Yield `function(*arguments)` for each call, in the calls' order; `calls` is read little ahead of the
-    results.
+    """Yield `function(*arguments)` for each call, in their order; `calls` is read little ahead of results.
 
     With one worker everything runs in this process. Others are spawned, leave Ctrl-C to this process, and end
     when it does, however it ends.
@@ -49,7 +48,6 @@ def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, work
 def _start() -> None:
     """Set a worker up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread a process: the others do its work
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

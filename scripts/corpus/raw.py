@@ -73,10 +73,10 @@ class RawCorpus:
         for split, files in opened.items():
             alike: dict[str, list[Path]] = {}
             for path, format, layout in files:
-                description = format.describe(layout)
-                alike.setdefault(f"{format.name}{description and f'; {description}'}", []).append(path)
-            others = {
-                how: f" and {len(paths) - 1:,} more" if paths[1:] else "" for how, paths in alike.items()
-            }
-            lines[split] = [f"{paths[0].as_posix()}{others[how]}: {how}" for how, paths in alike.items()]
+                how = "; ".join(filter(None, (format.name, format.describe(layout))))
+                alike.setdefault(how, []).append(path)
+            lines[split] = []
+            for how, (first, *others) in alike.items():
+                more = f" and {len(others):,} more" if others else ""
+                lines[split].append(f"{first.as_posix()}{more}: {how}")
         return lines

@@ -78,8 +78,7 @@ OPTIONS = {name: field for name, field in Settings.model_fields.items() if name 
 
 
 def read_settings(path: Path, arguments: list[str], **further: object) -> Settings:
-    """Read a config file's settings, with those of a command line in their place; `further` ones stand in
-    neither.
+    """Read a config file's settings, those of a command line in their place, and `further` ones.
 
     Raises UserError where the file cannot be read, or an option or value is unknown.
     """

@@ -204,9 +204,7 @@ class Shard:
         one.attrs, one.tokens, one.spaces = self.attrs, [self.tokens[own]], [self.spaces[own].reshape(-1, 1)]
         for name, values in self._further.items():
             setattr(one, name, [values[index]])
-        has_spans = (
-            len(one.span_groups[0]) > 1
-        )  # else b"" or an empty list, a byte; their labels are in no column
+        has_spans = len(one.span_groups[0]) > 1  # else b"" or an empty list; their labels are in no column
         hashes = self._string_of if has_spans else set(one.tokens[0].ravel().tolist())
         try:
             for string in [self._string_of.get(value) for value in hashes if value not in vocab.strings]:

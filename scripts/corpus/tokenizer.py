@@ -12,13 +12,11 @@ from scripts.cli import UserError
 CACHE = 100_000
 """Distinct strings whose tokens are remembered; spaCy's default is 10,000."""
 MAX_STRINGS = 200_000
-"""A tokeniser whose vocabulary has grown beyond this should be replaced by a new one: it holds about 100
-MB."""
+"""A tokeniser whose vocabulary has grown beyond this is replaced by a new one: it holds about 100 MB."""
 
 
 def load_tokenizer(lang: str, block: dict | None = None) -> Tokenizer:
-    """Make the tokeniser that `spacy.blank(lang)` would have, or the one that a config's [nlp.tokenizer]
-    block names.
+    """Make the tokeniser of `spacy.blank(lang)`, or the one that a config's [nlp.tokenizer] block names.
 
     `spacy.blank` looks up components, and so imports every installed plugin, transformers among them: 9.1 s
     instead of 3.3 s from start to first token on two cores.

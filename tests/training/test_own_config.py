@@ -242,11 +242,12 @@ def test_one_device_is_named_once(folder):
     ],
 )
 def test_settings_are_read_as_spacy_reads_them(words, settings):
-    assert parse_overrides(tuple(words), "") == settings == parse_config_overrides(list(words), None)
+    assert parse_overrides(tuple(words)) == settings == parse_config_overrides(list(words), None)
 
 
-def test_settings_in_the_environment_win():
-    assert parse_overrides(("--a.b", "1", "--a.c", "2"), "--a.b 'x y'") == {"a.b": "x y", "a.c": 2}
+def test_settings_in_the_environment_win(monkeypatch):
+    monkeypatch.setenv("SPACY_CONFIG_OVERRIDES", "--a.b 'x y'")
+    assert parse_overrides(("--a.b", "1", "--a.c", "2")) == {"a.b": "x y", "a.c": 2}
 
 
 def test_settings_are_part_of_a_configs_hash(folder):
