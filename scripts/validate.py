@@ -56,10 +56,9 @@ def main(
         return
     if stamp is not None and len(config) != 1:
         raise UserError(f"--stamp {stamp}: is about one config; name one by --config")
-    checks = catalogue.choose(select, ignore)
     data = {"train": train, "dev": dev, "test": test}
     inputs = find_inputs(config, data, corpus, code, tuple(settings))
-    files, report = inputs.files(), Report(places, FirstSeen())
+    files, report = inputs.files(), Report(places, catalogue.choose(select, ignore), FirstSeen())
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("documents", total=sum(path.stat().st_size for path in chain(*files.values())))
         options = {
@@ -67,7 +66,7 @@ def main(
             "workers": workers or choose_workers(files, physical_cores()),
             "progress": lambda done: bar.advance(task, done),
         }
-        validate(inputs, report, checks, **options)
+        validate(inputs, report, **options)
     path = write(report, inputs, output, partial=bool(select.strip()), ignored=ignore, stamp=stamp)
     show(report, inputs, path)
     if report.total(catalogue.Severity.error):

@@ -138,9 +138,7 @@ def examined(
     files: list[Path], config_file: ConfigFile, splits: tuple[str, ...] = ("train", "dev")
 ) -> Report:
     """Run every check of documents and readers."""
-    return examine(
-        {split: files for split in splits}, Report(0), checks=DOCUMENT_CHECKS, configs=[config_file]
-    )
+    return examine({split: files for split in splits}, Report(0, DOCUMENT_CHECKS), configs=[config_file])
 
 
 def draw_words(draw: random.Random, kind: str, length: int) -> list[str]:

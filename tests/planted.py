@@ -19,7 +19,6 @@ from spacy.tokens import Doc, DocBin
 from spacy.util import load_config
 from spacy.vocab import Vocab
 
-from scripts.checks.catalogue import choose
 from scripts.checks.examine import Report, validate
 from scripts.checks.inputs import Inputs, find_inputs
 from scripts.checks.preprocessed import SCORES
@@ -185,7 +184,7 @@ def examined(text: str, folder: Path, configs: Path) -> Report:
     )
     report = Report(places=0)
     labels = frozenset(filter(None, example.options.get("labels", "").split(",")))
-    validate(inputs, report, choose(), labels=labels)
+    validate(inputs, report, labels=labels)
     return report
 
 

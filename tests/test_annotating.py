@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Corpus, Example
 
-from scripts.checks.catalogue import Severity, choose
+from scripts.checks.catalogue import Severity
 from scripts.checks.examine import Report, examine
 from scripts.checks.inputs import Inputs
 from scripts.checks.training_config import ConfigFile
@@ -58,7 +58,7 @@ def findings_of(config, folder, *, line=CROSSING):
     path = folder / "own.cfg"
     path.write_text(config.to_str(), encoding="utf-8")
     inputs = Inputs(data, (ConfigFile("own", path),))
-    report = examine(inputs.files(), Report(places=0), checks=choose(), configs=inputs.configs)
+    report = examine(inputs.files(), Report(places=0), configs=inputs.configs)
     return [finding for finding in report.findings if finding.slug in SLUGS]
 
 

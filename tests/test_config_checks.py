@@ -39,7 +39,7 @@ def findings_of(config, folder):
     path = folder / "own.cfg"
     path.write_text(config.to_str(), encoding="utf-8")
     inputs = Inputs(data, (ConfigFile("own", path),))
-    report = examine(inputs.files(), Report(places=0), checks=choose("NER4"), configs=inputs.configs)
+    report = examine(inputs.files(), Report(0, choose("NER4")), configs=inputs.configs)
     return [(finding.check.code, finding.detail) for finding in report.findings]
 
 

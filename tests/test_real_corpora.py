@@ -74,8 +74,7 @@ def test_what_the_stock_gpu_config_drops_of_spacys_own_conversion(tmp_path):
     paths = tuple((split, path.as_posix()) for split, path in data.items())
     report = examine(
         {split: [path] for split, path in data.items()},
-        Report(0),
-        checks=choose("NER41"),
+        Report(0, choose("NER41")),
         configs=(ConfigFile("gpu", config, (), paths),),
     )
     arrived = report.trainers["gpu"]["train"]

@@ -201,7 +201,7 @@ def test_no_near_duplicate_is_found_across_drawn_splits(tmp_path, write_jsonl, s
     drawn(tmp_path, write_jsonl, [*templates(250, seed), *rows(60)], seed=seed)
     inputs = find_inputs([], {}, tmp_path / "c", [])
     checks = frozenset({"near-duplicate", "near-duplicate-across-splits"})
-    report = examine(inputs.files(), Report(0), checks=checks)
+    report = examine(inputs.files(), Report(0, checks))
     assert {finding.slug for finding in report.findings} == {"near-duplicate"}
 
 

@@ -40,16 +40,17 @@ TAG = re.compile(r"[BILUSE]-(.+)")
 
 def repetition(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find texts that come again, in any split, with the same annotation or not; or nearly so."""
-    for pair in corpus.equal_texts():
+    same, nearly_same = corpus.same_texts()
+    for pair in same:
         other = pair.other[0]
-        if not pair.same:
+        if not pair.has_same_entities:
             yield _repeated(pair, f"annotated otherwise than {other},", "conflicting-annotation")
-        if (other != pair.split or pair.same) and not _is_short(corpus, pair):
+        if (other != pair.split or pair.has_same_entities) and not _is_short(corpus, pair):
             if other != pair.split:
                 yield _repeated(pair, f"the same text is in {other},", "text-in-two-splits")
             else:
                 yield _repeated(pair, "the same as", "duplicate-text")
-    for pair in corpus.near_texts():
+    for pair in nearly_same:
         if pair.other[0] != pair.split:
             yield _repeated(pair, f"nearly the same as {pair.other[0]},", "near-duplicate-across-splits")
         else:

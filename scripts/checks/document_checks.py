@@ -4,7 +4,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from itertools import accumulate, chain
+from itertools import accumulate
 
 import numpy
 from spacy.pipeline import Sentencizer
@@ -85,28 +85,24 @@ def giant_token(view: DocView) -> Iterator[TokenFinding]:
         yield TokenFinding(i, i + 1, f"{len(word):,} characters in one token, {word[:20]!r} …")
 
 
-def punctuation_edge(view: DocView) -> Iterator[TokenFinding]:
-    """Find entities that begin or end with a mark of the text around them."""
+def punctuation_edge(view: DocView, start: int, end: int, label: str) -> str:
+    """Say whether an entity begins or ends with a mark of the text around it."""
     words = view.words
-    for start, end, label in view.ents:
-        if end - start > 1 and not EDGES.isdisjoint((words[start], words[end - 1])):
-            name = view.name(start, end)
-            if odd_edge(name, words[start - 1] if start else "", words[end] if end < len(words) else ""):
-                yield TokenFinding(start, end, f"{name!r} {label}")
+    if end - start == 1 or EDGES.isdisjoint((words[start], words[end - 1])):
+        return ""
+    name, before, after = view.name(start, end), words[start - 1 : start], words[end : end + 1]
+    return f"{name!r} {label}" if odd_edge(name, "".join(before), "".join(after)) else ""
 
 
-def inside_word(view: DocView) -> Iterator[TokenFinding]:
-    """Find entities that begin or end in the middle of a written word."""
-    if view.unknown_spaces:
-        return
+def inside_word(view: DocView, start: int, end: int, label: str) -> str:
+    """Say whether an entity begins or ends in the middle of a written word."""
     words, spaces = view.words, view.spaces
-    for start, end, label in view.ents:
-        left = start > 0 and not spaces[start - 1] and _is_one_word(words[start - 1], words[start])
-        right = end < len(words) and not spaces[end - 1] and _is_one_word(words[end - 1], words[end])
-        right = right and words[end][0].isalpha()
-        if left or right:
-            whole = view.name(start - left, end + right)
-            yield TokenFinding(start, end, f"{view.name(start, end)!r} {label} is part of {whole!r}")
+    left = start > 0 and not spaces[start - 1] and _is_one_word(words[start - 1], words[start])
+    right = end < len(words) and not spaces[end - 1] and _is_one_word(words[end - 1], words[end])
+    right = right and words[end][0].isalpha()
+    if view.unknown_spaces or not (left or right):
+        return ""
+    return f"{view.name(start, end)!r} {label} is part of {view.name(start - left, end + right)!r}"
 
 
 def _is_one_word(left: str, right: str) -> bool:
@@ -115,65 +111,54 @@ def _is_one_word(left: str, right: str) -> bool:
     return all(map(str.isalnum, edges)) and not any(map(is_unspaced, edges))
 
 
-def across_sentences(view: DocView) -> Iterator[TokenFinding]:
-    """Find entities that hold a sentence's end; without sentences in the data, a `!` or `?` counts."""
-    for start, end, label in view.ents:
-        if end - start == 1:
-            continue
-        if view.sentences_in(start, end):
-            yield TokenFinding(start, end, f"{view.name(start, end)!r} {label} holds a sentence's end")
-        elif not view.sentences_known and not ENDS.isdisjoint(view.words[start : end - 1]):
-            detail = f"{view.name(start, end)!r} {label} looks as if it held a sentence's end"
-            yield TokenFinding(start, end, detail)
+def across_sentences(view: DocView, start: int, end: int, label: str) -> str:
+    """Say whether an entity holds a sentence's end; without sentences in the data, a `!` or `?` counts."""
+    if end - start == 1:
+        return ""
+    if view.sentences_in(start, end):
+        return f"{view.name(start, end)!r} {label} holds a sentence's end"
+    if view.sentences_known or ENDS.isdisjoint(view.words[start : end - 1]):
+        return ""
+    return f"{view.name(start, end)!r} {label} looks as if it held a sentence's end"
 
 
-def long_entity(view: DocView) -> Iterator[TokenFinding]:
-    """Find entities that are longer than names are."""
-    for start, end, label in view.ents:
-        if end - start > LONG_ENTITY:
-            yield TokenFinding(start, end, f"{end - start} tokens {label}")
-        elif sum(map(len, view.words[start:end])) > LONG_NAME:
-            yield TokenFinding(start, end, f"{len(view.name(start, end))} characters {label}")
+def long_entity(view: DocView, start: int, end: int, label: str) -> str:
+    """Say whether an entity is longer than names are."""
+    if end - start > LONG_ENTITY:
+        return f"{end - start} tokens {label}"
+    is_long = sum(map(len, view.words[start:end])) > LONG_NAME
+    return f"{len(view.name(start, end))} characters {label}" if is_long else ""
 
 
-def i_without_b(view: DocView) -> Iterator[TokenFinding]:
-    """Find tokens tagged I that nothing of their label precedes."""
-    for i in numpy.flatnonzero(view.column("illegal")).tolist():
-        yield TokenFinding(i, i + 1, f"token {i} {view.words[i]!r} is {view.tag(i)} after {view.tag(i - 1)}")
+def whitespace_edge(view: DocView, start: int, end: int, label: str) -> str:
+    """Say whether an entity begins or ends with a token of white space."""
+    is_white = view.words[start].isspace() or view.words[end - 1].isspace()
+    return f"{view.surface(start, end)!r} {label}" if is_white else ""
 
 
-def empty_label(view: DocView) -> Iterator[TokenFinding]:
-    """Find entities that begin without a label."""
-    for i in numpy.flatnonzero((view.column("iob") == BEGIN) & (view.column("types") == 0)).tolist():
-        yield TokenFinding(i, i + 1, f"token {i} {view.words[i]!r} begins an entity without a label")
+def unknown_label(view: DocView, start: int, end: int, label: str) -> str:
+    """Say whether a label is not allowed, unless any is."""
+    is_unknown = label and view.allowed and label not in view.allowed
+    return f"{label!r} is none of {', '.join(sorted(view.allowed))}" if is_unknown else ""
 
 
-def outside_with_label(view: DocView) -> Iterator[TokenFinding]:
-    """Find tokens that have a label and are tagged O or not at all."""
-    outside = numpy.isin(view.column("iob"), (OUTSIDE, MISSING))
-    for i in numpy.flatnonzero((view.column("types") != 0) & outside).tolist():
-        yield TokenFinding(i, i + 1, f"token {i} {view.words[i]!r} is {view.tag(i)}")
-
-
-def whitespace_edge(view: DocView) -> Iterator[TokenFinding]:
-    """Find entities that begin or end with a token of white space."""
-    for start, end, label in view.ents:
-        if view.words[start].isspace() or view.words[end - 1].isspace():
-            yield TokenFinding(start, end, f"{view.surface(start, end)!r} {label}")
-
-
-def missing_annotation(view: DocView) -> Iterator[TokenFinding]:
-    """Find tokens tagged `-`."""
-    missing = numpy.flatnonzero((view.column("iob") == MISSING) & (view.column("types") == 0)).tolist()
+def check_tags(view: DocView) -> Iterator[TokenFinding]:
+    """Find tokens whose tag says too little, or what cannot be."""
+    iob, is_typed = view.column("iob"), view.column("types") != 0
+    masks = {
+        "i-without-b": view.column("illegal"),
+        "empty-label": (iob == BEGIN) & ~is_typed,
+        "outside-with-label": numpy.isin(iob, (OUTSIDE, MISSING)) & is_typed,
+    }
+    for slug, mask in masks.items():
+        for i in numpy.flatnonzero(mask).tolist():
+            tag = "begins an entity without a label" if slug == "empty-label" else f"is {view.tag(i)}"
+            after = f" after {view.tag(i - 1)}" if slug == "i-without-b" else ""
+            yield TokenFinding(i, i + 1, f"token {i} {view.words[i]!r} {tag}{after}", slug)
+    missing = numpy.flatnonzero((iob == MISSING) & ~is_typed).tolist()
     if missing:
-        yield TokenFinding(missing[0], missing[0] + 1, f"{len(missing)} of {len(view)} tokens")
-
-
-def unknown_label(view: DocView) -> Iterator[TokenFinding]:
-    """Find labels that are not allowed, unless any is."""
-    for start, end, label in view.ents if view.allowed else ():
-        if label and label not in view.allowed:
-            yield TokenFinding(start, end, f"{label!r} is none of {', '.join(sorted(view.allowed))}")
+        detail = f"{len(missing)} of {len(view)} tokens"
+        yield TokenFinding(missing[0], missing[0] + 1, detail, "missing-annotation")
 
 
 def by_slug(*functions: Callable) -> dict[str, Callable]:
@@ -184,14 +169,20 @@ def by_slug(*functions: Callable) -> dict[str, Callable]:
 TEXT_CHECKS = by_slug(
     invisible_characters, damaged_characters, not_nfc, empty_document, text_too_long, giant_token
 )
-ENTITY_CHECKS = by_slug(punctuation_edge, inside_word, across_sentences, long_entity, unknown_label)
-TAG_CHECKS = by_slug(i_without_b, empty_label, outside_with_label, whitespace_edge, missing_annotation)
+ENTITY_CHECKS = by_slug(
+    punctuation_edge, inside_word, across_sentences, long_entity, unknown_label, whitespace_edge
+)
 
 
 def check_document(view: DocView, checks: frozenset[str]) -> Iterator[TokenFinding]:
     """Yield what the checks named by their slugs find. In plain tags, no check of tags finds a thing."""
-    wanted = [TEXT_CHECKS, ENTITY_CHECKS if view.ents else {}, {} if view.is_plain else TAG_CHECKS]
-    for slug, function in chain.from_iterable(map(dict.items, wanted)):
+    for slug, function in TEXT_CHECKS.items():
         if slug in checks:
             for found in function(view):
                 yield found._replace(slug=slug)
+    for slug, function in ENTITY_CHECKS.items() if view.ents else ():
+        if slug in checks:
+            details = ((start, end, function(view, start, end, label)) for start, end, label in view.ents)
+            yield from (TokenFinding(*found, slug) for found in details if found[-1])
+    if not view.is_plain:
+        yield from (found for found in check_tags(view) if found.slug in checks)

@@ -1,13 +1,12 @@
 """What is in shards, splits and a whole corpus: one pass over each shard, in any process, and sums of it."""
 
-import hashlib
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +19,11 @@ from scripts.checks.reading import Reading
 from scripts.checks.training_config import ConfigFile, forget_training_configs, load_training_config
 from scripts.checks.wordpieces import Unknown
 from scripts.corpus.duplicates import first_of_group, near, shingles
+from scripts.corpus.files import hash64
 from scripts.corpus.shards import ShardError
 
+SHARDS = 10
+"""Shards that a process looks at in one go."""
 Name = tuple[int, str, str]
 """An entity as it is written: hash of its tokens, text and label."""
 First = tuple[int, int, int, int]
@@ -68,8 +70,8 @@ class Stats:
     def count(self, view: DocView) -> str:
         """Count a document; return its text, white space aside."""
         text = " ".join(view.text.split())
-        self.texts.append(_hash(text) if text else 0)
-        self.annotations.append(_hash(repr(view.ents)) if text and view.ents else 0)
+        self.texts.append(hash64(text) if text else 0)
+        self.annotations.append(hash64(repr(view.ents)) if text and view.ents else 0)
         labels = [label for _, _, label in view.ents]
         self.labels.update(labels)
         self.with_label.update(set(labels))
@@ -91,8 +93,8 @@ class Stats:
             self.inputs.setdefault(configs, array("i")).frombytes(table.tobytes())
         for source, unknown in other.unknown.items():
             self.unknown[source] = self.unknown.get(source, Unknown()).plus(unknown, before)
-        for name in ("labels", "with_label"):
-            getattr(self, name).update(getattr(other, name))
+        self.labels.update(other.labels)
+        self.with_label.update(other.with_label)
         self.ends += [before + end for end in other.ends]
         for name in ("paths", "lengths", "texts", "annotations"):
             getattr(self, name).extend(getattr(other, name))
@@ -101,6 +103,11 @@ class Stats:
         """Return the counts as plain data."""
         counts = {"documents": self.documents, "tokens": sum(self.lengths), "entities": self.labels.total()}
         return counts | {"labels": dict(sorted(self.labels.items()))}
+
+
+def cut(paths: list[Path]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where a split's shards are one task; the first is small, to be seen soon."""
+    return pairwise([0, *range(1, len(paths), SHARDS), len(paths)])
 
 
 def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
@@ -135,10 +142,6 @@ def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
     return stats, findings, shingles(texts).tobytes() if needs_shingles else b""
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "little")
-
-
 class CorpusFinding(NamedTuple):
     """What a check of a corpus finds, and where: a document by its number in the split, and tokens of it.
 
@@ -154,33 +157,23 @@ class CorpusFinding(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A document, and an earlier one with (nearly) the same text. same: with the same entities."""
+    """A document, and an earlier one with the same text, or nearly: then with the same entities or not."""
 
     split: str
     document: int
     other: tuple[str, int]
-    same: bool
+    has_same_entities: bool
 
 
 class CorpusStats:
-    """What is in all splits. allowed: labels; none: any."""
+    """What is in all splits.
 
-    def __init__(self, splits: Iterable[str], allowed: frozenset[str] = frozenset()) -> None:
-        self.allowed = allowed
+    allowed: labels; none: any. shingles: a file with those of all documents, if near duplicates are looked for.
+    """
+
+    def __init__(self, splits: Iterable[str], allowed: frozenset[str], shingles: Path) -> None:
+        self.allowed, self.shingles = allowed, shingles
         self.splits = {split: Stats() for split in splits}
-        self._near = numpy.empty(0, dtype=numpy.int64)
-
-    def join_near(self, path: Path) -> None:
-        """Find near duplicates, by a file with the shingles of all documents, split after split."""
-        _, first = numpy.unique(self._texts, return_index=True)
-        self._near = first_of_group(len(self._texts), near(path, numpy.sort(first)))
-
-    @cached_property
-    def _texts(self) -> numpy.ndarray:
-        return self._joined("texts")
-
-    def _joined(self, name: str) -> numpy.ndarray:
-        return numpy.concatenate([numpy.array(getattr(split, name)) for split in self.splits.values()])
 
     @cached_property
     def labels(self) -> Counter[str]:
@@ -196,28 +189,32 @@ class CorpusStats:
                 found.setdefault((key, text), {})[split, label] = first
         return found
 
-    def equal_texts(self) -> list[Pair]:
-        """Return the documents whose text occurred before, with the first that has it."""
-        _, first, which = numpy.unique(self._texts, return_index=True, return_inverse=True)
-        return self._pairs(first[which])
+    def same_texts(self) -> tuple[list[Pair], list[Pair]]:
+        """Return the documents whose text occurred before, and those that are nearly the same as another.
 
-    def near_texts(self) -> list[Pair]:
-        """Return the documents that are nearly, but not quite, the same as an earlier one."""
-        return self._pairs(self._near)
-
-    def _pairs(self, firsts: numpy.ndarray) -> list[Pair]:
+        Each with the first of its kind.
+        """
+        texts, annotations = (
+            numpy.concatenate([numpy.array(getattr(split, name)) for split in self.splits.values()])
+            for name in ("texts", "annotations")
+        )
         names, ends = list(self.splits), list(accumulate(split.documents for split in self.splits.values()))
-        annotations = self._joined("annotations")
 
         def place(i: int) -> tuple[str, int]:
             split = bisect_right(ends, i)
             return names[split], i - (ends[split - 1] if split else 0)
 
-        again = numpy.flatnonzero((firsts != numpy.arange(len(firsts))) & (self._texts[: len(firsts)] != 0))
-        return [
-            Pair(*place(i), place(first), bool(annotations[i] == annotations[first]))
-            for i, first in zip(again.tolist(), firsts[again].tolist(), strict=True)
-        ]
+        def pairs(firsts: numpy.ndarray) -> list[Pair]:
+            again = numpy.flatnonzero((firsts != numpy.arange(len(firsts))) & (texts != 0))
+            return [
+                Pair(*place(i), place(first), bool(annotations[i] == annotations[first]))
+                for i, first in zip(again.tolist(), firsts[again].tolist(), strict=True)
+            ]
+
+        _, first, which = numpy.unique(texts, return_index=True, return_inverse=True)
+        has_shingles = self.shingles.stat().st_size
+        joined = [near(self.shingles, numpy.sort(first))] if has_shingles else []
+        return pairs(first[which]), pairs(first_of_group(len(texts), *joined))
 
     def first_of(self, split: str, label: str) -> tuple[int, tuple[int, int]]:
         """Return document and tokens of the first entity of a label in a split."""

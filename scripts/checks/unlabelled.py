@@ -7,7 +7,7 @@ import numpy
 
 from scripts.checks.characters import QUOTES, is_unspaced
 from scripts.checks.doc_view import TaggedShard, load_shard
-from scripts.checks.stats import CorpusFinding, CorpusStats, First
+from scripts.checks.stats import CorpusFinding, CorpusStats, First, cut
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.shards import OUTSIDE, ShardError
 
@@ -15,8 +15,6 @@ LONGEST = 8
 """Tokens of the longest name that is looked for elsewhere."""
 OFTEN = 3
 """So often must a name be labelled before its unlabelled occurrences count."""
-SHARDS = 10
-"""Shards that a process looks at in one go."""
 VALUES = frozenset(["DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "NUMBER", "NUM"])
 """Labels of what is no name, and is annotated by its context: May, second, one."""
 JOINING = frozenset("-‐‑–+@#")
@@ -46,9 +44,9 @@ def labelled_elsewhere(corpus: CorpusStats, workers: int) -> Iterator[CorpusFind
     }
     unlabelled: dict[int, tuple[str, First]] = {}
     parts = [
-        (split, stats.paths[at : at + SHARDS], stats.ends[at - 1] if at else 0)
+        (split, stats.paths[start:end], stats.ends[start - 1] if start else 0)
         for split, stats in corpus.splits.items()
-        for at in range(0, len(stats.paths) if hashes else 0, SHARDS)
+        for start, end in (cut(stats.paths) if hashes else ())
     ]
     results = ordered_map(_find_in_shards, ((paths, hashes) for _, paths, _ in parts), workers=workers)
     for (split, _, before), found in zip(parts, results, strict=True):
