@@ -56,9 +56,10 @@ def main(
         return
     if stamp is not None and len(config) != 1:
         raise UserError(f"--stamp {stamp}: is about one config; name one by --config")
+    report = Report(places, catalogue.choose(select, ignore), FirstSeen())
     data = {"train": train, "dev": dev, "test": test}
     inputs = find_inputs(config, data, corpus, code, tuple(settings))
-    files, report = inputs.files(), Report(places, catalogue.choose(select, ignore), FirstSeen())
+    files = inputs.files()
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("documents", total=sum(path.stat().st_size for path in chain(*files.values())))
         options = {

@@ -6,7 +6,8 @@ import spacy
 
 from scripts.checks.characters import odd_edge
 from scripts.checks.corpus_checks import is_one_edit
-from scripts.checks.wordpieces import Unknown, vector_keys, without_vector
+from scripts.checks.stats import Stats
+from scripts.checks.wordpieces import unknown_words, vector_keys, without_vector
 from tests.benchmarks.trainings import write_quickstarts
 from tests.planted import examined
 
@@ -224,7 +225,7 @@ def test_words_without_vectors_are_counted(tmp_path):
         nlp.vocab.set_vector(word, numpy.ones(2))
     nlp.to_disk(tmp_path)
     keys = vector_keys(str(tmp_path))
-    assert without_vector(["Cork", "rains", "喵", "."], keys) == Unknown(3, 1, 0, 2, "喵")
+    assert without_vector(["Cork", "rains", "喵", "."], keys) == ([2], 3)
     assert not vector_keys(None)
 
 
@@ -239,10 +240,15 @@ def test_words_without_vectors_are_counted(tmp_path):
     ],
 )
 def test_a_share_decides_what_is_said_of_unknown_words(source, unknown, slugs):
-    found = Unknown(100, unknown).finding(source)
-    assert ([found.slug] if found else []) == slugs
+    found = unknown_words(source, unknown, 100)
+    assert ([found[0]] if found else []) == slugs
 
 
 def test_counts_of_unknown_words_keep_the_first_place():
-    first, second = Unknown(5), Unknown(7, 2, 3, 1, "x")
-    assert Unknown().plus(first).plus(second, 10).plus(second, 20) == Unknown(19, 4, 13, 1, "x")
+    whole, part = Stats(), Stats(unknown={("cpu", "vectors"): (2, 3, 1, 2)})
+    part.words["cpu", "vectors"] = 7
+    part.lengths.extend([5] * 10)
+    for stats in (Stats(), part, part):
+        whole.add(stats)
+    assert whole.unknown == {("cpu", "vectors"): (4, 3, 1, 2)}
+    assert whole.words == {("cpu", "vectors"): 14}

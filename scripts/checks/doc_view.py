@@ -31,6 +31,16 @@ class TokenFinding(NamedTuple):
     slug: str = ""
 
 
+First = tuple[int, int, int, int]
+"""How often something occurs; and of its first occurrence document, token and token after the last."""
+
+
+def add_first(found: dict[Any, First], key: Any, more: First) -> None:
+    """Add later occurrences of something."""
+    known, *first = found.get(key, (0, *more[1:]))
+    found[key] = (known + more[0], *first)
+
+
 class TaggedShard(Shard):
     """A DocBin file, of this project or any other, with more columns: each has a value a token.
 
@@ -59,10 +69,8 @@ class TaggedShard(Shard):
         if not sound.all():
             token = int(numpy.argmin(sound))
             index = bisect_right(self.ends, token)
-            place = (
-                f"only up to document {index}, which has {what(token)} at token {token - self.starts[index]}"
-            )
-            raise ShardError(f"{self.path}: spaCy can read it {place}")
+            place = f"{what(token)} at token {token - self.starts[index]}"
+            raise ShardError(f"{self.path}: spaCy can read it only up to document {index}, which has {place}")
 
     @cached_property
     def labels(self) -> dict[int, str]:
@@ -75,9 +83,7 @@ class TaggedShard(Shard):
         """1 where a sentence starts, −1 where none does, 0 where that is not known."""
         if SENT_START in self.attrs or not self._column(HEAD).any():
             return self._column(SENT_START).astype(numpy.int64)
-        parsed = [
-            doc.to_array(SENT_START) for doc in read_shard(self.path, Vocab())
-        ]  # sentences follow from it
+        parsed = [doc.to_array(SENT_START) for doc in read_shard(self.path, Vocab())]  # by the heads
         return numpy.concatenate(parsed).astype(numpy.int64)
 
     @cached_property

@@ -30,7 +30,7 @@ MOST_WORKERS = 3
 class Report:
     """What was found.
 
-    places: how many findings are kept of a check, split and config; 0: all. checks: slugs of those that count.
+    places: how many findings are kept of a check, split and config; 0: all. checks: slugs of the wanted ones.
     tell: hears of each finding that is kept. found: how many, by slug, split, config and severity.
     counts: what is in each split. trainers: by config and split, what reaches the trainer.
     """

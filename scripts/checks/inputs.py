@@ -72,10 +72,8 @@ def find_inputs(
         raise UserError(f"--{next(iter(given))} is given without --train; name the training data, too")
     splits = ("train", "dev") if given else ()
     paths = tuple((split, given.get(split, given["train"]).as_posix()) for split in splits)
-    files: dict[
-        str, ConfigFile
-    ] = {}  # each is named by its folder, if it is called config.cfg, or by its own name
-    for path in configs:
+    files: dict[str, ConfigFile] = {}
+    for path in configs:  # each is named by its folder, if it is called config.cfg, or by its own name
         name = path.resolve().parent.name if path.name == CONFIG else path.stem
         name = path.as_posix() if name in files else name
         files[name] = ConfigFile(name, path, tuple(code), paths, overrides)

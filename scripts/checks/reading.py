@@ -1,6 +1,7 @@
 """What a config's reader hands on of a document, and what training would make of that."""
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -11,13 +12,13 @@ from spacy.training import Example
 
 from scripts.checks.annotators import learnable
 from scripts.checks.catalogue import Finding, Severity
-from scripts.checks.doc_view import DocView, TokenFinding
+from scripts.checks.doc_view import DocView, First, TokenFinding, add_first
 from scripts.checks.training_config import TrainingConfig
 from scripts.checks.wordpieces import (
     UNKNOWN_CHECKS,
     WORDPIECE_CHECKS,
     SeenDoc,
-    Unknown,
+    Windows,
     vector_keys,
     without_vector,
 )
@@ -30,24 +31,23 @@ COLUMNS = ("document", "length", "tokens", "entities")
 class Reading:
     """What configs that read alike see of some documents of a split.
 
-    rows: the examples, as in COLUMNS. unknown: words, by config and its part, `transformer` or `vectors`.
+    rows: the examples, as in COLUMNS. words: that were looked up by a config's `transformer` or `vectors`.
+    unknown: those that it does not know.
     """
 
     def __init__(self, name: str, configs: list[TrainingConfig], split: str, checks: frozenset[str]) -> None:
         self.name, self.config, self.split = name, configs[0], split
         self.rows = array("i")
-        self.unknown: dict[tuple[str, str], Unknown] = {}
+        self.words: Counter[tuple[str, str]] = Counter()
+        self.unknown: dict[tuple[str, str], First] = {}
         self._checks = checks
-        looks_for_unknown = not checks.isdisjoint(UNKNOWN_CHECKS)
-        needs_windows = looks_for_unknown or not checks.isdisjoint(WORDPIECE_CHECKS)
-        windows = {config.file.name: config.windows for config in configs if needs_windows}
-        keys = {
-            config.file.name: vector_keys(config.config["initialize"]["vectors"])
-            for config in configs
-            if looks_for_unknown
-        }
-        self._windows = {name: found for name, found in windows.items() if found}
-        self._vectors = {name: found for name, found in keys.items() if found}
+        self._windows: dict[str, Windows] = {}
+        self._vectors: dict[str, frozenset[int]] = {}
+        for config in configs:
+            if checks & (UNKNOWN_CHECKS | WORDPIECE_CHECKS) and config.windows:
+                self._windows[config.file.name] = config.windows
+            if checks & UNKNOWN_CHECKS and (keys := vector_keys(config.config["initialize"]["vectors"])):
+                self._vectors[config.file.name] = keys
         self._reader = self.config.reader(split)
         self._annotates = "forbidden-entity" in checks and bool(self.config.annotators.splits[split])
 
@@ -59,35 +59,33 @@ class Reading:
             found, seen = [], [SeenDoc(view.words, spaces, view.sentences)]
         else:
             found, predicted = self._read_as_spacy(view, number)
-            seen = [
-                SeenDoc(
-                    [token.text for token in doc],
-                    [bool(token.whitespace_) for token in doc],
-                    view.sentences if len(doc) == len(view) else [],
-                )
-                for doc in predicted
-            ]
+            seen = []
+            for doc in predicted:
+                words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
+                seen.append(SeenDoc(words, spaces, view.sentences if len(doc) == len(view) else []))
         named = [(self.name, one) for one in found]
         for doc in seen:
             named += self._unread(doc, number)
-        return [self._finding(view, name, one) for name, one in named if one.slug in self._checks]
-
-    def _finding(self, view: DocView, variant: str, found: TokenFinding) -> Finding:
-        is_milder = found.slug == "forbidden-entity" and self.split != "train"
-        severity = {"severity": Severity.warning} if is_milder else {}
-        return view.finding(self.split, found, variant=variant, **severity)
+        milder = {} if self.split == "train" else {"forbidden-entity": {"severity": Severity.warning}}
+        return [
+            view.finding(self.split, one, variant=name, **milder.get(one.slug, {}))
+            for name, one in named
+            if one.slug in self._checks
+        ]
 
     def _unread(self, doc: SeenDoc, number: int) -> Iterator[tuple[str, TokenFinding]]:
         """Yield what transformers do not read of a document, with the config's name; count the unknown."""
         for name, windows in self._windows.items():
             unread, unknown = windows.check(doc)
             yield from ((name, one) for one in unread)
-            self._count((name, "transformer"), unknown, number)
+            self._count((name, "transformer"), unknown, len(doc.words), number)
         for name, keys in self._vectors.items():
-            self._count((name, "vectors"), without_vector(doc.words, keys), number)
+            self._count((name, "vectors"), *without_vector(doc.words, keys), number)
 
-    def _count(self, source: tuple[str, str], unknown: Unknown, number: int) -> None:
-        self.unknown[source] = self.unknown.get(source, Unknown()).plus(unknown, number)
+    def _count(self, source: tuple[str, str], unknown: list[int], words: int, number: int) -> None:
+        self.words[source] += words
+        if unknown:
+            add_first(self.unknown, source, (len(unknown), number, unknown[0], unknown[0] + 1))
 
     def _is_simple(self, view: DocView) -> bool:
         """Say whether the reader hands a document on whole, on the data's tokens, and the ner can learn it.

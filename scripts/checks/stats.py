@@ -13,11 +13,10 @@ from typing import NamedTuple
 import numpy
 
 from scripts.checks.catalogue import Finding, finding
-from scripts.checks.doc_view import DocView, load_shard, run_hash
+from scripts.checks.doc_view import DocView, First, add_first, load_shard, run_hash
 from scripts.checks.document_checks import check_document
 from scripts.checks.reading import Reading
 from scripts.checks.training_config import ConfigFile, forget_training_configs, load_training_config
-from scripts.checks.wordpieces import Unknown
 from scripts.corpus.duplicates import first_of_group, near, shingles
 from scripts.corpus.files import hash64
 from scripts.corpus.shards import ShardError
@@ -26,8 +25,6 @@ SHARDS = 10
 """Shards that a process looks at in one go."""
 Name = tuple[int, str, str]
 """An entity as it is written: hash of its tokens, text and label."""
-First = tuple[int, int, int, int]
-"""How often something occurs; and of its first occurrence document, token and token after the last."""
 
 
 class Task(NamedTuple):
@@ -48,7 +45,7 @@ class Stats:
     """What is in some shards; arrays have a value a document.
 
     ends: documents up to the end of each shard. with_label: documents that hold a label. texts, annotations:
-    hashes, 0 where there are none. inputs: by configs, the examples of `Reading`. unknown: as of `Reading`.
+    hashes, 0 where there are none. inputs: by configs, the examples. words, unknown: as of `Reading`.
     """
 
     paths: list[Path] = field(default_factory=list)
@@ -60,7 +57,8 @@ class Stats:
     texts: array = field(default_factory=partial(array, "Q"))
     annotations: array = field(default_factory=partial(array, "Q"))
     inputs: dict[str, array] = field(default_factory=dict)
-    unknown: dict[tuple[str, str], Unknown] = field(default_factory=dict)
+    words: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknown: dict[tuple[str, str], First] = field(default_factory=dict)
 
     @property
     def documents(self) -> int:
@@ -77,24 +75,22 @@ class Stats:
         self.with_label.update(set(labels))
         for start, end, label in view.ents:
             name = run_hash(view.orths[start:end]), view.name(start, end), label
-            count, *first = self.names.get(name, (0, self.documents, start, end))
-            self.names[name] = (count + 1, *first)
+            add_first(self.names, name, (1, self.documents, start, end))
         self.lengths.append(len(view))
         return text
 
     def add(self, other: "Stats") -> None:
         """Add the statistics of the shards that come next."""
         before = self.documents
-        for name, (count, document, start, end) in other.names.items():
-            known, *first = self.names.get(name, (0, before + document, start, end))
-            self.names[name] = (known + count, *first)
+        for found, more in ((self.names, other.names), (self.unknown, other.unknown)):
+            for key, (count, document, *tokens) in more.items():
+                add_first(found, key, (count, before + document, *tokens))
         for configs, examples in other.inputs.items():
             table = numpy.array(examples, dtype=numpy.int32).reshape(-1, 4) + numpy.int32((before, 0, 0, 0))
             self.inputs.setdefault(configs, array("i")).frombytes(table.tobytes())
-        for source, unknown in other.unknown.items():
-            self.unknown[source] = self.unknown.get(source, Unknown()).plus(unknown, before)
         self.labels.update(other.labels)
         self.with_label.update(other.with_label)
+        self.words.update(other.words)
         self.ends += [before + end for end in other.ends]
         for name in ("paths", "lengths", "texts", "annotations"):
             getattr(self, name).extend(getattr(other, name))
@@ -137,6 +133,7 @@ def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
         stats.ends.append(stats.documents)
     for reading in readings:
         stats.inputs[reading.name] = reading.rows
+        stats.words |= reading.words
         stats.unknown |= reading.unknown
     needs_shingles = not task.checks.isdisjoint(("near-duplicate", "near-duplicate-across-splits"))
     return stats, findings, shingles(texts).tobytes() if needs_shingles else b""
@@ -168,7 +165,7 @@ class Pair(NamedTuple):
 class CorpusStats:
     """What is in all splits.
 
-    allowed: labels; none: any. shingles: a file with those of all documents, if near duplicates are looked for.
+    allowed: labels; none: any. shingles: a file with those of all documents, if a check needs them.
     """
 
     def __init__(self, splits: Iterable[str], allowed: frozenset[str], shingles: Path) -> None:

@@ -1,27 +1,23 @@
 """What reaches a config's trainer in the first epoch, once reader and batcher have had their way."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy
 
 from scripts.checks.reading import COLUMNS, read_whole
 from scripts.checks.stats import CorpusFinding, Stats
 from scripts.checks.training_config import TrainingConfig
+from scripts.checks.wordpieces import unknown_words
 
 
-@dataclass(frozen=True, slots=True)
-class TrainerInput:
+class TrainerInput(NamedTuple):
     """What reaches a trainer or an evaluation: documents at least in part, tokens, entities; batches."""
 
     documents: int
     tokens: int
     entities: int
     batches: int = 0
-
-    def as_json(self) -> dict:
-        """Return the counts as plain data."""
-        return asdict(self)
 
 
 def trainer_input(
@@ -51,11 +47,10 @@ def trainer_input(
         examples = examples[arrived]
         if not len(examples):
             lost.append(CorpusFinding(split, "no document reaches the trainer", slug="nothing-to-train"))
-    for (variant, source), unknown in stats.unknown.items():
-        if variant == config.file.name and (one := unknown.finding(source)):
-            lost.append(
-                CorpusFinding(split, one.detail, unknown.document, (one.start, one.end), slug=one.slug)
-            )
+    for (variant, source), (unknown, document, *tokens) in stats.unknown.items():
+        told = unknown_words(source, unknown, stats.words[variant, source])
+        if variant == config.file.name and told:
+            lost.append(CorpusFinding(split, told[1], document, tuple(tokens), slug=told[0]))
     documents, (tokens, entities) = len(numpy.unique(examples[:, 0])), examples[:, 2:].sum(axis=0).tolist()
     return TrainerInput(documents, tokens, entities, len(batches)), lost
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy
 
 from scripts.checks.characters import QUOTES, is_unspaced
-from scripts.checks.doc_view import TaggedShard, load_shard
-from scripts.checks.stats import CorpusFinding, CorpusStats, First, cut
+from scripts.checks.doc_view import First, TaggedShard, add_first, load_shard
+from scripts.checks.stats import CorpusFinding, CorpusStats, cut
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.shards import OUTSIDE, ShardError
 
@@ -84,8 +84,7 @@ def _find_in_shards(paths: list[Path], hashes: Hashes) -> dict[int, First]:
             for hit, index in zip(hits.tolist(), documents.tolist(), strict=True):
                 if hit + length <= shard.ends[index] and not _has_reason(shard, index, hit, hit + length):
                     start = hit - shard.starts[index]
-                    count, *first = found.get(int(runs[hit]), (0, before + index, start, start + length))
-                    found[int(runs[hit])] = (count + 1, *first)
+                    add_first(found, int(runs[hit]), (1, before + index, start, start + length))
         before += len(shard)
     return found
 

@@ -37,40 +37,20 @@ class SeenDoc(NamedTuple):
     sentences: list[int]
 
 
-class Unknown(NamedTuple):
-    """Tokens that were looked at, how many are unknown, and the first of these: document, number and text."""
-
-    tokens: int = 0
-    unknown: int = 0
-    document: int = 0
-    token: int = 0
-    word: str = ""
-
-    def plus(self, other: "Unknown", first: int = 0) -> "Unknown":
-        """Add what was counted in later documents, of which `first` is the first."""
-        place = self[2:] if self.unknown else (first + other.document, *other[3:])
-        return Unknown(self.tokens + other.tokens, self.unknown + other.unknown, *place)
-
-    def finding(self, source: str) -> TokenFinding | None:
-        """Return what to say if too many words are unknown to a source, `transformer` or `vectors`."""
-        share = self.unknown / max(1, self.tokens)
-        if share < MANY[source]:
-            return None
-        figures = f"{100 * share:.0f} % ({self.unknown:,} of {self.tokens:,})"
-        detail = f"{figures} of the words are unknown to the {source}, first {self.word[:40]!r}"
-        slug = "unknown-script" if share >= MOST else "unknown-words"
-        return TokenFinding(self.token, self.token + 1, detail, slug)
+def unknown_words(source: str, unknown: int, words: int) -> tuple[str, str] | None:
+    """Return slug and detail if too many words are unknown to a source, `transformer` or `vectors`."""
+    share = unknown / max(1, words)
+    if share < MANY[source]:
+        return None
+    figures = f"{100 * share:.0f} % ({unknown:,} of {words:,})"
+    slug = "unknown-script" if share >= MOST else "unknown-words"
+    return slug, f"{figures} of the words are unknown to the {source}; here the first"
 
 
-def count_unknown(words: list[str], unknown: list[int], tokens: int) -> Unknown:
-    """Count the unknown of a document's words, by their numbers, among so many that were looked at."""
-    return Unknown(tokens, len(unknown), 0, unknown[0], words[unknown[0]]) if unknown else Unknown(tokens)
-
-
-def without_vector(words: list[str], keys: frozenset[int]) -> Unknown:
-    """Count the words, punctuation aside, that have no vector."""
+def without_vector(words: list[str], keys: frozenset[int]) -> tuple[list[int], int]:
+    """Return the numbers of words that have no vector, and how many were looked at: no punctuation."""
     tokens = [i for i, word in enumerate(words) if any(map(str.isalnum, word))]
-    return count_unknown(words, [i for i in tokens if get_string_id(words[i]) not in keys], len(tokens))
+    return [i for i in tokens if get_string_id(words[i]) not in keys], len(tokens)
 
 
 @lru_cache(maxsize=4)
@@ -97,13 +77,15 @@ class Windows:
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{config}: the tokeniser of {name} cannot be loaded: {reason}") from None
-        if self.tokenizer.is_fast:  # spacy-transformers does neither, whatever the tokeniser's file says
-            self.tokenizer.backend_tokenizer.no_truncation()
-            self.tokenizer.backend_tokenizer.no_padding()
+        self._fast = self.tokenizer.backend_tokenizer if self.tokenizer.is_fast else None
+        self._unknown = self.tokenizer.unk_token_id
+        if self._fast is not None:  # spacy-transformers does neither, whatever the tokeniser's file says
+            self._fast.no_truncation()
+            self._fast.no_padding()
         self.limit = min(self.tokenizer.model_max_length, positions or self.tokenizer.model_max_length)
 
-    def check(self, doc: SeenDoc) -> tuple[list[TokenFinding], Unknown]:
-        """Return the tokens that the transformer does not read, by reason, and count the unknown."""
+    def check(self, doc: SeenDoc) -> tuple[list[TokenFinding], list[int]]:
+        """Return the tokens that the transformer does not read, by reason; and those it does not know."""
         found = []
         unread, unknown = self.unread(doc)
         for slug, (is_unread, why) in unread.items():
@@ -112,7 +94,7 @@ class Windows:
                 end = first + int(numpy.argmin(numpy.append(is_unread[first:], False)))
                 tokens = f"{is_unread.sum()} of {len(doc.words)} tokens, first {doc.words[first][:80]!r}"
                 found.append(TokenFinding(first, end, f"{tokens}: {why}", slug))
-        return found, count_unknown(doc.words, unknown, len(doc.words))
+        return found, unknown
 
     def unread(self, doc: SeenDoc) -> tuple[dict[str, tuple[numpy.ndarray, str]], list[int]]:
         """Return by slug which tokens are unread, and why; and the unknown. White space counts as read."""
@@ -147,13 +129,11 @@ class Windows:
 
         A slow tokeniser does not tell: each wordpiece stands for all, and none is unknown.
         """
-        if not self.tokenizer.is_fast:
+        if self._fast is None:
             return [(0, len(text))] * len(self.tokenizer(text, verbose=False)["input_ids"]), []
-        encoding = self.tokenizer.backend_tokenizer.encode(text)  # 100 µs for 18 tokens; by the wrapper 130
-        ids, offsets, unknown = encoding.ids, encoding.offsets, self.tokenizer.unk_token_id
-        if unknown not in ids:
-            return offsets, []
-        return offsets, [offset for id, offset in zip(ids, offsets, strict=True) if id == unknown]
+        encoding = self._fast.encode(text)  # 100 µs for 18 tokens; by the wrapper 130
+        ids, offsets = encoding.ids, encoding.offsets
+        return offsets, [offset for id, offset in zip(ids, offsets, strict=True) if id == self._unknown]
 
 
 def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tuple[int, int]]:

@@ -46,7 +46,7 @@ def as_json(report: Report, inputs: Inputs) -> dict:
         "warnings": report.total(Severity.warning),
         "validated": report.counts,
         "trainers": {
-            name: {split: counts.as_json() for split, counts in splits.items()}
+            name: {split: counts._asdict() for split, counts in splits.items()}
             for name, splits in report.trainers.items()
         },
         "configs": {
@@ -160,5 +160,5 @@ def stages(report: Report, inputs: Inputs) -> dict[str, dict[str, dict]]:
             batches = (
                 f"trainer, {splits['train'].batches:,} steps an epoch" if split == "train" else "evaluation"
             )
-            found[split][f"reaches {name}'s {batches}"] = splits[split].as_json()
+            found[split][f"reaches {name}'s {batches}"] = splits[split]._asdict()
     return found
