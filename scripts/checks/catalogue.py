@@ -73,18 +73,13 @@ class Finding(NamedTuple):
         return {"code": self.check.code} | self._asdict() | {"tokens": tokens, "severity": str(self.severity)}
 
 
-def _load() -> tuple[Check, ...]:
-    described = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    checks = (
-        Check(slug, **fields | {"severity": Severity(fields["severity"])})
-        for slug, fields in described.items()
-    )
-    return tuple(sorted(checks, key=lambda check: check.code))
-
-
-CHECKS = _load()
+_described = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+BY_SLUG = {
+    slug: Check(slug, **fields | {"severity": Severity(fields["severity"])})
+    for slug, fields in _described.items()
+}
+CHECKS = sorted(BY_SLUG.values(), key=lambda check: check.code)
 """Every check there is, by code."""
-BY_SLUG = {check.slug: check for check in CHECKS}
 
 
 def finding(slug: str, split: str, detail: str, **place: Any) -> Finding:
@@ -114,17 +109,12 @@ def choose(select: str = "", ignore: str = "") -> frozenset[str]:
 
 def _named(names: str) -> set[str]:
     found: set[str] = set()
-    for name in filter(None, (part.strip() for part in names.split(","))):
-        is_meant = {
-            check.slug
-            for check in CHECKS
-            if check.slug == name.lower() or check.code.startswith(name.upper())
-        }
-        if not is_meant:
-            raise UserError(
-                f"no check is called {name!r}; `python -m scripts.validate --explain NER` lists them all"
-            )
-        found |= is_meant
+    for name in filter(None, map(str.strip, names.split(","))):
+        meant = {one.slug for one in CHECKS if one.slug == name.lower() or one.code.startswith(name.upper())}
+        if not meant:
+            remedy = "`python -m scripts.validate --explain NER` lists them all"
+            raise UserError(f"no check is called {name!r}; {remedy}")
+        found |= meant
     return found
 
 

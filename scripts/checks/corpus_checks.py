@@ -153,16 +153,12 @@ def rare_label(corpus: CorpusStats) -> Iterator[CorpusFinding]:
 
 def two_labels(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find names that have several labels, two of them more than once."""
-    for (_, text), counts in corpus.labels_of_names.items():
-        labels: dict[str, tuple[int, str, int, int, int]] = {}
-        for (split, label), (count, *place) in counts.items():
-            known, *first = labels.get(label, (0, split, *place))
-            labels[label] = (known + count, *first)
+    for (_, text), labels in corpus.labels_of_names.items():
         if len(labels) > 1 and sorted(count for count, *_ in labels.values())[-2] > 1:
             often_first = sorted(labels.items(), key=lambda item: -item[1][0])
             figures = ", ".join(f"{label} {count}" for label, (count, *_) in often_first)
-            _, split, document, start, end = min(labels.values(), key=lambda value: value[0])
-            yield CorpusFinding(split, f"{text!r} is {figures}", document, (start, end))
+            _, (split, document), *tokens = min(labels.values(), key=lambda value: value[0])
+            yield CorpusFinding(split, f"{text!r} is {figures}", document, tuple(tokens))
 
 
 def tag_as_label(corpus: CorpusStats) -> Iterator[CorpusFinding]:
@@ -225,7 +221,7 @@ def _is_short_form(corpus: CorpusStats, one: str, two: str) -> bool:
         return True
     if not 3 <= len(short) <= SHORTEST or not long.startswith(short):
         return False
-    labelled = [{label for _, label in counts} for counts in corpus.labels_of_names.values()]
+    labelled = [labels.keys() for labels in corpus.labels_of_names.values()]
     both = sum({one, two} <= labels for labels in labelled)
     return 2 * both >= max(1, min(sum(label in labels for labels in labelled) for label in (one, two)))
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE, HEAD, SENT_START
-from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from scripts.checks.catalogue import Finding, excerpt, finding
@@ -31,7 +30,7 @@ class TokenFinding(NamedTuple):
     slug: str = ""
 
 
-First = tuple[int, int, int, int]
+First = tuple[int, Any, int, int]
 """How often something occurs; and of its first occurrence document, token and token after the last."""
 
 
@@ -168,10 +167,6 @@ class DocView:
         """Return the number of tokens."""
         return self.end - self.start
 
-    def doc(self, vocab: Vocab) -> Doc:
-        """Return the document as spaCy reads it."""
-        return self.shard.doc(self.index, vocab)
-
     def column(self, name: str) -> numpy.ndarray:
         """Return the document's part of one of the shard's columns."""
         return getattr(self.shard, name)[self.start : self.end]
@@ -185,11 +180,6 @@ class DocView:
     def spaces(self) -> list[bool]:
         """Whether a space follows each token."""
         return self.column("spaces").tolist()
-
-    @cached_property
-    def orths(self) -> list[int]:
-        """The tokens' hashes."""
-        return self.column("orths").tolist()
 
     @cached_property
     def text(self) -> str:

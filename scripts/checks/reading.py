@@ -109,7 +109,9 @@ class Reading:
         """Let spaCy's reader have the document; return what is wrong, and what the pipeline will see."""
         found: list[TokenFinding] = []
         try:
-            examples = list(self.config.examples(self.split, view.doc(self.config.nlp.vocab)))
+            examples = list(
+                self.config.examples(self.split, view.shard.doc(view.index, self.config.nlp.vocab))
+            )
         except Exception as error:  # whatever training would die of
             return [_untrainable(view, error)], []
         arrived = 0

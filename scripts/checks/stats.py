@@ -74,7 +74,7 @@ class Stats:
         self.labels.update(labels)
         self.with_label.update(set(labels))
         for start, end, label in view.ents:
-            name = run_hash(view.orths[start:end]), view.name(start, end), label
+            name = run_hash(view.column("orths")[start:end].tolist()), view.name(start, end), label
             add_first(self.names, name, (1, self.documents, start, end))
         self.lengths.append(len(view))
         return text
@@ -178,12 +178,13 @@ class CorpusStats:
         return sum((split.labels for split in self.splits.values()), Counter())
 
     @cached_property
-    def labels_of_names(self) -> dict[tuple[int, str], dict[tuple[str, str], First]]:
-        """By name, its occurrences by split and label."""
-        found: dict[tuple[int, str], dict[tuple[str, str], First]] = {}
+    def labels_of_names(self) -> dict[tuple[int, str], dict[str, First]]:
+        """By name, how often it has which label, and where first: in which split and document."""
+        found: dict[tuple[int, str], dict[str, First]] = {}
         for split, stats in self.splits.items():
-            for (key, text, label), first in stats.names.items():
-                found.setdefault((key, text), {})[split, label] = first
+            for (key, text, label), (count, document, *tokens) in stats.names.items():
+                labels = found.setdefault((key, text), {})
+                add_first(labels, label, (count, (split, document), *tokens))
         return found
 
     def same_texts(self) -> tuple[list[Pair], list[Pair]]:

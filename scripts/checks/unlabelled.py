@@ -24,25 +24,22 @@ PATH = frozenset("/\\")
 WITHIN = frozenset((",", "&", "/", "(", ")", "[", "]", "%", "$", "+", "=", "#", "@", "'", "’"))
 """Marks behind which no sentence begins."""
 
-Hashes = dict[int, numpy.ndarray]
-"""By number of tokens, the sorted hashes of the names that have so many."""
-
 
 def labelled_elsewhere(corpus: CorpusStats, workers: int) -> Iterator[CorpusFinding]:
     """Find names that are labelled at least twice as often as not, and the first place where they are not."""
     labelled: dict[tuple[int, str], int] = {}
     wanted: dict[int, set[int]] = {}
-    for (key, text), counts in corpus.labels_of_names.items():
-        _, _, start, end = next(iter(counts.values()))
-        often = sum(count for count, *_ in counts.values())
-        is_value = all(label.upper() in VALUES for _, label in counts)
+    for (key, text), labels in corpus.labels_of_names.items():
+        _, _, start, end = next(iter(labels.values()))
+        often = sum(count for count, *_ in labels.values())
+        is_value = all(label.upper() in VALUES for label in labels)
         if often >= OFTEN and end - start <= LONGEST and _is_telling(text) and not is_value:
             labelled[key, text] = often
             wanted.setdefault(end - start, set()).add(key)
     hashes = {
         length: numpy.array(sorted(keys), dtype=numpy.uint64) for length, keys in sorted(wanted.items())
     }
-    unlabelled: dict[int, tuple[str, First]] = {}
+    unlabelled: dict[int, First] = {}
     parts = [
         (split, stats.paths[start:end], stats.ends[start - 1] if start else 0)
         for split, stats in corpus.splits.items()
@@ -50,14 +47,13 @@ def labelled_elsewhere(corpus: CorpusStats, workers: int) -> Iterator[CorpusFind
     ]
     results = ordered_map(_find_in_shards, ((paths, hashes) for _, paths, _ in parts), workers=workers)
     for (split, _, before), found in zip(parts, results, strict=True):
-        for key, (count, document, start, end) in found.items():
-            first_split, (known, *first) = unlabelled.get(key, (split, (0, before + document, start, end)))
-            unlabelled[key] = first_split, (known + count, *first)
+        for key, (count, document, *tokens) in found.items():
+            add_first(unlabelled, key, (count, (split, before + document), *tokens))
     for (key, text), often in labelled.items():
-        split, (count, document, start, end) = unlabelled.get(key, ("", (often, 0, 0, 0)))
-        if often >= 2 * count:
+        if key in unlabelled and often >= 2 * unlabelled[key][0]:
+            count, (split, document), *tokens = unlabelled[key]
             detail = f"{text!r} is labelled in {often} places and not in {count}"
-            yield CorpusFinding(split, detail, document, (start, end), slug="labelled-elsewhere")
+            yield CorpusFinding(split, detail, document, tuple(tokens), slug="labelled-elsewhere")
 
 
 def _is_telling(name: str) -> bool:
@@ -65,8 +61,11 @@ def _is_telling(name: str) -> bool:
     return sum(map(str.isalpha, name)) > (1 if is_unspaced(name[0]) else 2) and name[-1] not in JOINING
 
 
-def _find_in_shards(paths: list[Path], hashes: Hashes) -> dict[int, First]:
-    """Find names where no token is annotated, and nothing says why; documents count from the first here."""
+def _find_in_shards(paths: list[Path], hashes: dict[int, numpy.ndarray]) -> dict[int, First]:
+    """Find names where no token is annotated, and nothing says why; documents count from the first here.
+
+    hashes: by number of tokens, the sorted hashes of the names that have so many.
+    """
     found: dict[int, First] = {}
     before = 0
     for path in paths:

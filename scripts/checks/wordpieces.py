@@ -150,12 +150,12 @@ def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tu
         return [(0, total)]
     window, stride = getter["window"], getter["stride"]
     found: list[tuple[int, int]] = []
+    whole = total // stride * stride  # before it windows are cut; the last takes what is left, however long
     for start in range(0, total, stride):
-        found.append((start, min(start + window, total)))
+        found.append((start, min(start + window, total) if start < whole else total))
         if found[-1][1] == total:
             break
-    whole = total // stride  # so many are cut to the window; one more takes what is left, whatever its length
-    return [*found[:whole], (found[whole][0], total)] if len(found) > whole else found
+    return found
 
 
 def _covered(words: list[str], spaces: list[bool], offsets: Offsets) -> numpy.ndarray:
