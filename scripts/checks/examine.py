@@ -45,23 +45,22 @@ class Report:
 
     def add(self, found: Iterable[Finding]) -> None:
         """Count findings of the checks that count, and keep those that still have a place."""
-        for one in found:
-            if one.slug in self.checks:
-                is_kept = not self._has_enough(one.slug, one.split, one.variant)
-                self.found[one.slug, one.split, one.variant, one.severity] += 1
-                if is_kept:
-                    self.findings.append(one)
-                    self.tell(one)
+        for one in (one for one in found if one.slug in self.checks):
+            is_kept = not self._has_enough(one.slug, one.split, one.variant)
+            self.found[one.slug, one.split, one.variant, one.severity] += 1
+            if is_kept:
+                self.findings.append(one)
+                self.tell(one)
 
     def add_from(
         self, corpus: CorpusStats, found: Iterable[CorpusFinding], config: ConfigFile | None = None
     ) -> None:
         """Add what was found in a corpus, or by a config in it; look up the places of those that are kept."""
         variant, source = (config.name, config.path.as_posix()) if config else ("", "")
-        for one in found:
-            if one.slug in self.checks and self._has_enough(one.slug, one.split, variant):
+        for one in (one for one in found if one.slug in self.checks):
+            if self._has_enough(one.slug, one.split, variant):
                 self.found[one.slug, one.split, variant, BY_SLUG[one.slug].severity] += 1
-            elif one.slug in self.checks:
+            else:
                 self.add([corpus.finding(one, variant=variant, source=source)])
 
     def _has_enough(self, slug: str, split: str, variant: str) -> bool:

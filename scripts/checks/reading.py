@@ -94,9 +94,8 @@ class Reading:
         them in ten times as long (tests compare both).
         """
         reader = self._reader
-        if self._annotates or not view.is_plain or reader.gold_preproc or not len(view):
-            return False
-        if reader.max_length and len(view) >= reader.max_length:
+        is_cut = reader.gold_preproc or 0 < reader.max_length <= len(view)
+        if self._annotates or is_cut or not view.is_plain or not len(view):
             return False
         try:
             return view.unknown_spaces or numpy.array_equal(
