@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from dataclasses import replace
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -358,7 +357,7 @@ def test_readers_tokenisers_and_callbacks_of_the_users_own_are_run(
         ("dev", dev, 0),
     ):
         whole, *_ = handed_over(examples, count)
-        assert found[split] == (whole if reads_plainly else replace(whole, documents=len(examples)))
+        assert found[split] == (whole if reads_plainly else whole._replace(documents=len(examples)))
     assert any(finding.slug == "dropped-by-batcher" for finding in report.findings) == discard
 
 

@@ -43,6 +43,9 @@ class Report:
     counts: dict[str, dict] = field(default_factory=dict)
     trainers: dict[str, dict[str, TrainerInput]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.checks |= {"damaged-shard"}  # of which nothing else could be told
+
     def add(self, found: Iterable[Finding]) -> None:
         """Count findings of the checks that count, and keep those that still have a place."""
         for one in (one for one in found if one.slug in self.checks):
