@@ -140,11 +140,10 @@ def _resumable(batcher: Callable) -> tuple[Callable, list[ResumableSchedule]]:
     """Count what a batcher draws from its schedules: spaCy's are partial functions; others have no state."""
     if not isinstance(batcher, functools.partial):
         return batcher, []
-    schedules = {
+    counted = {
         name: ResumableSchedule(value)
         for name, value in batcher.keywords.items()
         if isinstance(value, GeneratorType)
     }
-    return functools.partial(batcher.func, *batcher.args, **(batcher.keywords | schedules)), list(
-        schedules.values()
-    )
+    keywords = batcher.keywords | counted
+    return functools.partial(batcher.func, *batcher.args, **keywords), [*counted.values()]

@@ -3,9 +3,6 @@
 import signal
 from typing import Self
 
-TERMINATED = 128 + signal.SIGTERM
-"""Exit code after SIGTERM, as shells have it; Ctrl-C's is 130."""
-
 
 class StopSignal:
     """Takes SIGTERM and SIGINT as long as it is entered; a second SIGINT is a KeyboardInterrupt."""
@@ -18,8 +15,8 @@ class StopSignal:
 
     @property
     def code(self) -> int:
-        """The exit code; where only another process was asked, that of SIGTERM."""
-        return 128 + self.signal if self.signal else TERMINATED
+        """The exit code, as shells have it; where only another process was asked, that of SIGTERM."""
+        return 128 + (self.signal or signal.SIGTERM)
 
     def __enter__(self) -> Self:
         self._before = {

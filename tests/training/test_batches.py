@@ -66,7 +66,7 @@ def named(batches) -> list:
     return [(epoch, [example.reference.text for example in batch]) for epoch, batch in batches]
 
 
-def make(name: str, *, shuffle=None, max_epochs: int = 0, wrap: Callable | None = Prepared.of) -> Batches:
+def make(name: str, *, shuffle=None, max_epochs: int = 0, wrap: Callable | None = Prepared) -> Batches:
     return Batches(
         NLP,
         corpus,
@@ -78,7 +78,7 @@ def make(name: str, *, shuffle=None, max_epochs: int = 0, wrap: Callable | None 
 
 
 @pytest.mark.parametrize("max_epochs", [0, 2])
-@pytest.mark.parametrize("wrap", [None, Prepared.of])
+@pytest.mark.parametrize("wrap", [None, Prepared])
 @pytest.mark.parametrize("name", BATCHERS)
 def test_with_pythons_own_generator_order_and_batches_are_spacys(name, wrap, max_epochs):
     random.seed(3)
@@ -148,7 +148,7 @@ def test_a_saved_state_does_not_change_later():
 
 def test_an_empty_corpus_is_an_error():
     with pytest.raises(UserError, match="the training corpus is empty"):
-        Batches(NLP, lambda nlp: iter(()), batcher("words"), max_epochs=0, shuffle=random, wrap=Prepared.of)
+        Batches(NLP, lambda nlp: iter(()), batcher("words"), max_epochs=0, shuffle=random, wrap=Prepared)
 
 
 def test_a_schedule_that_ends_is_skipped_to_its_end():
@@ -164,7 +164,7 @@ def shards(tmp_path, write_jsonl):
     return make_corpus(tmp_path, write_jsonl, train=130) / "train"
 
 
-def streamed(shards, name, *, calls: int = 1, wrap: Callable | None = Prepared.of) -> Batches:
+def streamed(shards, name, *, calls: int = 1, wrap: Callable | None = Prepared) -> Batches:
     """Batches of a streamed corpus that was read once for its labels."""
     reader = stream_shards(shards, seed=2)
     for _ in range(calls):

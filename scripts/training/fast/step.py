@@ -95,7 +95,7 @@ class FastStep(TrainingStep):
             shuffle = random.Random()
             shuffle.setstate(random.getstate())
         options = {"max_epochs": T["max_epochs"], "shuffle": shuffle}
-        wrap = Prepared.of if self.prepares else None
+        wrap = Prepared if self.prepares else None
         batches = Batches(self.nlp, corpus, T["batcher"], **options, wrap=wrap)
         if self.world.size > 1 and len({*self.world.gather(batches.digest())}) > 1:
             what = f"[{T['train_corpus']}]: its reader gives each process other documents"

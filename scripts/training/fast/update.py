@@ -28,11 +28,6 @@ class Prepared(Example):
         super().__init__(example.x, example.y)
         self._gold: dict[str, Any] = {}  # by recogniser
 
-    @classmethod
-    def of(cls, example: Example) -> "Prepared":
-        """Return an example as one of these; itself, if it is."""
-        return example if isinstance(example, cls) else cls(example)
-
     def get_aligned_ents_and_ner(self) -> tuple[list[Span], list[str | None]]:
         """Return the aligned entities and their BILUO tags, as Example does."""
         return self._ents_and_tags
