@@ -54,7 +54,7 @@ def choose_spans(
         labels = tuple(label for _, label in union(found).elements())
         detail = f"spans of a row that is left out ({excluded})"
         return [], (Unread("excluded", detail, labels=labels),) if labels else ()
-    keys = [*(key for key in SPAN_KEYS if key in found), *sorted(found.keys() - set(SPAN_KEYS))]
+    keys = sorted(found, key=lambda key: (*map(key.__ne__, SPAN_KEYS), key))
     if wanted and found and wanted not in found and wanted not in row:
         where = ", ".join(f"`{key}`" for key in keys)
         fail(source, f"no spans stand under {wanted!r}, but under {where}", f"set --spans-field={keys[0]}")

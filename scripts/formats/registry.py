@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,12 +159,6 @@ def find_raw_files(names: str) -> FoundFiles:
     return FoundFiles(*([path for path in paths if path not in beside] for paths in found))
 
 
-def _has_file_beside(path: Path, format: Format) -> bool:
-    """Tell whether a file has an ending of a format, and a file beside it that such a file has."""
-    bare = [stem for stem, _ in stems(path, format.endings)]
-    return any(path.with_name(stem + other).is_file() for stem in bare for other in format.beside)
-
-
 def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = None) -> Format:
     """Return the named format, or for `auto` the one that recognises the file's first bytes.
 
@@ -188,7 +183,10 @@ def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = 
             fail(path, "is empty", "write one document at least, or leave the option empty")
     if not found and options.columns:
         return known["table" if any(stems(path, (".csv",))) else "columns"]
-    found = found or [format for format in known.values() if _has_file_beside(path, format)]
+    for format in known.values() if not found else ():
+        pairs = product(stems(path, format.endings), format.beside)
+        if any(path.with_name(stem + other).is_file() for (stem, _), other in pairs):
+            found.append(format)
     if not found and (foreign := recognise_foreign(head, path)):
         raise AnnotationError(f"{path}: {foreign}")
     found = found or [format for format in known.values() if format.recognise(head)]

@@ -159,7 +159,7 @@ def looks_like_span(value: object) -> bool:
         if not keys.start and any(type(value.get(key)) is str for key in STRONG_LABELS):
             return fields.has_place or has_two_numbers(value)
         return bool(keys.labels) and not nested and fields.has_place
-    if type(value) is not list or not 2 <= len(value) <= 5:
+    if type(value) is not list or not 2 <= len(value) <= 5 or type(value[0]) is dict:
         return False
     parts = _flat(value)
     two_numbers = sum(type(part) is int for part in parts) == 2
