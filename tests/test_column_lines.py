@@ -117,9 +117,9 @@ def test_every_row_is_counted_and_read_without_a_newline_at_the_end(write_text, 
     )
 
 
-def test_a_mark_that_is_an_entity_is_a_token(write_text):
-    (record,) = read(write_text("a.conll", "-DOCSTART-\tO\n\n-DOCSTART-\tB-PER\nran\tO\n"))
-    assert (record.words, entities([record])) == (("-DOCSTART-", "ran"), [("-DOCSTART-", "PER")])
+@pytest.mark.parametrize("text", ["Bo\tO\n-DOCSTART-\tO\n\n", "\n-DOCSTART-\tB-PER\nran\tO\n"])
+def test_a_mark_that_may_be_a_token_is_an_error(write_text, text):
+    assert "-DOCSTART-" in fails(write_text("a.conll", "Ana\tB-PER\n\n" + text))
 
 
 def test_marks_without_blank_lines_begin_documents(write_text):

@@ -1,8 +1,8 @@
 """CoNLL-style columns: one token a line, a blank line after each sentence."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 
 from scripts.formats.column_kinds import LIKE_A_TAG, keys_of_tags, look, plain_columns, role
@@ -26,7 +26,6 @@ from scripts.formats.tags import BRACKET, PLAIN, parse_tag, tag_parser
 DOCSTART, BEGIN, END_MARK = b"-DOCSTART-", b"#begin document", b"#end document"
 MARKS = (DOCSTART, b"#DOCSTART", b"# DOCSTART", BEGIN, b"# newdoc", b"# hipe2022:document_id")
 """How a line begins that begins a document."""
-MARKED_ENTITY = re.compile(rb"-DOCSTART-.*[\t ][BILUESMW]-\S+\s*$")
 GLOBAL_COLUMNS = "# global.columns"
 HEAD_LINES = 200
 CONLL_2012_TOKEN, CONLL_2012_TAG = 3, 10
@@ -36,7 +35,7 @@ def kind_of(number: int, raw: bytes, inside: bool) -> str:
     """Say whether a line is a mark, of a document's beginning or end, white space of any kind, or a row."""
     if 32 < raw[0] < 127 and raw[0] not in b"#-":
         return "rows"
-    if raw.startswith((*MARKS, END_MARK)) and not MARKED_ENTITY.match(raw):
+    if raw.startswith((*MARKS, END_MARK)):
         return "marks"
     blank = raw.isspace() or (not 32 < raw[0] < 127 and raw.decode("utf-8", "replace").isspace())
     return "separators" if blank else "rows"
@@ -58,20 +57,25 @@ def fit(cells: list[str], width: int) -> list[str]:
 class Layout:
     """How a column file is written.
 
-    separator: a tab, or a space for runs of them. marked: documents are. header: the line with the columns'
-    names, or 0.
+    separator: a tab, or a space for runs of them. marked: documents are. separated: sentences are, by blank
+    lines. header: the line with the columns' names, or 0.
     """
 
     separator: str
     roles: Roles
     marked: bool = False
+    separated: bool = False
     header: int = 0
 
-    def kind(self, number: int, raw: bytes, inside: bool) -> str:
+    def kind(self, path: str, number: int, raw: bytes, inside: bool) -> str:
         """Say what a line is."""
+        if 35 < raw[0] < 127 and raw[0] != 45 and number != self.header:
+            return "rows"
+        kind = kind_of(number, raw, inside)
+        if kind == "marks":
+            self._require_no_token(raw, f"{path}:{number}", inside=inside)
         if number == self.header:
             return "header"
-        kind = kind_of(number, raw, inside)
         is_comment = kind == "rows" and raw[0] == 35 and self.is_comment(raw, inside=inside)
         return "comments" if is_comment else kind
 
@@ -93,14 +97,25 @@ class Layout:
                 return False
         return not inside or line.startswith("# ") or line.strip() == "#"
 
+    def _require_no_token(self, raw: bytes, place: str, *, inside: bool) -> None:
+        """Raise AnnotationError where a line of -DOCSTART- is inside a sentence, or an entity."""
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        cells = cells_of(line, self.separator)
+        tag = len(cells) == self.roles.width and tag_parser(self.roles.spelling)(cells[self.roles.tag])
+        if raw.startswith(DOCSTART) and ((inside and self.separated) or (tag and tag.label)):
+            what = f"{line[:60]!r} begins a document, but stands inside a sentence or is an entity"
+            fail(place, what, "put a blank line before it and O as its tag, or write the token otherwise")
+
 
 def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[Numbered]], list[str], bool]:
     """Take a file's first lines apart: rows, `# global.columns`, and whether it begins as CoNLL-2012 does."""
     names: list[str] = []
     sentences: list[list[tuple[int, str]]] = [[]]
     marks: list[bytes] = []
+    separated, kind = False, ""
     for number, raw in islice(lines, SAMPLE_LINES):
-        kind = kind_of(number, raw, False)
+        before, kind = kind, kind_of(number, raw, False)
+        separated |= before == "separators" != kind
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         if kind != "rows":
             marks += [raw] if kind == "marks" else []
@@ -123,7 +138,7 @@ def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[N
         [(n, cells_of(line, separator)) for n, line in sentence if is_row(line)] for sentence in sentences
     ]
     begins, marked = (any(mark.startswith(one) for mark in marks) for one in (BEGIN, MARKS))
-    return Layout(separator, Roles(), marked), list(filter(None, rows)), names, begins
+    return Layout(separator, Roles(), marked, separated), list(filter(None, rows)), names, begins
 
 
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
@@ -201,7 +216,8 @@ def _has_tags(rows: Sequence[Numbered]) -> bool:
 def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of each document: from mark to mark, or a sentence, or `options.sentences_per_doc`."""
     limit = options.sentences_per_doc or (None if layout.marked else 1)
-    return split_documents(line_events(file, layout.kind), limit)
+    events = line_events(file, partial(layout.kind, file.path.as_posix()))
+    return split_documents(events, limit)
 
 
 def describe_layout(layout: Layout) -> str:
