@@ -81,8 +81,8 @@ def takes_options(main: Callable[[Options], None]) -> Callable[..., None]:
     """Let Typer read the options of a command function from the fields of the one argument that it takes."""
 
     @functools.wraps(Options, assigned=("__annotations__",), updated=())
-    def command(**values) -> None:
-        main(Options(**values))
+    def command(*args, **values) -> None:
+        main(Options(*args, **values))
 
     command.__doc__ = main.__doc__
     return command
