@@ -94,6 +94,7 @@ NAMED = {
     "JNLPBA": C(cols("word", "tag"), comments=("###MEDLINE:9536{s}", ""), ending=".iob2"),
     "standoff2conll": C(cols("tag", "start", "end", "word")),
     "MSRA": C(cols("word", "tag"), characters=True, ending=".txt", options={"lang": "zh"}),
+    "Weibo": C(lambda r: [f"{r.word}{r.i % 4}", r.tag], ending=".train", characters=True),
     "Resume, BMES": C(
         cols("word", "tag"), " ", "BMES", characters=True, ending=".bmes", options={"lang": "zh"}
     ),
@@ -101,6 +102,7 @@ NAMED = {
     "Kaggle as TSV": C(
         cols("sent", "word", "pos", "tag"), header="Sentence #\tWord\tPOS\tTag", ending=".tsv"
     ),
+    "WikiANN": C(lambda r: [f"en:{r.word}", r.tag], ending=".tsv"),
     "I-CAB": C(cols("word", "pos", "adige", "tag"), " ", ending=".iob2"),
     "MasakhaNER": C(cols("word", "tag"), " ", ending=".txt"),
     "DaNE": C(

@@ -249,6 +249,24 @@ def test_the_reading_is_described(write_text, cells, words):
     assert all(word in description for word in words)
 
 
+@pytest.mark.parametrize("cell", ["en:{}", "zh-classical:{}"])
+def test_a_language_before_each_token_is_taken_off(write_text, cell):
+    path = write_text("a.tsv", table(lambda w, p, t, i, s, n: [cell.format(w), t]))
+    assert entities(read(path)) == ENTITIES
+    assert "in the brackets" in described(path)
+
+
+def test_a_place_behind_each_character_is_taken_off(write_text):
+    text = "科0\tB-PER\n技1\tI-PER\n全0\tO\n方1\tO\na2\tO\n\n"
+    (record,) = read(write_text("a.txt", text), lang="zh")
+    assert record.words == ("科", "技", "全", "方", "a")
+
+
+def test_a_token_without_the_language_of_the_others_is_an_error(write_text):
+    text = "".join(f"en:w{i}\tO\n" for i in range(20)) + "fr:x\tB-PER\n"
+    assert ":21: the token 'fr:x' is not like the others" in fails(write_text("a.tsv", text))
+
+
 @pytest.mark.parametrize("word", ["SpaceAfter=No", "NER=B-PER", "B-PER", "Sentence: 1", "_", "2-3", "#"])
 def test_a_token_that_looks_like_something_else_misleads_nobody(write_text, word):
     text = table(lambda w, p, t, i, s, n: [w, p, t]).replace("home\t", f"{word}\t")

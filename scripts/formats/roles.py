@@ -23,6 +23,7 @@ from scripts.formats.tags import DEFAULT, OUTSIDE, Tag, find_scheme, find_spelli
 CONLLU_WIDTH = 10
 WORD_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 NO_NAME = re.compile(r"[\W\d_]+")
+LANGUAGE, PLACED = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:"), r"(.)\d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def find_roles(sample: Sample) -> Roles:
         spelling=spelling,
         scheme=find_scheme(map(parsed, rows) for rows in sample.sentences),
         labels=tag.labels,
+        affix=_affix([row[token].strip() for _, row in sample.rows]),
         unused=tuple((c.index, "" if c.kind == "words" else c.kind) for c in unused),
     )
 
@@ -219,3 +221,15 @@ def _choose(sample: Sample, what: str, found: list[Column], other: dict[int, str
     numbers = " and ".join(map(str, sorted({column.index + 1 for column in found})))
     subject = f"columns {numbers}" if "and" in numbers else f"several keys of column {numbers}"
     fail(sample.path, f"{subject} could each be the {what}", f"say which is right:{readings}{sample.shown()}")
+
+
+def _affix(words: list[str]) -> str:
+    """Return the pattern of tokens nearly all of which begin with one language's code (`en:Ana`, WikiANN), or
+    are a character with its place in the word (`科0`, Weibo); else nothing.
+    """
+    most = max(2, 0.9 * len(words))
+    code = LANGUAGE.match(words[0])
+    if code and sum(word.startswith(code[0]) for word in words) > most:
+        return f"{code[0]}(.*)"
+    placed = [word for word in words if re.fullmatch(PLACED, word)]
+    return PLACED if len(placed) > most and 2 * sum(not word.isascii() for word in placed) > most else ""

@@ -1,5 +1,6 @@
 """Rows of tokens, however their cells are separated: what cells are, where documents end, their records."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class Roles:
     space: may hold `SpaceAfter=No`. id: numbers the words, and `2-3` there stands for a surface form whose
     words follow (CoNLL-U). sentence, document: say which each row belongs to.
     scheme: of the tags, or `brackets`.
+    affix: a pattern of tokens that begin or end with what is no part of them, whose group is the token.
     unused: each other column with what it is.
     """
 
@@ -47,6 +49,7 @@ class Roles:
     spelling: Spelling = DEFAULT
     scheme: str = "IOB1"
     labels: tuple[str, ...] = ()
+    affix: str = ""
     unused: tuple[tuple[int, str], ...] = ()
 
 
@@ -69,7 +72,8 @@ def describe_roles(roles: Roles) -> str:
     more = {"sentence": roles.sentence, "document": roles.document, "spaces": roles.space}
     said += [f"{name} = {column(i)}" for name, i in more.items() if i is not None]
     unused = ", ".join(column(i) + (f" ({kind})" if kind else "") for i, kind in roles.unused)
-    return ", ".join(said) + (f"; not used: {unused}" if unused else "")
+    affix = f"; of each token what is in the brackets: {roles.affix}" if roles.affix else ""
+    return ", ".join(said) + affix + (f"; not used: {unused}" if unused else "")
 
 
 def line_events(
@@ -185,7 +189,14 @@ def _words(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Role
         if not row[roles.token]:
             shown = " ".join(row)[:80]
             fail(f"{path}:{number}", f"an empty token: {shown!r}", "delete the row or write its token")
-    return words
+    if not roles.affix:
+        return words
+    matches = [re.fullmatch(roles.affix, word) for word in words]
+    if None in matches:
+        at = matches.index(None)
+        what = f"the token {words[at]!r} is not like the others, {roles.affix}"
+        fail(f"{path}:{numbers[at]}", what, "repair it")
+    return [match[1] for match in matches]
 
 
 def value_of(cell: str, key: str | None, outside: str = "O") -> str:
