@@ -10,7 +10,7 @@ from scripts import export
 from scripts.cli import UserError
 from scripts.corpus.exports import as_conll
 from tests.make import build, make_corpus, read_split, rows
-from tests.test_commands import call
+from tests.verbs.test_commands import call
 
 CONLL = """-DOCSTART- O
 

@@ -63,4 +63,6 @@ def test_a_damaged_test_split_is_told_as_such_alone(tmp_path, write_jsonl):
     scores = scored_on(corpus)
     next((corpus / "test").glob("*.spacy")).write_bytes(b"")
     assert not warned(tmp_path, corpus, scores | {"test_sha256": "another"})
-    assert {found.slug for found in check_files(corpus, find_inputs([], {}, corpus, []).manifests, [])} == {"damaged-shard"}
+    assert {found.slug for found in check_files(corpus, find_inputs([], {}, corpus, []).manifests, [])} == {
+        "damaged-shard"
+    }

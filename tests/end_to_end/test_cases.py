@@ -13,9 +13,9 @@ import pytest
 from scripts import preprocess, validate
 from scripts.cli import UserError
 from tests.make import read_split, split_of
-from tests.test_commands import call
+from tests.verbs.test_commands import call
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parent.parent / "cases"
 EXPECTED = json.loads((CASES / "expected.json").read_text(encoding="utf-8"))
 
 

@@ -446,7 +446,9 @@ def stop(*_, **__):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("at", ["cut_into_chunks", "convert_chunk", "draw_splits", "write_json", "_Build.replace"])
+@pytest.mark.parametrize(
+    "at", ["cut_into_chunks", "convert_chunk", "draw_splits", "write_json", "_Build.replace"]
+)
 def test_a_build_that_is_stopped_leaves_the_old_corpus_and_the_next_starts_anew(
     tmp_path, write_jsonl, monkeypatch, at
 ):

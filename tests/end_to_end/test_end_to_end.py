@@ -12,7 +12,7 @@ import pytest
 
 from tests.closure import ROOT
 from tests.make import rows
-from tests.test_readme import LINES
+from tests.verbs.test_readme import LINES
 
 pytestmark = pytest.mark.slow
 UTF8 = os.environ | {"PYTHONUTF8": "1"}

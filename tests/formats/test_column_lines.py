@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.formats.registry import ReadOptions, items, open_file, records_of
-from tests.test_layout import ENTITIES, entities, fails, read, table
+from tests.formats.test_layout import ENTITIES, entities, fails, read, table
 
 
 @pytest.mark.parametrize("mark", ["SpaceAfter=No", "NoSpaceAfter", "Gloss=x|SpaceAfter=No"])

@@ -7,7 +7,7 @@ from scripts.corpus.tokenizer import load_tokenizer
 from scripts.formats.record import Source, Span
 from scripts.formats.words import rebuild_spaces, words_record
 
-DEMO = Path(__file__).parent.parent / "assets" / "demo"
+DEMO = Path(__file__).parent.parent.parent / "assets" / "demo"
 HERE = Source("a.conll", 3)
 
 
