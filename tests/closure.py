@@ -7,7 +7,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def import_closure(module: str) -> set[str]:
-    """Return the paths, relative to the root, of `module` and of every `scripts` module it needs (packages' __init__ aside)."""
+    """Return the paths, relative to the root, of `module` and of every `scripts` module it needs (packages'
+    __init__ aside).
+    """
     found: set[str] = set()
     todo = [module]
     while todo:

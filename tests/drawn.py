@@ -55,7 +55,9 @@ def word(draw: random.Random) -> str:
 def sound_doc(
     draw: random.Random, vocab: Vocab, *, longest: int = 36, labels: tuple[str, ...] = LABELS
 ) -> Doc:
-    """A document that nothing is wrong with: spaCy's own tokens, entities inside sentences, sentences known or not, spaces known or not."""
+    """A document that nothing is wrong with: spaCy's own tokens, entities inside sentences, sentences known
+    or not, spaces known or not.
+    """
     words, spaces, starts, ents = [], [], [], []
     for _ in range(draw.randint(1, 4)):
         length = draw.randint(2, longest // 4 - 1)
@@ -82,7 +84,9 @@ def sound_doc(
 
 
 def any_doc(draw: random.Random, vocab: Vocab) -> Doc:
-    """A legal document of any kind: tokens that are not the tokeniser's, entities over sentence boundaries, a parse, or nothing at all."""
+    """A legal document of any kind: tokens that are not the tokeniser's, entities over sentence boundaries, a
+    parse, or nothing at all.
+    """
     length = draw.choice((0, 1, 2, *range(3, 30), 60, 90))
     words = [draw.choice(ODD) if draw.random() < 0.05 else word(draw) for _ in range(length)]
     spaces = [draw.random() < 0.95 for _ in words] if draw.random() < 0.7 else None
@@ -123,7 +127,9 @@ def write(
 
 
 def write_config(path: Path, data: Path, **sections: dict) -> ConfigFile:
-    """Write the CPU quickstart's config with some values changed: `corpora`, `training`, `batcher`; data is train and dev."""
+    """Write the CPU quickstart's config with some values changed: `corpora`, `training`, `batcher`; data is
+    train and dev.
+    """
     config = init_config(lang="en", pipeline=["ner"], optimize="efficiency", gpu=False, silent=True)
     for split in ("train", "dev"):
         config["paths"][split] = data.as_posix()
@@ -142,7 +148,9 @@ def examined(
 
 
 def draw_words(draw: random.Random, kind: str, length: int) -> list[str]:
-    """Draw words that make transformers stumble: tokens of hundreds of wordpieces, of none, of scripts without spaces."""
+    """Draw words that make transformers stumble: tokens of hundreds of wordpieces, of none, of scripts
+    without spaces.
+    """
     plain = [*(word(draw) for _ in range(20)), ".", "don't", "10,000"]
     odd = {
         "plain": plain,

@@ -1,8 +1,9 @@
 """Make small corpora of the checks' examples, for tests and for the table of what finds what.
 
-An example is parts, with a blank line between: sections of a config; and documents, one a line, as JSON rows (`{"text": …}`) or as tokens with
-their tags (`She/O saw/O Cork/B-LOC | Then/O …`, where | begins a sentence, and + at a token's end says that no space follows), after `dev:` or
-`test:` where they are not of train, with `*60` behind for sixty of them (`**60`: sixty times as long). `train:` says besides that the corpus has
+An example is parts, with a blank line between: sections of a config; and documents, one a line, as JSON rows
+(`{"text": …}`) or as tokens with their tags (`She/O saw/O Cork/B-LOC | Then/O …`, where | begins a sentence,
+and + at a token's end says that no space follows), after `dev:` or `test:` where they are not of train, with
+`*60` behind for sixty of them (`**60`: sixty times as long). `train:` says besides that the corpus has
 nothing else. `columns:` and `brat:` begin files of these formats.
 """
 
@@ -137,8 +138,9 @@ def plant(
 ) -> tuple[Path | None, dict[str, Path], Path]:
     """Write an example's corpus and config.
 
-    configs: folder with the quickstart's configs cpu.cfg and gpu.cfg. surroundings: documents beside it in each split, by default those of `base`.
-    Returns the folder of a corpus made by preprocessing (None: of DocBin files that nobody checked), where each split is, and the config.
+    configs: folder with the quickstart's configs cpu.cfg and gpu.cfg. surroundings: documents beside it in
+    each split, by default those of `base`. Returns the folder of a corpus made by preprocessing (None: of
+    DocBin files that nobody checked), where each split is, and the config.
     """
     given = [split for split in ("train", "dev", "test") if not example.alone or example.tagged[split]]
     data = {split: folder / "data" / f"{split}.spacy" for split in given}

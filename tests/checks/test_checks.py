@@ -135,7 +135,9 @@ def test_the_crash_of_an_i_without_b_is_found_before_training(tmp_path, quicksta
 
 
 def test_an_entity_that_max_length_would_cut_is_found_before_training(tmp_path, quickstart):
-    """The other form: 600 tokens, max_length = 500 as in spaCy 3.0's GPU quickstart, and an entity across a sentence boundary."""
+    """The other form: 600 tokens, max_length = 500 as in spaCy 3.0's GPU quickstart, and an entity across a
+    sentence boundary.
+    """
     words = ["word/O"] * 299 + ["Yip/B-ORG", "!/I-ORG", "|", "Inc./I-ORG"] + ["word/O"] * 298
     report = examined("[corpora.train]\nmax_length = 500\n\n" + " ".join(words), tmp_path, quickstart)
     (cut,) = [finding for finding in report.findings if finding.slug == "entity-cut"]

@@ -1,4 +1,6 @@
-"""Configs as people write them: what is sound is told to be nothing else, and what cannot work is told with its value."""
+"""Configs as people write them: what is sound is told to be nothing else, and what cannot work is told with
+its value.
+"""
 
 from math import nan
 

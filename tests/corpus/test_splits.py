@@ -318,7 +318,9 @@ def test_a_label_of_two_documents_is_in_two_splits(tmp_path, write_jsonl):
     st.integers(),
 )
 def test_any_rows_are_drawn_by_the_rules(tmp_path_factory, given, seed):
-    """Groups and duplicates on one side, whatever their labels; the same again however the file is cut into chunks."""
+    """Groups and duplicates on one side, whatever their labels; the same again however the file is cut into
+    chunks.
+    """
     folder = tmp_path_factory.mktemp("any")
     lines = [row(f"{i}", invented(i), "PER") for i in range(100, 103)]  # so that no split is empty
     lines += [

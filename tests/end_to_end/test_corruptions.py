@@ -1,4 +1,6 @@
-"""Random corruptions of sound documents: whatever spaCy trips over or loses something of is named, and sound documents are not."""
+"""Random corruptions of sound documents: whatever spaCy trips over or loses something of is named, and sound
+documents are not.
+"""
 
 import random
 from collections import Counter
@@ -38,7 +40,9 @@ def spoilt(draw):
 
 
 def write_files(folder, drafts):
-    """Write documents to files of fifty, those that make a file unreadable each to its own; return the place of each, and the files."""
+    """Write documents to files of fifty, those that make a file unreadable each to its own; return the place
+    of each, and the files.
+    """
     groups, places = [[]], []
     for draft, names in drafts:
         alone = bool(UNREADABLE & set(names))
@@ -88,7 +92,9 @@ def shortened(error):
 
 
 def told_of(seed, count, folder, max_length):
-    """Corrupt and examine; return documents with the names of their corruptions, what is told of each by place, the files and the config."""
+    """Corrupt and examine; return documents with the names of their corruptions, what is told of each by
+    place, the files and the config.
+    """
     draw = random.Random(seed)
     drafts = [spoilt(draw) for _ in range(count)]
     places, files = write_files(folder / "data", drafts)
@@ -110,7 +116,9 @@ def told_of(seed, count, folder, max_length):
 
 
 def run(seed, count, folder, max_length):
-    """Corrupt, examine and judge; return what is missed, what is told of sound documents, and counts of both sides."""
+    """Corrupt, examine and judge; return what is missed, what is told of sound documents, and counts of both
+    sides.
+    """
     drafts, told, files, config = told_of(seed, count, folder, max_length)
     config = config.interpolate()
     (reader,) = resolve_dot_names(config, ["corpora.train"])

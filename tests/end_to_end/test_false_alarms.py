@@ -1,4 +1,6 @@
-"""What checks leave alone, beside what they must tell: names in quotes, systems of labels, scripts without spaces, small talk."""
+"""What checks leave alone, beside what they must tell: names in quotes, systems of labels, scripts without
+spaces, small talk.
+"""
 
 import numpy
 import pytest

@@ -1,4 +1,6 @@
-"""Whatever stops a build, and however often: the old corpus stays, and the same command makes the same new one."""
+"""Whatever stops a build, and however often: the old corpus stays, and the same command makes the same new
+one.
+"""
 
 import json
 import os

@@ -54,7 +54,9 @@ def test_every_document_and_entity_arrives(tmp_path, names, read, added):
 
 
 def test_what_the_stock_gpu_config_drops_of_spacys_own_conversion(tmp_path):
-    """`spacy convert` takes a line with one tab for a token: one document of 46,630 tokens, which the quickstart's batcher drops without a word."""
+    """`spacy convert` takes a line with one tab for a token: one document of 46,630 tokens, which the
+    quickstart's batcher drops without a word.
+    """
     for name in ("train", "dev"):
         command = [
             sys.executable,

@@ -17,7 +17,9 @@ FOLDER = Path(__file__).parent
 
 
 class Found(NamedTuple):
-    """A record: its text, its entities as surface and label, why it is left out, and the entities lost, by reason."""
+    """A record: its text, its entities as surface and label, why it is left out, and the entities lost, by
+    reason.
+    """
 
     text: str
     entities: tuple[tuple[str, str], ...] = ()
@@ -26,7 +28,9 @@ class Found(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A sample file, the format it must be told to have, its records, and what writes it (a copy, if nothing is said)."""
+    """A sample file, the format it must be told to have, its records, and what writes it (a copy, if nothing
+    is said).
+    """
 
     file: str
     format: str
@@ -35,7 +39,9 @@ class Sample(NamedTuple):
     write: Callable[[Path], None] | None = None
 
     def put(self, folder: Path, stem: str, ending: str | None = None) -> Path:
-        """Write the sample to a folder, under another name; with its text beside it where the format wants one."""
+        """Write the sample to a folder, under another name; with its text beside it where the format wants
+        one.
+        """
         name, _, own = self.file.rpartition("/")[2].partition(".")
         path = folder / f"{stem}.{own if ending is None else ending}"
         if self.write:
