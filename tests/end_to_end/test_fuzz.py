@@ -5,7 +5,9 @@ import itertools
 import json
 import shutil
 import zlib
+from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -574,7 +576,7 @@ def test_whatever_files_hold_the_corpus_is_made_or_refused_with_a_reason(fresh_p
         for split, ledger in ledgers.items():
             ledger.check()
             docs = read_split(corpus, split)
-            assert count_docs(docs) == ledger.stages["sharded"]
+            assert count_docs(docs) == replace(ledger.stages["sharded"], other=Counter())
             assert len(docs) == read_manifest(corpus / split)["documents"]
     shutil.rmtree(corpus, ignore_errors=True)
 
