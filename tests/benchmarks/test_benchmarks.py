@@ -244,7 +244,17 @@ def test_commands_of_the_page_parse(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in bench.NAMES if name != "gpu"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "preprocessing",
+        "validation",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("faults", "train", "processes", "transformer")
+        ),
+    ],
+)
 def test_each_benchmark_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     bench.main(bench.Benchmark(name), device="cpu", small=True, output=str(tmp_path))
@@ -257,6 +267,7 @@ def test_each_benchmark_runs(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_all_but_the_gpu_runs_on_a_cpu(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     bench.main(bench.Benchmark.gpu, device="cpu", small=True, minutes=15.0, output=str(tmp_path))
