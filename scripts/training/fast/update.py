@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy
+from spacy.attrs import ENT_IOB, ORTH
 from spacy.language import Language
 from spacy.ml.parser_model import ParserStepModel
 from spacy.ml.tb_framework import forward as transition_model
@@ -19,6 +20,8 @@ from thinc.api import Model, NumpyOps, set_dropout_rate
 
 PARSER_DROPOUT = 0.1
 """What the transition model leaves out in training, whatever the config says (spacy/ml/parser_model.pyx)."""
+OUTSIDE = 2
+"""spaCy's ENT_IOB code of what is outside of entities."""
 
 
 class Prepared(Example):
@@ -28,18 +31,36 @@ class Prepared(Example):
         super().__init__(example.x, example.y)
         self._gold: dict[str, Any] = {}  # by recogniser
 
+    @cached_property
+    def is_aligned(self) -> bool:
+        """Whether predicted and reference have the same tokens."""
+        return numpy.array_equal(self.x.to_array(ORTH), self.y.to_array(ORTH))
+
     def get_aligned_ents_and_ner(self) -> tuple[list[Span], list[str | None]]:
         """Return the aligned entities and their BILUO tags, as Example does."""
         return self._ents_and_tags
 
     @cached_property
     def _ents_and_tags(self) -> tuple[list[Span], list[str | None]]:
-        return super().get_aligned_ents_and_ner()
+        entities = list(self.y.ents)
+        is_labelled = self.y.has_annotation("ENT_IOB") and all(ent.label for ent in entities)
+        if not self.is_aligned or not is_labelled:
+            return super().get_aligned_ents_and_ner()
+        tags = ["O" if code == OUTSIDE else None for code in self.y.to_array(ENT_IOB).tolist()]
+        for ent in entities:
+            name, inside = ent.label_, len(ent) - 2
+            several = [f"B-{name}", *[f"I-{name}"] * inside, f"L-{name}"]
+            tags[ent.start : ent.end] = several if inside >= 0 else [f"U-{name}"]
+        for i, tag in enumerate(tags):
+            if tag is None and self.x[i].is_space:
+                tags[i] = "O"
+        return entities, tags
 
     def gold(self, ner: EntityRecognizer, state: Any) -> Any:
         """Return the gold actions, or None where nothing is annotated."""
         if ner.name not in self._gold:
-            self._gold[ner.name] = ner.moves.init_gold(state, self) if ner.moves.has_gold(self) else None
+            annotated = self.y.to_array(ENT_IOB).any() if self.is_aligned else ner.moves.has_gold(self)
+            self._gold[ner.name] = ner.moves.init_gold(state, self) if annotated else None
         return self._gold[ner.name]
 
 
