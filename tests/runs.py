@@ -30,6 +30,7 @@ from tests.closure import ROOT
 from tests.make import contents
 
 ENV = os.environ | {"PYTHONUTF8": "1", "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
+UTF8 = os.environ | {"PYTHONUTF8": "1"}
 PATIENCE = 240
 """Seconds that a process may take before the test fails."""
 TIMES = ("words_per_second",)
@@ -234,6 +235,18 @@ def alive(processes: list[psutil.Process], patience: float = 60) -> list[psutil.
     return [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
+def run_python(folder: Path, *arguments: str, env: dict[str, str] = UTF8) -> subprocess.CompletedProcess:
+    """Run Python in a folder; its output and errors are one text."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        env=env,
+    )
+
+
 __all__ = [
     "ENV",
     "PATIENCE",
@@ -251,6 +264,7 @@ __all__ = [
     "make_doc",
     "models",
     "run",
+    "run_python",
     "small_parser",
     "small_pipeline",
     "untimed",

@@ -4,21 +4,38 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from scripts.cli import UserError
 
 
-def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write to a temporary name in the same folder, flush to disk (unless not `durable`), then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def whole_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open a temporary name beside a file; at the end flush it to disk (if `durable`) and rename it.
+
+    Where that fails, the file before stays as it was, and nothing else is left.
+    """
     part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
+    try:
+        with part.open("wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file, complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, durable=durable) as file:
         file.write(data)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    part.replace(path)
 
 
 def write_json(path: Path, data: dict) -> None:

@@ -1,7 +1,6 @@
 """Where a training run is, in one file: a killed run that goes on from it ends with the same weights."""
 
 import json
-import os
 import random
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from spacy.language import Language
 
 from scripts.cli import UserError
+from scripts.corpus.files import whole_file
 from scripts.training.parameters import trainable
 
 CHECKPOINT = "checkpoint.npz"
@@ -19,21 +19,9 @@ PARTS = {"identity", "step", "progress"}
 
 def write_checkpoint(path: Path, arrays: dict[str, numpy.ndarray], state: dict) -> None:
     """Write arrays and what JSON knows, complete or not at all: the checkpoint before stays until then."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            numpy.savez(
-                file,
-                allow_pickle=False,
-                **arrays,
-                **{STATE: numpy.frombuffer(json.dumps(state).encode("utf-8"), dtype=numpy.uint8)},
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    text = numpy.frombuffer(json.dumps(state).encode("utf-8"), dtype=numpy.uint8)
+    with whole_file(path) as file:
+        numpy.savez(file, allow_pickle=False, **arrays, **{STATE: text})
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, numpy.ndarray], dict]:

@@ -53,14 +53,15 @@ def train_config(options: Options) -> tuple[Path, dict]:
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder) if is_first else contextlib.nullcontext():
         now = hashes(own, file)
-        device = _device(own, options)
+        full = full_config(own)
+        device = _device(full, options)
         noted = None
         if is_first and not options.unvalidated:
             noted = require_validated(file, now, folder / VALIDATED, options.corpus)
         console.print(f"{folder.name}: training on {device}")
         if noted is not None:
             _show_trainer_input(noted["reaches"]["train"], noted["counts"]["train"])
-        identity = {"variant": folder.name, "device": device.name, **_identity(own, options), **now}
+        identity = {"variant": folder.name, "device": device.name, **_identity(full, options), **now}
         if options.restart and is_first:
             discard(folder)
         run_id = resumable(folder, identity, force=options.force)
@@ -98,7 +99,7 @@ def _places(config: Path, output: Path | None) -> tuple[Path, Path]:
     return config / CONFIG, output or config
 
 
-def _device(config: Config, options: Options) -> Device:
+def _device(full: Config, options: Options) -> Device:
     """Choose the device; of several processes that torchrun started each takes a GPU of its own.
 
     `auto` is the CPU for a pipeline without a transformer, which learns ten times as fast there as on a GPU.
@@ -110,7 +111,7 @@ def _device(config: Config, options: Options) -> Device:
             raise UserError(f"{what}: both say where to train; leave one out")
         name = "cpu" if gpu_id < 0 else f"cuda:{gpu_id}"
     threads = None if options.exact else options.threads
-    pipes = full_config(config)["components"].values()
+    pipes = full["components"].values()
     if name == "auto" and not any("transformer" in pipe.get("factory", "transformer") for pipe in pipes):
         return cpu("it has no transformer", threads)
     if name == "cuda" and rank() is not None and "LOCAL_RANK" in os.environ:
@@ -119,9 +120,8 @@ def _device(config: Config, options: Options) -> Device:
     return choose_device(name, threads=threads, needs_cupy=not is_fast)
 
 
-def _identity(config: Config, options: Options) -> dict:
+def _identity(full: Config, options: Options) -> dict:
     """Return what a run that goes on must have in common with the one before."""
-    full = full_config(config)
     return {
         "pipeline": full["nlp"]["pipeline"],
         "exact": options.exact,

@@ -37,8 +37,6 @@ class TrainingStep:
     scripts/training/fast has another step of the same methods, which computes the same faster.
     """
 
-    exact = True
-    """Whether all numbers are spaCy's, bit by bit."""
     save_context: Callable[[], AbstractContextManager] = nullcontext
     """What a pipeline is saved in."""
 

@@ -1,7 +1,6 @@
 """The real project.yml, on a small corpus with two steps a variant."""
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
@@ -12,24 +11,15 @@ import pytest
 
 from tests.closure import ROOT
 from tests.make import rows
+from tests.runs import run_python
 from tests.verbs.test_readme import LINES
 
 pytestmark = pytest.mark.slow
-UTF8 = os.environ | {"PYTHONUTF8": "1"}
 
 
 def weasel(project: Path, *arguments: str, check: bool = True) -> str:
     """Run `spacy project run` and return all it printed."""
-    command = [sys.executable, "-m", "spacy", "project", "run", *arguments]
-    result = subprocess.run(
-        command,
-        cwd=project,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        env=UTF8,
-    )
+    result = run_python(project, "-m", "spacy", "project", "run", *arguments)
     assert not check or result.returncode == 0, result.stdout
     return result.stdout
 
@@ -137,16 +127,7 @@ CHECKING = [
 @pytest.mark.parametrize("command", CHECKING)
 def test_the_readmes_commands_on_checks_work(trained, command):
     folder, _ = trained
-    parts = [sys.executable, *shlex.split(command)[1:]]
-    result = subprocess.run(
-        parts,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        env=UTF8,
-    )
+    result = run_python(folder, *shlex.split(command)[1:])
     assert result.returncode == 0, result.stdout
 
 

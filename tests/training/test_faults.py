@@ -12,7 +12,6 @@ import pytest
 from scripts import train as command_file
 from scripts.cli import Stopped, UserError
 from scripts.corpus.files import read_json
-from scripts.training import checkpoint
 from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from scripts.training.lock import LOCK, locked
 from tests.make import contents
@@ -235,9 +234,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, mon
             def fail(*_):
                 raise OSError(28, "No space left on device")
 
-            patch.setattr(
-                *((checkpoint.os, "fsync", fail) if broken == "fsync" else (type(path), "replace", fail))
-            )
+            patch.setattr(*((os, "fsync", fail) if broken == "fsync" else (type(path), "replace", fail)))
             with pytest.raises(OSError, match="No space left"):
                 write_checkpoint(path, ARRAYS, STATE | {"more": 1})
         assert path.read_bytes() == before

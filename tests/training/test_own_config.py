@@ -3,8 +3,6 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +23,7 @@ from scripts.corpus.config_file import (
 )
 from scripts.corpus.files import read_json
 from tests.closure import ROOT
-from tests.runs import ENV
+from tests.runs import ENV, run_python
 
 SECTION = (
     (ROOT / "scripts" / "training" / "README.md")
@@ -108,17 +106,8 @@ def folder(tmp_path):
 
 def run(folder, command, **environment):
     """Run a command of the README in a folder; return its exit code and what it says."""
-    parts = [sys.executable, *shlex.split(command)[1:]]
     env = ENV | {"PYTHONPATH": os.fspath(ROOT)} | environment
-    done = subprocess.run(
-        parts,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        env=env,
-    )
+    done = run_python(folder, *shlex.split(command)[1:], env=env)
     return done.returncode, done.stdout
 
 

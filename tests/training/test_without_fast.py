@@ -1,10 +1,7 @@
 """A project without scripts/training/fast does all that it did, slower."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import spacy
 from scripts.corpus.files import read_json
 from tests.closure import ROOT
 from tests.make import rows
+from tests.runs import run_python
 
 pytestmark = pytest.mark.slow
 STEPS = 2
@@ -21,14 +19,7 @@ DELETED = "fast"
 
 def run(folder: Path, *arguments: str) -> str:
     """Run a module in a folder; return what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=os.environ | {"PYTHONUTF8": "1"},
-        encoding="utf-8",
-    )
+    done = run_python(folder, "-m", *arguments)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

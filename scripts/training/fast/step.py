@@ -73,8 +73,6 @@ def prepare(config: Config, gpu_id: int, precision: str) -> tuple | None:
 class FastStep(TrainingStep):
     """Computes what TrainingStep does, but for the last digits, in one or several processes."""
 
-    exact = False
-
     def __init__(
         self, nlp: Language, T: dict, corpus: Callable, world: World, *, ops: FastOps, encoder: Encoder | None
     ) -> None:
