@@ -10,12 +10,8 @@ from typing import Annotated
 import typer
 
 from scripts.cli import console, progress_bar, run
-from scripts.corpus.build import REJECTS, build_corpus
-from scripts.corpus.files import digests, write_json_if_changed
-from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import options_help, read_settings
-from scripts.formats.doc_annotation import describe_counts
-from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
+from scripts.corpus.without_torch import without_torch
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "corpus.cfg"
 
@@ -32,7 +28,7 @@ def main(
         Path, typer.Option(help="How raw data is read.", show_default="configs/corpus.cfg")
     ] = CONFIG,
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes; each takes 300 MB. The corpus is the same.")
+        int, typer.Option(min=1, help="Processes; each takes 150 MB. The corpus is the same.")
     ] = 1,
     output: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     options: Annotated[
@@ -43,6 +39,12 @@ def main(
     ] = None,
 ) -> None:
     """Turn raw annotations into shards of up to 100 documents, with a manifest for each split."""
+    from scripts.corpus.build import REJECTS, build_corpus
+    from scripts.corpus.files import digests, write_json_if_changed
+    from scripts.corpus.raw import RawCorpus
+    from scripts.formats.doc_annotation import describe_counts
+    from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
+
     settings = read_settings(config, options or [], lang=lang, seed=seed)
     raw = RawCorpus.find(train, dev, test)
     with progress_bar(unit="bytes") as bar:
@@ -67,5 +69,7 @@ def main(
 
 main.__doc__ += options_help()
 
+if __name__ in ("__main__", "__mp_main__"):  # here, and in the processes that are started
+    without_torch()
 if __name__ == "__main__":
     run(main, takes_settings=True)

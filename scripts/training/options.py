@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
@@ -77,12 +77,13 @@ class Options:
     ] = False
 
 
-def takes_options(main: Callable[[Options], None]) -> Callable[..., None]:
+def takes_options(main: Callable[[Any], None]) -> Callable[..., None]:
     """Let Typer read the options of a command function from the fields of the one argument that it takes."""
+    (options,) = [kind for name, kind in main.__annotations__.items() if name != "return"]
 
-    @functools.wraps(Options, assigned=("__annotations__",), updated=())
+    @functools.wraps(options, assigned=("__annotations__",), updated=())
     def command(*args, **values) -> None:
-        main(Options(*args, **values))
+        main(options(*args, **values))
 
     command.__doc__ = main.__doc__
     return command

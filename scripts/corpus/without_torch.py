@@ -1,4 +1,4 @@
-"""Let spaCy do without torch, which checks never need: it starts in 1 s, not in 4, and in 94 MB, not 270."""
+"""Let spaCy do without torch, which corpora never need: it starts in 1 s, not in 4, in 94 MB, not 270."""
 
 import sys
 from importlib import metadata

@@ -1,0 +1,166 @@
+"""Checks of what a pipeline starts from, word vectors and weights. Functions are called as their checks."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.strings import hash_string
+from thinc.api import Model
+
+from scripts.checks.components import component
+from scripts.checks.document_checks import by_slug
+from scripts.checks.stats import CorpusFinding, CorpusStats
+from scripts.checks.training_config import TrainingConfig
+from scripts.cli import UserError
+from scripts.corpus.config_file import one_line
+from scripts.corpus.files import read_json, sha256
+from scripts.corpus.vectors import ORIGIN, cached_vectors, require_vectors
+
+WANTS_VECTORS = re.compile(r"'(?:include_static_vectors|pretrained_vectors)': True|spacy\.StaticVectors")
+FEW, FEW_IN_ENTITIES = 0.8, 0.5
+"""Shares of all tokens, and of those of entities, below which vectors know too little of a corpus."""
+MOSTLY = 0.5
+"""Share of capitalised tokens whose lower-case forms alone have a vector: then a table knows no case."""
+
+
+def no_vectors(config: TrainingConfig) -> Iterator[str]:
+    """Find pipelines that want vectors and get none, or none that spaCy can load."""
+    initialize, pipeline = config.config["initialize"], config.config["nlp"]["pipeline"]
+    name = initialize["vectors"]
+    if not name:
+        made = [one for one in pipeline if "source" not in config.config["components"][one]]
+        wanting = [one for one in made if WANTS_VECTORS.search(repr(component(config.config, one)))]
+        if wanting and not initialize["before_init"]:
+            yield f"{', '.join(wanting)} has include_static_vectors = true, and [initialize] vectors is empty"
+        return
+    try:
+        folder = require_vectors(name)
+        cached_vectors(folder)
+    except UserError as error:
+        yield str(error)
+        return
+    lang = read_json(folder / "meta.json")["lang"]
+    if lang != config.lang:
+        yield f"spaCy takes no vectors of {name}, a pipeline of {lang!r}, where [nlp] lang is {config.lang!r}"
+
+
+def other_language(config: TrainingConfig) -> Iterator[str]:
+    """Find vectors that were made from another language's texts."""
+    folder = _folder(config)
+    lang = read_json(folder / "meta.json").get(ORIGIN, {}).get("lang") if folder else None
+    if lang not in (None, config.lang):
+        yield f"the vectors are of {lang!r}, and [nlp] lang is {config.lang!r}"
+
+
+def misfitting_weights(config: TrainingConfig) -> Iterator[str]:
+    """Find pretrained weights that spaCy would not read, or that have other shapes than the layer."""
+    weights, block = config.config["initialize"]["init_tok2vec"], config.config.get("pretraining")
+    if not weights:
+        return
+    if not block:
+        yield f"init_tok2vec = {weights}, and without a section [pretraining] spaCy does not read it"
+        return
+    name, layer = block["component"], block["layer"]
+    if name not in config.config["nlp"]["pipeline"]:
+        yield f"[pretraining] component = {name!r} is not in the pipeline"
+        return
+    try:
+        found = _layers(srsly.msgpack_loads(Path(weights).read_bytes()))
+    except OSError as error:
+        yield f"init_tok2vec = {weights}: {error.strerror}"
+        return
+    except Exception as error:  # of msgpack, on what is none
+        yield f"{weights}: holds no weights of a model ({type(error).__name__}: {one_line(error)})"
+        return
+    model = component(config.config, name)["model"]
+    if str(model.get("@architectures")).startswith("spacy."):
+        wanted = config.resolve(f"[components.{name}.model]", model)
+        yield from _differences(weights, found, wanted.get_ref(layer) if layer else wanted, _width(config))
+
+
+def weights_of_other_vectors(config: TrainingConfig) -> Iterator[str]:
+    """Find weights that were trained with other vectors."""
+    weights, folder = config.config["initialize"]["init_tok2vec"], _folder(config)
+    notes = Path(weights).with_suffix(".json") if weights else None
+    if folder is None or notes is None or not notes.is_file():
+        return
+    trained_with = read_json(notes).get("vectors_sha256")
+    here = read_json(folder / "meta.json").get(ORIGIN, {}).get("vectors_sha256")
+    if trained_with and trained_with not in (here, sha256(folder / "vocab" / "vectors")):
+        yield f"{weights} was trained with other vectors than those of {folder.as_posix()}"
+
+
+def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Tell which share of a corpus has a vector; find shares that are small, and tables without case."""
+    folder = _folder(config)
+    if folder is None or cached_vectors(folder).mode == "floret":
+        return
+    known = cached_vectors(folder).key2row
+    for split, stats in corpus.splits.items():
+        tokens, in_entities, capitalised = [0, 0], [0, 0], [0, 0]
+        for word, count in stats.types.items():
+            has_vector = hash_string(word) in known
+            for counted, times in ((tokens, count), (in_entities, stats.entity_types[word])):
+                counted[0] += times
+                counted[1] += times * has_vector
+            if (lower := word.lower()) != word:
+                capitalised[0] += count
+                capitalised[1] += count * (not has_vector and hash_string(lower) in known)
+        if not tokens[0]:
+            continue
+        parts = [(tokens, FEW, "tokens"), (in_entities, FEW_IN_ENTITIES, "tokens in entities")]
+        texts = [f"{_percent(counted)} of {counted[0]:,} {what}" for counted, _, what in parts]
+        detail = f"{split}: {' and '.join(texts)} have a vector"
+        yield CorpusFinding(split, detail, slug="vector-coverage")
+        if any(counted[1] < least * counted[0] for counted, least, _ in parts):
+            yield CorpusFinding(split, detail, slug="few-vectors")
+        if capitalised[1] > MOSTLY * capitalised[0]:
+            share = f"{split}: {_percent(capitalised)} of {capitalised[0]:,}"
+            detail = f"{share} capitalised tokens have a vector only in lower case"
+            yield CorpusFinding(split, detail, slug="lowercase-vectors")
+
+
+def _folder(config: TrainingConfig) -> Path | None:
+    """Return where a config's vectors are; None where there are none that can be loaded."""
+    name = config.config["initialize"]["vectors"]
+    return require_vectors(name) if name and not any(no_vectors(config)) else None
+
+
+def _width(config: TrainingConfig) -> int | None:
+    folder = _folder(config)
+    return cached_vectors(folder).shape[1] if folder else None
+
+
+def _percent(counted: list[int]) -> str:
+    return f"{100 * counted[1] / counted[0]:.0f} %" if counted[0] else "none"
+
+
+def _layers(message: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
+    """Return name and dimensions of each layer that has weights in the bytes of a thinc model."""
+    pairs = zip(message["nodes"], message["params"], strict=True)
+    return [(node["name"], node["dims"]) for node, params in pairs if params]
+
+
+def _differences(path: str, found: list, model: Model, width: int | None) -> Iterator[str]:
+    """Find the first layer that is another in a file than in the model that it is for."""
+    wanted = []
+    for node in [node for node in model.walk() if node.param_names]:
+        dims = {name: node.get_dim(name) for name in node.dim_names if node.has_dim(name)}
+        wanted.append((node.name, dims | ({"nM": width} if node.name == "static_vectors" and width else {})))
+    for number, ((name, dims), (own_name, own_dims)) in enumerate(zip(found, wanted, strict=False), 1):
+        if name != own_name or any(dims.get(dim, size) not in (None, size) for dim, size in own_dims.items()):
+            shapes = [_shape(name, dims), _shape(own_name, own_dims)]
+            yield f"layer {number} with weights is {shapes[0]} in {path}, and {shapes[1]} in the config"
+            return
+    if len(found) != len(wanted):
+        yield f"{path} has {len(found)} layers with weights, and the config's model {len(wanted)}"
+
+
+def _shape(name: str, dims: dict[str, int | None]) -> str:
+    known = ", ".join(f"{dim} {size:,}" for dim, size in sorted(dims.items()) if size is not None)
+    return f"{name} ({known})"
+
+
+PRETRAINED_CHECKS = by_slug(no_vectors, other_language, misfitting_weights, weights_of_other_vectors)
