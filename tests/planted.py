@@ -189,6 +189,7 @@ def start_from(config: Config, options: dict[str, str], folder: Path) -> None:
     for number, word in enumerate(options["vectors"].split()):
         nlp.vocab.set_vector(word, numpy.eye(40, dtype=numpy.float32)[number])
     nlp.meta[ORIGIN] = {"lang": options.get("vectors_lang", "en")}
+    folder.mkdir()
     nlp.to_disk(folder / "vectors")
     config["initialize"]["vectors"] = (folder / "vectors").as_posix()
     block = config["components"]["tok2vec"]["model"]

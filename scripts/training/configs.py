@@ -138,7 +138,7 @@ def _start_from(config: Config, paths: dict[str, str]) -> None:
 
 
 def make_pretrained(settings: Settings) -> dict[str, str]:
-    """Make what tok2vecs start from, unless it is there: vectors, weights, and sources.json, which names them.
+    """Make what tok2vecs start from, unless it is there: vectors, weights, and sources.json that names them.
 
     Returns the paths, `vectors` and `init_tok2vec`, of those that the settings name. Raises UserError where
     they name none.

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, takewhile
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def read_vector_file(path: Path, is_wanted: Callable[[int, str], bool]) -> Table
     with RawFile(path) as raw, progress_bar(unit="bytes") as bar:
         task = bar.add_task("word vectors", total=raw.size)
         lines = _lines(path, raw)
-        first = next(lines, (1, ""))
+        first = next(lines, None) or fail(path, "is empty", "name a file with a word and its numbers a line")
         promised, width, floret = _header(first[1])
         for number, line in lines if promised is not None else chain([first], lines):
             word, vector = _row(f"{path}:{number}", line, width)
@@ -84,7 +85,15 @@ def _header(line: str) -> tuple[int | None, int, dict[str, Any]]:
     if len(fields) == 2 + len(FLORET) and all(has_numbers[:6]):
         values = [*map(int, fields[2:6]), *fields[6:]]
         return int(fields[0]), int(fields[1]), {"mode": "floret", **dict(zip(FLORET, values, strict=True))}
-    return None, len(fields) - 1, {}
+    numbers = sum(1 for _ in takewhile(_is_number, reversed(fields[1:])))
+    return None, numbers, {}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _row(place: str, line: str, width: int) -> tuple[str, numpy.ndarray]:

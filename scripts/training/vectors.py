@@ -44,6 +44,8 @@ def make_vectors(source: str, folder: Path, *, lang: str, keep: int = 0, train: 
         return read_json(meta)
     words = _words(train) if manifest else set()
     vectors = _of_file(path, keep, words) if path.is_file() else _of_pipeline(path, keep, words)
+    if not vectors.size:
+        raise UserError(f"{path}: holds no word vectors; set vars.vectors to what does, or leave it empty")
     facts = read_json(path / meta.name) if path.is_dir() else {}
     nlp = spacy.blank(lang)
     vectors.strings = nlp.vocab.strings
@@ -105,7 +107,7 @@ def _of_pipeline(folder: Path, keep: int, words: set[int]) -> Vectors:
 
 def _vectors(data: numpy.ndarray, rows: Rows, words: list[str]) -> Vectors:
     """Make a table of the rows that are used, and let capitalised forms find those of words in lower case."""
-    used, numbers = numpy.unique([*rows.values()], return_inverse=True)
+    used, numbers = numpy.unique(numpy.array([*rows.values()], dtype=numpy.int64), return_inverse=True)
     rows = dict(zip(rows, numbers.tolist(), strict=True))
     if sum(word != word.lower() for word in words) < CASED * len(words):
         for word in words:

@@ -27,6 +27,8 @@ FINDERS = {
     "spacy debug data": partial(debug_data, silent=False, no_format=False),
     "spacy train, a step": partial(train, overrides={"training.max_steps": 1}),
 }
+START = ("vectors", "vectors_lang", "weights", "weights_vectors")
+"""Options of an example that say what its config starts from."""
 COLUMNS = {"fault": "{code} {slug}"}
 COLUMNS |= {f"`{finder}`": lambda row, finder=finder: row[finder] for finder in FINDERS}
 COLUMNS |= {"`scripts.validate`": "{found}", "where": "{place}"}
@@ -66,7 +68,8 @@ def complaints(find: Callable, example: Example, folder: Path, configs: Path) ->
     Raw data reaches it as tutorials convert it. What it cannot be shown (a ledger) it cannot find.
     """
     surroundings = {split: base(split, COPIES) for split in ("train", "dev", "test")}
-    tagged = Example(example.config, {}, example.tagged, alone=example.alone)
+    start = {name: value for name, value in example.options.items() if name in START}
+    tagged = Example(example.config, start, example.tagged, alone=example.alone)
     _, data, config = plant(tagged, folder, configs, surroundings=surroundings)
     output, lines = io.StringIO(), []
     try:

@@ -23,7 +23,7 @@ from scripts.corpus import stream
 from scripts.corpus.shards import LABELS, MANIFEST, ShardError
 from scripts.corpus.stream import HELD, ShardStream, find_shards
 from scripts.training import configs
-from scripts.training.configs import Stream
+from scripts.training.configs import Stream, Variant
 from tests.closure import ROOT
 from tests.drawn import ALL_ATTRS, any_doc, examined, sound_doc, write, write_config
 from tests.make import make_corpus
@@ -218,8 +218,11 @@ def test_large_training_data_is_streamed(tmp_path, write_jsonl, monkeypatch):
         monkeypatch.setattr(configs, "IN_MEMORY", most)
         path = tmp_path / "config.cfg"
         configure.main(
-            configure.Variant.cpu,
-            stream=configure.Stream[choice],
+            Variant.cpu,
+            stream=Stream[choice],
+            vectors="",
+            tok2vec="",
+            pretrained=tmp_path,
             configs=ROOT / "configs",
             corpus=corpus,
             output=path,

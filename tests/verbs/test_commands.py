@@ -72,12 +72,16 @@ def test_training_wants_a_config(tmp_path):
 
 def test_a_config_with_a_misspelled_setting_is_an_error_that_names_the_files(tmp_path):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    overlay = tmp_path / "configs" / "cpu.cfg"
+    overlay = tmp_path / "configs" / "base.cfg"
     overlay.write_text(
         overlay.read_text(encoding="utf-8").replace("window_size", "windowsize"), encoding="utf-8"
     )
     message = failure(
-        configure.main, "cpu", f"--configs={tmp_path / 'configs'}", f"--output={tmp_path / 'c.cfg'}"
+        configure.main,
+        "cpu",
+        f"--configs={tmp_path / 'configs'}",
+        f"--output={tmp_path / 'c.cfg'}",
+        f"--pretrained={tmp_path}",
     )
     assert "cpu.cfg" in message
     assert "windowsize" in message
