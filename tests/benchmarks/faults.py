@@ -25,7 +25,7 @@ COPIES = 60
 """Sound documents of each kind around a fault: enough that spaCy has no complaint about their number."""
 FINDERS = {
     "spacy debug data": partial(debug_data, silent=False, no_format=False),
-    "spacy train, a step": partial(train, overrides={"training.max_steps": 1}),
+    "spacy train, a step": partial(train, overrides={"training.max_steps": 1, "training.max_epochs": 1}),
 }
 START = ("vectors", "vectors_lang", "weights", "weights_vectors")
 """Options of an example that say what its config starts from."""

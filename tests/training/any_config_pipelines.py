@@ -118,6 +118,18 @@ def transformer_with_tagger_and_textcat(config: Config, folder: Path) -> None:
 
 
 @variation
+def tok2vec_beside_transformer(config: Config, folder: Path) -> None:
+    tok2vec = config["components"]["tok2vec"]
+    static_vectors(config, folder)
+    listen_to_transformer(config, folder)
+    config["components"]["tok2vec"] = tok2vec
+    config["nlp"]["pipeline"].insert(0, "tok2vec")
+    model = config["components"]["ner"]["model"]
+    parts = {"transformer": model["tok2vec"], "word": dict(LISTENER)}
+    model["tok2vec"] = {"@layers": "concatenate.v1", "*": parts}
+
+
+@variation
 def sourced_transformer(config: Config, folder: Path) -> None:
     listen_to_transformer(config, folder)
     source(config, folder / "first-transformer" / "model-last", "transformer", "ner")

@@ -30,6 +30,7 @@ ALIKE = (
     "system_left_out",
     "accumulated_gradient",
     "transformer_with_tagger_and_textcat",
+    "tok2vec_beside_transformer",
     "beam_ner",
     "everything_beside_ner",
     "linked_entities",

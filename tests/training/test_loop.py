@@ -16,7 +16,7 @@ from scripts.training.step import TrainingStep
 from scripts.training.tracking import Tracker
 from tests.closure import ROOT
 from tests.make import make_corpus
-from tests.runs import config_for, run
+from tests.runs import PRETRAINED, config_for, run
 
 
 class Recorder(Tracker):
@@ -57,11 +57,19 @@ def compare(ours: Model, theirs: Model) -> int:
     return compared
 
 
-@pytest.mark.parametrize(("variant", "steps"), [("cpu", 6), pytest.param("gpu", 3, marks=pytest.mark.slow)])
-def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl, variant, steps):
+@pytest.mark.parametrize(
+    ("variant", "steps", "start"),
+    [
+        ("cpu", 6, {}),
+        ("cpu", 6, PRETRAINED),
+        pytest.param("gpu", 3, {}, marks=pytest.mark.slow),
+        pytest.param("gpu", 3, PRETRAINED, marks=pytest.mark.slow),
+    ],
+)
+def test_training_gives_the_weights_of_spacy_train(tmp_path, write_jsonl, variant, steps, start):
     """Bare `spacy train` on the same config: the same scores, and the same numbers in every parameter."""
     corpus = make_corpus(tmp_path, write_jsonl)
-    config = config_for(corpus, variant, max_steps=steps)
+    config = config_for(corpus, variant, max_steps=steps, **start)
     config.to_disk(tmp_path / "config.cfg")
     metrics = run(config, tmp_path / "ours", exact=True)
     code = ROOT / "scripts" / "training" / "finetune.py"

@@ -16,6 +16,7 @@ from tests.make import make_corpus
 from tests.runs import (
     ENV,
     PATIENCE,
+    PRETRAINED,
     ROOT,
     alive,
     await_checkpoint,
@@ -33,6 +34,7 @@ STEPS = 7
 CHANGES = {
     "default": {},
     "exact": {},
+    "pretrained": {"start": PRETRAINED},
     "averages": {"optimizer": {"use_averages": True}},
     "accumulated": {"accumulate_gradient": 2},
     "schedules": {
@@ -51,8 +53,8 @@ CHANGES = {
 
 
 def changed(corpus, name: str, *, variant: str = "cpu", steps: int = STEPS):
-    config = config_for(corpus, variant, max_steps=steps)
     changes = dict(CHANGES[name])
+    config = config_for(corpus, variant, max_steps=steps, **changes.pop("start", {}))
     optimizer = changes.pop("optimizer", {})
     if "@optimizers" in optimizer:
         config["training"]["optimizer"] = optimizer

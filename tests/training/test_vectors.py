@@ -159,7 +159,7 @@ def test_a_source_that_is_none_is_an_error(made, source, message):
 
 def test_a_pipeline_without_vectors_and_a_damaged_one_are_errors(made, pipeline, tmp_path):
     spacy.blank("en").to_disk(tmp_path / "blank")
-    with pytest.raises(UserError, match="no vectors"):
+    with pytest.raises(UserError, match="no word vectors"):
         made(tmp_path / "blank")
     (pipeline / "vocab" / "vectors").write_bytes(b"damaged")
     with pytest.raises(UserError, match=r"is no table of word vectors \(.*make or install it again"):
