@@ -21,6 +21,8 @@ from scripts.corpus.vectors import ORIGIN, cached_vectors, require_vectors
 WANTS_VECTORS = re.compile(r"'(?:include_static_vectors|pretrained_vectors)': True|spacy\.StaticVectors")
 FEW, FEW_IN_ENTITIES = 0.8, 0.5
 """Shares of all tokens, and of those of entities, below which vectors know too little of a corpus."""
+NEARLY_NONE = 0.5
+"""Share of all tokens below which they are of another language or script."""
 MOSTLY = 0.5
 """Share of capitalised tokens whose lower-case forms alone have a vector: then a table knows no case."""
 
@@ -114,7 +116,9 @@ def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[Cor
         texts = [f"{_percent(counted)} of {counted[0]:,} {what}" for counted, _, what in parts]
         detail = f"{split}: {' and '.join(texts)} have a vector"
         yield CorpusFinding(split, detail, slug="vector-coverage")
-        if any(counted[1] < least * counted[0] for counted, least, _ in parts):
+        if tokens[1] < NEARLY_NONE * tokens[0]:
+            yield CorpusFinding(split, detail, slug="unknown-script")
+        elif any(counted[1] < least * counted[0] for counted, least, _ in parts):
             yield CorpusFinding(split, detail, slug="few-vectors")
         if capitalised[1] > MOSTLY * capitalised[0]:
             share = f"{split}: {_percent(capitalised)} of {capitalised[0]:,}"

@@ -14,14 +14,7 @@ from scripts.checks.annotators import learnable
 from scripts.checks.catalogue import Finding, Severity
 from scripts.checks.doc_view import DocView, First, TokenFinding, add_first
 from scripts.checks.training_config import TrainingConfig
-from scripts.checks.wordpieces import (
-    UNKNOWN_CHECKS,
-    WORDPIECE_CHECKS,
-    SeenDoc,
-    Windows,
-    vector_keys,
-    without_vector,
-)
+from scripts.checks.wordpieces import UNKNOWN_CHECKS, WORDPIECE_CHECKS, SeenDoc, Windows
 from scripts.corpus.config_file import one_line
 
 COLUMNS = ("document", "length", "tokens", "entities")
@@ -31,23 +24,20 @@ COLUMNS = ("document", "length", "tokens", "entities")
 class Reading:
     """What configs that read alike see of some documents of a split.
 
-    rows: the examples, as in COLUMNS. words: that were looked up by a config's `transformer` or `vectors`.
-    unknown: those that it does not know.
+    rows: the examples, as in COLUMNS. words: how many a config's transformer saw. unknown: those that it
+    does not know.
     """
 
     def __init__(self, name: str, configs: list[TrainingConfig], split: str, checks: frozenset[str]) -> None:
         self.name, self.config, self.split = name, configs[0], split
         self.rows = array("i")
-        self.words: Counter[tuple[str, str]] = Counter()
-        self.unknown: dict[tuple[str, str], First] = {}
+        self.words: Counter[str] = Counter()
+        self.unknown: dict[str, First] = {}
         self._checks = checks
         self._windows: dict[str, Windows] = {}
-        self._vectors: dict[str, frozenset[int]] = {}
         for config in configs:
             if checks & (UNKNOWN_CHECKS | WORDPIECE_CHECKS) and config.windows:
                 self._windows[config.file.name] = config.windows
-            if checks & UNKNOWN_CHECKS and (keys := vector_keys(config.config["initialize"]["vectors"])):
-                self._vectors[config.file.name] = keys
         self._reader = self.config.reader(split)
         self._annotates = "forbidden-entity" in checks and bool(self.config.annotators.splits[split])
 
@@ -78,14 +68,9 @@ class Reading:
         for name, windows in self._windows.items():
             unread, unknown = windows.check(doc)
             yield from ((name, one) for one in unread)
-            self._count((name, "transformer"), unknown, len(doc.words), number)
-        for name, keys in self._vectors.items():
-            self._count((name, "vectors"), *without_vector(doc.words, keys), number)
-
-    def _count(self, source: tuple[str, str], unknown: list[int], words: int, number: int) -> None:
-        self.words[source] += words
-        if unknown:
-            add_first(self.unknown, source, (len(unknown), number, unknown[0], unknown[0] + 1))
+            self.words[name] += len(doc.words)
+            if unknown:
+                add_first(self.unknown, name, (len(unknown), number, unknown[0], unknown[0] + 1))
 
     def _is_simple(self, view: DocView) -> bool:
         """Say whether the reader hands a document on whole, on the data's tokens, and the ner can learn it.

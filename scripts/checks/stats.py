@@ -60,8 +60,8 @@ class Stats:
     texts: array = field(default_factory=partial(array, "Q"))
     annotations: array = field(default_factory=partial(array, "Q"))
     inputs: dict[str, array] = field(default_factory=dict)
-    words: Counter[tuple[str, str]] = field(default_factory=Counter)
-    unknown: dict[tuple[str, str], First] = field(default_factory=dict)
+    words: Counter[str] = field(default_factory=Counter)
+    unknown: dict[str, First] = field(default_factory=dict)
     types: Counter[str] = field(default_factory=Counter)
     entity_types: Counter[str] = field(default_factory=Counter)
 

@@ -1,18 +1,14 @@
-"""What a transformer sees of a document: windows, and the wordpieces in them; and words that nobody knows.
+"""What a transformer sees of a document: windows, and the wordpieces in them.
 
 The transformer's real tokeniser runs, no model.
 """
 
 import os
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy
-import srsly
-from spacy.strings import get_string_id
-from spacy.util import get_package_path, is_package
 
 from scripts.checks.doc_view import TokenFinding
 from scripts.cli import UserError
@@ -20,8 +16,8 @@ from scripts.corpus.hub import require_model
 
 WORDPIECE_CHECKS = frozenset({"wordpiece-overflow", "no-wordpiece", "outside-windows"})
 UNKNOWN_CHECKS = frozenset({"unknown-words", "unknown-script"})
-MANY = {"transformer": 0.05, "vectors": 0.2}
-"""Share of unknown tokens from which it is told; vectors lack many names of any text."""
+MANY = 0.05
+"""Share of unknown tokens from which it is told."""
 MOST = 0.5
 """Share from which the script is unknown."""
 
@@ -37,28 +33,14 @@ class SeenDoc(NamedTuple):
     sentences: list[int]
 
 
-def unknown_words(source: str, unknown: int, words: int) -> tuple[str, str] | None:
-    """Return slug and detail if too many words are unknown to a source, `transformer` or `vectors`."""
+def unknown_words(unknown: int, words: int) -> tuple[str, str] | None:
+    """Return slug and detail if too many words are unknown to a transformer."""
     share = unknown / max(1, words)
-    if share < MANY[source]:
+    if share < MANY:
         return None
     figures = f"{100 * share:.0f} % ({unknown:,} of {words:,})"
     slug = "unknown-script" if share >= MOST else "unknown-words"
-    return slug, f"{figures} of the words are unknown to the {source}; here the first"
-
-
-def without_vector(words: list[str], keys: frozenset[int]) -> tuple[list[int], int]:
-    """Return the numbers of words that have no vector, and how many were looked at: no punctuation."""
-    tokens = [i for i, word in enumerate(words) if any(map(str.isalnum, word))]
-    return [i for i in tokens if get_string_id(words[i]) not in keys], len(tokens)
-
-
-@lru_cache(maxsize=4)
-def vector_keys(name: str | None) -> frozenset[int]:
-    """Return the hashes of words that have a vector; none without vectors, or with floret's."""
-    folder = get_package_path(name) if name and is_package(name) else Path(name or "")
-    path = next(folder.rglob("vocab/key2row"), None) if name and folder.is_dir() else None
-    return frozenset(srsly.read_msgpack(path)) if path else frozenset()
+    return slug, f"{figures} of the words are unknown to the transformer; here the first"
 
 
 class Windows:

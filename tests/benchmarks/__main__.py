@@ -16,13 +16,14 @@ import typer
 
 from scripts.cli import UserError, console, physical_cores, run
 from scripts.corpus.files import write_text
-from scripts.report.machine import describe
+from scripts.report.machine import describe, measured_on
 from scripts.training.device import gpu_obstacle
 from tests.benchmarks.report import Options, Report
 from tests.documents import insert
 
 README = Path(__file__).with_name("README.md")
-NAMES = ["preprocessing", "validation", "faults", "train", "processes", "transformer", "gpu"]
+FRONT, ASSETS = Path("README.md"), Path("assets/readme")
+NAMES = ["preprocessing", "validation", "faults", "train", "processes", "transformer", "gpu", "frontier"]
 Benchmark = StrEnum("Benchmark", NAMES)
 
 
@@ -33,6 +34,9 @@ def main(
     columns: Annotated[
         str, typer.Option(help="Folder of .conll files, one a split; empty: the demo corpus.")
     ] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of wnut17, fashion-brands and sec-filings, for frontier.")
+    ] = None,
     documents: Annotated[str, typer.Option(help="Sizes of made inputs, such as 10000,100000.")] = "",
     repeats: Annotated[
         int, typer.Option(min=0, help="Runs (seeds), of which the median counts; 0: 3, gpu 1.")
@@ -54,6 +58,7 @@ def main(
         raise UserError(f"--documents={documents}: name sizes such as 10000,100000")
     options = Options(
         columns=Path(columns) if columns else None,
+        data=data,
         documents=sizes or ((300,) if small else ()),
         repeats=repeats or (1 if is_gpu or small else 3),
         steps=min(steps, 8) if small else steps,
@@ -78,6 +83,10 @@ def main(
     if publish:
         page = README.read_text(encoding="utf-8")
         write_text(README, insert(page, benchmark, report.as_markdown()))
+        if report.summary:
+            page = FRONT.read_text(encoding="utf-8")
+            write_text(FRONT, insert(page, benchmark, f"{measured_on(report.machine)}\n\n{report.summary}"))
+            write_text(ASSETS / f"{benchmark}.svg", report.picture)
     if report.failures or not report.tables:
         raise typer.Exit(1)
 

@@ -35,6 +35,7 @@ class Options:
     device: str
     small: bool
     demo: Path = Path("assets/demo")
+    data: Path | None = None
 
     @property
     def corpus_name(self) -> str:
@@ -44,7 +45,10 @@ class Options:
 
 @dataclass
 class Report:
-    """What came out so far, by table, written after each run: what is cut off leaves what it has."""
+    """What came out so far, by table, written after each run: what is cut off leaves what it has.
+
+    summary, picture: a table and an SVG for the project's README.
+    """
 
     folder: Path
     work: Path
@@ -54,6 +58,8 @@ class Report:
     intro: str = "Medians; memory is that of all processes together."
     tables: dict[str, tuple[Columns, list[Row]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    summary: str = ""
+    picture: str = ""
 
     def add(self, table: str, columns: Columns, row: Row) -> None:
         """Add a row to a table, which begins with its first row."""
@@ -126,6 +132,8 @@ class Report:
         found = {"machine": self.machine, "device": self.device, **tables, "notes": self.notes}
         write_json(self.folder / "results.json", found)
         write_text(self.folder / "results.md", self.as_markdown())
+        if self.picture:
+            write_text(self.folder / "picture.svg", self.picture)
 
 
 def command(*arguments: str, **options: Any) -> Callable[[int], Row]:

@@ -2,16 +2,16 @@
 spaces, small talk.
 """
 
-import numpy
 import pytest
-import spacy
 
 from scripts.checks.characters import odd_edge
 from scripts.checks.corpus_checks import is_one_edit
 from scripts.checks.stats import Stats
-from scripts.checks.wordpieces import unknown_words, vector_keys, without_vector
+from scripts.checks.wordpieces import unknown_words
 from tests.benchmarks.trainings import write_quickstarts
 from tests.planted import examined
+
+WORDS = ["She", "Met", "Flo", "On", "A", "Fine", "May", "Day", "In", "Cork"]
 
 
 @pytest.fixture(scope="module")
@@ -221,36 +221,35 @@ def test_what_a_transformer_does_not_know_is_told_once_for_each_split(details):
     assert all("of the words are unknown to the transformer" in detail for detail in found)
 
 
-def test_words_without_vectors_are_counted(tmp_path):
-    nlp = spacy.blank("en")
-    for word in ("Cork", "rains"):
-        nlp.vocab.set_vector(word, numpy.ones(2))
-    nlp.to_disk(tmp_path)
-    keys = vector_keys(str(tmp_path))
-    assert without_vector(["Cork", "rains", "喵", "."], keys) == ([2], 3)
-    assert not vector_keys(None)
-
-
 @pytest.mark.parametrize(
-    ("source", "unknown", "slugs"),
+    ("known", "slugs"),
     [
-        ("transformer", 4, []),
-        ("transformer", 5, ["unknown-words"]),
-        ("vectors", 19, []),
-        ("vectors", 20, ["unknown-words"]),
-        ("vectors", 50, ["unknown-script"]),
+        (WORDS, []),
+        (WORDS[-7:], ["few-vectors"]),
+        (WORDS[:-1], ["few-vectors"]),
+        (WORDS[-4:], ["unknown-script"]),
+        ([word.lower() for word in WORDS], ["lowercase-vectors", "unknown-script"]),
     ],
 )
-def test_a_share_decides_what_is_said_of_unknown_words(source, unknown, slugs):
-    found = unknown_words(source, unknown, 100)
+def test_a_share_decides_what_is_said_of_vectors(tmp_path, quickstart, known, slugs):
+    tokens = " ".join(f"{word}/O" for word in WORDS[:-1])
+    report = examined(f"vectors: {' '.join(known)}\n\ntrain: {tokens} Cork/B-LOC", tmp_path, quickstart)
+    of_vectors = {"few-vectors", "unknown-script", "lowercase-vectors"}
+    assert sorted({finding.slug for finding in report.findings} & of_vectors) == slugs
+    assert report.count("vector-coverage", "train", tmp_path.name) == 1
+
+
+@pytest.mark.parametrize(("unknown", "slugs"), [(4, []), (5, ["unknown-words"]), (50, ["unknown-script"])])
+def test_a_share_decides_what_is_said_of_unknown_words(unknown, slugs):
+    found = unknown_words(unknown, 100)
     assert ([found[0]] if found else []) == slugs
 
 
 def test_counts_of_unknown_words_keep_the_first_place():
-    whole, part = Stats(), Stats(unknown={("cpu", "vectors"): (2, 3, 1, 2)})
-    part.words["cpu", "vectors"] = 7
+    whole, part = Stats(), Stats(unknown={"gpu": (2, 3, 1, 2)})
+    part.words["gpu"] = 7
     part.lengths.extend([5] * 10)
     for stats in (Stats(), part, part):
         whole.add(stats)
-    assert whole.unknown == {("cpu", "vectors"): (4, 3, 1, 2)}
-    assert whole.words == {("cpu", "vectors"): 14}
+    assert whole.unknown == {"gpu": (4, 3, 1, 2)}
+    assert whole.words == {"gpu": 14}
