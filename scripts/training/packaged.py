@@ -55,8 +55,8 @@ def packaged_folder(name: str) -> Path:
     return folder
 
 
-def require_language(name: str, lang: str, variable: str) -> None:
+def require_language(name: str, lang: str) -> None:
     """Raise UserError where a packaged model is of another language than the corpus."""
     if name in PACKAGED and PACKAGED[name].lang != lang:
-        other = f"set vars.{variable} to a pipeline of that language ({lang}_core_news_md), or leave it empty"
-        raise UserError(f"vars.{variable}: {name} is made for {PACKAGED[name].lang!r}, not {lang!r}; {other}")
+        other = f"set vars.vectors and vars.tok2vec to a pipeline of that language ({lang}_core_news_md)"
+        raise UserError(f'{name} is made for {PACKAGED[name].lang!r}, not {lang!r}; {other}, or both to ""')

@@ -22,7 +22,7 @@ def make_tok2vec(source: str, path: Path, *, lang: str) -> dict:
     source: a packaged model's name, an installed pipeline's, a pipeline's folder, or `spacy pretrain`'s file.
     What is there already, made of the same, stays as it is. Raises UserError where a source is none.
     """
-    require_language(source, lang, "tok2vec")
+    require_language(source, lang)
     origin = _find(source)
     component = "" if origin.is_file() else _component(origin)
     weights = origin / component / "model" if component else origin

@@ -29,7 +29,7 @@ def make_vectors(source: str, folder: Path, *, lang: str, keep: int = 0, train: 
     The strings of the words are left out: they would double the size, and serve `most_similar` alone.
     What is there already, made of the same, stays as it is. Raises UserError where a source is none.
     """
-    require_language(source, lang, "vectors")
+    require_language(source, lang)
     path = _find(source)
     manifest = train / MANIFEST if keep and train is not None else None
     made_of = {

@@ -23,7 +23,17 @@ from tests.documents import insert
 
 README = Path(__file__).with_name("README.md")
 FRONT, ASSETS = Path("README.md"), Path("assets/readme")
-NAMES = ["preprocessing", "validation", "faults", "train", "processes", "transformer", "gpu", "frontier"]
+NAMES = [
+    "preprocessing",
+    "validation",
+    "faults",
+    "train",
+    "processes",
+    "transformer",
+    "gpu",
+    "frontier",
+    "vectors",
+]
 Benchmark = StrEnum("Benchmark", NAMES)
 
 
@@ -35,7 +45,8 @@ def main(
         str, typer.Option(help="Folder of .conll files, one a split; empty: the demo corpus.")
     ] = "",
     data: Annotated[
-        Path | None, typer.Option(help="Folder of wnut17, fashion-brands and sec-filings, for frontier.")
+        Path | None,
+        typer.Option(help="Folder of wnut17, fashion-brands and sec-filings, for frontier, vectors."),
     ] = None,
     documents: Annotated[str, typer.Option(help="Sizes of made inputs, such as 10000,100000.")] = "",
     repeats: Annotated[

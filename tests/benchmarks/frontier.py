@@ -12,15 +12,17 @@ from tests.benchmarks import inputs
 from tests.benchmarks.measure import run_python
 from tests.benchmarks.report import Columns, Options, Report, Row, markdown_table
 
-NOTHING, SHAPES = {"vectors": "", "tok2vec": ""}, {"beside": "shapes"}
-RECIPES = {
+Recipe = tuple[str, dict[str, str]]
+"""A variant, and options of `scripts.configure`."""
+NOTHING = {"vectors": "", "tok2vec": ""}
+RECIPES: dict[str, Recipe] = {
     "blank tok2vec": ("cpu", NOTHING),
     "+ vectors": ("cpu", {"tok2vec": ""}),
     "+ vectors, pretrained": ("cpu", {}),
     "transformer": ("gpu", NOTHING),
     "transformer + pretrained tok2vec": ("gpu", {}),
 }
-"""By name, the variant and the options of `scripts.configure`; the third and the last are the project's."""
+"""The third is the cpu variant, the last the gpu variant."""
 COLORS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
 WIDTH, HEIGHT, EDGE = 720, 380, 56
 
@@ -76,29 +78,35 @@ def run(report: Report, options: Options) -> None:
         "Seeds 0, 1, …; F of entities on gold tokens, in percent, with its mean and standard deviation; all "
         "else are medians. Trained in one process with one thread; memory is that of all of a run."
     )
+    compare(report, options, "frontier", COLUMNS, RECIPES)
+    rows = report.tables["frontier"][1]
+    report.summary, report.picture = matrix(rows), chart(rows)
+
+
+def compare(
+    report: Report, options: Options, table: str, columns: Columns, recipes: dict[str, Recipe]
+) -> None:
+    """Train recipes side by side on each corpus; note what each gains beside the first."""
     folders = {"demo": options.demo}
     if options.data is not None:
         folders |= {name: options.data / name for name in CORPORA if (options.data / name).is_dir()}
     for name, folder in folders.items():
         data, corpus = CORPORA[name], report.work / name
-        files = {split: folder / file for split, file in data.files.items()}
-        files |= {split: "" for split in inputs.SPLITS if split not in files}
+        files = dict.fromkeys(inputs.SPLITS, "") | {
+            split: folder / file for split, file in data.files.items()
+        }
         run_python("-m", *inputs.preprocess(files, corpus), *data.options)
         steps = dict.fromkeys(data.steps, options.steps) if options.small else data.steps
         runs = {
             what: partial(train, corpus, variant, steps[variant], given, options.device)
-            for what, (variant, given) in RECIPES.items()
+            for what, (variant, given) in recipes.items()
         }
-        rows = report.compare("frontier", COLUMNS, {"corpus": name}, runs, options.repeats)
-        report.summary = matrix(report.tables["frontier"][1])
-        report.picture = chart(report.tables["frontier"][1])
-        for what in [*rows][1:]:
-            gains = [
-                a["f"] - b["f"]
-                for a, b in zip(rows[what]["runs"], rows["blank tok2vec"]["runs"], strict=False)
-            ]
+        first, *others = report.compare(table, columns, {"corpus": name}, runs, options.repeats).values()
+        for row in others:
+            gains = [one["f"] - other["f"] for one, other in zip(row["runs"], first["runs"], strict=False)]
             if gains:
-                report.note(f"{name}: {what}: {statistics.mean(gains):+.1f} F beside the blank tok2vec.")
+                gain = f"{statistics.mean(gains):+.1f} F beside {first['what']}"
+                report.note(f"{name}: {row['what']}: {gain} (mean over the same seeds).")
 
 
 def train(corpus: Path, variant: str, steps: int, options: dict[str, str], device: str, seed: int) -> Row:

@@ -80,7 +80,7 @@ def test_sources_that_are_none_are_errors(tmp_path, trained):
         return str(error.value)
 
     assert "neither a file, nor a pipeline's folder" in failure("en_core_web_none")
-    assert "is made for 'en', not 'de'; set vars.tok2vec" in failure(PACKAGE, "de")
+    assert "is made for 'en', not 'de'; set vars.vectors and vars.tok2vec" in failure(PACKAGE, "de")
     spacy.blank("en").to_disk(tmp_path / "blank")
     assert "have no tok2vec" in failure(tmp_path / "blank")
     shutil.copytree(trained / "own", tmp_path / "damaged")
