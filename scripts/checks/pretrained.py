@@ -31,21 +31,21 @@ def no_vectors(config: TrainingConfig) -> Iterator[str]:
     """Find pipelines that want vectors and get none, or none that spaCy can load."""
     initialize, pipeline = config.config["initialize"], config.config["nlp"]["pipeline"]
     name = initialize["vectors"]
-    if not name:
-        made = [one for one in pipeline if "source" not in config.config["components"][one]]
-        wanting = [one for one in made if WANTS_VECTORS.search(repr(component(config.config, one)))]
-        if wanting and not initialize["before_init"]:
-            yield f"{', '.join(wanting)} has include_static_vectors = true, and [initialize] vectors is empty"
-        return
-    try:
-        folder = require_vectors(name)
-        cached_vectors(folder)
-    except UserError as error:
-        yield str(error)
-        return
-    lang = read_json(folder / "meta.json")["lang"]
-    if lang != config.lang:
-        yield f"spaCy takes no vectors of {name}, a pipeline of {lang!r}, where [nlp] lang is {config.lang!r}"
+    has_vectors = False
+    if name:
+        try:
+            folder = require_vectors(name)
+            has_vectors = bool(cached_vectors(folder).size)
+        except UserError as error:
+            yield str(error)
+            return
+        lang = read_json(folder / "meta.json")["lang"]
+        if lang != config.lang:
+            yield f"spaCy takes no vectors of {name}, which is {lang!r}, where [nlp] lang is {config.lang!r}"
+    wanting = [one for one in pipeline if WANTS_VECTORS.search(repr(component(config.config, one)))]
+    if wanting and not has_vectors and not initialize["before_init"]:
+        empty = f"{name} holds none" if name else "[initialize] vectors is empty"
+        yield f"{', '.join(wanting)}: made for word vectors, and {empty}"
 
 
 def other_language(config: TrainingConfig) -> Iterator[str]:
@@ -129,7 +129,8 @@ def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[Cor
 def _folder(config: TrainingConfig) -> Path | None:
     """Return where a config's vectors are; None where there are none that can be loaded."""
     name = config.config["initialize"]["vectors"]
-    return require_vectors(name) if name and not any(no_vectors(config)) else None
+    folder = require_vectors(name) if name and not any(no_vectors(config)) else None
+    return folder if folder is not None and cached_vectors(folder).size else None
 
 
 def _width(config: TrainingConfig) -> int | None:

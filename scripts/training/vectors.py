@@ -26,7 +26,7 @@ def make_vectors(source: str, folder: Path, *, lang: str, keep: int = 0, train: 
     source: a packaged model's name, an installed pipeline's, a pipeline's folder, or a text file. keep: 0, or
     how many words keep their vectors, the most frequent (tables are in that order), beside all of the corpus
     in `train`. In a table without capitals a word's capitalised forms have its vector, too.
-    The strings of the words are left out: they would double the size, and serve `most_similar` alone.
+    The strings of the words are left out: they take a third as much again, and serve `most_similar` alone.
     What is there already, made of the same, stays as it is. Raises UserError where a source is none.
     """
     require_language(source, lang)
