@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy
 import pytest
 import spacy
 import srsly
@@ -100,7 +101,7 @@ def test_weights_that_do_not_fit_are_told_with_both_shapes(findings, corpus, tmp
     )
     assert "layers with weights, and the config's model" in found
     nlp = spacy.blank("en")
-    nlp.vocab.set_vector("Cork", [1.0, 2.0])
+    nlp.vocab.set_vector("Cork", numpy.ones(2, dtype=numpy.float32))
     nlp.to_disk(tmp_path / "two")
     (found,) = findings(
         misfitting_weights, lambda config: config["paths"].update(vectors=str(tmp_path / "two"))
