@@ -1,4 +1,4 @@
-"""Score one variant's best pipeline on the test shards; measure its speed, size and memory.
+"""Score one variant's best pipeline on the test shards, keep what it predicts; measure its speed and memory.
 
 python -m scripts.evaluate training/cpu
 """
@@ -15,32 +15,33 @@ from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
 
 def main(
     folder: Annotated[Path, typer.Argument(help="The variant's folder, which holds model-best.")],
+    variant: Annotated[str, typer.Option(help="Its name, shared by its seeds; empty: the folder's.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
 ) -> None:
-    """Score one variant's best pipeline on the test shards and write scores.json beside it."""
+    """Score one variant's best pipeline on the test shards; write scores and predictions beside it."""
     metrics = read_metrics(folder, corpus)
     manifest = read_manifest(corpus / "test")
     check_shards(corpus / "test", manifest)
 
+    from scripts.report.predictions import write_predictions
     from scripts.report.scores import evaluate
     from scripts.training.device import choose_device, set_threads, use_device
-    from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
     threads = physical_cores()
     chosen = choose_device(device, threads=threads)
     use_device(chosen.gpu_id)
     set_threads(threads)
     console.print(f"{folder.name}: evaluating on {chosen.name}")
+    figures, predictions = evaluate(folder / "model-best", corpus, chosen.gpu_id)
     scores = {
-        "variant": folder.name,
+        "variant": variant or folder.name,
         "device": chosen.name,
         "training": metrics,
         "corpus_sha256": metrics["corpus_sha256"] | {"test": sha256(corpus / "test" / MANIFEST)},
         "spaces_known": not manifest["spaces"]["rebuilt"],
-        **evaluate(folder / "model-best", [corpus / "test" / shard["name"] for shard in manifest["shards"]]),
-        "peak_memory_mb": round(peak_memory_mb(), 1),
-        "peak_gpu_memory_mb": peak_gpu_memory_mb(chosen.gpu_id),
+        **figures,
+        "predictions_sha256": write_predictions(folder, predictions),
     }
     write_json(folder / "scores.json", scores)
     console.print(

@@ -1,78 +1,78 @@
-"""Score a pipeline on test shards: from gold tokens, and from raw text."""
+"""Predict and score test shards, from gold tokens and from raw text; measure speed and size."""
 
 import statistics
 import time
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 import spacy
 from spacy.language import Language
-from spacy.scorer import PRFScore
 from spacy.tokens import Doc, Span
 
 from scripts.corpus.ledger import count_docs
 from scripts.corpus.shards import documents_sha256, read_shard
+from scripts.corpus.stream import find_shards
+from scripts.report.counts import score
+from scripts.report.matching import Entity, pair_entities
+from scripts.report.predictions import INPUTS
+from scripts.report.slices import score_slices, train_forms
+from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
 SPEED_RUNS = 3
 
-Entity = tuple[int, int, str]
-"""First character, character after the last, label."""
 
-
-def evaluate(model: Path, shards: list[Path]) -> dict:
-    """Score a saved pipeline on shards, and measure its speed and size."""
+def evaluate(model: Path, corpus: Path, gpu_id: int) -> tuple[dict, list[dict]]:
+    """Score a saved pipeline on the test shards, measure its speed, size and memory; return that and the rows
+    of its predictions. The train shards tell what of the test set it has seen.
+    """
     nlp = spacy.load(model)
-    gold = [with_spaces(doc) for path in shards for doc in read_shard(path, nlp.vocab)]
-    return {
+    gold = [with_spaces(doc) for path in find_shards(corpus / "test") for doc in read_shard(path, nlp.vocab)]
+    rows = predict(nlp, gold)
+    found = {
         "pipeline": nlp.pipe_names,
         "test_sha256": documents_sha256(gold),
         "test": count_docs(gold).as_json(),
-        "gold_tokens": score_gold_tokens(nlp, gold),
-        "raw_text": score_raw_text(nlp, gold),
         "words_per_second": round(words_per_second(nlp, gold), 1),
         "parameters": count_parameters(nlp),
         "model_mb": round(sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / 1e6, 1),
+        "peak_memory_mb": round(peak_memory_mb(), 1),  # of predicting: train is not read yet
+        "peak_gpu_memory_mb": peak_gpu_memory_mb(gpu_id),
     }
+    forms = train_forms(find_shards(corpus / "train"))
+    for name in INPUTS:
+        documents = [pair_entities(row["gold"], row[name]) for row in rows]
+        found[name] = score(documents) | {"slices": score_slices(gold, documents, forms)}
+    return found, rows
 
 
-def score_entities(pairs: Iterable[tuple[set[Entity], set[Entity]]]) -> dict:
-    """Score `(predicted, gold)` entity sets, a pair a document, in spaCy's spelling.
-
-    A prediction counts only with the very characters and label of a gold entity. `ents_p/r/f` are over all
-    entities (micro-averaged), `ents_per_type` has the same for each label.
+def predict(nlp: Language, gold: list[Doc]) -> list[dict]:
+    """Return a row a document: where it is from, its gold entities, and what a pipeline predicts when it gets
+    the gold tokens, as in spaCy's own evaluation, and when it gets the text, as in use.
     """
-    overall, by_label = PRFScore(), defaultdict(PRFScore)
-    for predicted, gold in pairs:
-        overall.score_set(predicted, gold)
-        for label in {label for *_, label in predicted | gold}:
-            by_label[label].score_set(*({e for e in ents if e[2] == label} for ents in (predicted, gold)))
-    labels = {label: _numbers(score) for label, score in sorted(by_label.items())}
-    return {f"ents_{key}": value for key, value in _numbers(overall).items()} | {"ents_per_type": labels}
-
-
-def _numbers(score: PRFScore) -> dict[str, float]:
-    return {"p": score.precision, "r": score.recall, "f": score.fscore}
-
-
-def score_gold_tokens(nlp: Language, gold: list[Doc]) -> dict:
-    """Score the pipeline when it gets the gold tokens, as spaCy's own evaluation does."""
     copies = (
         Doc(nlp.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
         for doc in gold
     )
-    return score_entities(zip(map(entities, nlp.pipe(copies)), map(entities, gold), strict=True))
+    given = dict(zip(INPUTS, (copies, (doc.text for doc in gold)), strict=True))
+    rows = [
+        {key: doc.user_data[key] for key in ("id", "source", "group") if key in doc.user_data}
+        | {"tokens": len(doc), "gold": entities(doc, doc)}
+        for doc in gold
+    ]
+    for name, docs in given.items():
+        for row, predicted, doc in zip(rows, nlp.pipe(docs), gold, strict=True):
+            row[name] = entities(predicted, doc)
+    return rows
 
 
-def score_raw_text(nlp: Language, gold: list[Doc]) -> dict:
-    """Score the pipeline as it is used: it gets the text and finds the tokens itself."""
-    predicted = nlp.pipe(doc.text for doc in gold)
-    return score_entities(zip(map(entities, predicted), map(entities, gold), strict=True))
-
-
-def entities(doc: Doc) -> set[Entity]:
-    """Return the entities of a document by characters."""
-    return {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
+def entities(doc: Doc, gold: Doc) -> list[Entity]:
+    """Return the entities of a document by characters, but for those that touch gold tokens without
+    annotation: they are neither right nor wrong (`get_ner_prf` in spacy/scorer.py).
+    """
+    unknown = {
+        place for token in gold if not token.ent_iob for place in range(token.idx, token.idx + len(token))
+    }
+    found = [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+    return [entity for entity in found if unknown.isdisjoint(range(*entity[:2]))]
 
 
 def words_per_second(nlp: Language, gold: list[Doc]) -> float:
@@ -106,5 +106,8 @@ def with_spaces(doc: Doc) -> Doc:
         return doc
     words = [token.text for token in doc]
     made = Doc(doc.vocab, words=words, spaces=[bool(flag) for flag in spaces], user_data=doc.user_data)
-    made.ents = [Span(made, ent.start, ent.end, label=ent.label) for ent in doc.ents]
+    made.set_ents(
+        [Span(made, ent.start, ent.end, label=ent.label) for ent in doc.ents],
+        missing=[made[token.i : token.i + 1] for token in doc if not token.ent_iob],
+    )
     return made

@@ -2,38 +2,10 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from scripts.report.scores import score_entities, score_gold_tokens, score_raw_text, with_spaces
+from scripts.corpus.files import sha256
+from scripts.report.predictions import write_predictions
+from scripts.report.scores import predict, with_spaces
 from scripts.report.tables import Row, as_markdown
-
-
-def one(predicted, gold):
-    return score_entities([(set(predicted), set(gold))])
-
-
-@pytest.mark.parametrize(
-    ("predicted", "gold", "p", "r"),
-    [
-        ([(0, 3, "PER")], [(0, 3, "PER")], 1.0, 1.0),
-        ([(0, 3, "ORG")], [(0, 3, "PER")], 0.0, 0.0),
-        ([(0, 2, "PER")], [(0, 3, "PER")], 0.0, 0.0),
-        ([(0, 3, "PER"), (4, 5, "PER")], [(0, 3, "PER")], 0.5, 1.0),
-        ([(0, 3, "PER")], [(0, 3, "PER"), (4, 5, "PER")], 1.0, 0.5),
-        ([], [(0, 3, "PER")], 0.0, 0.0),
-    ],
-)
-def test_only_the_very_characters_and_label_count(predicted, gold, p, r):
-    scores = one(predicted, gold)
-    assert scores["ents_p"] == pytest.approx(p)
-    assert scores["ents_r"] == pytest.approx(r)
-
-
-def test_each_label_is_scored_by_itself():
-    per_type = one([(0, 3, "PER"), (4, 6, "LOC")], [(0, 3, "PER"), (4, 6, "ORG")])["ents_per_type"]
-    assert {label: score["f"] for label, score in per_type.items()} == {
-        "PER": pytest.approx(1.0),
-        "LOC": 0.0,
-        "ORG": 0.0,
-    }
 
 
 @pytest.fixture
@@ -51,15 +23,42 @@ def gold_doc(nlp, words, spaces=None):
 
 def test_raw_text_is_tokenised_anew(nlp):
     """The gold tokens split `Cork_harbour`; the tokeniser does not, so only gold tokens find the name."""
-    gold = [gold_doc(nlp, ["in", "Cork", "_harbour"], [True, False, False])]
-    assert score_gold_tokens(nlp, gold)["ents_f"] == pytest.approx(1.0)
-    assert score_raw_text(nlp, gold)["ents_f"] == 0.0
+    (row,) = predict(nlp, [gold_doc(nlp, ["in", "Cork", "_harbour"], [True, False, False])])
+    assert row["gold"] == row["gold_tokens"] == [(3, 7, "LOC")]
+    assert row["raw_text"] == []
 
 
 def test_gold_annotation_is_not_shown_to_the_pipeline(nlp):
     gold = [gold_doc(nlp, ["in", "Cork"])]
     nlp.remove_pipe("entity_ruler")
-    assert score_gold_tokens(nlp, gold)["ents_r"] == 0.0
+    assert predict(nlp, gold)[0]["gold_tokens"] == []
+
+
+def test_a_row_says_where_a_document_is_from(nlp):
+    doc = gold_doc(nlp, ["in", "Cork"])
+    doc.user_data |= {"id": "a", "source": "t.jsonl:1", "group": "g", "spaces": bytes([1, 0])}
+    rows = predict(nlp, [doc, gold_doc(nlp, ["Cork"])])
+    entities = {"gold": [(3, 7, "LOC")], "gold_tokens": [(3, 7, "LOC")], "raw_text": [(3, 7, "LOC")]}
+    assert rows[0] == {"id": "a", "source": "t.jsonl:1", "group": "g", "tokens": 2} | entities
+    assert [*rows[1]] == ["tokens", "gold", "gold_tokens", "raw_text"]
+
+
+def test_predictions_are_a_row_a_document(tmp_path):
+    rows = [{"id": "ä", "gold": [(0, 3, "LOC")]}, {"id": "b", "gold": []}]
+    assert write_predictions(tmp_path, rows) == sha256(tmp_path / "predictions.jsonl")
+    lines = (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines == ['{"id": "ä", "gold": [[0, 3, "LOC"]]}', '{"id": "b", "gold": []}']
+
+
+def test_predictions_are_whole_or_as_they_were(tmp_path):
+    def broken():
+        yield {"id": "a"}
+        raise OSError("full")
+
+    write_predictions(tmp_path, [])
+    with pytest.raises(OSError, match="full"):
+        write_predictions(tmp_path, broken())
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("predictions.jsonl", b"")]
 
 
 def test_markdown_keeps_the_indent_and_escapes_bars():
@@ -85,3 +84,9 @@ def test_raw_text_of_token_level_data_has_the_spaces_that_the_shard_knows():
 def test_other_documents_stay_as_they_are():
     doc = spacy.blank("en")("Ana left.")
     assert with_spaces(doc) is doc
+
+
+def test_tokens_without_annotation_stay_without():
+    doc = Doc(spacy.blank("en").vocab, words=["Ana", "left"], user_data={"spaces": bytes([1, 0])})
+    doc.set_ents([Span(doc, 0, 1, label="PER")], missing=[doc[1:2]])
+    assert [token.ent_iob for token in with_spaces(doc)] == [3, 0]

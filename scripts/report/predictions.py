@@ -1,0 +1,83 @@
+"""What pipelines predicted, a row a test document, beside their scores; read again to compare them."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.cli import UserError
+from scripts.corpus.files import read_json, sha256, whole_file
+from scripts.corpus.shards import MANIFEST
+
+PREDICTIONS = "predictions.jsonl"
+INPUTS = ("gold_tokens", "raw_text")
+"""What the pipeline was given: the gold tokens, or the text, of which it makes tokens itself."""
+
+
+class Run(NamedTuple):
+    """A pipeline that was scored: its scores.json, and the rows of its predictions."""
+
+    report: dict
+    rows: list[dict]
+
+
+def write_predictions(folder: Path, rows: Iterable[dict]) -> str:
+    """Write a folder's predictions, complete or not at all; return the file's SHA-256."""
+    with whole_file(folder / PREDICTIONS) as file:
+        file.writelines(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+    return sha256(folder / PREDICTIONS)
+
+
+def read_runs(folders: list[Path], corpus: Path) -> dict[str, list[Run]]:
+    """Read each variant's runs, one a seed.
+
+    Raises UserError where scores or predictions are missing or of another test set, or a seed comes twice.
+    """
+    runs: dict[str, list[Run]] = {}
+    gold, seeds = None, set()
+    for folder in folders:
+        report = read_scores(folder, corpus)
+        path, remedy = folder / PREDICTIONS, f"run: python -m scripts.evaluate {folder}"
+        if not path.exists() or report.get("predictions_sha256") != sha256(path):
+            raise UserError(f"{path}: missing, or not of the scores beside it; {remedy}")
+        rows = [json.loads(line) for line in path.read_bytes().splitlines()]
+        gold = gold or [row["gold"] for row in rows]
+        if [row["gold"] for row in rows] != gold:
+            raise UserError(f"{path}: of another test set than {folders[0] / PREDICTIONS}; {remedy}")
+        variant, seed = report["variant"], report["training"]["seed"]
+        if (variant, seed) in seeds:
+            why = f"another of these folders holds variant {variant} with seed {seed}, too"
+            raise UserError(f"{folder}: {why}; name one folder of each")
+        seeds.add((variant, seed))
+        runs.setdefault(variant, []).append(Run(report, rows))
+    return runs
+
+
+def read_scores(folder: Path, corpus: Path) -> dict:
+    """Read a variant's scores. Raises UserError where there are none, or they are of another corpus."""
+    path, remedy = folder / "scores.json", f"run: python -m spacy project run {folder.name}"
+    if not path.exists():
+        raise UserError(f"{path}: no such file; {remedy}")
+    scores = read_json(path)
+    for split, digest in scores["corpus_sha256"].items():
+        if digest != sha256(corpus / split / MANIFEST):
+            raise UserError(f"{path}: made with another {split} split than {corpus / split}; {remedy}")
+    return scores
+
+
+def merge(runs: list[Run]) -> dict:
+    """Return a variant's report: its first run's with the means of the scores, and `seeds`, each one's F."""
+    means = {name: _mean([run.report[name] for run in runs]) for name in INPUTS} if len(runs) > 1 else {}
+    seeds = [
+        {"seed": run.report["training"]["seed"]} | {name: run.report[name]["ents_f"] for name in INPUTS}
+        for run in runs
+    ]
+    return runs[0].report | means | {"seeds": seeds}
+
+
+def _mean(values: list) -> dict | float:
+    """Return the mean of numbers, or of those under each key, at any depth; what a run lacks is 0."""
+    if not any(isinstance(value, dict) for value in values):
+        return sum(value or 0 for value in values) / len(values)
+    keys = dict.fromkeys(key for value in values for key in value or ())
+    return {key: _mean([(value or {}).get(key) for value in values]) for key in keys}
