@@ -46,9 +46,10 @@ def insert(text: str, name: str, content: str) -> str:
 
 
 def comparison(summary: dict) -> str:
-    """Return the comparison as Markdown, with the machine it was measured on."""
+    """Return the comparison as Markdown, with the machine it was measured on and what to say of differences."""
+    said = [f"**{sentence}.**" for sentence in tables.sentences(summary.get("differences", []))]
     table = tables.as_markdown(("", *summary["variants"]), tables.comparison(summary["variants"]))
-    return f"{measured_on(summary['machine'])}\n\n{table}"
+    return f"{' '.join([*said, measured_on(summary['machine'])])}\n\n{table}"
 
 
 def checks_pages() -> str:

@@ -8,10 +8,13 @@ from rich.table import Table
 from scripts.formats.doc_annotation import describe_counts
 
 LEDGER_COLUMNS = ("split and stage", "documents", "tokens", "entities")
+INTERVALS = (
+    "Intervals tell what other test documents may change, and nothing of other seeds unless they say so."
+)
 NOTE = (
     "F, precision and recall in percent: an entity counts when its characters and its label are all right. "
     "Speeds are medians, memory is the peak of all processes of a step together. "
-    "One seed: differences of a point or two may be chance."
+    f"{INTERVALS} A variant of several seeds has the means of their scores; all else is its first one's."
 )
 
 
@@ -30,13 +33,15 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         ("pipeline", lambda r: " + ".join(r["pipeline"])),
         ("starts from", _starts_from),
         ("F on gold tokens", lambda r: _percent(r["gold_tokens"]["ents_f"])),
+        ("  95 % interval", lambda r: _interval(r, "gold_tokens")),
         ("  precision", lambda r: _percent(r["gold_tokens"]["ents_p"])),
         ("  recall", lambda r: _percent(r["gold_tokens"]["ents_r"])),
-        ("F from raw text", lambda r: _percent(r["raw_text"]["ents_f"])),
     ]
     for label in sorted({label for report in reports for label in report["gold_tokens"]["ents_per_type"]}):
         lines.append((f"  F of {label}", lambda r, label=label: _percent(_f_of(r, label))))
     lines += [
+        ("F from raw text", lambda r: _percent(r["raw_text"]["ents_f"])),
+        ("  95 % interval", lambda r: _interval(r, "raw_text")),
         ("words/s, predicting", lambda r: f"{r['words_per_second']:,.0f}"),
         ("peak memory, predicting", lambda r: _megabytes(r["peak_memory_mb"])),
         ("peak GPU memory, predicting", lambda r: _megabytes(r["peak_gpu_memory_mb"])),
@@ -49,10 +54,15 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         ("peak memory, training", lambda r: _megabytes(r["training"]["peak_memory_mb"])),
         ("peak GPU memory, training", lambda r: _megabytes(r["training"]["peak_gpu_memory_mb"])),
         ("trained on", lambda r: r["training"]["device"] + _several(r["training"].get("workers", 1))),
-        ("seed", lambda r: str(r["training"]["seed"])),
+        ("seed", lambda r: ", ".join(str(each["seed"]) for each in r.get("seeds", [r["training"]]))),
     ]
     rows = [(name, [value(report) for report in reports]) for name, value in lines]
     return [Row(name, tuple(value or "–" for value in values)) for name, values in rows if any(values)]
+
+
+def sentences(differences: list[dict]) -> list[str]:
+    """Return what is to be said of the variants' differences."""
+    return [each["sentence"] for each in differences if each["input"] == "gold_tokens"]
 
 
 def ledger_rows(ledgers: dict[str, dict], further: dict[str, dict[str, dict]] | None = None) -> list[Row]:
@@ -104,6 +114,10 @@ def _starts_from(report: dict) -> str:
     """Name what is pretrained of a pipeline."""
     made = [name for name, facts in report["training"].get("pretrained", {}).items() if facts]
     return ", ".join(made + ["transformer"] * ("transformer" in report["pipeline"])) or "nothing"
+
+
+def _interval(report: dict, name: str) -> str | None:
+    return "–".join(map(_percent, report["intervals"][name]["exact"]["f"])) if "intervals" in report else None
 
 
 def _f_of(report: dict, label: str) -> float:

@@ -68,6 +68,7 @@ def test_run_all_leaves_two_pipelines_and_a_report(trained):
         assert list((folder / "training" / report["variant"] / "wandb").glob("offline-run-*"))
     text = (folder / "training" / "report" / "summary.md").read_text(encoding="utf-8")
     assert "| F on gold tokens |" in text
+    assert f"\n- {summary['differences'][0]['sentence']}\n" in text
     assert "| train: trainer of gpu | 120 | 1,320 | 240 |" in text
 
 

@@ -1,0 +1,84 @@
+"""From a trained pipeline to the report, by the commands."""
+
+import json
+
+import pytest
+import spacy
+
+from scripts import compare, evaluate, validate
+from scripts.corpus.files import read_json, sha256, write_json
+from tests.make import make_corpus
+from tests.runs import kept_ops
+from tests.verbs.test_commands import call, failure
+
+METRICS = {
+    "seconds": 1.0,
+    "words_per_second": 1.0,
+    "steps": 1,
+    "peak_memory_mb": 1.0,
+    "peak_gpu_memory_mb": None,
+}
+
+
+@pytest.fixture
+def corpus(tmp_path, write_jsonl):
+    corpus = make_corpus(tmp_path, write_jsonl)
+    assert call(validate.main, f"--corpus={corpus}").exit_code == 0
+    return corpus
+
+
+def evaluated(tmp_path, corpus, name, *options, seed=0, labels=("LOC", "PERSON")):
+    """The folder of a pipeline that knows the words of the corpus, after its evaluation."""
+    folder = tmp_path / name
+    folder.mkdir()
+    nlp = spacy.blank("en")
+    patterns = [{"label": "LOC", "pattern": [{"IS_TITLE": True}]}, {"label": "PERSON", "pattern": "Ana"}]
+    nlp.add_pipe("entity_ruler").add_patterns([one for one in patterns if one["label"] in labels])
+    nlp.to_disk(folder / "model-best")
+    hashes = {split: sha256(corpus / split / "manifest.json") for split in ("train", "dev")}
+    trainer = {"documents": 1, "tokens": 1, "entities": 1}
+    metrics = METRICS | {"seed": seed, "device": "CPU", "corpus_sha256": hashes, "trainer": trainer}
+    write_json(folder / "metrics.json", metrics)
+    with kept_ops():
+        result = call(evaluate.main, folder, f"--corpus={corpus}", "--device=cpu", *options)
+    assert result.exit_code == 0, result
+    return folder
+
+
+def test_evaluation_leaves_a_row_of_predictions_for_each_document(tmp_path, corpus):
+    folder = evaluated(tmp_path, corpus, "cpu")
+    scores = read_json(folder / "scores.json")
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text("utf-8").splitlines()]
+    assert len(rows) == scores["test"]["documents"]
+    assert sum(row["tokens"] for row in rows) == scores["test"]["tokens"]
+    assert (
+        sum(len(row["gold"]) for row in rows)
+        == scores["gold_tokens"]["support"]
+        == scores["test"]["entities"]
+    )
+    assert scores["predictions_sha256"] == sha256(folder / "predictions.jsonl")
+    assert {"surface form", "entity length", "document length"} <= scores["raw_text"]["slices"].keys()
+
+
+def test_the_report_says_which_variant_is_better_and_how_sure_that_is(tmp_path, corpus):
+    folders = [
+        evaluated(tmp_path, corpus, "cpu", labels=()),
+        evaluated(tmp_path, corpus, "cpu-1", "--variant=cpu", seed=1, labels=()),
+        evaluated(tmp_path, corpus, "gpu"),
+    ]
+    output = tmp_path / "report"
+    assert call(compare.main, *folders, f"--corpus={corpus}", f"--output={output}").exit_code == 0
+    summary = read_json(output / "summary.json")
+    assert [*summary["variants"]] == ["cpu", "gpu"]
+    sentence = summary["differences"][0]["sentence"]
+    assert sentence.startswith("gpu is better than cpu by ")
+    text = (output / "summary.md").read_text(encoding="utf-8")
+    assert f"\n- {sentence}\n" in text
+    assert "| seed | 0, 1 | 0 |" in text
+    assert "&nbsp;&nbsp;95 % interval | 0.0–0.0 |" in text
+
+
+def test_comparing_wants_the_predictions_of_each_folder(tmp_path, corpus):
+    folder = evaluated(tmp_path, corpus, "cpu")
+    (folder / "predictions.jsonl").unlink()
+    assert f"run: python -m scripts.evaluate {folder}" in failure(compare.main, folder, f"--corpus={corpus}")
