@@ -21,7 +21,9 @@ METRICS = {
 
 
 @pytest.fixture
-def corpus(tmp_path, write_jsonl):
+def corpus(tmp_path, write_jsonl, monkeypatch):
+    """A validated corpus; the threads of this process stay as they are."""
+    monkeypatch.setattr("scripts.training.device.set_threads", lambda threads: None)
     corpus = make_corpus(tmp_path, write_jsonl)
     assert call(validate.main, f"--corpus={corpus}").exit_code == 0
     return corpus
