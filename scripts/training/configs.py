@@ -73,9 +73,11 @@ class Settings:
     @property
     def layers(self) -> list[Path]:
         """The config files, each to be laid over the one before."""
-        has_shapes = self.variant is Variant.gpu and not (self.tok2vec and self.beside is Beside.tok2vec)
-        names = ("base", self.variant, *(["shapes"] if has_shapes else []))
-        return [self.configs / f"{name}.cfg" for name in names]
+        if self.variant is Variant.cpu:
+            further = [] if self.vectors or self.tok2vec else ["blank"]
+        else:
+            further = [] if self.tok2vec and self.beside is Beside.tok2vec else ["shapes"]
+        return [self.configs / f"{name}.cfg" for name in ("base", self.variant, *further)]
 
 
 def build_config(settings: Settings) -> Config:

@@ -103,6 +103,7 @@ def overlaid(tmp_path, base: str, overlay: str):
     settings += '\n\n[training.optimizer]\n@optimizers = "Adam.v1"\nlearn_rate = 0.001'
     pipeline = f'[nlp]\npipeline = ["ner"]\n\n[components]\n\n{overlay}\n\n{settings}\n'
     (tmp_path / "cpu.cfg").write_text(pipeline, encoding="utf-8")
+    (tmp_path / "blank.cfg").write_text("[training]\npatience = 0\n", encoding="utf-8")
     return build_config(replace(SETTINGS, configs=tmp_path))
 
 
