@@ -6,7 +6,7 @@ from pathlib import Path
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
 from scripts.corpus.ledger import count_docs
 from scripts.corpus.shards import documents_sha256, read_shard
@@ -15,6 +15,7 @@ from scripts.report.counts import score
 from scripts.report.matching import Entity, pair_entities
 from scripts.report.predictions import INPUTS
 from scripts.report.slices import score_slices, train_forms
+from scripts.report.texts import with_spaces
 from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
 SPEED_RUNS = 3
@@ -94,20 +95,3 @@ def count_parameters(nlp: Language) -> int:
             total += sum(node.get_param(name).size for name in node.param_names if node.has_param(name))
             total += sum(parameter.numel() for shim in node.shims for parameter in shim._model.parameters())
     return total
-
-
-def with_spaces(doc: Doc) -> Doc:
-    """Return a shard's document with the text that its tokens and their noted spaces make, entities kept.
-
-    Token-level documents are stored with unknown spaces, so that training keeps their tokens.
-    """
-    spaces = doc.user_data.get("spaces")
-    if spaces is None:
-        return doc
-    words = [token.text for token in doc]
-    made = Doc(doc.vocab, words=words, spaces=[bool(flag) for flag in spaces], user_data=doc.user_data)
-    made.set_ents(
-        [Span(made, ent.start, ent.end, label=ent.label) for ent in doc.ents],
-        missing=[made[token.i : token.i + 1] for token in doc if not token.ent_iob],
-    )
-    return made

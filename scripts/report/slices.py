@@ -31,6 +31,12 @@ def surface_form(text: str) -> str:
     return "".join(text.split())
 
 
+def seen_form(text: str, label: str, forms: dict[str, set[str]]) -> int:
+    """Return the place in SEEN of what train shows of an entity. forms: of train."""
+    labels = forms.get(surface_form(text), ())
+    return 0 if label in labels else 1 if labels else 2
+
+
 def score_slices(docs: list[Doc], documents: list[list[Pair]], forms: dict[str, set[str]]) -> dict[str, dict]:
     """Score slices of the entities by the exact rule: by form, lengths in gold tokens, and group if known.
 
@@ -54,8 +60,7 @@ def score_slices(docs: list[Doc], documents: list[list[Pair]], forms: dict[str, 
 def _keys(doc: Doc, entity: Entity, forms: dict[str, set[str]]) -> Iterator[tuple[str, int, str]]:
     """Yield what is sliced, a place in the order of its slices, and the slice's name."""
     start, end, label = entity
-    labels = forms.get(surface_form(doc.text[start:end]), ())
-    seen = 0 if label in labels else 1 if labels else 2
+    seen = seen_form(doc.text[start:end], label, forms)
     yield "surface form", seen, SEEN[seen]
     tokens = doc.char_span(start, end, alignment_mode="expand")
     for what, length in (("entity length", len(tokens)), ("document length", len(doc))):

@@ -32,15 +32,15 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
     lines: list[tuple[str, Callable[[dict], str | None]]] = [
         ("pipeline", lambda r: " + ".join(r["pipeline"])),
         ("starts from", _starts_from),
-        ("F on gold tokens", lambda r: _percent(r["gold_tokens"]["ents_f"])),
+        ("F on gold tokens", lambda r: percent(r["gold_tokens"]["ents_f"])),
         ("  95 % interval", lambda r: _interval(r, "gold_tokens")),
-        ("  precision", lambda r: _percent(r["gold_tokens"]["ents_p"])),
-        ("  recall", lambda r: _percent(r["gold_tokens"]["ents_r"])),
+        ("  precision", lambda r: percent(r["gold_tokens"]["ents_p"])),
+        ("  recall", lambda r: percent(r["gold_tokens"]["ents_r"])),
     ]
     for label in sorted({label for report in reports for label in report["gold_tokens"]["ents_per_type"]}):
-        lines.append((f"  F of {label}", lambda r, label=label: _percent(_f_of(r, label))))
+        lines.append((f"  F of {label}", lambda r, label=label: percent(_f_of(r, label))))
     lines += [
-        ("F from raw text", lambda r: _percent(r["raw_text"]["ents_f"])),
+        ("F from raw text", lambda r: percent(r["raw_text"]["ents_f"])),
         ("  95 % interval", lambda r: _interval(r, "raw_text")),
         ("words/s, predicting", lambda r: f"{r['words_per_second']:,.0f}"),
         ("peak memory, predicting", lambda r: _megabytes(r["peak_memory_mb"])),
@@ -117,7 +117,7 @@ def _starts_from(report: dict) -> str:
 
 
 def _interval(report: dict, name: str) -> str | None:
-    return "–".join(map(_percent, report["intervals"][name]["exact"]["f"])) if "intervals" in report else None
+    return "–".join(map(percent, report["intervals"][name]["exact"]["f"])) if "intervals" in report else None
 
 
 def _f_of(report: dict, label: str) -> float:
@@ -128,7 +128,8 @@ def _several(workers: int) -> str:
     return f", {workers} workers" if workers > 1 else ""
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share in percent."""
     return f"{100 * share:.1f}"
 
 

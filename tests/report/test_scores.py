@@ -4,8 +4,9 @@ from spacy.tokens import Doc, Span
 
 from scripts.corpus.files import sha256
 from scripts.report.predictions import write_predictions
-from scripts.report.scores import predict, with_spaces
+from scripts.report.scores import predict
 from scripts.report.tables import Row, as_markdown
+from scripts.report.texts import with_spaces
 
 
 @pytest.fixture
