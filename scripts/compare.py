@@ -1,4 +1,4 @@
-"""Set the scored variants side by side: training/report/summary.json and summary.md, and a table here.
+"""Set the scored variants side by side: training/report/index.html, summary.json and summary.md.
 
 python -m scripts.compare training/cpu training/gpu
 """
@@ -15,8 +15,10 @@ from scripts.corpus.splits import SPLITS
 from scripts.report import tables
 from scripts.report.chart import comparison_chart
 from scripts.report.comparison import compare
+from scripts.report.errors import error_browser
 from scripts.report.machine import describe
-from scripts.report.predictions import read_runs
+from scripts.report.page import render
+from scripts.report.predictions import PREDICTIONS, read_runs
 
 VERSION = 1
 """Of summary.json; it grows by new keys, and changes its number when one means something else."""
@@ -33,7 +35,8 @@ def main(
     output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("training/report"),
 ) -> None:
     """Set the scored variants side by side."""
-    variants, differences = compare(read_runs(folders, corpus))
+    runs = read_runs(folders, corpus)
+    variants, differences = compare(runs)
     ledgers = {split: read_manifest(corpus / split)["ledger"] for split in SPLITS}
     validated = read_json(corpus / "validation.json")["validated"]
     stages = {split: {"validated": validated[split]} for split in SPLITS}
@@ -51,10 +54,14 @@ def main(
     text = f"# {title}\n\n{tables.as_markdown(columns, rows)}\n" + "".join(f"- {line}\n" for line in said)
     text += f"\n{notes}\n\n## Ledger\n\n{tables.as_markdown(tables.LEDGER_COLUMNS, ledger)}"
     write_text(output / "summary.md", text)
+    errors = error_browser({name: each[0].rows for name, each in runs.items()}, corpus)
+    predictions = [(folder / PREDICTIONS).as_posix() for folder in folders]
+    texts = {"title": title, "said": said, "notes": notes, "predictions": predictions}
+    write_text(output / "index.html", render(summary, errors, rows, ledger, **texts))
     console.print(tables.as_rich("Ledger", tables.LEDGER_COLUMNS, ledger))
     console.print(tables.as_rich(title, columns, rows))
-    files = f"{output / 'summary.md'} and {output / 'summary.json'}"
-    console.print("\n".join([*said, f"{tables.INTERVALS} The same in {files}"]), soft_wrap=True)
+    more = f"With plots and all errors: {output / 'index.html'}; as data: {output / 'summary.json'}"
+    console.print("\n".join([*said, f"{tables.INTERVALS} {more}"]), soft_wrap=True)
 
 
 if __name__ == "__main__":

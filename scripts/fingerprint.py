@@ -14,6 +14,7 @@ from scripts.corpus.versions import versions
 from scripts.formats.registry import find_raw_files
 
 SCRIPTS = Path(__file__).resolve().parent
+KINDS = ("py", "toml", "j2", "css", "js")
 CODE = {
     "preprocess": ("formats", "corpus", "report"),
     "configure": ("formats", "corpus", "training"),
@@ -39,7 +40,7 @@ def main(
         for split, names in (("train", train), ("dev", dev), ("test", test))
     }
     records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy")}
-    code = digests(SCRIPTS, "*.py") | digests(SCRIPTS, "*.toml")
+    code = {name: digest for kind in KINDS for name, digest in digests(SCRIPTS, f"*.{kind}").items()}
     for verb, packages in CODE.items():
         parts = {"cli.py", f"{verb}.py", *packages}
         used = {name: digest for name, digest in code.items() if name.split("/")[0] in parts}

@@ -17,6 +17,7 @@ METRICS = {
     "steps": 1,
     "peak_memory_mb": 1.0,
     "peak_gpu_memory_mb": None,
+    "history": [{"step": 1, "words": 1, "words_per_second": 1.0, "ents_f": 0.5}],
 }
 
 

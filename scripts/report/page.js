@@ -1,0 +1,130 @@
+"use strict";
+// The error browser. All text of the data reaches the page by textContent alone.
+const data = JSON.parse(document.getElementById("errors-data").textContent);
+const form = document.getElementById("filters");
+const [list, status, before, after] = ["list", "status", "before", "after"].map((id) => document.getElementById(id));
+const PAGE = 25;
+const EXACT = "exact";
+// Controls that reorder text are shown by their numbers, so that nothing hides.
+const REORDERING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+let found = [];
+let page = 0;
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  made.textContent = text.replace(REORDERING, (one) => `⟨U+${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+  if (className) made.className = className;
+  return made;
+}
+
+/** Return what a pair is, in words: "missed ORG", "LOC as PER (boundary_only)". */
+function described([kind, gold, predicted]) {
+  const name = data.kinds[kind];
+  if (!gold || !predicted) return `${name} ${gold || predicted}`;
+  return gold === predicted ? `${gold} (${name})` : `${gold} as ${predicted} (${name})`;
+}
+
+/** Return how often a kind of error occurs: with one variant, or with all. */
+function frequency(type, variant) {
+  const counts = data.types[type][3];
+  return variant < 0 ? counts.reduce((sum, count) => sum + count) : counts[variant];
+}
+
+/** Find the places with a pair that passes all filters, the commonest type of such a pair first. */
+function find() {
+  const wanted = Object.fromEntries(new FormData(form));
+  const chosen = data.variants.indexOf(wanted.variant);
+  const passes = ([variant, type, seen]) => {
+    const [kind, gold, predicted] = data.types[type];
+    return (
+      (chosen < 0 || variant === chosen) &&
+      (wanted.kind ? data.kinds[kind] === wanted.kind : data.kinds[kind] !== EXACT) &&
+      (!wanted.label || gold === wanted.label || predicted === wanted.label) &&
+      (!wanted.seen || data.seen[seen] === wanted.seen)
+    );
+  };
+  const often = data.types.map((_, type) => frequency(type, chosen));
+  found = [];
+  for (const place of data.places) {
+    const types = place.pairs.filter(passes).map(([, type]) => type);
+    if (!types.length) continue;
+    const type = types.reduce((best, one) => (often[one] > often[best] ? one : best));
+    found.push({ place, type, often: often[type] });
+  }
+  found.sort((one, two) => two.often - one.often || one.type - two.type);
+}
+
+/** Return the text with a mark around each entity. same: the gold entities, where predictions are shown. */
+function marked(place, entities, gold) {
+  const line = element("bdi", "");
+  line.dir = "auto";
+  const right = gold && new Set(gold.map(String));
+  const characters = [...place.text]; // offsets count code points, as Python's do
+  const part = (from, to) => characters.slice(from, to).join("");
+  let end = 0;
+  line.append(place.cut[0] ? "… " : "");
+  for (const entity of entities) {
+    const [start, stop, label] = entity;
+    line.append(element("span", part(end, start)));
+    const far = stop <= place.at[0] || start >= place.at[1];
+    const mark = element("mark", part(start, stop), far ? "far" : !right ? "" : right.has(String(entity)) ? "same" : "other");
+    mark.append(element("span", label, "label"));
+    line.append(mark);
+    end = stop;
+  }
+  line.append(element("span", part(end)), place.cut[1] ? " …" : "");
+  return line;
+}
+
+function shown({ place, type, often }) {
+  const item = element("li", "");
+  const lines = element("dl", "");
+  const add = (name, entities, gold) => {
+    const [term, text] = [element("dt", name), element("dd", "")];
+    text.append(marked(place, entities, gold));
+    lines.append(term, text);
+  };
+  add("gold", place.gold, null);
+  data.variants.forEach((name, variant) => {
+    const pairs = place.pairs.filter(([one]) => one === variant).map(([, one]) => data.types[one]);
+    const wrong = pairs.filter(([kind]) => data.kinds[kind] !== EXACT).map(described);
+    add(`${name}: ${wrong.join(", ") || "right"}`, place.predicted[variant], place.gold);
+  });
+  const seen = [...new Set(place.pairs.map(([, , one]) => data.seen[one]))].join(", ");
+  item.append(element("h3", `${described(data.types[type])}, ${often.toLocaleString("en")} ×`));
+  item.append(element("code", place.source), " ", element("small", seen), lines);
+  return item;
+}
+
+function show() {
+  const pages = Math.max(1, Math.ceil(found.length / PAGE));
+  page = Math.min(Math.max(page, 0), pages - 1);
+  list.replaceChildren(...found.slice(page * PAGE, (page + 1) * PAGE).map(shown));
+  list.start = page * PAGE + 1;
+  status.textContent = `${found.length.toLocaleString("en")} places, page ${page + 1} of ${pages.toLocaleString("en")}`;
+  before.disabled = page === 0;
+  after.disabled = page === pages - 1;
+}
+
+function turn(by) {
+  page += by;
+  show();
+  document.getElementById("errors").scrollIntoView();
+}
+
+form.addEventListener("change", () => {
+  const wanted = [...new FormData(form)].filter(([, value]) => value);
+  history.replaceState(null, "", `#${new URLSearchParams(wanted)}`);
+  page = 0;
+  find();
+  show();
+});
+before.addEventListener("click", () => turn(-1));
+after.addEventListener("click", () => turn(1));
+// A link may hold filters: index.html#kind=missed&label=ORG
+for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+  const field = form.elements[name];
+  if (field && [...field.options].some((option) => option.value === value)) field.value = value;
+}
+find();
+show();
