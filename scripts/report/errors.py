@@ -101,7 +101,7 @@ def _describe(
         if document not in by_document:
             continue
         rows, whole = [rows[document] for rows in variants], with_spaces(doc)
-        text, starts = whole.text, [token.idx for token in whole]
+        text, starts = whole.text.rstrip(), [token.idx for token in whole]
         for place in by_document[document]:
             pairs = []
             for variant, pair in place.pairs:

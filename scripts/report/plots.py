@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 330, 48, 28, 30, 48
 """Of a plot, in pixels: its size, and the space around the axes."""
-MOST_STEPS = 6
-"""Between the ticks of an axis."""
+MOST_STEPS, LEAST_SPAN = 6, 0.5
+"""Of an axis: the steps between its ticks, which are 0.1 or more, as numbers are shown with a digit."""
 
 
 class Point(NamedTuple):
@@ -46,7 +46,7 @@ def plot(title: str, x_name: str, y_name: str, series: dict[str, list[Point]]) -
 def ticks(values: list[float]) -> list[float]:
     """Return round numbers at equal distances, of which the first and the last enclose the values."""
     low, high = min(values, default=0), max(values, default=0)
-    rough = max(high - low, 1e-6 * abs(high), 1e-6) / MOST_STEPS
+    rough = max(high - low, LEAST_SPAN) / MOST_STEPS
     unit = 10 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
