@@ -14,7 +14,8 @@ from scripts.corpus.versions import versions
 from scripts.formats.registry import find_raw_files
 
 SCRIPTS = Path(__file__).resolve().parent
-KINDS = ("py", "toml", "j2", "css", "js")
+FILES = ("py", "toml", "j2", "css", "js")
+"""The kinds of files that the code is made of."""
 CODE = {
     "preprocess": ("formats", "corpus", "report"),
     "configure": ("formats", "corpus", "training"),
@@ -40,7 +41,7 @@ def main(
         for split, names in (("train", train), ("dev", dev), ("test", test))
     }
     records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy")}
-    code = {name: digest for kind in KINDS for name, digest in digests(SCRIPTS, f"*.{kind}").items()}
+    code = {name: digest for kind in FILES for name, digest in digests(SCRIPTS, f"*.{kind}").items()}
     for verb, packages in CODE.items():
         parts = {"cli.py", f"{verb}.py", *packages}
         used = {name: digest for name, digest in code.items() if name.split("/")[0] in parts}

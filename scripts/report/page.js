@@ -1,18 +1,19 @@
 "use strict";
 // The error browser. All text of the data reaches the page by textContent alone.
-const data = JSON.parse(document.getElementById("errors-data").textContent);
-const form = document.getElementById("filters");
-const [list, status, before, after] = ["list", "status", "before", "after"].map((id) => document.getElementById(id));
+const byId = (id) => document.getElementById(id);
+const data = JSON.parse(byId("errors-data").textContent);
+const form = byId("filters");
+const [list, status, before, after] = ["list", "status", "before", "after"].map(byId);
 const PAGE = 25;
 const EXACT = "exact";
 // Controls that reorder text are shown by their numbers, so that nothing hides.
 const REORDERING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-let found = [];
-let page = 0;
+let [found, page] = [[], 0];
 
 function element(name, text, className) {
   const made = document.createElement(name);
-  made.textContent = text.replace(REORDERING, (one) => `⟨U+${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+  const number = (one) => `⟨U+${one.charCodeAt(0).toString(16).padStart(4, "0")}⟩`;
+  made.textContent = text.replace(REORDERING, number);
   if (className) made.className = className;
   return made;
 }
@@ -54,7 +55,7 @@ function find() {
   found.sort((one, two) => two.often - one.often || one.type - two.type);
 }
 
-/** Return the text with a mark around each entity. same: the gold entities, where predictions are shown. */
+/** Return the text with a mark around each entity. gold: what predictions are held against; null for gold. */
 function marked(place, entities, gold) {
   const line = element("bdi", "");
   line.dir = "auto";
@@ -67,7 +68,8 @@ function marked(place, entities, gold) {
     const [start, stop, label] = entity;
     line.append(element("span", part(end, start)));
     const far = stop <= place.at[0] || start >= place.at[1];
-    const mark = element("mark", part(start, stop), far ? "far" : !right ? "" : right.has(String(entity)) ? "same" : "other");
+    const as = far ? "far" : !right ? "" : right.has(String(entity)) ? "same" : "other";
+    const mark = element("mark", part(start, stop), as);
     mark.append(element("span", label, "label"));
     line.append(mark);
     end = stop;
@@ -101,7 +103,7 @@ function show() {
   page = Math.min(Math.max(page, 0), pages - 1);
   list.replaceChildren(...found.slice(page * PAGE, (page + 1) * PAGE).map(shown));
   list.start = page * PAGE + 1;
-  status.textContent = `${found.length.toLocaleString("en")} places, page ${page + 1} of ${pages.toLocaleString("en")}`;
+  status.textContent = `${found.length.toLocaleString("en")} places, page ${page + 1} of ${pages}`;
   before.disabled = page === 0;
   after.disabled = page === pages - 1;
 }
@@ -109,7 +111,7 @@ function show() {
 function turn(by) {
   page += by;
   show();
-  document.getElementById("errors").scrollIntoView();
+  byId("errors").scrollIntoView();
 }
 
 form.addEventListener("change", () => {
@@ -123,7 +125,7 @@ before.addEventListener("click", () => turn(-1));
 after.addEventListener("click", () => turn(1));
 // A link may hold filters: index.html#kind=missed&label=ORG
 for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
-  const field = form.elements[name];
+  const field = form.elements.namedItem(name);
   if (field && [...field.options].some((option) => option.value === value)) field.value = value;
 }
 find();

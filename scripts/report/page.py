@@ -34,7 +34,6 @@ def render(summary: dict, errors: dict, rows: list[tables.Row], ledger: list[tab
     supports = {label: scores["support"] for each in by_label for label, scores in each.items()}
     return environment.get_template("page.html.j2").render(
         texts,
-        summary=summary,
         errors=errors,
         variants=variants,
         columns=("", *variants),

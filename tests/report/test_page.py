@@ -216,7 +216,7 @@ def test_a_browser_shows_pages_of_errors_and_hostile_text_as_text(hostile, tmp_p
     assert page.texts["title"] == [HOSTILE]
     assert len(page.texts["li"]) > len(page.texts["h3"]) == 25
     assert "30 places, page 1 of 2" in page.texts["p"]
-    shown = HOSTILE.replace("\u202e", "⟨U+202E⟩")
+    shown = HOSTILE.replace("\u202e", "⟨U+202e⟩")
     assert page.texts["h3"][0] == f"missed {shown}, 30 ×"
     assert f"{shown}{shown}" in page.texts["mark"]
     assert page.texts["dt"][1:3] == [f"cpu{shown}: missed {shown}", "gpu: right"]

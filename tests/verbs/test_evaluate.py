@@ -78,6 +78,7 @@ def test_the_report_says_which_variant_is_better_and_how_sure_that_is(tmp_path, 
     assert f"\n- {sentence}\n" in text
     assert "| seed | 0, 1 | 0 |" in text
     assert "&nbsp;&nbsp;95 % interval | 0.0–0.0 |" in text
+    assert f"<li>{sentence}</li>" in (output / "index.html").read_text(encoding="utf-8")
 
 
 def test_comparing_wants_the_predictions_of_each_folder(tmp_path, corpus):

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from scripts import cli
-from scripts.fingerprint import CODE
+from scripts.fingerprint import CODE, FILES
 from tests.closure import ROOT, import_closure
 
 TEXT = (ROOT / "project.yml").read_text(encoding="utf-8")
@@ -73,6 +73,11 @@ def test_a_step_depends_on_all_code_it_imports(name):
     paths = [Path(path) for path in import_closure(f"scripts.{verb}")]
     assert {path.parts[1] for path in paths if len(path.parts) > 2} == set(CODE[verb])
     assert {path.name for path in paths if len(path.parts) == 2} == {f"{verb}.py", "cli.py"}
+
+
+def test_every_kind_of_file_of_the_code_is_hashed():
+    paths = [path for path in (ROOT / "scripts").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert {path.suffix.removeprefix(".") for path in paths} == {*FILES, "md"}
 
 
 @pytest.mark.parametrize("module", VERBS)
