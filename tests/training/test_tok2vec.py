@@ -10,6 +10,8 @@ import spacy
 import srsly
 from spacy.training.initialize import init_nlp
 
+from scripts.checks.pretrained import misfitting_weights
+from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError
 from scripts.training.packaged import PACKAGED
 from scripts.training.tok2vec import make_tok2vec
@@ -123,6 +125,22 @@ def test_what_was_trained_loads_without_this_project_and_the_package(corpus, tmp
     command = [sys.executable, "-I", "-c", ALONE, str(tmp_path / "trained" / "model-best")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_spacys_pretraining_makes_weights_that_fit(corpus, tmp_path):
+    """As configs/README.md says, from raw text."""
+    config_for(corpus, **PRETRAINED).to_disk(tmp_path / "config.cfg")
+    srsly.write_jsonl(tmp_path / "raw.jsonl", [{"text": f"Flo went to Cork on day {n}."} for n in range(20)])
+    fill = ["init", "fill-config", "config.cfg", "pretrain.cfg", "--pretraining"]
+    learn = ["pretrain", "pretrain.cfg", "raw", "--paths.raw_text=raw.jsonl", "--pretraining.max_epochs=1"]
+    for arguments in (fill, learn):
+        command = [sys.executable, "-m", "spacy", *arguments]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    source = (tmp_path / "raw" / "model-last.bin").as_posix()
+    given = {"vectors": PACKAGE, "tok2vec": source, "pretrained": tmp_path / "pretrained"}
+    config_for(corpus, **given).to_disk(tmp_path / "own.cfg")
+    assert not list(misfitting_weights(TrainingConfig(ConfigFile("own", tmp_path / "own.cfg"))))
 
 
 def test_without_both_nothing_is_made_and_the_gpu_variant_sees_shapes(corpus, tmp_path):

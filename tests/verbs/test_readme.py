@@ -42,6 +42,8 @@ STARTS = (
     "python -m scripts.",
     "python -m tests.",
     "python -m spacy train ",
+    "python -m spacy init fill-config ",
+    "python -m spacy pretrain ",
     "python -m torch.distributed.run ",
     "pip install -r requirements/",
 )
