@@ -110,6 +110,21 @@ def as_markdown(columns: tuple[str, ...], rows: list[Row]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in escaped)
 
 
+NAMED = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater", "|": "bar"}
+LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {sign: f"\\text{NAMED[sign]}{{}}" for sign in NAMED}
+LATEX |= {"[": "{[}", "*": "{*}", "–": "--"}  # behind the end of a line, [ and * would be its options
+
+
+def as_latex(columns: tuple[str, ...], rows: list[Row]) -> str:
+    """Make a LaTeX table for the package booktabs; a name's leading spaces become an indent."""
+    lines = []
+    for line in (columns, *((row.name, *row.values) for row in rows)):
+        cells = (" ".join(cell.split()).translate(str.maketrans(LATEX)) for cell in line)
+        lines.append("\\quad " * line[0].startswith(" ") + " & ".join(cells) + " \\\\\n")
+    start = f"% \\usepackage{{booktabs}}\n\\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}\n\\toprule\n"
+    return "".join([start, lines[0], "\\midrule\n", *lines[1:], "\\bottomrule\n\\end{tabular}\n"])
+
+
 def _starts_from(report: dict) -> str:
     """Name what is pretrained of a pipeline."""
     made = [name for name, facts in report["training"].get("pretrained", {}).items() if facts]
