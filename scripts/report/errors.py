@@ -3,6 +3,7 @@
 import random
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -95,40 +96,44 @@ def _describe(
 ) -> list[dict]:
     """Read the shards, and return what the page shows of each place. by_document: places by row number."""
     forms, number_of = train_forms(find_shards(corpus / "train")), {name: i for i, name in enumerate(types)}
-    shards = (read_shard(path, Vocab()) for path in find_shards(corpus / "test"))  # each forgets its words
     described = []
-    for document, doc in enumerate(chain.from_iterable(shards)):
-        if document not in by_document:
-            continue
-        rows, whole = [rows[document] for rows in variants], with_spaces(doc)
-        text, starts = whole.text.rstrip(), [token.idx for token in whole]
+    for document, doc in read_documents(corpus, by_document):
+        rows, starts = [rows[document] for rows in variants], [token.idx for token in doc]
+        text, gold, predicted = doc.text.rstrip(), rows[0]["gold"], [row[INPUT] for row in rows]
+        source = rows[0].get("source") or rows[0].get("id") or f"document {document + 1}"
         for place in by_document[document]:
             pairs = []
             for variant, pair in place.pairs:
                 start, end, label = pair[0] or pair[1]
                 seen = seen_form(text[start:end], label, forms)
                 pairs.append([variant, number_of[type_of(pair)], seen])
-            left, right = _around(place, whole, starts)
-            described.append(
-                {
-                    "source": rows[0].get("source") or rows[0].get("id") or f"document {document + 1}",
-                    "text": text[left:right],
-                    "cut": [left > 0, right < len(text)],
-                    "at": [place.start - left, min(place.end, right) - left],
-                    "gold": within(rows[0]["gold"], left, right),
-                    "predicted": [within(row[INPUT], left, right) for row in rows],
-                    "pairs": pairs,
-                }
-            )
+            shown = in_text(place, text, starts, gold, predicted)
+            described.append({"source": source, **shown, "pairs": pairs})
     return described
 
 
-def _around(place: Place, doc: Doc, starts: list[int]) -> tuple[int, int]:
-    """Return the first and last character (exclusive) to show of a place. starts: of the tokens."""
+def read_documents(corpus: Path, numbers: Container[int]) -> Iterator[tuple[int, Doc]]:
+    """Yield the number of each wanted test document, and the document with its text."""
+    shards = (read_shard(path, Vocab()) for path in find_shards(corpus / "test"))  # each forgets its words
+    for number, doc in enumerate(chain.from_iterable(shards)):
+        if number in numbers:
+            yield number, with_spaces(doc)
+
+
+def in_text(place: Place, text: str, starts: list[int], gold: list, predicted: list[list]) -> dict:
+    """Return the text around a place, and the entities in it. starts: of the document's tokens."""
     first = max(0, bisect_right(starts, place.start) - 1 - TOKENS_AROUND)
-    last = doc[min(len(doc), bisect_left(starts, place.end) + TOKENS_AROUND) - 1]
+    last = bisect_left(starts, place.end) + TOKENS_AROUND
     left = max(starts[first], place.start - CHARACTERS_AROUND)
-    return left, min(last.idx + len(last), place.end + CHARACTERS_AROUND, left + MOST_CHARACTERS)
+    right = min(len(text) if last >= len(starts) else starts[last], left + MOST_CHARACTERS)
+    right = left + len(text[left : min(right, place.end + CHARACTERS_AROUND)].rstrip())
+    return {
+        "text": text[left:right],
+        "cut": [left > 0, right < len(text)],
+        "at": [place.start - left, min(place.end, right) - left],
+        "gold": within(gold, left, right),
+        "predicted": [within(entities, left, right) for entities in predicted],
+    }
 
 
 def within(entities: list[Entity], left: int, right: int) -> list[list]:
