@@ -1,4 +1,4 @@
-"""Set the scored variants side by side: training/report/index.html, summary.json and summary.md.
+"""Set the scored variants side by side: training/report (scripts/report/README.md).
 
 python -m scripts.compare training/cpu training/gpu
 """
@@ -19,6 +19,7 @@ from scripts.report.errors import error_browser
 from scripts.report.machine import describe
 from scripts.report.page import render
 from scripts.report.predictions import PREDICTIONS, read_runs
+from scripts.report.suspects import find_suspects, write_suspects
 
 VERSION = 1
 """Of summary.json; it grows by new keys, and changes its number when one means something else."""
@@ -54,14 +55,20 @@ def main(
     text = f"# {title}\n\n{tables.as_markdown(columns, rows)}\n" + "".join(f"- {line}\n" for line in said)
     text += f"\n{notes}\n\n## Ledger\n\n{tables.as_markdown(tables.LEDGER_COLUMNS, ledger)}"
     write_text(output / "summary.md", text)
+    write_text(output / "table.tex", tables.as_latex(columns, rows))
     errors = error_browser({name: each[0].rows for name, each in runs.items()}, corpus)
+    suspects = find_suspects(runs, corpus)
+    shown = write_suspects(output / "suspects.jsonl", suspects, corpus)
     predictions = [(folder / PREDICTIONS).as_posix() for folder in folders]
     texts = {"title": title, "said": said, "notes": notes, "predictions": predictions}
+    texts |= {"suspects": shown, "suspected": len(suspects)}
     write_text(output / "index.html", render(summary, errors, rows, ledger, **texts))
     console.print(tables.as_rich("Ledger", tables.LEDGER_COLUMNS, ledger))
     console.print(tables.as_rich(title, columns, rows))
     more = f"With plots and all errors: {output / 'index.html'}; as data: {output / 'summary.json'}"
-    console.print("\n".join([*said, f"{tables.INTERVALS} {more}"]), soft_wrap=True)
+    first = f", the first in {shown[0]['source']}: {output / 'suspects.jsonl'}" if shown else ""
+    more += f"\nSuspected annotation errors: {len(suspects):,}{first}"
+    console.print("\n".join([*said, f"{tables.INTERVALS} {more}"]), markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

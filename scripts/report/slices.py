@@ -1,6 +1,6 @@
 """Score apart what train has shown and what it hasn't, short and long entities and documents, and groups."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -24,6 +24,18 @@ def train_forms(shards: Iterable[Path]) -> dict[str, set[str]]:
         for ent in doc.ents:
             forms[surface_form(ent.text)].add(ent.label_)
     return dict(forms)
+
+
+def count_forms(shards: Iterable[Path], forms: set[str], *, tokens: int = 8) -> Counter[tuple[str, str]]:
+    """Count surface forms of train by label; outside entities ("") those of `forms` of up to `tokens`."""
+    counts = Counter()
+    for doc in (doc for path in shards for doc in read_shard(path, Vocab())):
+        counts.update((surface_form(ent.text), ent.label_) for ent in doc.ents)
+        words = [one.text if one.ent_iob_ == "O" else " " for one in doc if one.text.strip()]
+        for size in range(1, tokens + 1):
+            found = map("".join, zip(*(words[first:] for first in range(size)), strict=False))
+            counts.update((form, "") for form in found if form in forms)
+    return counts
 
 
 def surface_form(text: str) -> str:

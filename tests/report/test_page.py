@@ -73,10 +73,11 @@ def make_variants(rows_of):
     return compare(runs, resamples=50)
 
 
-def make_page(rows_of, corpus, text="a title"):
+def make_page(rows_of, corpus, text="a title", suspects=()):
     variants, differences = make_variants(rows_of)
     summary = {"machine": describe(), "variants": variants}
     texts = {"title": text, "said": sentences(differences), "notes": text, "predictions": [text]}
+    texts |= {"suspects": suspects, "suspected": len(suspects)}
     ledger = [Row(f"test: {text}", tuple("1" for _ in LEDGER_COLUMNS[1:]))]
     return render(summary, error_browser(rows_of, corpus), comparison(variants), ledger, **texts)
 
@@ -114,7 +115,15 @@ def test_the_page_has_all_its_parts_the_differences_first(tmp_path):
     page = Parsed(make_page({"cpu": one, "gpu": two}, tmp_path))
     assert page.texts["h1"] == ["a title"]
     assert "gpu is better than cpu by 100.0 F" in page.texts["header"][0]
-    assert page.texts["h2"] == ["Comparison", "Labels", "Plots", "Confusion", "Errors", "Ledger"]
+    assert page.texts["h2"] == [
+        "Comparison",
+        "Labels",
+        "Plots",
+        "Confusion",
+        "Errors",
+        "Suspected annotation errors",
+        "Ledger",
+    ]
     assert len(page.texts["table"]) == len(page.texts["caption"]) == 5
     pictures = [attrs["aria-label"] for attrs in page.all("svg") if attrs.get("role") == "img"]
     assert len(pictures) == 4

@@ -78,6 +78,9 @@ def test_the_report_says_which_variant_is_better_and_how_sure_that_is(tmp_path, 
     assert f"\n- {sentence}\n" in text
     assert "| seed | 0, 1 | 0 |" in text
     assert "&nbsp;&nbsp;95 % interval | 0.0–0.0 |" in text
+    assert " & cpu & gpu \\\\\n\\midrule\n" in (output / "table.tex").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in (output / "suspects.jsonl").read_text("utf-8").splitlines()]
+    assert [row["rank"] for row in rows] == sorted({row["places"][0]["rank"] for row in rows})
     assert f"<li>{sentence}</li>" in (output / "index.html").read_text(encoding="utf-8")
 
 
