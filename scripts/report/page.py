@@ -19,8 +19,7 @@ def render(summary: dict, errors: dict, rows: list[tables.Row], ledger: list[tab
     """Return the page.
 
     summary: summary.json. errors: of `error_browser`. rows: of the comparison. texts: `title`, `said` (the
-    sentences of the differences), `notes`, `predictions` (the files that hold all of them), `suspects` (of
-    `write_suspects`) and `suspected` (how many places).
+    sentences of the differences), `notes`, `predictions` (their files), `suspects`, `suspected` (how many).
     """
     environment = Environment(
         loader=FileSystemLoader(FOLDER),

@@ -13,29 +13,22 @@ from scripts.report.matching import Entity
 from scripts.report.predictions import Run
 from scripts.report.slices import count_forms, surface_form
 
-MOST_PLACES, SHOWN = 10_000, 20
-"""So many places are written, the most suspicious, and so many of them are in the page."""
-
 
 @dataclass(slots=True)
 class Suspect:
-    """A place where all variants agree against gold, what each side alone has there, and the texts of that.
-
-    score: which share of the predictions agree, until `judge` weighs it by train.
-    """
+    """A place where all variants agree against gold, and what each side alone has there, with its text."""
 
     document: int
     place: Place
     gold: dict[Entity, str]
     suggested: dict[Entity, str]
-    score: float
+    score: float  # at first, which share of the predictions agree
     reason: str = ""
 
 
 def find_suspects(runs: dict[str, list[Run]], corpus: Path) -> list[Suspect]:
     """Return the places where all variants agree against gold, the most suspicious first."""
-    variants = [name for name, seeds in runs.items() for _ in seeds]
-    by_document: dict[int, list[Suspect]] = {}
+    variants, by_document = [name for name, seeds in runs.items() for _ in seeds], {}
     for document, rows in enumerate(zip(*(run.rows for each in runs.values() for run in each), strict=True)):
         for place in find_places(rows[0]["gold"], [row[INPUT] for row in rows]):
             if suspect := agreed(document, place, variants):
@@ -77,10 +70,10 @@ def judge(suspect: Suspect, uses: Counter[tuple[str, str]]) -> None:
     suspect.score = round(suspect.score * (counts[0] + 1) / (sum(counts) + 2), 4)
 
 
-def write_suspects(path: Path, suspects: list[Suspect], corpus: Path) -> list[dict]:
-    """Write a row a document, the most suspicious first; return what the page shows of the first places."""
+def write_suspects(path: Path, suspects: list[Suspect], corpus: Path, *, most: int = 10_000) -> list[dict]:
+    """Write a row a document, of the `most` suspicious places; return what the page shows of the first 20."""
     by_document: dict[int, list[tuple[int, Suspect]]] = {}
-    for rank, suspect in enumerate(suspects[:MOST_PLACES], 1):
+    for rank, suspect in enumerate(suspects[:most], 1):
         by_document.setdefault(suspect.document, []).append((rank, suspect))
     lines, shown = dict.fromkeys(by_document, ""), {}
     for document, doc in read_documents(corpus, by_document):
@@ -90,7 +83,7 @@ def write_suspects(path: Path, suspects: list[Suspect], corpus: Path) -> list[di
         for rank, one in by_document[document]:
             places.append({"rank": rank, "score": one.score, "reason": one.reason, "source": source})
             suggested = suggested - one.gold.keys() | one.suggested.keys()
-            if rank <= SHOWN:
+            if rank <= 20:
                 entities = sorted(gold), [sorted(gold - one.gold.keys() | one.suggested.keys())]
                 shown[rank] = places[-1] | in_text(one.place, text, starts, *entities)
         spans = [{"start": start, "end": end, "label": label} for start, end, label in sorted(suggested)]

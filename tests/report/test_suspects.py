@@ -9,7 +9,7 @@ from spacy.vocab import Vocab
 from scripts.corpus.shards import Document, write_shards
 from scripts.report.predictions import Run
 from scripts.report.slices import count_forms
-from scripts.report.suspects import SHOWN, find_suspects, write_suspects
+from scripts.report.suspects import find_suspects, write_suspects
 from tests.report.test_page import HOSTILE, Parsed, found, make_page, make_rows
 
 
@@ -126,10 +126,19 @@ def test_what_train_always_annotates_otherwise_is_most_suspicious(suspects_of):
 
 
 def test_the_page_gets_the_first_places_alone(suspects_of):
-    test = [(["Cork"], [(0, 1, "ORG")])] * (SHOWN + 5)
+    test = [(["Cork"], [(0, 1, "ORG")])] * 25
     seed = [[[0, 4, "LOC"]]] * len(test)
     _, rows, shown = suspects_of(TRAIN, test, cpu=[seed])
-    assert (len(rows), len(shown)) == (SHOWN + 5, SHOWN)
+    assert (len(rows), len(shown)) == (25, 20)
+
+
+def test_of_many_places_the_most_suspicious_are_written(suspects_of, tmp_path):
+    test = [(["Unseen"], [(0, 1, "ORG")]), (["Cork"], [(0, 1, "ORG")])]
+    seed = [[[0, 6, "LOC"]], [[0, 4, "LOC"]]]
+    suspects, _, _ = suspects_of(TRAIN, test, cpu=[seed])
+    shown = write_suspects(tmp_path / "first.jsonl", suspects, tmp_path, most=1)
+    (row,) = map(json.loads, (tmp_path / "first.jsonl").read_text(encoding="utf-8").splitlines())
+    assert row["source"] == shown[0]["source"] == "t.jsonl:2"
 
 
 def test_forms_outside_entities_are_counted_by_tokens(tmp_path):
