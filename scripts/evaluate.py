@@ -33,7 +33,7 @@ def main(
     use_device(chosen.gpu_id)
     set_threads(threads)
     console.print(f"{folder.name}: evaluating on {chosen.name}")
-    figures, predictions = evaluate(folder / "model-best", corpus, chosen.gpu_id)
+    figures, predictions = evaluate(folder / "model-best", corpus, chosen.gpu_id, threads)
     scores = {
         "variant": variant or folder.name,
         "device": chosen.name,

@@ -1,7 +1,5 @@
 """Predict and score test shards, from gold tokens and from raw text; measure speed and size."""
 
-import statistics
-import time
 from pathlib import Path
 
 import spacy
@@ -11,6 +9,7 @@ from spacy.tokens import Doc
 from scripts.corpus.ledger import count_docs
 from scripts.corpus.shards import documents_sha256, read_shard
 from scripts.corpus.stream import find_shards
+from scripts.report.cost import measure_cost
 from scripts.report.counts import score
 from scripts.report.matching import Entity, pair_entities
 from scripts.report.predictions import INPUTS
@@ -18,10 +17,8 @@ from scripts.report.slices import score_slices, train_forms
 from scripts.report.texts import with_spaces
 from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
-SPEED_RUNS = 3
 
-
-def evaluate(model: Path, corpus: Path, gpu_id: int) -> tuple[dict, list[dict]]:
+def evaluate(model: Path, corpus: Path, gpu_id: int, threads: int) -> tuple[dict, list[dict]]:
     """Score a saved pipeline on the test shards, measure its speed, size and memory; return that and the rows
     of its predictions. The train shards tell what of the test set it has seen.
     """
@@ -32,12 +29,15 @@ def evaluate(model: Path, corpus: Path, gpu_id: int) -> tuple[dict, list[dict]]:
         "pipeline": nlp.pipe_names,
         "test_sha256": documents_sha256(gold),
         "test": count_docs(gold).as_json(),
-        "words_per_second": round(words_per_second(nlp, gold), 1),
         "parameters": count_parameters(nlp),
         "model_mb": round(sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / 1e6, 1),
-        "peak_memory_mb": round(peak_memory_mb(), 1),  # of predicting: train is not read yet
+        "peak_memory_mb": round(
+            peak_memory_mb(), 1
+        ),  # of predicting; what is measured below tries larger batches
         "peak_gpu_memory_mb": peak_gpu_memory_mb(gpu_id),
     }
+    cost = measure_cost(nlp, model, gold, gpu_id, threads)
+    found |= {"words_per_second": cost["all_cores"]["words_per_second"], "cost": cost}
     forms = train_forms(find_shards(corpus / "train"))
     for name in INPUTS:
         documents = [pair_entities(row["gold"], row[name]) for row in rows]
@@ -74,17 +74,6 @@ def entities(doc: Doc, gold: Doc) -> list[Entity]:
     }
     found = [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
     return [entity for entity in found if unknown.isdisjoint(range(*entity[:2]))]
-
-
-def words_per_second(nlp: Language, gold: list[Doc]) -> float:
-    """Measure the median speed from raw text in gold tokens a second; the first pass only warms up."""
-    seconds = []
-    for _ in range(1 + SPEED_RUNS):
-        started = time.perf_counter()
-        for _ in nlp.pipe(doc.text for doc in gold):
-            pass
-        seconds.append(time.perf_counter() - started)
-    return sum(map(len, gold)) / statistics.median(seconds[1:])
 
 
 def count_parameters(nlp: Language) -> int:

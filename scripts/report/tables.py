@@ -13,7 +13,8 @@ INTERVALS = (
 )
 NOTE = (
     "F, precision and recall in percent: an entity counts when its characters and its label are all right. "
-    "Speeds are medians, memory is the peak of all processes of a step together. "
+    "Speeds are medians (in brackets the slowest and the fastest run), "
+    "memory is the peak of all processes of a step together. "
     f"{INTERVALS} A variant of several seeds has the means of their scores; all else is its first one's."
 )
 
@@ -42,7 +43,12 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
     lines += [
         ("F from raw text", lambda r: percent(r["raw_text"]["ents_f"])),
         ("  95 % interval", lambda r: _interval(r, "raw_text")),
-        ("words/s, predicting", lambda r: f"{r['words_per_second']:,.0f}"),
+        ("words/s, predicting", lambda r: _speed(r, "all_cores") or f"{r['words_per_second']:,.0f}"),
+        ("  on one thread", lambda r: _speed(r, "one_thread")),
+        ("  measured on", _measured_on),
+        ("time for a short text", _latency),
+        ("  the first one", lambda r: _cost(r, "fresh_process", "first_text_ms", "{:,.0f} ms")),
+        ("time to load", lambda r: _cost(r, "fresh_process", "load_seconds", "{:,.1f} s")),
         ("peak memory, predicting", lambda r: _megabytes(r["peak_memory_mb"])),
         ("peak GPU memory, predicting", lambda r: _megabytes(r["peak_gpu_memory_mb"])),
         ("predicted on", lambda r: r["device"]),
@@ -137,6 +143,26 @@ def _interval(report: dict, name: str) -> str | None:
 
 def _f_of(report: dict, label: str) -> float:
     return report["gold_tokens"]["ents_per_type"].get(label, {"f": 0.0})["f"]
+
+
+def _speed(report: dict, threads: str) -> str | None:
+    runs = report.get("cost", {}).get(threads)
+    return runs and "{words_per_second:,.0f} ({lowest:,.0f}–{highest:,.0f})".format(**runs)
+
+
+def _cost(report: dict, part: str, key: str, shown: str) -> str | None:
+    figure = report.get("cost", {}).get(part, {}).get(key)
+    return None if figure is None else shown.format(figure)
+
+
+def _measured_on(report: dict) -> str | None:
+    cost = report.get("cost")
+    return cost and "{documents:,} documents, {words:,} words".format(**cost)
+
+
+def _latency(report: dict) -> str | None:
+    times = report.get("cost", {}).get("short_texts")
+    return times and "{median_ms:,.1f} ms (95 % under {p95_ms:,.1f})".format(**times)
 
 
 def _several(workers: int) -> str:

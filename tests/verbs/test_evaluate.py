@@ -23,8 +23,10 @@ METRICS = {
 
 @pytest.fixture
 def corpus(tmp_path, write_jsonl, monkeypatch):
-    """A validated corpus; the threads of this process stay as they are."""
+    """A validated corpus; the threads of this process stay as they are, and no other is started."""
     monkeypatch.setattr("scripts.training.device.set_threads", lambda threads: None)
+    fresh = {"load_seconds": 1.0, "first_text_ms": 1.0}
+    monkeypatch.setattr("scripts.report.cost.start", lambda *_: fresh)
     corpus = make_corpus(tmp_path, write_jsonl)
     assert call(validate.main, f"--corpus={corpus}").exit_code == 0
     return corpus
@@ -59,6 +61,7 @@ def test_evaluation_leaves_a_row_of_predictions_for_each_document(tmp_path, corp
         == scores["test"]["entities"]
     )
     assert scores["predictions_sha256"] == sha256(folder / "predictions.jsonl")
+    assert scores["words_per_second"] == scores["cost"]["all_cores"]["words_per_second"]
     assert {"surface form", "entity length", "document length"} <= scores["raw_text"]["slices"].keys()
 
 

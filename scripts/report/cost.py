@@ -1,0 +1,127 @@
+"""Measure what a pipeline costs in use: its speed from raw text, how long a short text and loading take.
+
+Counts bound the work, never a clock: the same command measures the same.
+"""
+
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from scripts.training import device
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS = 3
+BATCH_SIZES = (16, 64, 256)
+WORDS, WORDS_ON_GPU, WORDS_OF_TRANSFORMER = 6_000, 20_000, 3_000
+"""About how many words a run has; the last where a transformer has no GPU."""
+SHORT_TEXTS, SHORT_WORDS, WARM_UP = 100, 20, 10
+
+
+def measure_cost(nlp: Language, model: Path, gold: list[Doc], gpu_id: int, threads: int) -> dict:
+    """Measure a pipeline's cost on documents spread over the test set; words are gold tokens.
+
+    model: where the pipeline is saved. threads: on how many it works; afterwards it does so again.
+    """
+    slow = "transformer" in nlp.pipe_names
+    wanted = WORDS_ON_GPU if gpu_id >= 0 else WORDS_OF_TRANSFORMER if slow else WORDS
+    docs = spread(gold, len(gold) * wanted // max(1, sum(map(len, gold))))
+    texts, words = [doc.text for doc in docs], sum(map(len, docs))
+    short = [doc[:SHORT_WORDS].text for doc in spread(gold, SHORT_TEXTS)]
+    size = nlp.batch_size
+    try:
+        device.set_threads(1)
+        one_thread = speeds(nlp, texts, words, [size])[size]
+    finally:
+        device.set_threads(threads)
+    by_size = speeds(nlp, texts, words, sorted({size, *(each for each in BATCH_SIZES if each < len(texts))}))
+    return {
+        "documents": len(docs),
+        "words": words,
+        "threads": threads,
+        "batch_size": size,
+        "one_thread": one_thread,
+        "all_cores": by_size[size],
+        "batch_sizes": {str(each): figures for each, figures in by_size.items()},
+        "best_batch_size": max(by_size, key=lambda each: by_size[each]["words_per_second"]),
+        "short_texts": latency(nlp, short),
+        "fresh_process": start(model, short[0], gpu_id, threads),
+    }
+
+
+def spread(docs: list[Doc], count: int) -> list[Doc]:
+    """Return so many documents, at least one, at equal distances: each part of the test set has its share."""
+    count = max(1, min(count, len(docs)))
+    return [docs[place * len(docs) // count] for place in range(count)]
+
+
+def speeds(nlp: Language, texts: list[str], words: int, sizes: list[int]) -> dict[int, dict]:
+    """Return by batch size the words a second: the median of several runs, and the slowest and the fastest.
+
+    A pass over all texts warms up, whatever ran before; the sizes then take turns.
+    """
+
+    def work(size: int) -> None:
+        for _ in nlp.pipe(texts, batch_size=size):
+            pass
+
+    work(max(sizes))
+    rounds = [[words / clock(work, size)[0] for size in sizes] for _ in range(RUNS)]
+    kinds = {"words_per_second": statistics.median, "lowest": min, "highest": max}
+    return {
+        size: {kind: round(choose(runs), 1) for kind, choose in kinds.items()}
+        for size, runs in zip(sizes, zip(*rounds, strict=True), strict=True)
+    }
+
+
+def latency(nlp: Language, texts: list[str]) -> dict:
+    """Return how many milliseconds single short texts take, one by one, after the first few."""
+    for text in texts[:WARM_UP]:
+        nlp(text)
+    found = [1000 * clock(nlp, text)[0] for text in texts]
+    median, high = numpy.quantile(found, [0.5, 0.95])
+    return {"texts": len(texts), "median_ms": round(float(median), 2), "p95_ms": round(float(high), 2)}
+
+
+def start(model: Path, text: str, gpu_id: int, threads: int) -> dict:
+    """Return how long loading takes, and then a first text, in a process that has imported spaCy alone.
+
+    Both are None, and the log says why, where that process fails (a GPU may let in only one).
+    """
+    command = [sys.executable, "-m", "scripts.report.cost", str(model.resolve()), str(gpu_id), str(threads)]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, cwd=ROOT)
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").splitlines()
+        logging.getLogger(__name__).warning("time to load not measured: %s", "".join(lines[-1:]))
+        return {"load_seconds": None, "first_text_ms": None}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def clock(work: Callable, *arguments: object) -> tuple[float, object]:
+    """Call a function; return how many seconds that took, and what it returned."""
+    started = time.perf_counter()
+    result = work(*arguments)
+    return time.perf_counter() - started, result
+
+
+def main(model: str, gpu_id: str, threads: str) -> None:
+    """Print, as JSON, how long a pipeline takes to load, and then for the text on standard input."""
+    text = sys.stdin.buffer.read().decode()
+    device.use_device(int(gpu_id))
+    device.set_threads(int(threads))
+    loading, nlp = clock(spacy.load, model)
+    first, _ = clock(nlp, text)
+    print(json.dumps({"load_seconds": round(loading, 2), "first_text_ms": round(1000 * first, 2)}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
