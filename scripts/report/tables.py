@@ -18,6 +18,9 @@ NOTE = (
     f"{INTERVALS} A variant of several seeds has the means of their scores; all else is its first one's."
 )
 
+ALL_CORES = "{all_cores[words_per_second]:,.0f} ({all_cores[lowest]:,.0f}–{all_cores[highest]:,.0f})"
+SHORT_TEXT = "{short_texts[median_ms]:,.1f} ms (95 % under {short_texts[p95_ms]:,.1f})"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -43,12 +46,12 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
     lines += [
         ("F from raw text", lambda r: percent(r["raw_text"]["ents_f"])),
         ("  95 % interval", lambda r: _interval(r, "raw_text")),
-        ("words/s, predicting", lambda r: _speed(r, "all_cores") or f"{r['words_per_second']:,.0f}"),
-        ("  on one thread", lambda r: _speed(r, "one_thread")),
-        ("  measured on", _measured_on),
-        ("time for a short text", _latency),
-        ("  the first one", lambda r: _cost(r, "fresh_process", "first_text_ms", "{:,.0f} ms")),
-        ("time to load", lambda r: _cost(r, "fresh_process", "load_seconds", "{:,.1f} s")),
+        ("words/s, predicting", lambda r: _cost(r, ALL_CORES) or f"{r['words_per_second']:,.0f}"),
+        ("  on one thread", lambda r: _cost(r, ALL_CORES.replace("all_cores", "one_thread"))),
+        ("  measured on", lambda r: _cost(r, "{documents:,} documents, {words:,} words")),
+        ("time for a short text", lambda r: _cost(r, SHORT_TEXT)),
+        ("  the first one", lambda r: _cost(r, "{fresh_process[first_text_ms]:,.1f} ms")),
+        ("time to load", lambda r: _cost(r, "{fresh_process[load_seconds]:,.1f} s")),
         ("peak memory, predicting", lambda r: _megabytes(r["peak_memory_mb"])),
         ("peak GPU memory, predicting", lambda r: _megabytes(r["peak_gpu_memory_mb"])),
         ("predicted on", lambda r: r["device"]),
@@ -145,24 +148,12 @@ def _f_of(report: dict, label: str) -> float:
     return report["gold_tokens"]["ents_per_type"].get(label, {"f": 0.0})["f"]
 
 
-def _speed(report: dict, threads: str) -> str | None:
-    runs = report.get("cost", {}).get(threads)
-    return runs and "{words_per_second:,.0f} ({lowest:,.0f}–{highest:,.0f})".format(**runs)
-
-
-def _cost(report: dict, part: str, key: str, shown: str) -> str | None:
-    figure = report.get("cost", {}).get(part, {}).get(key)
-    return None if figure is None else shown.format(figure)
-
-
-def _measured_on(report: dict) -> str | None:
-    cost = report.get("cost")
-    return cost and "{documents:,} documents, {words:,} words".format(**cost)
-
-
-def _latency(report: dict) -> str | None:
-    times = report.get("cost", {}).get("short_texts")
-    return times and "{median_ms:,.1f} ms (95 % under {p95_ms:,.1f})".format(**times)
+def _cost(report: dict, shown: str) -> str | None:
+    """Show figures of a cost; None where they were not measured."""
+    try:
+        return shown.format(**report["cost"])
+    except KeyError:
+        return None
 
 
 def _several(workers: int) -> str:

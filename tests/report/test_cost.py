@@ -94,20 +94,16 @@ def test_a_speed_is_the_median_of_the_runs(nlp, monkeypatch):
     assert speeds(nlp, ["Cork"], 8, [1]) == {1: {"words_per_second": 4.0, "lowest": 2.0, "highest": 8.0}}
 
 
-def test_short_texts_come_one_by_one_and_the_first_do_not_count(nlp, monkeypatch):
-    milliseconds = iter(range(1, 101))
+def test_short_texts_come_one_by_one_and_the_first_round_does_not_count(nlp, monkeypatch):
+    milliseconds = iter(range(1, 201))
     monkeypatch.setattr(cost, "clock", lambda *_: (next(milliseconds) / 1000, None))
-    assert latency(nlp, ["Cork"] * 100) == {"texts": 100, "median_ms": 50.5, "p95_ms": 95.05}
+    assert latency(nlp, ["Cork"] * 100) == {"texts": 100, "median_ms": 150.5, "p95_ms": 195.05}
     assert next(milliseconds, None) is None
 
 
-@pytest.mark.parametrize(
-    ("pipes", "gpu_id", "words"), [("sentencizer", -1, 6_000), ("transformer", -1, 3_000), ("any", 0, 20_000)]
-)
-def test_words_are_bounded_by_the_pipeline_and_the_device(tmp_path, monkeypatch, pipes, gpu_id, words):
+@pytest.mark.parametrize(("gpu_id", "words"), [(-1, 4_000), (0, 20_000)])
+def test_words_are_bounded_by_the_device(nlp, tmp_path, monkeypatch, gpu_id, words):
     """Not by how fast it is; single texts are short."""
-    nlp = spacy.blank("en")
-    nlp.add_pipe("sentencizer", name=pipes)
     given = []
     monkeypatch.setattr(cost.device, "set_threads", lambda threads: None)
     monkeypatch.setattr(cost, "start", lambda model, text, *_: given.append(text) or FRESH)
@@ -139,7 +135,7 @@ def test_where_that_process_fails_the_rest_is_measured(tmp_path, monkeypatch, ca
     command = [sys.executable, "-c", "raise SystemExit('the device is busy')"]
     run = subprocess.run
     monkeypatch.setattr(subprocess, "run", lambda _, **options: run(command, **options))
-    assert start(tmp_path, "", -1, 1) == dict.fromkeys(FRESH)
+    assert start(tmp_path, "", -1, 1) == {}
     assert "time to load not measured: the device is busy" in caplog.text
 
 
@@ -161,6 +157,8 @@ def test_the_table_shows_what_a_reader_decides_by(measured):
         Row("  on one thread", ("–", "1,000 (700–1,100)")),
         Row("  measured on", ("–", "20 documents, 600 words")),
         Row("time for a short text", ("–", "2.5 ms (95 % under 4.0)")),
-        Row("  the first one", ("–", "30 ms")),
+        Row("  the first one", ("–", "30.0 ms")),
         Row("time to load", ("–", "1.2 s")),
     ]
+    without = comparison({"new": old | {"cost": new | {"fresh_process": {}}}})
+    assert [row.name for row in without].count("time to load") == 0
