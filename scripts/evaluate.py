@@ -18,6 +18,7 @@ def main(
     variant: Annotated[str, typer.Option(help="Its name, shared by its seeds; empty: the folder's.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
+    cost: Annotated[bool, typer.Option(help="Measure speed and latency, too.")] = True,
 ) -> None:
     """Score one variant's best pipeline on the test shards; write scores and predictions beside it."""
     metrics = read_metrics(folder, corpus)
@@ -33,7 +34,7 @@ def main(
     use_device(chosen.gpu_id)
     set_threads(threads)
     console.print(f"{folder.name}: evaluating on {chosen.name}")
-    figures, predictions = evaluate(folder / "model-best", corpus, chosen.gpu_id, threads)
+    figures, predictions = evaluate(folder / "model-best", corpus, chosen.gpu_id, threads, cost=cost)
     scores = {
         "variant": variant or folder.name,
         "device": chosen.name,
@@ -44,9 +45,10 @@ def main(
         "predictions_sha256": write_predictions(folder, predictions),
     }
     write_json(folder / "scores.json", scores)
+    speed = f", {scores['words_per_second']:,.0f} words/s" if cost else ""
     console.print(
         f"{folder.name} on {chosen.name}: F {100 * scores['gold_tokens']['ents_f']:.2f} on gold tokens, "
-        f"{100 * scores['raw_text']['ents_f']:.2f} from raw text, {scores['words_per_second']:,.0f} words/s"
+        f"{100 * scores['raw_text']['ents_f']:.2f} from raw text{speed}"
     )
 
 

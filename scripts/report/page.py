@@ -72,7 +72,8 @@ def plots(variants: dict[str, dict]) -> list[dict]:
     for name, report in variants.items():
         low, high = report["intervals"]["gold_tokens"]["exact"]["f"]
         figures = (report["gold_tokens"]["ents_f"], low, high)
-        speed[name] = [Point(report["words_per_second"], *(100 * figure for figure in figures))]
+        if "words_per_second" in report:
+            speed[name] = [Point(report["words_per_second"], *(100 * figure for figure in figures))]
     histories = {name: report["training"]["history"] for name, report in variants.items()}
     steps = {
         name: [Point(row["step"], 100 * row["ents_f"]) for row in history]

@@ -18,7 +18,9 @@ from scripts.report.texts import with_spaces
 from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
 
-def evaluate(model: Path, corpus: Path, gpu_id: int, threads: int) -> tuple[dict, list[dict]]:
+def evaluate(
+    model: Path, corpus: Path, gpu_id: int, threads: int, *, cost: bool = True
+) -> tuple[dict, list[dict]]:
     """Score a saved pipeline on the test shards, measure its speed, size and memory; return that and the rows
     of its predictions. The train shards tell what of the test set it has seen.
     """
@@ -31,13 +33,12 @@ def evaluate(model: Path, corpus: Path, gpu_id: int, threads: int) -> tuple[dict
         "test": count_docs(gold).as_json(),
         "parameters": count_parameters(nlp),
         "model_mb": round(sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / 1e6, 1),
-        "peak_memory_mb": round(
-            peak_memory_mb(), 1
-        ),  # of predicting; what is measured below tries larger batches
+        "peak_memory_mb": round(peak_memory_mb(), 1),  # of predicting: `cost` tries larger batches
         "peak_gpu_memory_mb": peak_gpu_memory_mb(gpu_id),
     }
-    cost = measure_cost(nlp, model, gold, gpu_id, threads)
-    found |= {"words_per_second": cost["all_cores"]["words_per_second"], "cost": cost}
+    if cost:
+        found["cost"] = measure_cost(nlp, model, gold, gpu_id, threads)
+        found["words_per_second"] = found["cost"]["all_cores"]["words_per_second"]
     forms = train_forms(find_shards(corpus / "train"))
     for name in INPUTS:
         documents = [pair_entities(row["gold"], row[name]) for row in rows]

@@ -46,7 +46,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
     lines += [
         ("F from raw text", lambda r: percent(r["raw_text"]["ents_f"])),
         ("  95 % interval", lambda r: _interval(r, "raw_text")),
-        ("words/s, predicting", lambda r: _cost(r, ALL_CORES) or f"{r['words_per_second']:,.0f}"),
+        ("words/s, predicting", lambda r: _cost(r, ALL_CORES)),
         ("  on one thread", lambda r: _cost(r, ALL_CORES.replace("all_cores", "one_thread"))),
         ("  measured on", lambda r: _cost(r, "{documents:,} documents, {words:,} words")),
         ("time for a short text", lambda r: _cost(r, SHORT_TEXT)),
