@@ -146,6 +146,8 @@ def test_spacys_pretraining_makes_weights_that_fit(corpus, tmp_path):
 def test_without_both_nothing_is_made_and_the_gpu_variant_sees_shapes(corpus, tmp_path):
     config = config_for(corpus, "gpu", pretrained=tmp_path)
     assert config["nlp"]["pipeline"] == ["transformer", "ner", "doc_cleaner"]
+    parts = config["components"]["ner"]["model"]["tok2vec"]["*"]
+    assert [*parts] == ["transformer", "word"]  # another order would draw other weights
     assert [path.name for path in tmp_path.iterdir()] == ["sources.json"]
     assert "pretraining" not in config
     cpu = config_for(corpus, "cpu", pretrained=tmp_path).interpolate()
