@@ -19,6 +19,8 @@ from scripts.report.machine import measured_on
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "training" / "report" / "summary.json"
 CHART = ROOT / "assets" / "readme" / "comparison.svg"
+LEFT_OUT = ("  F of ", "  measured on", "peak GPU memory")
+"""Rows of the comparison for which the front page has no room."""
 FORMAT_COLUMNS = ("`format`", "what", "looks like", "not read, and the way out", "taken from folders")
 
 
@@ -46,9 +48,10 @@ def insert(text: str, name: str, content: str) -> str:
 
 
 def comparison(summary: dict) -> str:
-    """Return the comparison as Markdown, with the machine it was measured on and what to say of differences."""
+    """Return the comparison as Markdown, the machine it was measured on, and what to say of differences."""
     said = [f"**{sentence}.**" for sentence in tables.sentences(summary.get("differences", []))]
-    table = tables.as_markdown(("", *summary["variants"]), tables.comparison(summary["variants"]))
+    rows = [row for row in tables.comparison(summary["variants"]) if not row.name.startswith(LEFT_OUT)]
+    table = tables.as_markdown(("", *summary["variants"]), rows)
     return f"{' '.join([*said, measured_on(summary['machine'])])}\n\n{table}"
 
 

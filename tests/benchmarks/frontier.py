@@ -150,7 +150,7 @@ def chart(rows: list[Row]) -> str:
     points = [
         (row, row["predicting"], statistics.mean(run["f"] for run in row["runs"]))
         for row in rows
-        if row["runs"]
+        if row.get("predicting")
     ]
     speeds, scores = [math.log10(point[1]) for point in points], [point[2] for point in points]
     left, right = min(speeds) - 0.1, max(speeds) + 0.1
