@@ -51,7 +51,7 @@ def test_run_all_leaves_two_pipelines_and_a_report(trained):
     summary = json.loads((folder / "training" / "report" / "summary.json").read_text(encoding="utf-8"))
     assert [report["pipeline"] for report in summary["variants"].values()] == [
         ["tok2vec", "ner"],
-        ["transformer", "ner", "doc_cleaner"],
+        ["tok2vec", "transformer", "ner", "doc_cleaner"],
     ]
     for report in summary["variants"].values():
         assert (
@@ -83,7 +83,7 @@ def test_touching_one_config_retrains_that_variant_alone(trained):
     folder, arguments = trained
     overlay = folder / "configs" / "cpu.cfg"
     overlay.write_text(
-        overlay.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.2"), encoding="utf-8"
+        overlay.read_text(encoding="utf-8").replace("dropout = 0.2", "dropout = 0.3"), encoding="utf-8"
     )
     output = weasel(folder, *arguments)
     assert skipped(output) == ["preprocess", "train-gpu", "evaluate-gpu"]

