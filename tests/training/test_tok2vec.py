@@ -128,6 +128,7 @@ def test_what_was_trained_loads_without_this_project_and_the_package(corpus, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_spacys_pretraining_makes_weights_that_fit(corpus, tmp_path):
     """As configs/README.md says, from raw text."""
     config_for(corpus, **PRETRAINED).to_disk(tmp_path / "config.cfg")
