@@ -175,7 +175,7 @@ def chart(rows: list[Row]) -> str:
             shapes.append(_text(place(speed, low)[0], HEIGHT - EDGE + 20, f"{speed:,}"))
     for f in range(math.ceil(low / 10) * 10, math.ceil(high), 10):
         shapes.append(_text(16, place(10**left, f)[1] + 4, f"{f}"))
-    legend = "   ".join(f"{n} {what}" for n, what in enumerate(RECIPES, 1))
+    legend = " · ".join(f"{n} {what}" for n, what in enumerate(RECIPES, 1))
     shapes.append(_text(EDGE, HEIGHT - 10, legend))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
     return "\n".join(
