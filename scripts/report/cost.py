@@ -22,7 +22,7 @@ from scripts.training import device
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = 3
 BATCH_SIZES = (16, 64, 256)
-WORDS, WORDS_ON_GPU = 4_000, 20_000  # of a run, about
+WORDS, WORDS_ON_GPU = 2_000, 20_000  # of a run, about
 SHORT_TEXTS, SHORT_WORDS = 100, 20
 
 

@@ -101,7 +101,7 @@ def test_short_texts_come_one_by_one_and_the_first_round_does_not_count(nlp, mon
     assert next(milliseconds, None) is None
 
 
-@pytest.mark.parametrize(("gpu_id", "words"), [(-1, 4_000), (0, 20_000)])
+@pytest.mark.parametrize(("gpu_id", "words"), [(-1, 2_000), (0, 20_000)])
 def test_words_are_bounded_by_the_device(nlp, tmp_path, monkeypatch, gpu_id, words):
     """Not by how fast it is; single texts are short."""
     given = []
