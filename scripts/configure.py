@@ -11,15 +11,16 @@ from confection import ConfigValidationError
 from scripts.cli import UserError, console, run
 from scripts.corpus.config_file import one_line
 from scripts.corpus.files import write_bytes
-from scripts.training.configs import Settings, build_config, describe
+from scripts.training.configs import Settings, build_config, describe, make_pretrained
 from scripts.training.options import takes_options
 
 
 @takes_options
 def main(settings: Settings) -> None:
     """Write a variant's config; make the vectors and weights from which it starts, if they are not there."""
+    pretrained = make_pretrained(settings)
     try:
-        config = build_config(settings)
+        config = build_config(settings, pretrained)
     except (ConfigValidationError, configparser.Error, KeyError, ValueError, OSError) as error:
         files = " with ".join(map(str, settings.layers))
         raise UserError(f"{files} is no config that spaCy can read: {one_line(error)}") from error

@@ -1,9 +1,9 @@
-import json
 from pathlib import Path
 
 import pytest
 
 from scripts.training.device import gpu_obstacle
+from tests.make import jsonl_writer
 
 
 def pytest_addoption(parser):
@@ -28,14 +28,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def write_jsonl(tmp_path):
     """Write rows, or strings as they are, to a JSONL file in tmp_path."""
-
-    def write(name: str, rows: list) -> Path:
-        path = tmp_path / name
-        lines = [row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows]
-        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8", newline="")
-        return path
-
-    return write
+    return jsonl_writer(tmp_path)
 
 
 @pytest.fixture

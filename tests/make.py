@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -82,6 +83,18 @@ def build(
             copy = Path(name).with_name(f"{at}-{Path(name).name}")
             names[at] = str(shutil.copy(name, copy))
     return build_corpus(RawCorpus.find(*names), folder, Settings(**settings), workers=workers)
+
+
+def jsonl_writer(folder: Path) -> Callable[[str, list], Path]:
+    """Return what writes rows, or strings as they are, to a JSONL file in a folder."""
+
+    def write(name: str, rows: list) -> Path:
+        path = folder / name
+        lines = [row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows]
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8", newline="")
+        return path
+
+    return write
 
 
 def make_corpus(

@@ -18,7 +18,6 @@ import numpy
 import spacy
 from confection import Config
 from spacy.attrs import ENT_IOB, ENT_TYPE
-from spacy.language import DEFAULT_CONFIG_PRETRAIN_PATH
 from spacy.tokens import Doc, DocBin
 from spacy.util import load_config, registry
 from spacy.vocab import Vocab
@@ -34,6 +33,7 @@ from scripts.corpus.settings import Settings
 from scripts.corpus.shards import MANIFEST, documents_sha256, read_shard
 from scripts.corpus.vectors import ORIGIN
 from scripts.formats.record import AnnotationError
+from scripts.training.configs import start_from
 
 TAGGED = re.compile(r"(\S+)/(-|O|[BIO]-\S*)")
 SPLIT = re.compile(r"(train|dev|test): ?")
@@ -178,12 +178,12 @@ def plant(
     whole["paths"] |= {split: data.get(split, data["train"]).as_posix() for split in ("train", "dev")}
     path = folder / "config.cfg"
     if "vectors" in example.options:
-        start_from(whole, example.options, folder / "pretrained")
+        plant_start(whole, example.options, folder / "pretrained")
     path.write_bytes(whole.to_bytes())
     return corpus, data, path
 
 
-def start_from(config: Config, options: dict[str, str], folder: Path) -> None:
+def plant_start(config: Config, options: dict[str, str], folder: Path) -> None:
     """Let a config start from vectors of some words, and from a tok2vec of some width."""
     nlp = spacy.blank("en")
     for number, word in enumerate(options["vectors"].split()):
@@ -191,9 +191,7 @@ def start_from(config: Config, options: dict[str, str], folder: Path) -> None:
     nlp.meta[ORIGIN] = {"lang": options.get("vectors_lang", "en")}
     folder.mkdir()
     nlp.to_disk(folder / "vectors")
-    config["initialize"]["vectors"] = (folder / "vectors").as_posix()
-    block = config["components"]["tok2vec"]["model"]
-    block["embed"]["include_static_vectors"] = True
+    start_from(config, {"vectors": (folder / "vectors").as_posix()})
     if "weights" not in options:
         return
     width = int(options["weights"])
@@ -203,9 +201,8 @@ def start_from(config: Config, options: dict[str, str], folder: Path) -> None:
     model.initialize(X=[nlp.make_doc("She saw Cork")])
     (folder / "tok2vec.bin").write_bytes(model.to_bytes())
     write_json(folder / "tok2vec.json", {"vectors_sha256": options.get("weights_vectors")})
-    config["initialize"]["init_tok2vec"] = (folder / "tok2vec.bin").as_posix()
-    names = load_config(DEFAULT_CONFIG_PRETRAIN_PATH)["pretraining"]
-    config["pretraining"] = names | {"component": "tok2vec", "layer": ""}
+    paths = {"vectors": folder / "vectors", "init_tok2vec": folder / "tok2vec.bin"}
+    start_from(config, {name: path.as_posix() for name, path in paths.items()})
 
 
 def examined(text: str, folder: Path, configs: Path) -> Report:

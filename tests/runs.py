@@ -21,7 +21,7 @@ from thinc.api import fix_random_seed, get_current_ops, set_current_ops
 from typer.testing import CliRunner
 
 from scripts import validate
-from scripts.training.configs import Settings, Variant, build_config
+from scripts.training.configs import Settings, Variant, build_config, make_pretrained
 from scripts.training.fast.kernels import FastOps
 from scripts.training.loop import train
 from scripts.training.options import Options
@@ -121,7 +121,8 @@ def kept_ops() -> Iterator[None]:
 def config_for(corpus: Path, variant: str = "cpu", *, max_steps: int = 4, **start) -> Config:
     """A variant's config, for a corpus. start: what pretrained parts it starts from; nothing by default."""
     given = {"vectors": "", "tok2vec": "", "configs": ROOT / "configs", "pretrained": corpus} | start
-    return build_config(Settings(Variant(variant), max_steps=max_steps, corpus=corpus, **given))
+    settings = Settings(Variant(variant), max_steps=max_steps, corpus=corpus, **given)
+    return build_config(settings, make_pretrained(settings))
 
 
 def run(config: Config, output: Path, *, gpu_id: int = -1, tracker: Tracker | None = None, **options) -> dict:

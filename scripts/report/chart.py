@@ -23,15 +23,15 @@ def comparison_chart(variants: dict[str, dict]) -> str:
     for i, name in enumerate(variants):
         shapes += [
             _rect(LABEL + 90 * i, 12, 12, 12, COLORS[i % len(COLORS)]),
-            _text(LABEL + 90 * i + 18, 22, name),
+            text(LABEL + 90 * i + 18, 22, name),
         ]
     for j, (name, (values, unit)) in enumerate(figures.items()):
         top, scale = 36 + group * j, (WIDTH - LABEL - 90) / max(*values, 1e-9)
-        shapes.append(_text(LABEL - 10, top + group / 2 - 3, name, anchor="end"))
+        shapes.append(text(LABEL - 10, top + group / 2 - 3, name, anchor="end"))
         for i, value in enumerate(values):
             y, length = top + BAR * i, scale * value
             shapes.append(_rect(LABEL, y, length, BAR - 2, COLORS[i % len(COLORS)]))
-            shapes.append(_text(LABEL + length + 6, y + BAR - 4, f"{value:,.{value < 100:d}f}{unit}"))
+            shapes.append(text(LABEL + length + 6, y + BAR - 4, f"{value:,.{value < 100:d}f}{unit}"))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"'
     head += ' font-size="12" role="img" aria-label="Comparison of the trained pipelines">'
     return "\n".join([head, *shapes, "</svg>", ""])
@@ -41,5 +41,7 @@ def _rect(x: float, y: float, width: float, height: float, fill: str) -> str:
     return f'<rect x="{x:g}" y="{y:g}" width="{width:.1f}" height="{height:g}" fill="{fill}"/>'
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.0f}" text-anchor="{anchor}">{escape(text)}</text>'
+def text(x: float, y: float, content: str, *, anchor: str = "start", fill: str = "") -> str:
+    """Return text at a place of a picture, in pixels."""
+    color = f' fill="{fill}"' if fill else ""
+    return f'<text x="{x:.1f}" y="{y:.0f}" text-anchor="{anchor}"{color}>{escape(content)}</text>'

@@ -80,10 +80,10 @@ class Settings:
         return [self.configs / f"{name}.cfg" for name in ("base", self.variant, *further)]
 
 
-def build_config(settings: Settings) -> Config:
+def build_config(settings: Settings, pretrained: dict[str, str]) -> Config:
     """Lay the config files over each other, apply the settings and fill in spaCy's defaults.
 
-    Makes vectors and weights, if they are not there. Raises UserError where a source of them is none.
+    pretrained: of `make_pretrained`, what a tok2vec starts from.
     """
     config = _merged(settings.layers)
     config["paths"] |= {split: (settings.corpus / split).as_posix() for split in ("train", "dev")}
@@ -101,9 +101,8 @@ def build_config(settings: Settings) -> Config:
     if "transformer" in config["components"]:
         config["components"]["transformer"]["model"]["name"] = locate_transformer(settings.transformer)
         config["initialize"]["after_init"]["frozen_layers"] = settings.freeze_layers
-    pretrained = make_pretrained(settings)
     if TOK2VEC in config["components"]:
-        _start_from(config, pretrained)
+        start_from(config, pretrained)
     if _is_streamed(settings):
         reader = {"@readers": "ner_template.shards.v1", "path": "${paths.train}"}
         config["corpora"]["train"] = reader | {"seed": "${system.seed}", "shuffle": True}
@@ -128,8 +127,11 @@ def _merged(layers: list[Path]) -> Config:
     return config
 
 
-def _start_from(config: Config, paths: dict[str, str]) -> None:
-    """Let the tok2vec start from vectors and pretrained weights, as far as there are some."""
+def start_from(config: Config, paths: dict[str, str]) -> None:
+    """Let the tok2vec start from vectors and pretrained weights, as far as there are some.
+
+    paths: `vectors` and `init_tok2vec`, of those that there are.
+    """
     config["paths"] |= paths
     embed = config["components"][TOK2VEC].get("model", {}).get("embed", {})
     if "include_static_vectors" in embed:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scripts.cli import UserError
 from scripts.corpus.files import sha256
-from scripts.corpus.vectors import package_folder
+from scripts.corpus.vectors import package_folder, pipeline_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,22 @@ def packaged_folder(name: str) -> Path:
     return folder
 
 
-def require_language(name: str, lang: str) -> None:
-    """Raise UserError where a packaged model is of another language than the corpus."""
-    if name in PACKAGED and PACKAGED[name].lang != lang:
-        other = f"set vars.vectors and vars.tok2vec to a pipeline of that language ({lang}_core_news_md)"
-        raise UserError(f'{name} is made for {PACKAGED[name].lang!r}, not {lang!r}; {other}, or both to ""')
+def find_source(name: str, lang: str, variable: str) -> Path:
+    """Return the file that a variable of project.yml names, or the folder of a pipeline.
+
+    The pipeline is packaged, a folder, or installed. Raises UserError where there is neither, or where what
+    is packaged is of another language than the corpus.
+    """
+    if name in PACKAGED:
+        made_for = PACKAGED[name].lang
+        if made_for != lang:
+            remedy = f"set vars.vectors and vars.tok2vec to a pipeline of that language ({lang}_core_news_md)"
+            raise UserError(f'{name} is made for {made_for!r}, not {lang!r}; {remedy}, or both to ""')
+        return packaged_folder(name)
+    if Path(name).is_file():
+        return Path(name)
+    folder = pipeline_folder(name)
+    if folder is None:
+        what = "neither a file, nor a pipeline's folder, nor an installed pipeline"
+        raise UserError(f"{name}: {what}; set vars.{variable} to one, or leave it empty to start without")
+    return folder

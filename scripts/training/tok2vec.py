@@ -10,8 +10,8 @@ from thinc.api import Model
 from scripts.cli import UserError
 from scripts.corpus.config_file import CONFIG, one_line
 from scripts.corpus.files import read_json, sha256, write_bytes, write_json
-from scripts.corpus.vectors import FACTS, pipeline_folder
-from scripts.training.packaged import PACKAGED, packaged_folder, require_language
+from scripts.corpus.vectors import FACTS
+from scripts.training.packaged import find_source
 
 NERS = ("ner", "beam_ner")
 
@@ -22,8 +22,7 @@ def make_tok2vec(source: str, path: Path, *, lang: str) -> dict:
     source: a packaged model's name, an installed pipeline's, a pipeline's folder, or `spacy pretrain`'s file.
     What is there already, made of the same, stays as it is. Raises UserError where a source is none.
     """
-    require_language(source, lang)
-    origin = _find(source)
+    origin = find_source(source, lang, "tok2vec")
     component = "" if origin.is_file() else _component(origin)
     weights = origin / component / "model" if component else origin
     made_of = {"source": source, "component": component, "sha256": sha256(weights)}
@@ -37,19 +36,6 @@ def make_tok2vec(source: str, path: Path, *, lang: str) -> dict:
     noted |= {"made_of": made_of, "vectors_sha256": sha256(table) if component and table.is_file() else None}
     write_json(facts, noted)
     return noted
-
-
-def _find(source: str) -> Path:
-    """Return a file of weights, or a pipeline's folder. Raises UserError where there is neither."""
-    if source in PACKAGED:
-        return packaged_folder(source)
-    if Path(source).is_file():
-        return Path(source)
-    folder = pipeline_folder(source)
-    if folder is None:
-        what = "neither a file, nor a pipeline's folder, nor an installed pipeline"
-        raise UserError(f"{source}: {what}; set vars.tok2vec to one, or leave it empty to start from nothing")
-    return folder
 
 
 def _component(folder: Path) -> str:

@@ -10,8 +10,8 @@ from spacy.vectors import Vectors
 from scripts.cli import UserError
 from scripts.corpus.files import read_json, replace_folder, sha256
 from scripts.corpus.shards import MANIFEST, Shard
-from scripts.corpus.vectors import FACTS, ORIGIN, pipeline_folder, read_vectors, require_vectors, table_sha256
-from scripts.training.packaged import PACKAGED, packaged_folder, require_language
+from scripts.corpus.vectors import FACTS, ORIGIN, read_vectors, require_vectors, table_sha256
+from scripts.training.packaged import find_source
 from scripts.training.vector_file import read_vector_file
 
 CASED = 0.001
@@ -29,8 +29,9 @@ def make_vectors(source: str, folder: Path, *, lang: str, keep: int = 0, train: 
     The strings of the words are left out: they take a third as much again, and serve `most_similar` alone.
     What is there already, made of the same, stays as it is. Raises UserError where a source is none.
     """
-    require_language(source, lang)
-    path = _find(source)
+    path = find_source(source, lang, "vectors")
+    if path.is_dir():
+        path = require_vectors(path.as_posix())
     manifest = train / MANIFEST if keep and train is not None else None
     made_of = {
         "source": source,
@@ -60,18 +61,6 @@ def make_vectors(source: str, folder: Path, *, lang: str, keep: int = 0, train: 
     nlp.to_disk(new)
     replace_folder(new, folder)
     return read_json(meta)
-
-
-def _find(source: str) -> Path:
-    """Return a text file, or a pipeline's folder with vectors. Raises UserError where there is neither."""
-    if source in PACKAGED:
-        return require_vectors(packaged_folder(source).as_posix())
-    if Path(source).is_file():
-        return Path(source)
-    if pipeline_folder(source) is None:
-        what = "neither a file, nor a pipeline's folder, nor an installed pipeline"
-        raise UserError(f"{source}: {what}; set vars.vectors to one, or leave it empty to train without")
-    return require_vectors(source)
 
 
 def _words(train: Path) -> set[int]:

@@ -3,11 +3,11 @@
 import math
 import statistics
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 from scripts.corpus.files import read_json
+from scripts.report.chart import COLORS, text
 from tests.benchmarks import inputs
 from tests.benchmarks.measure import run_python
 from tests.benchmarks.report import Columns, Options, Report, Row, markdown_table
@@ -23,7 +23,6 @@ RECIPES: dict[str, Recipe] = {
     "transformer + pretrained tok2vec": ("gpu", {}),
 }
 """The third is the cpu variant, the last the gpu variant."""
-COLORS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
 WIDTH, HEIGHT, EDGE = 720, 380, 56
 
 
@@ -161,27 +160,23 @@ def chart(rows: list[Row]) -> str:
         return x, HEIGHT - EDGE - (f - low) / (high - low) * (HEIGHT - 2 * EDGE)
 
     shapes = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
-    shapes += [_text(EDGE, 24, "F on test (mean of the seeds) against words/s in prediction (logarithmic)")]
+    shapes += [text(EDGE, 24, "F on test (mean of the seeds) against words/s in prediction (logarithmic)")]
     for i, name in enumerate(dict.fromkeys(row["corpus"] for row, _, _ in points)):
         color = COLORS[i % len(COLORS)]
-        shapes.append(_text(WIDTH - 150, 48 + 18 * i, f"● {name}", fill=color))
+        shapes.append(text(WIDTH - 150, 48 + 18 * i, f"● {name}", fill=color))
         path = [place(speed, f) for row, speed, f in points if row["corpus"] == name]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
         shapes.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-opacity="0.4"/>')
         shapes += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>' for x, y in path]
-        shapes += [_text(x + 7, y + 4, f"{n}") for n, (x, y) in enumerate(path, 1)]
+        shapes += [text(x + 7, y + 4, f"{n}") for n, (x, y) in enumerate(path, 1)]
     for speed in (1_000, 2_000, 5_000, 10_000, 20_000, 50_000):
         if left <= math.log10(speed) <= right:
-            shapes.append(_text(place(speed, low)[0], HEIGHT - EDGE + 20, f"{speed:,}"))
+            shapes.append(text(place(speed, low)[0], HEIGHT - EDGE + 20, f"{speed:,}"))
     for f in range(math.ceil(low / 10) * 10, math.ceil(high), 10):
-        shapes.append(_text(16, place(10**left, f)[1] + 4, f"{f}"))
+        shapes.append(text(16, place(10**left, f)[1] + 4, f"{f}"))
     legend = " · ".join(f"{n} {what}" for n, what in enumerate(RECIPES, 1))
-    shapes.append(_text(EDGE, HEIGHT - 10, legend))
+    shapes.append(text(EDGE, HEIGHT - 10, legend))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
     return "\n".join(
         [f'{head} font-size="12" role="img" aria-label="F against speed">', *shapes, "</svg>", ""]
     )
-
-
-def _text(x: float, y: float, text: str, *, fill: str = "black") -> str:
-    return f'<text x="{x:.1f}" y="{y:.0f}" fill="{fill}">{escape(text)}</text>'

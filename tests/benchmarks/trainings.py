@@ -66,9 +66,8 @@ def write_quickstarts(folder: Path) -> Path:
 
 def our_config(variant: str, transformer: str = KNOWN) -> Config:
     """Return this project's config, with all layers learning."""
-    return build_config(
-        Settings(Variant(variant), vectors="", tok2vec="", transformer=transformer, freeze_layers=0)
-    )
+    given = {"vectors": "", "tok2vec": "", "transformer": transformer, "freeze_layers": 0}
+    return build_config(Settings(Variant(variant), **given), {})
 
 
 def set_budget(config: Config, place: Place, seed: int, *, every: int, evaluations: int = 4) -> Config:

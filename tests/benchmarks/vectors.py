@@ -2,6 +2,7 @@
 
 from confection import Config
 
+from scripts.training.configs import start_from
 from scripts.training.vectors import make_vectors
 from tests.benchmarks import frontier, inputs
 from tests.benchmarks import trainings as t
@@ -33,8 +34,7 @@ def speeds(report: Report, options: Options) -> None:
     place, folder = t.Place(corpus, deadline=report.deadline), report.work / "vectors"
     make_vectors(PACKAGE, folder, lang="en")
     with_vectors = t.quickstart("cpu")
-    with_vectors["components"]["tok2vec"]["model"]["embed"]["include_static_vectors"] = True
-    with_vectors["paths"]["vectors"] = folder.as_posix()
+    start_from(with_vectors, {"vectors": folder.as_posix()})
 
     def train(is_ours: bool, config: Config):
         every = max(1, options.steps // 4)

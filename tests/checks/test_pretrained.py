@@ -5,11 +5,10 @@ import shutil
 import numpy
 import pytest
 import spacy
-import srsly
 
 from scripts.checks.pretrained import misfitting_weights, no_vectors
 from scripts.checks.training_config import ConfigFile, TrainingConfig
-from tests.make import make_corpus
+from tests.make import jsonl_writer, make_corpus
 from tests.runs import PRETRAINED, config_for
 
 
@@ -17,12 +16,7 @@ from tests.runs import PRETRAINED, config_for
 def corpus(tmp_path_factory):
     """A corpus, and beside it the packaged vectors and weights."""
     folder = tmp_path_factory.mktemp("corpus")
-
-    def write_jsonl(name, rows):
-        srsly.write_jsonl(folder / name, rows)
-        return folder / name
-
-    made = make_corpus(folder, write_jsonl)
+    made = make_corpus(folder, jsonl_writer(folder))
     config_for(made, **PRETRAINED)
     return made
 

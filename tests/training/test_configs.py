@@ -22,13 +22,12 @@ SETTINGS = Settings(
     freeze_layers=2,
     configs=ROOT / "configs",
     corpus=Path("a"),
-    pretrained=Path("a"),
 )
 
 
 @pytest.fixture(scope="module", params=["cpu", "gpu"])
 def config(request):
-    return build_config(replace(SETTINGS, variant=Variant(request.param)))
+    return build_config(replace(SETTINGS, variant=Variant(request.param)), {})
 
 
 def test_settings_reach_the_config(config):
@@ -66,7 +65,7 @@ def test_the_config_is_filled(config, tmp_path):
 
 
 def test_the_transformers_rate_follows_the_budget():
-    rate = build_config(replace(SETTINGS, variant=Variant.gpu))["training"]["optimizer"]["learn_rate"]
+    rate = build_config(replace(SETTINGS, variant=Variant.gpu), {})["training"]["optimizer"]["learn_rate"]
     assert (rate["warmup_steps"], rate["total_steps"]) == (20, 200)
 
 
@@ -104,7 +103,7 @@ def overlaid(tmp_path, base: str, overlay: str):
     pipeline = f'[nlp]\npipeline = ["ner"]\n\n[components]\n\n{overlay}\n\n{settings}\n'
     (tmp_path / "cpu.cfg").write_text(pipeline, encoding="utf-8")
     (tmp_path / "blank.cfg").write_text("[training]\npatience = 0\n", encoding="utf-8")
-    return build_config(replace(SETTINGS, configs=tmp_path))
+    return build_config(replace(SETTINGS, configs=tmp_path), {})
 
 
 @pytest.fixture(scope="module")

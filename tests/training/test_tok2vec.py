@@ -15,7 +15,7 @@ from scripts.checks.training_config import ConfigFile, TrainingConfig
 from scripts.cli import UserError
 from scripts.training.packaged import PACKAGED
 from scripts.training.tok2vec import make_tok2vec
-from tests.make import make_corpus
+from tests.make import jsonl_writer, make_corpus
 from tests.runs import PRETRAINED, config_for, run
 
 PACKAGE = PRETRAINED["tok2vec"]
@@ -97,12 +97,7 @@ def test_sources_that_are_none_are_errors(tmp_path, trained):
 def corpus(tmp_path_factory):
     """A corpus that a pipeline may start on."""
     folder = tmp_path_factory.mktemp("corpus")
-
-    def write_jsonl(name, rows):
-        srsly.write_jsonl(folder / name, rows)
-        return folder / name
-
-    return make_corpus(folder, write_jsonl)
+    return make_corpus(folder, jsonl_writer(folder))
 
 
 @pytest.mark.parametrize("variant", ["cpu", "gpu"])

@@ -146,6 +146,17 @@ FILE_AS_FOLDER = {
 }
 
 
+def test_a_failure_of_making_vectors_is_not_put_down_to_the_configs(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    taken = tmp_path / "taken"
+    taken.write_text("mine", encoding="utf-8")
+    main = importlib.import_module("scripts.configure").main
+    code, error = run(main, "cpu", f"--pretrained={taken}", f"--output={tmp_path / 'config.cfg'}")
+    assert code == 1
+    assert f"{taken}: " in error
+    assert "no config" not in error
+
+
 @pytest.mark.parametrize("verb", FILE_AS_FOLDER)
 def test_a_file_in_the_place_of_the_output_folder_is_named(run, verb, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
