@@ -129,6 +129,13 @@ def test_a_token_that_cannot_stand_on_a_line_is_named(tmp_path):
         as_conll(odd)
 
 
+def test_a_line_break_is_no_token_of_a_line(tmp_path, write_jsonl):
+    texts = [{"id": str(i), "text": f"Ana\n\nsaw Bo {i}.", "spans": [[9, 11, "PER"]]} for i in range(3)]
+    build(tmp_path / "c", *(write_jsonl(f"{text['id']}.jsonl", [text]) for text in texts))
+    result = call(export.main, tmp_path / "c" / "train", "--format=conll")
+    assert "Ana\tO\nsaw\tO\nBo\tB-PER\n0\tO\n.\tO\n" in result.stdout
+
+
 def test_nothing_is_written_over(tmp_path, write_jsonl):
     corpus = make_corpus(tmp_path, write_jsonl)
     (tmp_path / "mine.jsonl").write_text("mine", encoding="utf-8")
