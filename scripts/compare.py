@@ -12,14 +12,17 @@ from scripts.cli import console, run
 from scripts.corpus.files import read_json, write_json, write_text
 from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
+from scripts.corpus.stream import find_shards
 from scripts.report import tables
 from scripts.report.chart import comparison_chart
 from scripts.report.comparison import compare
-from scripts.report.errors import error_browser
+from scripts.report.errors import error_browser, find_errors
 from scripts.report.machine import describe
 from scripts.report.page import render
 from scripts.report.predictions import PREDICTIONS, read_runs
-from scripts.report.suspects import find_suspects, write_suspects
+from scripts.report.slices import count_forms
+from scripts.report.suspects import find_suspects, forms_of, rank_suspects, write_suspects
+from scripts.report.texts import read_texts
 
 VERSION = 1
 """Of summary.json; it grows by new keys, and changes its number when one means something else."""
@@ -56,12 +59,14 @@ def main(
     text += f"\n{notes}\n\n## Ledger\n\n{tables.as_markdown(tables.LEDGER_COLUMNS, ledger)}"
     write_text(output / "summary.md", text)
     write_text(output / "table.tex", tables.as_latex(columns, rows))
-    errors = error_browser({name: each[0].rows for name, each in runs.items()}, corpus)
-    suspects = find_suspects(runs, corpus)
-    shown = write_suspects(output / "suspects.jsonl", suspects, corpus)
+    errors, suspects = find_errors(runs), find_suspects(runs)
+    documents = read_texts(corpus, errors.places.keys() | {one.document for one in suspects})
+    uses = count_forms(find_shards(corpus / "train"), forms_of(suspects, documents))
+    shown = write_suspects(output / "suspects.jsonl", rank_suspects(suspects, documents, uses), documents)
     predictions = [(folder / PREDICTIONS).as_posix() for folder in folders]
     texts = {"title": title, "said": said, "notes": notes, "predictions": predictions}
     texts |= {"suspects": shown, "suspected": len(suspects)}
+    errors = error_browser(errors, documents, uses)
     write_text(output / "index.html", render(summary, errors, rows, ledger, **texts))
     console.print(tables.as_rich("Ledger", tables.LEDGER_COLUMNS, ledger))
     console.print(tables.as_rich(title, columns, rows))

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy
 
 from scripts.report.counts import count, labels_of, macro, prf
-from scripts.report.matching import RULES, pair_entities
+from scripts.report.matching import RULES
 from scripts.report.predictions import INPUTS, Run, merge
 from scripts.report.uncertainty import RESAMPLES, bootstrap, percentiles, randomisation_p, seeds_interval
 
@@ -48,7 +48,7 @@ def compare(variants: dict[str, list[Run]], *, resamples: int = RESAMPLES) -> tu
 
 def _count(runs: list[Run]) -> tuple[numpy.ndarray, list[str]]:
     """Return the counts of `(documents, runs, inputs, rules + labels, 3)`, and the labels."""
-    paired = [[pair_entities(row["gold"], row[name]) for row in run.rows] for run in runs for name in INPUTS]
+    paired = [run.pairs[name] for run in runs for name in INPUTS]
     labels = labels_of(pairs for documents in paired for pairs in documents)
     counts = numpy.stack([count(documents, labels) for documents in paired], axis=1)
     return counts.reshape(len(counts), len(runs), len(INPUTS), *counts.shape[2:]), labels

@@ -3,19 +3,13 @@
 import random
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
-from pathlib import Path
 
-from spacy.tokens import Doc
-from spacy.vocab import Vocab
-
-from scripts.corpus.shards import read_shard
-from scripts.corpus.stream import find_shards
-from scripts.report.matching import KINDS, Entity, Pair, kind, pair_entities
-from scripts.report.slices import SEEN, seen_form, train_forms
-from scripts.report.texts import with_spaces
+from scripts.report.matching import KINDS, Entity, Pair, kind
+from scripts.report.predictions import Run
+from scripts.report.slices import SEEN, Uses, seen_form
+from scripts.report.texts import Text
 
 INPUT = "gold_tokens"
 MOST_PLACES = 20_000
@@ -33,51 +27,52 @@ class Place:
     start: int
     end: int
     pairs: list[tuple[int, Pair]] = field(default_factory=list)
-    """The number of a variant, and a pair of it."""
+    """The number of a run, and a pair of it."""
 
 
-def error_browser(variants: dict[str, list[dict]], corpus: Path, *, most: int = MOST_PLACES) -> dict:
-    """Return the places where a variant is wrong; this folder's README.md says what each key means.
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Where variants are wrong: how often each type of pair occurs with each, and the places by document."""
 
-    variants: of each, the rows of its predictions. Of more than `most` places, a sample is kept.
-    """
-    found = [
-        (document, place)
-        for document, rows in enumerate(zip(*variants.values(), strict=True))
-        for place in find_places(rows[0]["gold"], [row[INPUT] for row in rows])
-    ]
+    variants: dict[str, Run]
+    types: dict[Type, list[int]]
+    total: int
+    places: dict[int, list[Place]]
+
+
+def find_errors(runs: dict[str, list[Run]], *, most: int = MOST_PLACES) -> Errors:
+    """Return where the first run of a variant is wrong. Of more than `most` places, a sample is kept."""
+    variants = {name: each[0] for name, each in runs.items()}
+    found = [*find_places([*variants.values()])]
     counts = Counter((type_of(pair), variant) for _, place in found for variant, pair in place.pairs)
-    types = sorted({name for name, _ in counts})
-    kept = sorted(random.Random(0).sample(range(len(found)), min(most, len(found))))
-    by_document: dict[int, list[Place]] = {}
-    for document, place in (found[number] for number in kept):
-        by_document.setdefault(document, []).append(place)
-    return {
-        "variants": [*variants],
-        "kinds": KINDS,
-        "seen": SEEN,
-        "types": [[*name, [counts[name, variant] for variant in range(len(variants))]] for name in types],
-        "total": len(found),
-        "places": _describe(by_document, [*variants.values()], types, corpus),
+    types = {
+        name: [counts[name, i] for i in range(len(variants))] for name in sorted({name for name, _ in counts})
     }
+    kept = sorted(random.Random(0).sample(range(len(found)), min(most, len(found))))
+    places: dict[int, list[Place]] = {}
+    for document, place in (found[number] for number in kept):
+        places.setdefault(document, []).append(place)
+    return Errors(variants, types, len(found), places)
 
 
-def find_places(gold: list[Entity], predictions: list[list[Entity]]) -> list[Place]:
-    """Return the places of a document where at least one variant is wrong, from left to right.
+def find_places(runs: list[Run]) -> Iterator[tuple[int, Place]]:
+    """Yield the places where at least one run is wrong, from left to right, with their documents' numbers.
 
-    predictions: of each variant. A place has the pairs of all variants: of those that are right there, too.
+    A place has the pairs of all runs: of those that are right there, too.
     """
-    if all(predicted == gold for predicted in predictions):
-        return []
-    pairs = [(i, pair) for i, predicted in enumerate(predictions) for pair in pair_entities(gold, predicted)]
-    places: list[Place] = []
-    for variant, pair in sorted(pairs, key=lambda each: (*_extent(each[1]), each[0])):
-        start, end = _extent(pair)
-        if not places or start >= places[-1].end:
-            places.append(Place(start, end))
-        places[-1].end = max(places[-1].end, end)
-        places[-1].pairs.append((variant, pair))
-    return [place for place in places if any(kind(pair) != "exact" for _, pair in place.pairs)]
+    for document, pairs in enumerate(zip(*(run.pairs[INPUT] for run in runs), strict=True)):
+        if all(gold == predicted for each in pairs for gold, predicted in each):
+            continue
+        places: list[Place] = []
+        numbered = [(i, pair) for i, each in enumerate(pairs) for pair in each]
+        for run, pair in sorted(numbered, key=lambda each: (*_extent(each[1]), each[0])):
+            start, end = _extent(pair)
+            if not places or start >= places[-1].end:
+                places.append(Place(start, end))
+            places[-1].end = max(places[-1].end, end)
+            places[-1].pairs.append((run, pair))
+        wrong = (place for place in places if any(gold != predicted for _, (gold, predicted) in place.pairs))
+        yield from ((document, place) for place in wrong)
 
 
 def type_of(pair: Pair) -> Type:
@@ -91,37 +86,33 @@ def _extent(pair: Pair) -> tuple[int, int]:
     return min(entity[0] for entity in entities), max(entity[1] for entity in entities)
 
 
-def _describe(
-    by_document: dict[int, list[Place]], variants: list[list[dict]], types: list[Type], corpus: Path
-) -> list[dict]:
-    """Read the shards, and return what the page shows of each place. by_document: places by row number."""
-    forms, number_of = train_forms(find_shards(corpus / "train")), {name: i for i, name in enumerate(types)}
-    described = []
-    for document, doc in read_documents(corpus, by_document):
-        rows, starts = [rows[document] for rows in variants], [token.idx for token in doc]
-        text, gold, predicted = doc.text.rstrip(), rows[0]["gold"], [row[INPUT] for row in rows]
+def error_browser(errors: Errors, texts: dict[int, Text], uses: Uses) -> dict:
+    """Return what the page shows of errors; this folder's README.md says what each key means."""
+    described, number_of = [], {name: i for i, name in enumerate(errors.types)}
+    for document, places in errors.places.items():
+        rows, text = [run.rows[document] for run in errors.variants.values()], texts[document]
         source = rows[0].get("source") or rows[0].get("id") or f"document {document + 1}"
-        for place in by_document[document]:
+        for place in places:
             pairs = []
             for variant, pair in place.pairs:
                 start, end, label = pair[0] or pair[1]
-                seen = seen_form(text[start:end], label, forms)
+                seen = seen_form(text.text[start:end], label, uses)
                 pairs.append([variant, number_of[type_of(pair)], seen])
-            shown = in_text(place, text, starts, gold, predicted)
+            shown = in_text(place, text, rows[0]["gold"], [row[INPUT] for row in rows])
             described.append({"source": source, **shown, "pairs": pairs})
-    return described
+    return {
+        "variants": [*errors.variants],
+        "kinds": KINDS,
+        "seen": SEEN,
+        "types": [[*name, counts] for name, counts in errors.types.items()],
+        "total": errors.total,
+        "places": described,
+    }
 
 
-def read_documents(corpus: Path, numbers: Container[int]) -> Iterator[tuple[int, Doc]]:
-    """Yield the number of each wanted test document, and the document with its text."""
-    shards = (read_shard(path, Vocab()) for path in find_shards(corpus / "test"))  # each forgets its words
-    for number, doc in enumerate(chain.from_iterable(shards)):
-        if number in numbers:
-            yield number, with_spaces(doc)
-
-
-def in_text(place: Place, text: str, starts: list[int], gold: list, predicted: list[list]) -> dict:
-    """Return the text around a place, and the entities in it. starts: of the document's tokens."""
+def in_text(place: Place, document: Text, gold: list, predicted: list[list]) -> dict:
+    """Return the text around a place, and the entities in it."""
+    text, starts, _ = document
     first = max(0, bisect_right(starts, place.start) - 1 - TOKENS_AROUND)
     last = bisect_left(starts, place.end) + TOKENS_AROUND
     left = max(starts[first], place.start - CHARACTERS_AROUND)

@@ -2,23 +2,33 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+
+import orjson
 
 from scripts.cli import UserError
 from scripts.corpus.files import read_json, sha256, whole_file
 from scripts.corpus.shards import MANIFEST
+from scripts.report.matching import Pair, pair_entities
 
 PREDICTIONS = "predictions.jsonl"
 INPUTS = ("gold_tokens", "raw_text")
 """What the pipeline was given: the gold tokens, or the text, of which it makes tokens itself."""
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True)
+class Run:
     """A pipeline that was scored: its scores.json, and the rows of its predictions."""
 
     report: dict
     rows: list[dict]
+
+    @cached_property
+    def pairs(self) -> dict[str, list[list[Pair]]]:
+        """By input, the pairs of each document, for all that counts or shows them."""
+        return {name: [pair_entities(row["gold"], row[name]) for row in self.rows] for name in INPUTS}
 
 
 def write_predictions(folder: Path, rows: Iterable[dict]) -> str:
@@ -40,7 +50,7 @@ def read_runs(folders: list[Path], corpus: Path) -> dict[str, list[Run]]:
         path, remedy = folder / PREDICTIONS, f"run: python -m scripts.evaluate {folder}"
         if not path.exists() or report.get("predictions_sha256") != sha256(path):
             raise UserError(f"{path}: missing, or not of the scores beside it; {remedy}")
-        rows = [json.loads(line) for line in path.read_bytes().splitlines()]
+        rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
         gold = gold or [row["gold"] for row in rows]
         if [row["gold"] for row in rows] != gold:
             raise UserError(f"{path}: of another test set than {folders[0] / PREDICTIONS}; {remedy}")

@@ -11,9 +11,9 @@ from scripts.corpus.shards import documents_sha256, read_shard
 from scripts.corpus.stream import find_shards
 from scripts.report.cost import measure_cost
 from scripts.report.counts import score
-from scripts.report.matching import Entity, pair_entities
-from scripts.report.predictions import INPUTS
-from scripts.report.slices import score_slices, train_forms
+from scripts.report.matching import Entity
+from scripts.report.predictions import INPUTS, Run
+from scripts.report.slices import count_forms, score_slices
 from scripts.report.texts import with_spaces
 from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
@@ -39,10 +39,9 @@ def evaluate(
     if cost:
         found["cost"] = measure_cost(nlp, model, gold, gpu_id, threads)
         found["words_per_second"] = found["cost"]["all_cores"]["words_per_second"]
-    forms = train_forms(find_shards(corpus / "train"))
-    for name in INPUTS:
-        documents = [pair_entities(row["gold"], row[name]) for row in rows]
-        found[name] = score(documents) | {"slices": score_slices(gold, documents, forms)}
+    uses = count_forms(find_shards(corpus / "train"))
+    for name, documents in Run(found, rows).pairs.items():
+        found[name] = score(documents) | {"slices": score_slices(gold, documents, uses)}
     return found, rows
 
 

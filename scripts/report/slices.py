@@ -1,7 +1,7 @@
 """Score apart what train has shown and what it hasn't, short and long entities and documents, and groups."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import numpy
@@ -15,27 +15,22 @@ from scripts.report.matching import Entity, Pair, kind
 SEEN = ("seen with this label", "seen with another label", "never seen")
 GROUPS = 20
 """So many groups are scored, those with the most entities."""
+Uses = dict[str, Counter[str]]
+"""How often train has a surface form with each label; "" is outside entities."""
 
 
-def train_forms(shards: Iterable[Path]) -> dict[str, set[str]]:
-    """Return the labels of each surface form that train has; each shard's words are then forgotten."""
-    forms = defaultdict(set)
-    for doc in (doc for path in shards for doc in read_shard(path, Vocab())):
+def count_forms(shards: Iterable[Path], outside: Container[str] = (), *, tokens: int = 8) -> Uses:
+    """Count the surface forms of train's entities; outside of them, those of `outside` of up to `tokens`."""
+    uses = defaultdict(Counter)
+    for doc in (doc for path in shards for doc in read_shard(path, Vocab())):  # each forgets its words
         for ent in doc.ents:
-            forms[surface_form(ent.text)].add(ent.label_)
-    return dict(forms)
-
-
-def count_forms(shards: Iterable[Path], forms: set[str], *, tokens: int = 8) -> Counter[tuple[str, str]]:
-    """Count surface forms of train by label; outside entities ("") those of `forms` of up to `tokens`."""
-    counts = Counter()
-    for doc in (doc for path in shards for doc in read_shard(path, Vocab())):
-        counts.update((surface_form(ent.text), ent.label_) for ent in doc.ents)
+            uses[surface_form(ent.text)][ent.label_] += 1
         words = [one.text if one.ent_iob_ == "O" else " " for one in doc if one.text.strip()]
-        for size in range(1, tokens + 1):
-            found = map("".join, zip(*(words[first:] for first in range(size)), strict=False))
-            counts.update((form, "") for form in found if form in forms)
-    return counts
+        for size in range(1, tokens + 1) if outside else ():
+            for form in map("".join, zip(*(words[first:] for first in range(size)), strict=False)):
+                if form in outside:
+                    uses[form][""] += 1
+    return dict(uses)
 
 
 def surface_form(text: str) -> str:
@@ -43,22 +38,22 @@ def surface_form(text: str) -> str:
     return "".join(text.split())
 
 
-def seen_form(text: str, label: str, forms: dict[str, set[str]]) -> int:
-    """Return the place in SEEN of what train shows of an entity. forms: of train."""
-    labels = forms.get(surface_form(text), ())
+def seen_form(text: str, label: str, uses: Uses) -> int:
+    """Return the place in SEEN of what train shows of an entity. uses: of train's forms."""
+    labels = uses.get(surface_form(text), {}).keys() - {""}
     return 0 if label in labels else 1 if labels else 2
 
 
-def score_slices(docs: list[Doc], documents: list[list[Pair]], forms: dict[str, set[str]]) -> dict[str, dict]:
+def score_slices(docs: list[Doc], documents: list[list[Pair]], uses: Uses) -> dict[str, dict]:
     """Score slices of the entities by the exact rule: by form, lengths in gold tokens, and group if known.
 
-    docs: the gold documents. documents: of each, its pairs. forms: of train. A missed entity counts in the
-    slice of the gold entity, one that is predicted and wrong in the prediction's.
+    docs: the gold documents. documents: of each, its pairs. uses: of train's forms. A missed entity counts in
+    the slice of the gold entity, one that is predicted and wrong in the prediction's.
     """
     counts = defaultdict(lambda: numpy.zeros(3, dtype=numpy.int64))
     for doc, pair in ((doc, pair) for doc, pairs in zip(docs, documents, strict=True) for pair in pairs):
         for what, entity in ((TP, pair[0]),) if kind(pair) == "exact" else ((FN, pair[0]), (FP, pair[1])):
-            for key in _keys(doc, entity, forms) if entity else ():
+            for key in _keys(doc, entity, uses) if entity else ():
                 counts[key][what] += 1
     groups = sorted(
         (key for key in counts if key[0] == "group"), key=lambda key: -counts[key][[TP, FN]].sum()
@@ -69,10 +64,10 @@ def score_slices(docs: list[Doc], documents: list[list[Pair]], forms: dict[str, 
     return dict(slices)
 
 
-def _keys(doc: Doc, entity: Entity, forms: dict[str, set[str]]) -> Iterator[tuple[str, int, str]]:
+def _keys(doc: Doc, entity: Entity, uses: Uses) -> Iterator[tuple[str, int, str]]:
     """Yield what is sliced, a place in the order of its slices, and the slice's name."""
     start, end, label = entity
-    seen = seen_form(doc.text[start:end], label, forms)
+    seen = seen_form(doc.text[start:end], label, uses)
     yield "surface form", seen, SEEN[seen]
     tokens = doc.char_span(start, end, alignment_mode="expand")
     for what, length in (("entity length", len(tokens)), ("document length", len(doc))):

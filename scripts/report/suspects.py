@@ -3,46 +3,33 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from scripts.corpus.exports import as_jsonl
 from scripts.corpus.files import write_text
-from scripts.corpus.stream import find_shards
-from scripts.report.errors import INPUT, Place, find_places, in_text, read_documents
+from scripts.report.errors import Place, find_places, in_text
 from scripts.report.matching import Entity
 from scripts.report.predictions import Run
-from scripts.report.slices import count_forms, surface_form
+from scripts.report.slices import Uses, surface_form
+from scripts.report.texts import Text
 
 
 @dataclass(slots=True)
 class Suspect:
-    """A place where all variants agree against gold, and what each side alone has there, with its text."""
+    """A place where all variants agree against gold, and what each side alone has there."""
 
     document: int
     place: Place
-    gold: dict[Entity, str]
-    suggested: dict[Entity, str]
+    gold: list[Entity]
+    suggested: list[Entity]
     score: float  # at first, which share of the predictions agree
     reason: str = ""
 
 
-def find_suspects(runs: dict[str, list[Run]], corpus: Path) -> list[Suspect]:
-    """Return the places where all variants agree against gold, the most suspicious first."""
-    variants, by_document = [name for name, seeds in runs.items() for _ in seeds], {}
-    for document, rows in enumerate(zip(*(run.rows for each in runs.values() for run in each), strict=True)):
-        for place in find_places(rows[0]["gold"], [row[INPUT] for row in rows]):
-            if suspect := agreed(document, place, variants):
-                by_document.setdefault(document, []).append(suspect)
-    for document, doc in read_documents(corpus, by_document):
-        text = doc.text
-        for side in (side for one in by_document[document] for side in (one.gold, one.suggested)):
-            side.update((entity, text[entity[0] : entity[1]]) for entity in [*side])
-    suspects = [one for each in by_document.values() for one in each]
-    forms = {surface_form(text) for one in suspects for text in (one.gold | one.suggested).values()}
-    uses = count_forms(find_shards(corpus / "train"), forms)
-    for one in suspects:
-        judge(one, uses)
-    return sorted(suspects, key=lambda one: (-one.score, not one.suggested))
+def find_suspects(runs: dict[str, list[Run]]) -> list[Suspect]:
+    """Return the places where all variants agree against gold."""
+    names, every = [name for name, seeds in runs.items() for _ in seeds], [*chain(*runs.values())]
+    return [*filter(None, (agreed(document, place, names) for document, place in find_places(every)))]
 
 
 def agreed(document: int, place: Place, variants: list[str]) -> Suspect | None:
@@ -54,40 +41,56 @@ def agreed(document: int, place: Place, variants: list[str]) -> Suspect | None:
     agree = [name for name, entities in zip(variants, predicted, strict=True) if entities == most]
     if most == gold or {*agree} != {*variants}:
         return None
-    sides = (dict.fromkeys(sorted(side), "") for side in (gold - most, most - gold))
-    return Suspect(document, place, *sides, len(agree) / len(variants))
+    return Suspect(document, place, sorted(gold - most), sorted(most - gold), len(agree) / len(variants))
 
 
-def judge(suspect: Suspect, uses: Counter[tuple[str, str]]) -> None:
+def forms_of(suspects: list[Suspect], texts: dict[int, Text]) -> set[str]:
+    """Return the surface forms whose uses in train say how suspicious a place is."""
+    return {
+        surface_form(texts[one.document].text[start:end])
+        for one in suspects
+        for start, end, _ in (*one.gold, *one.suggested)
+    }
+
+
+def rank_suspects(suspects: list[Suspect], texts: dict[int, Text], uses: Uses) -> list[Suspect]:
+    """Weigh each by its text and train's uses; return the most suspicious first."""
+    for one in suspects:
+        judge(one, texts[one.document].text, uses)
+    return sorted(suspects, key=lambda one: (-one.score, not one.suggested))
+
+
+def judge(suspect: Suspect, text: str, uses: Uses) -> None:
     """Weigh how often train has what is suggested against how often it has what gold has; say why."""
     said, counts, sides = [], [], (suspect.suggested, suspect.gold)
     for ours, others in (sides, sides[::-1]):
-        texts = [(text, entity[2]) for entity, text in ours.items()] or [(one, "") for one in others.values()]
-        counts.append(sum(uses[surface_form(text), label] for text, label in texts))
-        words = ", ".join(f"{' '.join(text.split())[:60]} as {label or 'no entity'}" for text, label in texts)
+        used = [(text[s:e], label) for s, e, label in ours] or [(text[s:e], "") for s, e, _ in others]
+        counts.append(sum(uses.get(surface_form(form), {}).get(label, 0) for form, label in used))
+        words = ", ".join(f"{' '.join(form.split())[:60]} as {label or 'no entity'}" for form, label in used)
         said.append(f"{words} ({counts[-1]} × in train)")
     suspect.reason = f"{100 * suspect.score:.0f} % predict {said[0]}, gold has {said[1]}"
     suspect.score = round(suspect.score * (counts[0] + 1) / (sum(counts) + 2), 4)
 
 
-def write_suspects(path: Path, suspects: list[Suspect], corpus: Path, *, most: int = 10_000) -> list[dict]:
+def write_suspects(
+    path: Path, suspects: list[Suspect], texts: dict[int, Text], *, most: int = 10_000
+) -> list[dict]:
     """Write a row a document, of the `most` suspicious places; return what the page shows of the first 20."""
     by_document: dict[int, list[tuple[int, Suspect]]] = {}
     for rank, suspect in enumerate(suspects[:most], 1):
         by_document.setdefault(suspect.document, []).append((rank, suspect))
-    lines, shown = dict.fromkeys(by_document, ""), {}
-    for document, doc in read_documents(corpus, by_document):
-        text, starts, row = doc.text.rstrip(), [token.idx for token in doc], json.loads(as_jsonl(doc))
-        source, places = row["meta"]["source"], []
-        gold = suggested = {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
-        for rank, one in by_document[document]:
-            places.append({"rank": rank, "score": one.score, "reason": one.reason, "source": source})
-            suggested = suggested - one.gold.keys() | one.suggested.keys()
+    lines, shown = [], {}
+    for document, ranked in by_document.items():
+        row, places = json.loads(texts[document].row), []
+        gold = suggested = {(span["start"], span["end"], span["label"]) for span in row["spans"]}
+        for rank, one in ranked:
+            places.append({"rank": rank, "score": one.score, "reason": one.reason} | row["meta"])
+            suggested = suggested.difference(one.gold).union(one.suggested)
             if rank <= 20:
-                entities = sorted(gold), [sorted(gold - one.gold.keys() | one.suggested.keys())]
-                shown[rank] = places[-1] | in_text(one.place, text, starts, *entities)
+                entities = sorted(gold), [sorted(gold.difference(one.gold).union(one.suggested))]
+                shown[rank] = places[-1] | in_text(one.place, texts[document], *entities)
         spans = [{"start": start, "end": end, "label": label} for start, end, label in sorted(suggested)]
         row = places[0] | row | {"suggested": spans, "places": places}
-        lines[document] = json.dumps(row, ensure_ascii=False) + "\n"
-    write_text(path, "".join(lines.values()))
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_text(path, "".join(lines))
     return [shown[rank] for rank in sorted(shown)]

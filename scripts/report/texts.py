@@ -1,6 +1,36 @@
-"""The text of a test document, as its pipeline is given it."""
+"""The texts of test documents: as a pipeline is given them, and as the report shows them."""
+
+from array import array
+from collections.abc import Container
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
 
 from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+
+from scripts.corpus.exports import as_jsonl
+from scripts.corpus.shards import read_shard
+from scripts.corpus.stream import find_shards
+
+
+class Text(NamedTuple):
+    """A test document: its text, where its tokens start, and as `scripts.export` writes it."""
+
+    text: str
+    starts: array
+    row: str
+
+
+def read_texts(corpus: Path, numbers: Container[int]) -> dict[int, Text]:
+    """Read the test shards once, and return what the report shows of the documents with these numbers."""
+    shards = (read_shard(path, Vocab()) for path in find_shards(corpus / "test"))  # each forgets its words
+    docs = enumerate(chain.from_iterable(shards))
+    wanted = ((number, with_spaces(doc)) for number, doc in docs if number in numbers)
+    return {
+        number: Text(doc.text.rstrip(), array("I", (token.idx for token in doc)), as_jsonl(doc))
+        for number, doc in wanted
+    }
 
 
 def with_spaces(doc: Doc) -> Doc:

@@ -1,6 +1,14 @@
-"""Random entities for tests: of token ends, as `doc.ents` has them, without overlaps."""
+"""Random entities for tests: of token ends, as `doc.ents` has them, without overlaps; errors of given ones."""
+
+from pathlib import Path
 
 import numpy
+
+from scripts.corpus.stream import find_shards
+from scripts.report.errors import MOST_PLACES, error_browser, find_errors
+from scripts.report.predictions import Run
+from scripts.report.slices import count_forms
+from scripts.report.texts import read_texts
 
 LABELS = ("LOC", "ORG", "PER")
 TOKENS = 24
@@ -36,3 +44,11 @@ def draw_corpus(seed: int, documents: int) -> tuple[list[list], list[list]]:
     rng = numpy.random.default_rng(seed)
     gold = [draw_entities(rng) for _ in range(documents)]
     return gold, [disturb(rng, entities) for entities in gold]
+
+
+def browse_errors(variants: dict[str, list[dict]], corpus: Path, *, most: int = MOST_PLACES) -> dict:
+    """What the page shows of the errors in the rows of variants."""
+    errors = find_errors({name: [Run({}, rows)] for name, rows in variants.items()}, most=most)
+    return error_browser(
+        errors, read_texts(corpus, errors.places), count_forms(find_shards(corpus / "train"))
+    )

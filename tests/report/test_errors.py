@@ -5,37 +5,38 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from scripts.corpus.shards import Document, write_shards
-from scripts.report.errors import (
-    CHARACTERS_AROUND,
-    MOST_CHARACTERS,
-    TOKENS_AROUND,
-    error_browser,
-    find_places,
-    within,
-)
+from scripts.report.errors import CHARACTERS_AROUND, MOST_CHARACTERS, TOKENS_AROUND, find_places, within
 from scripts.report.matching import KINDS
+from scripts.report.predictions import INPUTS, Run
+from tests.report.drawn_entities import browse_errors
 
 ORG, LOC = (0, 4, "ORG"), (10, 14, "LOC")
 
 
+def places_of(gold, *predictions):
+    """The places of a document, by what each run predicts."""
+    runs = [Run({}, [dict.fromkeys(INPUTS, predicted) | {"gold": gold}]) for predicted in predictions]
+    return [place for _, place in find_places(runs)]
+
+
 def test_a_document_without_an_error_has_no_place():
-    assert find_places([ORG, LOC], [[ORG, LOC], [ORG, LOC]]) == []
+    assert places_of([ORG, LOC], [ORG, LOC], [ORG, LOC]) == []
 
 
 def test_a_place_has_the_pairs_of_all_variants_and_those_right_everywhere_are_none():
-    (place,) = find_places([ORG, LOC], [[ORG], [ORG, LOC]])
+    (place,) = places_of([ORG, LOC], [ORG], [ORG, LOC])
     assert (place.start, place.end) == (10, 14)
     assert place.pairs == [(0, (LOC, None)), (1, (LOC, LOC))]
 
 
 def test_entities_that_overlap_through_another_are_one_place():
     """One variant's prediction joins two gold entities."""
-    places = find_places([ORG, (5, 9, "LOC")], [[(2, 7, "ORG")], [ORG]])
+    places = places_of([ORG, (5, 9, "LOC")], [(2, 7, "ORG")], [ORG])
     assert [(place.start, place.end, len(place.pairs)) for place in places] == [(0, 9, 4)]
 
 
 def test_neighbours_that_touch_are_two_places():
-    places = find_places([(0, 4, "ORG"), (4, 8, "ORG")], [[]])
+    places = places_of([(0, 4, "ORG"), (4, 8, "ORG")], [])
     assert [(place.start, place.end) for place in places] == [(0, 4), (4, 8)]
 
 
@@ -66,7 +67,7 @@ def make_corpus(tmp_path):
 
 
 def row(number, gold, predicted):
-    return {"source": f"t.jsonl:{number}", "gold": gold, "gold_tokens": predicted}
+    return {"source": f"t.jsonl:{number}", "gold": gold} | dict.fromkeys(INPUTS, predicted)
 
 
 def test_each_place_has_text_file_and_line_kinds_and_whether_train_shows_it(make_corpus):
@@ -74,7 +75,7 @@ def test_each_place_has_text_file_and_line_kinds_and_whether_train_shows_it(make
     gold = [[3, 7, "LOC"], [8, 11, "PER"]]
     one = [row(1, [], []), row(2, gold, [[3, 7, "ORG"]])]
     two = [row(1, [], []), row(2, gold, [[0, 2, "LOC"], *gold])]
-    found = error_browser({"cpu": one, "gpu": two}, corpus)
+    found = browse_errors({"cpu": one, "gpu": two}, corpus)
     assert found["variants"] == ["cpu", "gpu"]
     assert found["total"] == len(found["places"]) == 3
     assert {place["source"] for place in found["places"]} == {"t.jsonl:2"}
@@ -102,7 +103,7 @@ def test_kinds_of_errors_are_counted_for_each_variant(make_corpus):
     corpus = make_corpus([(["Ana"], [(0, 1, "PER")])] * 3)
     gold = [[0, 3, "PER"]]
     one, two = [row(i, gold, []) for i in range(3)], [row(i, gold, [] if i else gold) for i in range(3)]
-    found = error_browser({"cpu": one, "gpu": two}, corpus)
+    found = browse_errors({"cpu": one, "gpu": two}, corpus)
     exact, missed = KINDS.index("exact"), KINDS.index("missed")
     assert found["types"] == [[exact, "PER", "PER", [0, 1]], [missed, "PER", "", [3, 2]]]
 
@@ -110,17 +111,17 @@ def test_kinds_of_errors_are_counted_for_each_variant(make_corpus):
 def test_of_too_many_places_a_sample_is_kept_but_all_are_counted(make_corpus):
     corpus = make_corpus([(["Ana"], [(0, 1, "PER")])] * 50)
     rows = [row(number, [[0, 3, "PER"]], []) for number in range(50)]
-    found = error_browser({"cpu": rows}, corpus, most=7)
+    found = browse_errors({"cpu": rows}, corpus, most=7)
     assert (found["total"], len(found["places"])) == (50, 7)
     assert found["types"][0][3] == [50]
-    assert found == error_browser({"cpu": rows}, corpus, most=7)
+    assert found == browse_errors({"cpu": rows}, corpus, most=7)
 
 
 def test_long_documents_and_long_words_are_cut(make_corpus):
     words = ["a"] * 100 + ["Ana"] + ["a"] * 100 + ["b" * 5000, "c" * 5000]
     corpus = make_corpus([(words, [])])
     spurious = [[200, 203, "PER"], [404, 404 + 10_001, "PER"]]
-    found = error_browser({"cpu": [row(1, [], spurious)]}, corpus)
+    found = browse_errors({"cpu": [row(1, [], spurious)]}, corpus)
     ana, long = found["places"]
     assert ana["text"] == "a " * TOKENS_AROUND + "Ana" + " a" * TOKENS_AROUND
     assert (ana["cut"], ana["at"]) == ([True, True], [2 * TOKENS_AROUND, 2 * TOKENS_AROUND + 3])

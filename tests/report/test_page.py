@@ -12,12 +12,13 @@ from spacy.vocab import Vocab
 from scripts.corpus.shards import Document, write_shards
 from scripts.report.comparison import compare
 from scripts.report.counts import score
-from scripts.report.errors import MOST_PLACES, error_browser
+from scripts.report.errors import MOST_PLACES
 from scripts.report.machine import describe
 from scripts.report.matching import pair_entities
 from scripts.report.page import confusion, number, render
 from scripts.report.predictions import INPUTS, Run
 from scripts.report.tables import LEDGER_COLUMNS, Row, comparison, sentences
+from tests.report.drawn_entities import browse_errors
 
 HOSTILE = "</script><script>document.title='owned'</script><!--<img src=x onerror=alert(1)>\u2028\u202e\"'&`</style>"
 EMPTY = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
@@ -79,7 +80,7 @@ def make_page(rows_of, corpus, text="a title", suspects=()):
     texts = {"title": text, "said": sentences(differences), "notes": text, "predictions": [text]}
     texts |= {"suspects": suspects, "suspected": len(suspects)}
     ledger = [Row(f"test: {text}", tuple("1" for _ in LEDGER_COLUMNS[1:]))]
-    return render(summary, error_browser(rows_of, corpus), comparison(variants), ledger, **texts)
+    return render(summary, browse_errors(rows_of, corpus), comparison(variants), ledger, **texts)
 
 
 def make_rows(tmp_path, count, *, name="Ana", label="PER", source="t.jsonl"):

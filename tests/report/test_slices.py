@@ -1,13 +1,15 @@
 """Scores of what train has shown and what it has not, of short and long, of groups."""
 
+from collections import Counter
+
 import spacy
 from spacy.tokens import Doc, Span
 
 from scripts.corpus.shards import Document, write_shards
 from scripts.report.matching import pair_entities
-from scripts.report.slices import GROUPS, score_slices, train_forms
+from scripts.report.slices import GROUPS, count_forms, score_slices
 
-FORMS = {"Cork": {"LOC"}, "NewYork": {"LOC", "ORG"}}
+USES = {"Cork": Counter(LOC=1), "NewYork": Counter(LOC=1, ORG=1)}
 
 
 def make(*words, group=None):
@@ -25,14 +27,14 @@ def test_forms_of_train_are_told_by_label_and_without_white_space(tmp_path):
     other.ents = [Span(other, 0, 2, label="ORG")]
     documents = [Document(each, 0, len(each), str(i), f"t:{i}") for i, each in enumerate((doc, other))]
     shards, _ = write_shards(tmp_path, 0, documents)
-    assert train_forms(tmp_path / shard["name"] for shard in shards) == FORMS
+    assert count_forms(tmp_path / shard["name"] for shard in shards) == USES
 
 
 def test_seen_with_this_label_with_another_or_never():
     doc = make("Cork", "New", "York", "Ana")  # 0–4, 5–13, 14–17
     gold = [(0, 4, "LOC"), (5, 13, "PER"), (14, 17, "PER")]
     predicted = [(0, 4, "LOC"), (5, 13, "ORG"), (14, 17, "LOC")]
-    found = score_slices([doc], [pair_entities(gold, predicted)], FORMS)["surface form"]
+    found = score_slices([doc], [pair_entities(gold, predicted)], USES)["surface form"]
     assert numbers(found) == {
         "seen with this label": (1, 1, 0),
         "seen with another label": (0, 0, 1),

@@ -7,9 +7,11 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from scripts.corpus.shards import Document, write_shards
-from scripts.report.predictions import Run
+from scripts.corpus.stream import find_shards
+from scripts.report.predictions import INPUTS, Run
 from scripts.report.slices import count_forms
-from scripts.report.suspects import find_suspects, write_suspects
+from scripts.report.suspects import find_suspects, forms_of, rank_suspects, write_suspects
+from scripts.report.texts import read_texts
 from tests.report.test_page import HOSTILE, Parsed, found, make_page, make_rows
 
 
@@ -23,6 +25,14 @@ def write_split(folder, contents):
     write_shards(folder, 0, documents)
 
 
+def ranked(runs, corpus):
+    """What is suspected, in order, and the texts."""
+    suspects = find_suspects(runs)
+    texts = read_texts(corpus, {one.document for one in suspects})
+    uses = count_forms(find_shards(corpus / "train"), forms_of(suspects, texts))
+    return rank_suspects(suspects, texts, uses), texts
+
+
 @pytest.fixture
 def suspects_of(tmp_path):
     """Return what is suspected, and its rows, of test documents and predictions by variant and seed."""
@@ -33,13 +43,13 @@ def suspects_of(tmp_path):
         gold = [by_characters(*document) for document in test]
         runs = {
             name: [
-                Run({}, [{"gold": g, "gold_tokens": e} for g, e in zip(gold, seed, strict=True)])
+                Run({}, [{"gold": g} | dict.fromkeys(INPUTS, e) for g, e in zip(gold, seed, strict=True)])
                 for seed in seeds
             ]
             for name, seeds in variants.items()
         }
-        suspects = find_suspects(runs, tmp_path)
-        shown = write_suspects(tmp_path / "suspects.jsonl", suspects, tmp_path)
+        suspects, texts = ranked(runs, tmp_path)
+        shown = write_suspects(tmp_path / "suspects.jsonl", suspects, texts)
         lines = (tmp_path / "suspects.jsonl").read_text(encoding="utf-8").splitlines()
         return suspects, [json.loads(line) for line in lines], shown
 
@@ -136,7 +146,7 @@ def test_of_many_places_the_most_suspicious_are_written(suspects_of, tmp_path):
     test = [(["Unseen"], [(0, 1, "ORG")]), (["Cork"], [(0, 1, "ORG")])]
     seed = [[[0, 6, "LOC"]], [[0, 4, "LOC"]]]
     suspects, _, _ = suspects_of(TRAIN, test, cpu=[seed])
-    shown = write_suspects(tmp_path / "first.jsonl", suspects, tmp_path, most=1)
+    shown = write_suspects(tmp_path / "first.jsonl", suspects, read_texts(tmp_path, {0, 1}), most=1)
     (row,) = map(json.loads, (tmp_path / "first.jsonl").read_text(encoding="utf-8").splitlines())
     assert row["source"] == shown[0]["source"] == "t.jsonl:2"
 
@@ -149,19 +159,14 @@ def test_forms_outside_entities_are_counted_by_tokens(tmp_path):
         (["New", "York"], [(1, 2, "LOC")]),
     ]
     write_split(tmp_path, contents)
-    counts = count_forms(tmp_path.glob("*.spacy"), {"NewYork", "NewYorkNew"})
-    assert counts == {
-        ("NewYork", ""): 1,
-        ("NewYorkNew", ""): 1,
-        ("NewYorkCity", "LOC"): 1,
-        ("York", "LOC"): 1,
-    }
+    uses = count_forms(tmp_path.glob("*.spacy"), {"NewYork", "NewYorkNew"})
+    outside, loc = {"": 1}, {"LOC": 1}
+    assert uses == {"NewYork": outside, "NewYorkNew": outside, "NewYorkCity": loc, "York": loc}
 
 
 def test_hostile_text_stays_text_in_the_file_and_the_page(tmp_path):
     one, two = make_rows(tmp_path, 2, name=HOSTILE, label=HOSTILE, source=HOSTILE)
-    suspects = find_suspects({"cpu": [Run({}, one)], "gpu": [Run({}, one)]}, tmp_path)
-    shown = write_suspects(tmp_path / "suspects.jsonl", suspects, tmp_path)
+    shown = write_suspects(tmp_path / "suspects.jsonl", *ranked({"cpu": [Run({}, one)]}, tmp_path))
     rows = [json.loads(line) for line in (tmp_path / "suspects.jsonl").open(encoding="utf-8", newline="\n")]
     assert [(row["source"], row["suggested"]) for row in rows] == [(f"{HOSTILE}:{i}", []) for i in (1, 2)]
     html = make_page({"cpu": one, "gpu": two}, tmp_path, suspects=shown)
