@@ -23,6 +23,7 @@ CODE = {
     "train": ("formats", "corpus", "training"),
     "evaluate": ("formats", "corpus", "training", "report"),
     "compare": ("formats", "corpus", "report"),
+    "package": ("formats", "corpus", "training", "report"),
 }
 """What each verb imports; a step of project.yml depends on the hashes of these, corpus/code/VERB.json."""
 

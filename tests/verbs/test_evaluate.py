@@ -17,6 +17,10 @@ METRICS = {
     "steps": 1,
     "peak_memory_mb": 1.0,
     "peak_gpu_memory_mb": None,
+    "words": 1,
+    "best": {"step": 1, "ents_f": 0.5},
+    "stopped_because": "the budget of steps is used up",
+    "versions": {"spacy": spacy.__version__},
     "history": [{"step": 1, "words": 1, "words_per_second": 1.0, "ents_f": 0.5}],
 }
 
@@ -39,6 +43,7 @@ def evaluated(tmp_path, corpus, name, *options, seed=0, shape="IS_TITLE"):
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "LOC", "pattern": [{shape: True}]}])
     nlp.to_disk(folder / "model-best")
+    nlp.config.to_disk(folder / "config.cfg")
     hashes = {split: sha256(corpus / split / "manifest.json") for split in ("train", "dev")}
     trainer = {"documents": 1, "tokens": 1, "entities": 1}
     metrics = METRICS | {"seed": seed, "device": "CPU", "corpus_sha256": hashes, "trainer": trainer}

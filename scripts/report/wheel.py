@@ -1,0 +1,96 @@
+"""Make of a trained pipeline a wheel that needs nothing of this project: `spacy package`, without network."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from spacy.cli.package import package
+from spacy.schemas import ModelMetaSchema, validate
+
+from scripts.cli import UserError
+from scripts.corpus.files import read_json, write_bytes, write_json, write_text
+
+GIVEN = dict.fromkeys(("description", "author", "email", "url", "license", "notes"), "") | {"sources": []}
+"""What configs/meta.json may say besides name and version; a pipeline's own meta.json has the rest."""
+PATTERNS = {
+    "name": ("[a-z0-9]+(_[a-z0-9]+)*", "ner_news"),
+    "version": (r"\d+(\.\d+)*((a|b|rc)\d+)?", "1.0.0"),
+}
+BUILD = "from setuptools.build_meta import build_wheel; build_wheel('dist')"
+"""What `python -m build` does within the environment that it first fetches from the network."""
+README_TYPE = "[metadata]\nlong_description_content_type = text/markdown\n"
+OLDEST = {"SOURCE_DATE_EPOCH": "315532800"}
+"""The first second that a zip knows, for all files: the same pipeline gives the same bytes."""
+
+
+def read_meta(path: Path) -> dict:
+    """Read what is to be said of the pipelines. Raises UserError where no package can be made with it."""
+    try:
+        meta = GIVEN | read_json(path)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: is no JSON object ({error}); correct it") from None
+    if further := ", ".join(sorted(meta.keys() - GIVEN.keys() - PATTERNS.keys())):
+        raise UserError(f"{path}: may not say {further}; take that out")
+    if faults := validate(ModelMetaSchema, {"lang": "en"} | meta):
+        raise UserError(f"{path}: {' '.join('; '.join(faults).split())}; correct it")
+    for key, (pattern, example) in PATTERNS.items():
+        if not re.fullmatch(pattern, meta[key]):
+            raise UserError(f"{path}: {key} is {meta[key]!r}; write it like {example}")
+    return meta
+
+
+def package_meta(model: Path, given: dict, scores: dict, origins: list[dict]) -> dict:
+    """Return the package's meta.json; its `performance` is that on test, where training has that on dev.
+
+    given: of `read_meta`; the variant's name is added to its name. scores: scores.json.
+    """
+    gold = scores["gold_tokens"]
+    labels = {label: {key: each[key] for key in "prf"} for label, each in gold["ents_per_type"].items()}
+    performance = {key: gold[key] for key in ("ents_p", "ents_r", "ents_f")} | {"ents_per_type": labels}
+    variant = re.sub("[^a-z0-9]+", "_", scores["variant"].lower()).strip("_")
+    keys = ("name", "url", "author", "license")
+    further = [{key: each[key] for key in keys if each[key]} for each in origins]
+    return (
+        read_json(model / "meta.json")
+        | given
+        | {
+            "name": f"{given['name']}_{variant}",
+            "sources": [*given["sources"], *further],
+            "performance": performance | {"speed": scores.get("words_per_second", 0.0)},
+        }
+    )
+
+
+def build_wheel(model: Path, meta: dict, texts: dict[str, str], paths: dict[str, str], folder: Path) -> Path:
+    """Write a pipeline's wheel, complete or not at all; return its path. One of the same version goes away.
+
+    texts: further files, by name. paths: paths on this machine that the pipeline names, and what stands there
+    instead. Raises UserError where setuptools cannot build.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as place:
+        write_json(Path(place, "meta.json"), meta)
+        package(model, Path(place), Path(place, "meta.json"), create_sdist=False, require_parent=True)
+        name = f"{meta['lang']}_{meta['name']}"
+        root = Path(place, f"{name}-{meta['version']}")
+        data = root / name / root.name
+        for path in (target / file for target in (root, data) for file in texts):
+            write_text(path, texts[path.name])
+        write_text(root / "setup.cfg", README_TYPE)
+        for path in (data / "config.cfg", *data.glob("*/model")):
+            content = path.read_bytes()
+            for old, new in ((old.encode(), new.encode()) for old, new in paths.items()):
+                content = content.replace(old, new.ljust(len(old), b"/")[: len(old)])  # weights tell lengths
+            write_bytes(path, content)
+        command = [sys.executable, "-c", BUILD]
+        built = subprocess.run(command, cwd=root, env=os.environ | OLDEST, capture_output=True, text=True)
+        if built.returncode:
+            why = "".join(built.stderr.splitlines()[-1:])
+            raise UserError(
+                f"{root.name}: setuptools makes no wheel of it ({why}); install version 77 or newer"
+            )
+        (new,) = root.glob("dist/*.whl")
+        return new.replace(folder / new.name)
