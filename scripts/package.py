@@ -34,7 +34,7 @@ def main(
         package = package_meta(folder / "model-best", given, scores, origins)
         card = model_card(summary, about, package, origins, manifests)
         texts = {"README.md": card.partition("\n---\n")[2], "LICENSES_SOURCES": licence_texts(origins)}
-        paths = {each["path"]: each["name"] for each in origins if Path(each["path"]).is_absolute()}
+        paths = [each["path"] for each in origins if Path(each["path"]).is_absolute()]
         wheel = build_wheel(folder / "model-best", package, texts, paths, output)
         write_text(folder / "README.md", card)
         console.print(f"{folder / 'README.md'}: the model card\n{wheel}: pip install it", soft_wrap=True)

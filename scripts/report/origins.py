@@ -5,6 +5,7 @@ from pathlib import Path
 
 from confection import Config
 
+from scripts.corpus.config_file import CONFIG
 from scripts.corpus.files import read_json
 from scripts.corpus.vectors import FACTS, ORIGIN, pipeline_folder
 from scripts.training.packaged import PACKAGED, packaged_folder
@@ -19,10 +20,11 @@ def find_origins(folder: Path, manifests: dict[str, dict]) -> list[dict]:
     """Return of what a variant is made: `name`, `path`, `parts`, `texts` of licences, and (None if unknown)
     `author`, `url`, `license`, and `sources`, of what it was made itself.
 
-    folder: has metrics.json and config.cfg. manifests: of each split. Raises UserError where the package of a
+    folder: of the variant. manifests: of each split. Raises UserError where the package of a
     pretrained part is not installed any more.
     """
-    metrics, config = read_json(folder / "metrics.json"), Config().from_disk(folder / "config.cfg")
+    metrics, config = read_json(folder / "metrics.json"), folder / CONFIG
+    config = Config().from_disk(config if config.exists() else folder / "model-best" / CONFIG)
     found: dict[str, dict] = {}
 
     def add(path: str, part: str, facts: dict) -> None:

@@ -36,6 +36,9 @@ def read_meta(path: Path) -> dict:
         raise UserError(f"{path}: may not say {further}; take that out")
     if faults := validate(ModelMetaSchema, {"lang": "en"} | meta):
         raise UserError(f"{path}: {' '.join('; '.join(faults).split())}; correct it")
+    meta["sources"] = meta["sources"] or []
+    if not all(isinstance(each, dict) and "name" in each for each in meta["sources"]):
+        raise UserError(f'{path}: sources is to be a list of objects with a "name" each; correct it')
     for key, (pattern, example) in PATTERNS.items():
         if not re.fullmatch(pattern, meta[key]):
             raise UserError(f"{path}: {key} is {meta[key]!r}; write it like {example}")
@@ -47,28 +50,23 @@ def package_meta(model: Path, given: dict, scores: dict, origins: list[dict]) ->
 
     given: of `read_meta`; the variant's name is added to its name. scores: scores.json.
     """
-    gold = scores["gold_tokens"]
-    labels = {label: {key: each[key] for key in "prf"} for label, each in gold["ents_per_type"].items()}
-    performance = {key: gold[key] for key in ("ents_p", "ents_r", "ents_f")} | {"ents_per_type": labels}
-    variant = re.sub("[^a-z0-9]+", "_", scores["variant"].lower()).strip("_")
+    gold, meta = scores["gold_tokens"], read_json(model / "meta.json") | given
+    meta["name"] = re.sub("[^a-z0-9]+", "_", f"{meta['name']} {scores['variant']}".lower()).strip("_")
     keys = ("name", "url", "author", "license")
-    further = [{key: each[key] for key in keys if each[key]} for each in origins]
-    return (
-        read_json(model / "meta.json")
-        | given
-        | {
-            "name": f"{given['name']}_{variant}",
-            "sources": [*given["sources"], *further],
-            "performance": performance | {"speed": scores.get("words_per_second", 0.0)},
-        }
-    )
+    meta["sources"] = given["sources"] + [{key: each[key] for key in keys if each[key]} for each in origins]
+    labels = {label: {key: each[key] for key in "prf"} for label, each in gold["ents_per_type"].items()}
+    meta["performance"] = {key: gold[key] for key in ("ents_p", "ents_r", "ents_f")}
+    meta["performance"] |= {"ents_per_type": labels}
+    if "words_per_second" in scores:
+        meta["performance"]["speed"] = scores["words_per_second"]
+    return meta
 
 
-def build_wheel(model: Path, meta: dict, texts: dict[str, str], paths: dict[str, str], folder: Path) -> Path:
+def build_wheel(model: Path, meta: dict, texts: dict[str, str], paths: list[str], folder: Path) -> Path:
     """Write a pipeline's wheel, complete or not at all; return its path. One of the same version goes away.
 
-    texts: further files, by name. paths: paths on this machine that the pipeline names, and what stands there
-    instead. Raises UserError where setuptools cannot build.
+    texts: further files, by name. paths: of this machine; they are made illegible in config and weights.
+    Raises UserError where setuptools cannot build.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as place:
@@ -82,15 +80,15 @@ def build_wheel(model: Path, meta: dict, texts: dict[str, str], paths: dict[str,
         write_text(root / "setup.cfg", README_TYPE)
         for path in (data / "config.cfg", *data.glob("*/model")):
             content = path.read_bytes()
-            for old, new in ((old.encode(), new.encode()) for old, new in paths.items()):
-                content = content.replace(old, new.ljust(len(old), b"/")[: len(old)])  # weights tell lengths
+            for hidden in (each.encode() for each in paths):
+                content = content.replace(hidden, b"-" * len(hidden))  # as long: msgpack says how long it is
             write_bytes(path, content)
         command = [sys.executable, "-c", BUILD]
-        built = subprocess.run(command, cwd=root, env=os.environ | OLDEST, capture_output=True, text=True)
+        built = subprocess.run(command, cwd=root, env=os.environ | OLDEST, capture_output=True)
         if built.returncode:
-            why = "".join(built.stderr.splitlines()[-1:])
+            why = built.stderr.decode(errors="replace").strip().splitlines()[-1]
             raise UserError(
-                f"{root.name}: setuptools makes no wheel of it ({why}); install version 77 or newer"
+                f"{root.name}: setuptools cannot make a wheel ({why}); install version 77 or newer"
             )
         (new,) = root.glob("dist/*.whl")
         return new.replace(folder / new.name)
