@@ -22,8 +22,9 @@ def main(
 ) -> None:
     """Score one variant's best pipeline on the test shards; write scores and predictions beside it."""
     metrics = read_metrics(folder, corpus)
-    manifest = read_manifest(corpus / "test")
-    check_shards(corpus / "test", manifest)
+    for split in ("dev", "test"):
+        manifest = read_manifest(corpus / split)
+        check_shards(corpus / split, manifest)
 
     from scripts.report.predictions import write_predictions
     from scripts.report.scores import evaluate
@@ -50,6 +51,9 @@ def main(
         f"{folder.name} on {chosen.name}: F {100 * scores['gold_tokens']['ents_f']:.2f} on gold tokens, "
         f"{100 * scores['raw_text']['ents_f']:.2f} from raw text{speed}"
     )
+    if sure := scores.get("confidence"):
+        after, before = (100 * sure[key] for key in ("expected_calibration_error", "before_calibration"))
+        console.print(f"confidences: calibration error {after:.1f} % ({before:.1f} % before calibration)")
 
 
 def read_metrics(folder: Path, corpus: Path) -> dict:

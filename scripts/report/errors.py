@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scripts.report.matching import KINDS, Entity, Pair, kind
-from scripts.report.predictions import Run
+from scripts.report.predictions import Run, confidences
 from scripts.report.slices import SEEN, Uses, seen_form
 from scripts.report.texts import Text
 
@@ -91,13 +91,14 @@ def error_browser(errors: Errors, texts: dict[int, Text], uses: Uses) -> dict:
     described, number_of = [], {name: i for i, name in enumerate(errors.types)}
     for document, places in errors.places.items():
         rows, text = [run.rows[document] for run in errors.variants.values()], texts[document]
+        sure = [confidences(row) for row in rows]
         source = rows[0].get("source") or rows[0].get("id") or f"document {document + 1}"
         for place in places:
             pairs = []
             for variant, pair in place.pairs:
                 start, end, label = pair[0] or pair[1]
                 seen = seen_form(text.text[start:end], label, uses)
-                pairs.append([variant, number_of[type_of(pair)], seen])
+                pairs.append([variant, number_of[type_of(pair)], seen, sure[variant].get(pair[1])])
             shown = in_text(place, text, rows[0]["gold"], [row[INPUT] for row in rows])
             described.append({"source": source, **shown, "pairs": pairs})
     return {

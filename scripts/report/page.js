@@ -25,6 +25,9 @@ function described([kind, gold, predicted]) {
   return gold === predicted ? `${gold} (${name})` : `${gold} as ${predicted} (${name})`;
 }
 
+/** Return how sure a pipeline is of a prediction, in words; "" where that is not known. */
+const sure = ([, , , confidence]) => (confidence === null ? "" : `, ${Math.round(100 * confidence)} % sure`);
+
 /** Return how often a kind of error occurs: with one variant, or with all. */
 function frequency(type, variant) {
   const counts = data.types[type][3];
@@ -35,13 +38,15 @@ function frequency(type, variant) {
 function find() {
   const wanted = Object.fromEntries(new FormData(form));
   const chosen = data.variants.indexOf(wanted.variant);
-  const passes = ([variant, type, seen]) => {
+  const [low, high] = (wanted.confidence || "0").split(/\D+/).map(Number);
+  const passes = ([variant, type, seen, confidence]) => {
     const [kind, gold, predicted] = data.types[type];
     return (
       (chosen < 0 || variant === chosen) &&
       (wanted.kind ? data.kinds[kind] === wanted.kind : data.kinds[kind] !== EXACT) &&
       (!wanted.label || gold === wanted.label || predicted === wanted.label) &&
-      (!wanted.seen || data.seen[seen] === wanted.seen)
+      (!wanted.seen || data.seen[seen] === wanted.seen) &&
+      (!wanted.confidence || (confidence !== null && 100 * confidence >= low && 100 * confidence <= high))
     );
   };
   const often = data.types.map((_, type) => frequency(type, chosen));
@@ -88,9 +93,11 @@ function shown({ place, type, often }) {
   };
   add("gold", place.gold, null);
   data.variants.forEach((name, variant) => {
-    const pairs = place.pairs.filter(([one]) => one === variant).map(([, one]) => data.types[one]);
-    const wrong = pairs.filter(([kind]) => data.kinds[kind] !== EXACT).map(described);
-    add(`${name}: ${wrong.join(", ") || "right"}`, place.predicted[variant], place.gold);
+    const pairs = place.pairs.filter(([one]) => one === variant);
+    const wrong = pairs.filter(([, type]) => data.kinds[data.types[type][0]] !== EXACT);
+    const said = wrong.map((pair) => described(data.types[pair[1]]) + sure(pair));
+    const right = `right${pairs.map(sure).join("")}`;
+    add(`${name}: ${said.join("; ") || right}`, place.predicted[variant], place.gold);
   });
   const seen = [...new Set(place.pairs.map(([, , one]) => data.seen[one]))].join(", ");
   item.append(element("h3", `${described(data.types[type])}, ${often.toLocaleString("en")} ×`));

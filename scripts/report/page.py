@@ -30,6 +30,7 @@ def render(summary: dict, errors: dict, rows: list[tables.Row], ledger: list[tab
     )
     environment.filters |= {"percent": tables.percent, "number": number, "json": script_json}
     variants = summary["variants"]
+    confident = {name: report["confidence"] for name, report in variants.items() if "confidence" in report}
     by_label = [report["gold_tokens"]["ents_per_type"] for report in variants.values()]
     supports = {label: scores["support"] for each in by_label for label, scores in each.items()}
     return environment.get_template("page.html.j2").render(
@@ -43,7 +44,8 @@ def render(summary: dict, errors: dict, rows: list[tables.Row], ledger: list[tab
         labels=sorted(supports),
         supports=supports,
         confusions={name: confusion(report["gold_tokens"]["confusion"]) for name, report in variants.items()},
-        plots=plots(variants),
+        plots=plots(variants) + (confidence_plots(confident) if confident else []),
+        confident=confident,
         width=WIDTH,
         height=HEIGHT,
         measured_on=measured_on(summary["machine"]),
@@ -67,7 +69,7 @@ def confusion(pairs: dict[str, dict[str, float]]) -> dict:
 
 
 def plots(variants: dict[str, dict]) -> list[dict]:
-    """Lay out F against speed, and the learning curves by steps and by seconds."""
+    """Lay out F against speed, the learning curves by steps and by seconds."""
     speed = {}
     for name, report in variants.items():
         low, high = report["intervals"]["gold_tokens"]["exact"]["f"]
@@ -89,6 +91,24 @@ def plots(variants: dict[str, dict]) -> list[dict]:
         plot("F and speed of prediction", "words/s", "F on test", speed),
         plot("Learning curves over steps", "steps", "F on dev", steps),
         plot("Learning curves over time", "seconds of learning", "F on dev", seconds),
+    ]
+
+
+def confidence_plots(variants: dict[str, dict]) -> list[dict]:
+    """Lay out the reliability of confidences, and precision and recall over them; of scores.json's."""
+    bins = {
+        name: [Point(100 * each["confidence"], 100 * each["right"]) for each in found["bins"]]
+        for name, found in variants.items()
+    }
+    scores = {
+        f"{name}, {what}": [Point(100 * row["confidence"], 100 * row[what[0]]) for row in found["thresholds"]]
+        for name, found in variants.items()
+        for what in ("precision", "recall")
+    }
+    bins["as it should be"] = [Point(0, 0), Point(100, 100)]
+    return [
+        plot("Reliability of confidences", "confidence", "right", bins),
+        plot("Precision and recall over the least confidence", "least confidence", "%", scores),
     ]
 
 

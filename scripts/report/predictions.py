@@ -11,7 +11,7 @@ import orjson
 from scripts.cli import UserError
 from scripts.corpus.files import read_json, sha256, whole_file
 from scripts.corpus.shards import MANIFEST
-from scripts.report.matching import Pair, pair_entities
+from scripts.report.matching import Entity, Pair, pair_entities
 
 PREDICTIONS = "predictions.jsonl"
 INPUTS = ("gold_tokens", "raw_text")
@@ -73,6 +73,12 @@ def read_scores(folder: Path, corpus: Path) -> dict:
         if digest != sha256(corpus / split / MANIFEST):
             raise UserError(f"{path}: made with another {split} split than {corpus / split}; {remedy}")
     return scores
+
+
+def confidences(row: dict) -> dict[Entity, float | None]:
+    """Return the confidence of each prediction on gold tokens, if the row has any."""
+    known = row.get("confidence", {}).get(INPUTS[0], ())
+    return dict(zip(map(tuple, row[INPUTS[0]]), known, strict=False))
 
 
 def merge(runs: list[Run]) -> dict:

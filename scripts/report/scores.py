@@ -1,5 +1,6 @@
 """Predict and score test shards, from gold tokens and from raw text; measure speed and size."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import spacy
@@ -9,12 +10,14 @@ from spacy.tokens import Doc
 from scripts.corpus.ledger import count_docs
 from scripts.corpus.shards import documents_sha256, read_shard
 from scripts.corpus.stream import find_shards
+from scripts.report.calibration import calibrate
 from scripts.report.cost import measure_cost
 from scripts.report.counts import score
 from scripts.report.matching import Entity
 from scripts.report.predictions import INPUTS, Run
 from scripts.report.slices import count_forms, score_slices
 from scripts.report.texts import with_spaces
+from scripts.training.confidence import COMPONENT, add_confidence
 from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
 
@@ -25,10 +28,11 @@ def evaluate(
     of its predictions. The train shards tell what of the test set it has seen.
     """
     nlp = spacy.load(model)
-    gold = [with_spaces(doc) for path in find_shards(corpus / "test") for doc in read_shard(path, nlp.vocab)]
-    rows = predict(nlp, gold)
+    pipeline, confident = nlp.pipe_names, add_confidence(nlp)
+    gold = read_gold(corpus / "test", nlp)
+    rows = predict(nlp, gold, confident=confident)
     found = {
-        "pipeline": nlp.pipe_names,
+        "pipeline": pipeline,
         "test_sha256": documents_sha256(gold),
         "test": count_docs(gold).as_json(),
         "parameters": count_parameters(nlp),
@@ -36,6 +40,10 @@ def evaluate(
         "peak_memory_mb": round(peak_memory_mb(), 1),  # of predicting: `cost` tries larger batches
         "peak_gpu_memory_mb": peak_gpu_memory_mb(gpu_id),
     }
+    if confident:
+        dev = predict(nlp, read_gold(corpus / "dev", nlp), inputs=INPUTS[:1], confident=True)
+        found["confidence"] = calibrate(rows, dev)
+        nlp.remove_pipe(COMPONENT)
     if cost:
         found["cost"] = measure_cost(nlp, model, gold, gpu_id, threads)
         found["words_per_second"] = found["cost"]["all_cores"]["words_per_second"]
@@ -45,9 +53,17 @@ def evaluate(
     return found, rows
 
 
-def predict(nlp: Language, gold: list[Doc]) -> list[dict]:
+def read_gold(shards: Path, nlp: Language) -> list[Doc]:
+    """Read the documents of a split, with their text."""
+    return [with_spaces(doc) for path in find_shards(shards) for doc in read_shard(path, nlp.vocab)]
+
+
+def predict(
+    nlp: Language, gold: list[Doc], *, inputs: Sequence[str] = INPUTS, confident: bool = False
+) -> list[dict]:
     """Return a row a document: where it is from, its gold entities, and what a pipeline predicts when it gets
-    the gold tokens, as in spaCy's own evaluation, and when it gets the text, as in use.
+    the gold tokens, as in spaCy's own evaluation, and when it gets the text, as in use; if `confident`, with
+    `ent._.confidence`.
     """
     copies = (
         Doc(nlp.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
@@ -59,9 +75,12 @@ def predict(nlp: Language, gold: list[Doc]) -> list[dict]:
         | {"tokens": len(doc), "gold": entities(doc, doc)}
         for doc in gold
     ]
-    for name, docs in given.items():
-        for row, predicted, doc in zip(rows, nlp.pipe(docs), gold, strict=True):
+    for name in inputs:
+        for row, predicted, doc in zip(rows, nlp.pipe(given[name]), gold, strict=True):
             row[name] = entities(predicted, doc)
+            if confident:
+                sure = {(ent.start_char, ent.end_char): ent._.confidence for ent in predicted.ents}
+                row.setdefault("confidence", {})[name] = [sure[entity[:2]] for entity in row[name]]
     return rows
 
 

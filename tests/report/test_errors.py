@@ -88,7 +88,7 @@ def test_each_place_has_text_file_and_line_kinds_and_whether_train_shows_it(make
     def said(place):
         return [
             (found["variants"][variant], found["kinds"][found["types"][number][0]], found["seen"][seen])
-            for variant, number, seen in place["pairs"]
+            for variant, number, seen, _ in place["pairs"]
         ]
 
     assert said(spurious) == [("gpu", "spurious", "never seen")]
@@ -97,6 +97,18 @@ def test_each_place_has_text_file_and_line_kinds_and_whether_train_shows_it(make
         ("gpu", "exact", "seen with this label"),
     ]
     assert said(ana) == [("cpu", "missed", "never seen"), ("gpu", "exact", "never seen")]
+
+
+def test_pairs_have_the_confidence_of_the_prediction(make_corpus):
+    corpus = make_corpus([(["in", "Cork", "Ana"], [(1, 2, "LOC"), (2, 3, "PER")])])
+    gold = [[3, 7, "LOC"], [8, 11, "PER"]]
+    sure = row(1, gold, [[0, 2, "LOC"], [3, 7, "ORG"]]) | {"confidence": {"gold_tokens": [None, 0.75]}}
+    found = browse_errors({"cpu": [sure], "gpu": [row(1, gold, gold)]}, corpus)
+    assert [[pair[3] for pair in place["pairs"]] for place in found["places"]] == [
+        [None],
+        [0.75, None],
+        [None, None],
+    ]
 
 
 def test_kinds_of_errors_are_counted_for_each_variant(make_corpus):

@@ -10,6 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from scripts.corpus.shards import Document, write_shards
+from scripts.report.calibration import calibrate
 from scripts.report.comparison import compare
 from scripts.report.counts import score
 from scripts.report.errors import MOST_PLACES
@@ -74,8 +75,10 @@ def make_variants(rows_of):
     return compare(runs, resamples=50)
 
 
-def make_page(rows_of, corpus, text="a title", suspects=()):
+def make_page(rows_of, corpus, text="a title", suspects=(), confident=()):
     variants, differences = make_variants(rows_of)
+    for name in confident:
+        variants[name]["confidence"] = calibrate(rows_of[name], rows_of[name])
     summary = {"machine": describe(), "variants": variants}
     texts = {"title": text, "said": sentences(differences), "notes": text, "predictions": [text]}
     texts |= {"suspects": suspects, "suspected": len(suspects)}
@@ -187,6 +190,23 @@ def test_a_label_that_one_variant_alone_predicts_has_a_row(tmp_path):
     assert "WORK" in page.texts["option"]
 
 
+def sure_of(rows, confidence):
+    """The rows with a wrong prediction of such confidence in each."""
+    wrong = [found(row, [[0, 2, "WORK"]]) for row in rows]
+    return [row | {"confidence": {given: [confidence] for given in INPUTS}} for row in wrong]
+
+
+def test_confidences_have_two_plots_and_a_filter_where_there_are_any(tmp_path):
+    one, two = make_rows(tmp_path, 3)
+    page = Parsed(make_page({"cpu": sure_of(one, 0.9), "gpu": two}, tmp_path, confident=["cpu"]))
+    pictures = [attrs["aria-label"] for attrs in page.all("svg") if attrs.get("role") == "img"]
+    assert len(pictures) == 6
+    assert "confidence" in [attrs["name"] for attrs in page.all("select")]
+    (said,) = [text for text in page.texts["p"] if "Expected calibration error" in text]
+    assert re.search(r"cpu \d+\.\d %\s+\(90\.0 % before calibration\)\.", said)
+    assert "onfidence" not in "".join(Parsed(make_page({"gpu": two}, tmp_path)).texts["main"])
+
+
 def test_without_an_error_the_page_says_so(tmp_path):
     _, two = make_rows(tmp_path, 3)
     page = Parsed(make_page({"gpu": two}, tmp_path))
@@ -230,6 +250,21 @@ def test_a_browser_shows_pages_of_errors_and_hostile_text_as_text(hostile, tmp_p
     assert page.texts["h3"][0] == f"missed {shown}, 30 ×"
     assert f"{shown}{shown}" in page.texts["mark"]
     assert page.texts["dt"][1:3] == [f"cpu{shown}: missed {shown}", "gpu: right"]
+
+
+@needs_browser
+def test_errors_are_filtered_by_confidence(tmp_path):
+    one, two = make_rows(tmp_path, 300)
+    html = make_page({"cpu": sure_of(one, 0.9), "gpu": two}, tmp_path, confident=["cpu"])
+    for fragment, places in (
+        ("confidence=0–25 %25", 25),
+        ("confidence=25–50 %25", 0),
+        ("kind=missed&confidence=0–25 %25", 0),
+    ):
+        page, complaints = browse(tmp_path / "index.html", html, fragment)
+        assert (complaints, len(page.texts.get("h3", []))) == ([], places), fragment
+        if places:
+            assert re.fullmatch(r"cpu: spurious WORK, \d % sure", page.texts["dt"][1])
 
 
 @needs_browser

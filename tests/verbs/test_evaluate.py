@@ -7,8 +7,11 @@ import spacy
 
 from scripts import compare, evaluate, validate
 from scripts.corpus.files import read_json, sha256, write_json
+from scripts.report.predictions import INPUTS
+from scripts.report.scores import evaluate as evaluate_pipeline
+from scripts.report.scores import predict, read_gold
 from tests.make import make_corpus
-from tests.runs import kept_ops
+from tests.runs import kept_ops, small_pipeline
 from tests.verbs.test_commands import call, failure
 
 METRICS = {
@@ -68,6 +71,28 @@ def test_evaluation_leaves_a_row_of_predictions_for_each_document(tmp_path, corp
     assert scores["predictions_sha256"] == sha256(folder / "predictions.jsonl")
     assert scores["words_per_second"] == scores["cost"]["all_cores"]["words_per_second"]
     assert {"surface form", "entity length", "document length"} <= scores["raw_text"]["slices"].keys()
+
+
+def test_confidences_are_calibrated_on_dev_and_entities_stay_the_same(tmp_path, corpus):
+    nlp = small_pipeline()
+    nlp.to_disk(tmp_path / "model")
+    with kept_ops():
+        found, rows = evaluate_pipeline(tmp_path / "model", corpus, -1, 1, cost=False)
+    assert found["pipeline"] == ["tok2vec", "ner"]
+    assert rows == [
+        row | {"confidence": was["confidence"]}
+        for row, was in zip(predict(nlp, read_gold(corpus / "test", nlp)), rows, strict=True)
+    ]
+    for row in rows:
+        for given in INPUTS:
+            assert len(row["confidence"][given]) == len(row[given])
+    assert 0 <= found["confidence"]["expected_calibration_error"] <= 1
+    assert (
+        sum(each["predictions"] for each in found["confidence"]["bins"])
+        == sum(len(row["gold_tokens"]) for row in rows)
+        > 0
+    )
+    assert json.loads(json.dumps(found["confidence"], allow_nan=False)) == found["confidence"]
 
 
 def test_the_report_says_which_variant_is_better_and_how_sure_that_is(tmp_path, corpus):
