@@ -69,7 +69,7 @@ def confusion(pairs: dict[str, dict[str, float]]) -> dict:
 
 
 def plots(variants: dict[str, dict]) -> list[dict]:
-    """Lay out F against speed, the learning curves by steps and by seconds."""
+    """Lay out F against speed, and the learning curves by steps and by seconds."""
     speed = {}
     for name, report in variants.items():
         low, high = report["intervals"]["gold_tokens"]["exact"]["f"]
