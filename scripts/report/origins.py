@@ -53,21 +53,17 @@ def _origin(path: str, facts: dict) -> dict:
     """Add what an origin's folder tells: its name, its licence, and the texts of that."""
     place = packaged_folder(path) if path in PACKAGED else pipeline_folder(path) or Path(path)
     is_project = place.resolve() == Path.cwd()  # what lies there is about the code
-    texts = [_read(one) for pattern in TEXTS for one in sorted(place.glob(pattern)) if not is_project]
+    paths = [one for pattern in TEXTS for one in sorted(place.glob(pattern)) if not is_project]
+    own = "\n".join(_read(one) for one in paths if one.name != "LICENSES_SOURCES")  # that is about its parts
     card = "" if is_project else _read(place / "README.md")
     heading = re.search(r"^# *(.+)", card, re.MULTILINE) if (place / "config.json").is_file() else None
-    named = re.search(r"^license: *(\S+)", card.split("\n---")[0], re.MULTILINE)
-    named = named or re.search(r"SPDX-License-Identifier: *(\S+)", "\n".join(texts))
+    named = re.match(r"---\n(?:(?!---).*\n)*?license: *[\"']?([\w.-]+)", card)
+    named = named or re.search(r"SPDX-License-Identifier: *(\S+)", own)
     licence = facts.get("license") or (named and named[1])
-    texts = texts or [_read(LICENCES / f"{(licence or '').lower()}.txt")]
+    texts = [_read(one) for one in paths or [LICENCES / f"{(licence or '').lower()}.txt"]]
     name = heading[1] if heading else place.name if place.is_absolute() else path
     origin = {key: facts.get(key) for key in ("parts", *FACTS)}
-    return origin | {
-        "name": name,
-        "path": path,
-        "license": licence,
-        "texts": [text for text in texts if text],
-    }
+    return origin | {"name": name, "path": path, "license": licence, "texts": [*filter(None, texts)]}
 
 
 def _read(path: Path) -> str:

@@ -32,7 +32,7 @@ def test_a_transformers_name_and_licence_are_those_of_its_model_card(origins, tm
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text("{}", encoding="utf-8")
-    card = "---\ntags:\n- x\nlicense: apache-2.0\n---\n\n# Small-BERT\nlicense: other\n"
+    card = "---\ntags:\n- x\nlicense: 'apache-2.0'\nx: y\n---\n\n# Small-BERT\nlicense: other\n"
     (folder / "README.md").write_text(card, encoding="utf-8")
     _, found = origins(transformer(folder.as_posix()))
     assert (found["name"], found["license"], found["parts"]) == ("Small-BERT", "apache-2.0", ["transformer"])
@@ -72,5 +72,8 @@ def test_the_licence_beside_the_raw_data_counts_but_not_that_of_the_projects_cod
     (tmp_path / "LICENSE.txt").write_text("SPDX-License-Identifier: ODbL-1.0\n", encoding="utf-8")
     (found,) = origins(data=tmp_path / "train.jsonl")
     assert (found["name"], found["license"]) == (tmp_path.name, "ODbL-1.0")
+    (tmp_path / "LICENSE.txt").rename(tmp_path / "LICENSES_SOURCES")
+    (found,) = origins(data=tmp_path / "train.jsonl")
+    assert (found["license"], len(found["texts"])) == (None, 1)
     (found,) = origins(data="train.jsonl")
     assert (found["license"], found["texts"]) == (None, [])
