@@ -26,9 +26,12 @@ def main(
         manifest = read_manifest(corpus / split)
         check_shards(corpus / split, manifest)
 
+    from scripts.report.errors import error_browser
     from scripts.report.predictions import write_predictions
     from scripts.report.scores import evaluate
     from scripts.training.device import choose_device, set_threads, use_device
+    from scripts.training.tracking.options import TrackingOptions
+    from scripts.training.tracking.tracker import track_evaluation
 
     threads = physical_cores()
     chosen = choose_device(device, threads=threads)
@@ -54,6 +57,10 @@ def main(
     if sure := scores.get("confidence"):
         after, before = (100 * sure[key] for key in ("expected_calibration_error", "before_calibration"))
         console.print(f"confidences: calibration error {after:.1f} % ({before:.1f} % before calibration)")
+    tracking = TrackingOptions(**metrics.get("tracking", {}))
+    errors = error_browser({"": predictions}, corpus, most=100)["places"] if tracking.log_text else ()
+    cells = ([place[key] for key in ("source", "text", "gold", "predicted")] for place in errors)
+    track_evaluation(tracking, folder, scores, cells)
 
 
 def read_metrics(folder: Path, corpus: Path) -> dict:

@@ -25,7 +25,7 @@ from scripts.training.configs import Settings, Variant, build_config, make_pretr
 from scripts.training.fast.kernels import FastOps
 from scripts.training.loop import train
 from scripts.training.options import Options
-from scripts.training.tracking import Tracker
+from scripts.training.tracking.tracker import Tracker
 from tests.closure import ROOT
 from tests.make import contents
 

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.util import registry
 
 from scripts.cli import UserError, console
+from scripts.training.tracking.spacy_logger import NAME as TRACKER
 
 LogStep = Callable[[dict[str, Any] | None], None]
 NO_LOGGER = (lambda info: None), (lambda: None)
@@ -18,11 +19,14 @@ NO_LOGGER = (lambda info: None), (lambda: None)
 def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[], None]]:
     """Start the config's [training.logger]; return what takes each step, and what ends it.
 
-    Of spaCy's console loggers only the file is wanted: training shows what they print.
+    Of spaCy's console loggers only the file is wanted, and of this project's nothing: training shows what
+    they print, and tracks.
     Raises UserError where it cannot start.
     """
     block = nlp.config.interpolate()["training"]["logger"]
     setup = T["logger"]
+    if block["@loggers"] == TRACKER:
+        return NO_LOGGER
     if block["@loggers"].startswith("spacy.ConsoleLogger"):
         if not block.get("output_file"):
             return NO_LOGGER

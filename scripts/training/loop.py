@@ -25,7 +25,8 @@ from scripts.training.pipeline import meet, prepare
 from scripts.training.progress import Progress
 from scripts.training.step import TrainingStep
 from scripts.training.stopping import StopSignal
-from scripts.training.tracking import Tracker
+from scripts.training.tracking.rows import evaluation_row, step_row
+from scripts.training.tracking.tracker import Tracker
 
 BEST, LAST = "model-best", "model-last"
 UNFINISHED = "unfinished"
@@ -125,6 +126,8 @@ class _Run:
             progress.words += sum(map(len, batch))
             progress.step += 1
             self.log_step(self._evaluated(evaluate) if evaluates else None)
+            if self.tracker.is_due():
+                self.tracker.log(step, step_row(progress, self.step))
             self._tick()
             self.display.step(progress)
             if must_stop or must_save:
@@ -141,8 +144,9 @@ class _Run:
         return self.world.gather({name: float(loss) for name, loss in self.progress.losses.items()})
 
     def _evaluated(self, evaluate: Callable) -> dict:
-        """Evaluate; keep, log and show what was found; return what spaCy's loggers want to know of it."""
+        """Evaluate; log, keep and show what was found; return what spaCy's loggers want to know of it."""
         progress, step = self.progress, self.progress.step - 1
+        of_step = step_row(progress, self.step)
         with self.overhead(), self.nlp.use_params(self.step.optimizer.averages or {}):
             score, others = evaluate()
         progress.results.append([score, step])
@@ -160,8 +164,7 @@ class _Run:
         with self.nlp.select_pipes(disable=self.step.exclude):
             update_meta(self.T, self.nlp, {"other_scores": others, "losses": losses})
         progress.performance = self.nlp.meta["performance"]
-        self._keep(row)
-        return {
+        info = {
             "epoch": row["epoch"],
             "step": step,
             "score": score,
@@ -172,18 +175,18 @@ class _Run:
             "words": progress.words,
             "output_path": str(self.unfinished / BEST),
         }
+        self.tracker.log(step, of_step | evaluation_row(info))
+        self._keep(row)
+        return info
 
     def _keep(self, row: dict) -> None:
-        """Save the pipeline if it is the best so far; log and show an evaluation."""
-        is_best = row["score"] >= self.progress.best.get(
-            "score", -math.inf
-        )  # of equals the last, as with spaCy
+        """Save the pipeline if it is the best so far; show an evaluation."""
+        is_best = row["score"] >= self.progress.best.get("score", -math.inf)  # of equals the last, as spaCy
         if is_best:
             self.progress.best = row
             if self.world.rank == 0:
                 with self.overhead():
                     self._save(BEST)
-        self.tracker.log(row["step"], {key: value for key, value in row.items() if key != "step"})
         self.display.row(row, is_best=is_best)
         for warning in self.monitor.look(row):
             console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)

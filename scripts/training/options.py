@@ -2,15 +2,17 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from scripts.training.tracking.options import TrackingOptions
+
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Options(TrackingOptions):
     """What a command line says of a training: a field an option."""
 
     config: Annotated[Path, Argument(help="A config file, or a folder with config.cfg.")]
@@ -66,12 +68,6 @@ class Options:
     checkpoint_minutes: Annotated[
         float, Option(min=0.0, help="Minutes between checkpoints; others are written after evaluations.")
     ] = 5.0
-    wandb_mode: Annotated[
-        str, Option(help="online, offline (needs no account) or disabled; empty: WANDB_MODE, or offline.")
-    ] = ""
-    wandb_project: Annotated[str, Option(help="W&B project.")] = "ner"
-    wandb_entity: Annotated[str, Option(help="W&B user or team; empty: your default.")] = ""
-    wandb_group: Annotated[str, Option(help="W&B group, to keep runs together.")] = ""
     verbose: Annotated[
         bool, Option("--verbose", "-V", "-VV", help="Show what spaCy logs, and where an error arose.")
     ] = False
@@ -81,9 +77,10 @@ def takes_options(main: Callable[[Any], None]) -> Callable[..., None]:
     """Let Typer read the options of a command function from the fields of the one argument that it takes."""
     (options,) = [kind for name, kind in main.__annotations__.items() if name != "return"]
 
-    @functools.wraps(options, assigned=("__annotations__",), updated=())
+    @functools.wraps(options, assigned=(), updated=())
     def command(*args, **values) -> None:
         main(options(*args, **values))
 
     command.__doc__ = main.__doc__
+    command.__annotations__ = {field.name: field.type for field in fields(options)}
     return command

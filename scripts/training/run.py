@@ -3,12 +3,14 @@
 import contextlib
 import logging
 import os
+import platform
 import time
+from dataclasses import fields
 from pathlib import Path
 
 from confection import Config
 
-from scripts.cli import Stopped, UserError, console
+from scripts.cli import Stopped, UserError, console, physical_cores
 from scripts.corpus.config_file import (
     CONFIG,
     ConfigFile,
@@ -26,11 +28,13 @@ from scripts.training.checkpoint import discard, resumable
 from scripts.training.device import Device, choose_device, cpu
 from scripts.training.gate import hashes, require_validated
 from scripts.training.lock import locked
-from scripts.training.loop import train
+from scripts.training.loop import BEST, LAST, train
 from scripts.training.memory import peak_gpu_memory_mb
 from scripts.training.options import Options
 from scripts.training.pipeline import find_fast
-from scripts.training.tracking import Tracker, start_tracker
+from scripts.training.tracking import artifacts
+from scripts.training.tracking.options import TrackingOptions
+from scripts.training.tracking.tracker import Tracker, start_tracker
 from scripts.training.world import rank
 
 
@@ -67,23 +71,13 @@ def train_config(options: Options) -> tuple[Path, dict]:
         if options.restart and is_first:
             discard(folder)
         run_id = resumable(folder, identity, force=options.force)
-        tracker = Tracker()
-        if is_first:
-            tracker = start_tracker(
-                options.wandb_mode,
-                folder=folder,
-                project=options.wandb_project,
-                entity=options.wandb_entity,
-                group=options.wandb_group,
-                name=f"{folder.name}-seed{identity['seed']}",
-                config=identity | {"config": own},
-                run_id=run_id,
-            )
+        tracker = _track(full, folder, identity | facts, options, run_id) if is_first else Tracker()
         metrics = _train(own, folder, device.gpu_id, tracker, identity, options)
         if is_first:
             if noted is not None:
                 metrics["trainer"] = noted["reaches"]["train"]
-            write_json(folder / "metrics.json", identity | facts | metrics)
+            tracking = {field.name: getattr(options, field.name) for field in fields(TrackingOptions)}
+            write_json(folder / "metrics.json", identity | facts | metrics | {"tracking": tracking})
     return folder, metrics
 
 
@@ -133,6 +127,20 @@ def _identity(full: Config, options: Options) -> dict:
     }
 
 
+def _track(full: Config, folder: Path, identity: dict, options: Options, run_id: str | None) -> Tracker:
+    """Start the run that tracks a training, with what it is made from."""
+    corpus = artifacts.corpus_facts(options.corpus, identity["corpus_sha256"])
+    machine = {"system": f"{platform.system()} {platform.machine()}", "cores": physical_cores()}
+    facts = identity | {"spacy": full, "corpus": corpus, "hardware": machine}
+    tracker = start_tracker(options, "train", folder, facts, run_id)
+    if corpus:
+        tracker.add(artifacts.corpus_manifest, corpus, is_input=True)
+        tracker.add(
+            artifacts.json_file, options.corpus / "validation.json", "findings", options, is_input=True
+        )
+    return tracker
+
+
 def _train(
     config: Config, folder: Path, gpu_id: int, tracker: Tracker, identity: dict, options: Options
 ) -> dict:
@@ -149,10 +157,14 @@ def _train(
         what = f"{type(error).__name__}: {one_line(error)}; --verbose shows where"
         raise UserError(f"{folder.name}: training failed: {what}") from error
     finally:
+        if metrics:
+            metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
+            metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(gpu_id)
+            for name in (BEST, LAST) if options.log_model == "all" else (BEST,):
+                tracker.add(artifacts.pipeline, folder / name, options)
         summary = {f"best_{key}": value for key, value in metrics.get("best", {}).items()}
+        summary |= {key: value for key, value in metrics.items() if isinstance(value, (int, float, str))}
         tracker.finish(summary, failed=not metrics)
-    metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
-    metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(gpu_id)
     return metrics
 
 

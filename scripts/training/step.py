@@ -183,6 +183,10 @@ class TrainingStep:
         if self.world.rank < len(state["random"]):  # a process more than before keeps its own
             self.set_random_states(state["random"][self.world.rank])
 
+    def vitals(self) -> dict[str, float]:
+        """Return what this process knows of the last step without computing anything for it."""
+        return {}
+
     def summary(self) -> dict:
         """Return what metrics.json should say of how this run computed."""
         return {"out_of_memory": self.out_of_memory, "micro_batches": self.micro_batches}

@@ -13,7 +13,7 @@ from thinc.api import Model
 
 from scripts.cli import Stopped, UserError
 from scripts.training.step import TrainingStep
-from scripts.training.tracking import Tracker
+from scripts.training.tracking.tracker import Tracker
 from tests.closure import ROOT
 from tests.make import make_corpus
 from tests.runs import PRETRAINED, config_for, run

@@ -64,7 +64,7 @@ class FlatParameters:
         shapes = {"rows": rows, "state": state, "norms": (len(self.parameters),)}
         shared = self.world.shared(shapes) if self._plain else None
         arrays = shared or {name: numpy.zeros(shape, dtype="float32") for name, shape in shapes.items()}
-        self._is_shared, self._rows, self._norms = shared is not None, arrays["rows"], arrays["norms"]
+        self._is_shared, self._rows, self.norms = shared is not None, arrays["rows"], arrays["norms"]
         self.gradients = self._rows[self.world.rank]
         self._sums = numpy.zeros_like(self.gradients) if self._is_shared else self.gradients
         return arrays["state"]
@@ -91,7 +91,7 @@ class FlatParameters:
         overflowed = unscale is not None and unscale()
         if not overflowed:
             norms = self._norms_of(self._on_cpu) | self._norms_of(self._on_gpu)
-            self._norms[[*norms]] = [*norms.values()]
+            self.norms[[*norms]] = [*norms.values()]
             if all(map(math.isfinite, norms.values())):
                 update = self._adam if self._plain else self._update
                 update({i: norm for i, norm in norms.items() if norm > 0.0 or self._learns[i]})
@@ -124,7 +124,7 @@ class FlatParameters:
 
     def _count(self) -> None:
         """Count the updates that any process has made, and let the optimizer know where their moments are."""
-        for i, norm in enumerate(self._norms.tolist()):
+        for i, norm in enumerate(self.norms.tolist()):
             if not math.isfinite(norm):
                 remedy = "lower the learning rate ([training.optimizer] learn_rate)"
                 raise UserError(f"the gradient of {self.parameters[i].name} is {norm}; {remedy}")

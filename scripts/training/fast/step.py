@@ -186,6 +186,12 @@ class FastStep(TrainingStep):
         self._some_unseen = any(state["unseen"].values())
         self._draw_faster()
 
+    def vitals(self) -> dict[str, float]:
+        """Return the last step's gradient norm before it was clipped, and the share of padding so far."""
+        figures, encoder = {"train/gradient_norm": float(numpy.linalg.norm(self.flat.norms))}, self.encoder
+        padding = {"train/padding": 1.0 - encoder.wordpieces / max(1, encoder.padded)} if encoder else {}
+        return figures | padding
+
     def summary(self) -> dict:
         """Return what metrics.json should say of how this run computed."""
         return super().summary() | (self.encoder.summary(self.world) if self.encoder else {})

@@ -1,0 +1,1 @@
+"""Where the figures and files of runs go: Weights & Biases, or nowhere."""

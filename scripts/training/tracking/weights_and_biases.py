@@ -1,0 +1,144 @@
+"""Track runs with Weights & Biases: on its server, or in files that `wandb sync` sends later."""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+import wandb
+from wandb.sdk.artifacts.artifact_manifest_entry import ArtifactManifestEntry
+
+from scripts.cli import console
+from scripts.corpus.files import write_bytes
+from scripts.training.tracking.artifacts import Artifact
+from scripts.training.tracking.tracker import Tracker, warn
+
+ANSWER, EVERY = 1.5, 1.0
+"""Seconds in which the server has to answer at all; seconds between two rows of steps."""
+QUESTION = {"query": "{ viewer { id } }"}
+SETTINGS = {
+    "silent": True,
+    "console": "off",
+    "save_code": False,
+    "disable_git": True,  # which would tell the remote's address
+    "x_disable_meta": True,  # program, folders, user
+    "x_save_requirements": False,
+    "host": "",
+    "x_transaction_log_flush_interval": 1.0,  # seconds that a crash of the machine may cost, of 15
+    "init_timeout": 10.0,
+    "finish_timeout": 8.0,  # W&B tries on for days
+    "finish_timeout_raises": True,
+}
+
+
+def start_run(mode: str, folder: Path, run: dict) -> Tracker:
+    """Start a run. Raises what W&B does where it cannot start offline either. run: what wandb.init takes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else it tells its makers of each start
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR"):  # else the user's home, where artifacts may get lost
+        os.environ.setdefault(name, str((folder / "wandb" / "files").absolute()))
+    if mode != "offline":
+        try:
+            if _can_be_online(mode == "online"):
+                return WandbTracker(_init("online", folder, run))
+        except Exception as error:  # W&B has many errors for a refused key, or for a network that fails
+            warn("W&B: the run is kept here", error)
+    return WandbTracker(_init("offline", folder, run))
+
+
+def _can_be_online(required: bool) -> bool:
+    """Say whether there is a key. Raises ConnectionError where nobody answers, for whom W&B waits long."""
+    url = wandb.setup(wandb.Settings(silent=True, mode="online")).settings.base_url
+    has_key = wandb.login(prompt=False, verify=False)
+    if not has_key and required:
+        raise ConnectionError("no API key (WANDB_API_KEY or `wandb login`)")
+    try:
+        if has_key and requests.post(f"{url}/graphql", json=QUESTION, timeout=ANSWER).status_code >= 500:
+            raise requests.HTTPError
+    except requests.RequestException as error:
+        raise ConnectionError(f"{url} gives no answer ({type(error).__name__})") from error
+    return has_key
+
+
+def _init(mode: str, folder: Path, run: dict) -> wandb.Run:
+    settings, resume = wandb.Settings(**SETTINGS), "allow" if run["id"] else None
+    started = wandb.init(mode=mode, dir=folder, resume=resume, settings=settings, **run)
+    started.define_metric("train/step", hidden=True)
+    started.define_metric("*", step_metric="train/step")
+    return started
+
+
+class WandbTracker(Tracker):
+    """Logs to W&B. Its first failure is told and ends the logging, never the training."""
+
+    def __init__(self, run: wandb.Run) -> None:
+        """Take a run over. Its last step is kept beside its files, for the run that goes on."""
+        self.run: wandb.Run | None = run
+        self.run_id, self._is_offline = run.id, run.offline
+        self._folder = Path(run.dir).parent.parent
+        self._note = self._folder / f"{run.id}.step"
+        self._logged = int(self._note.read_text(encoding="ascii")) if self._note.exists() else -1
+        self._next = time.perf_counter() + EVERY
+
+    def is_due(self) -> bool:
+        """Say whether a second has passed since the last row."""
+        return time.perf_counter() >= self._next
+
+    def log(self, step: int, figures: dict[str, float]) -> None:
+        """Log a row at W&B's step `step`, unless this run has logged it before it was interrupted."""
+        self._next = time.perf_counter() + EVERY
+        if step > self._logged:
+            self._logged = step
+            self._try(lambda run: run.log(figures | {"train/step": step}, step=step, commit=True))
+            self._try(lambda _: write_bytes(self._note, f"{step}".encode("ascii"), durable=False))
+
+    def add(self, make: Callable[..., Artifact], *arguments: Any, is_input: bool = False) -> None:
+        """Hand an artifact on; run.log_artifact and run.use_artifact would first wait for the server."""
+
+        def publish(run: wandb.Run) -> None:
+            artifact = make(*arguments)
+            made = wandb.Artifact(re.sub(r"[^\w.-]", "-", artifact.name), artifact.kind)
+            for name, text in artifact.files.items():
+                with made.new_file(name, encoding="utf-8") as file:
+                    file.write(text)
+            for name, digest in artifact.references.items():
+                entry = ArtifactManifestEntry(path=name, ref=f"sha256:{digest}", digest=digest)
+                made.manifest.add_entry(entry)
+            if artifact.folder is not None:
+                made.add_dir(str(artifact.folder), policy="immutable")
+            made.finalize()
+            run._interface.publish_artifact(run, made, ["latest"], use_after_commit=is_input)
+
+        self._try(publish)
+
+    def table(self, name: str, columns: tuple[str, ...], rows: list[tuple], chart: str = "") -> None:
+        """Log a table, or a chart, which holds its table."""
+
+        def log(run: wandb.Run) -> None:
+            table = wandb.Table(columns=list(columns), data=[list(row) for row in rows])
+            axes = {column: column for column in columns}
+            run.log({name: wandb.plot_table(chart, table, axes, {"title": name}) if chart else table})
+
+        self._try(log)
+
+    def finish(self, summary: dict, *, failed: bool = False) -> None:
+        """Write the summary and close the run, in some seconds; say how to send what was not sent."""
+        self._try(lambda run: run.summary.update(summary))
+        self._try(lambda run: run.finish(exit_code=int(failed)), "W&B: not all could be sent")
+        with contextlib.suppress(Exception):  # a service that was killed; at exit it would raise again
+            wandb.teardown()
+        if self._is_offline or self.run is None:
+            folders = " ".join(sorted(map(str, self._folder.glob(f"*run-*-{self.run_id}"))))
+            console.print(f"To send it to W&B: wandb sync {folders}", markup=False, soft_wrap=True)
+
+    def _try(self, action: Callable[[wandb.Run], object], trouble: str = "W&B is off from here on") -> None:
+        try:
+            if self.run is not None:
+                action(self.run)
+        except Exception as error:  # whatever the network or the service does, training goes on
+            self.run = None
+            warn(trouble, error)
