@@ -63,13 +63,14 @@ def run(report: Report, options: Options) -> None:
 def compare(report: Report, place: t.Place, repeats: int, batches: str, config: Config, steps: int) -> None:
     """Train with the same seeds and steps."""
 
-    def train(is_ours: bool, options: dict[str, int], seed: int) -> Row:
+    def train(is_ours: bool, options: dict[str, int | str], seed: int) -> Row:
         return t.train(is_ours, t.set_budget(config, place, seed, every=steps // 4), place, **options)
 
     cores = max(2, physical_cores())
     runs = {
         OURS: partial(train, t.OURS, {}),
         f"{cores} processes": partial(train, t.OURS, {"workers": cores}),
+        "1 process, tracked": partial(train, t.OURS, {"wandb-mode": "offline"}),
         SPACY: partial(train, t.SPACY, {}),
     }
     rows = report.compare("speeds", SPEEDS, {"batches": f"{batches}, {steps:,} steps"}, runs, repeats)
