@@ -59,8 +59,7 @@ def main(
         console.print(f"confidences: calibration error {after:.1f} % ({before:.1f} % before calibration)")
     tracking = TrackingOptions(**metrics.get("tracking", {}))
     errors = error_browser({"": predictions}, corpus, most=100)["places"] if tracking.log_text else ()
-    cells = ([place[key] for key in ("source", "text", "gold", "predicted")] for place in errors)
-    track_evaluation(tracking, folder, scores, cells)
+    track_evaluation(tracking, folder, scores, errors)
 
 
 def read_metrics(folder: Path, corpus: Path) -> dict:

@@ -15,8 +15,7 @@ import typer
 from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, write_json
 
-FOLDER, SETTINGS = "${envvar:WANDB_RUN_ID}", "${args}"
-"""What W&B puts into a sweep's command: the name of a run, and what it tries."""
+FOLDER, SETTINGS = "${envvar:WANDB_RUN_ID}", "${args}"  # for which W&B puts a run's name and what it tries
 
 
 def main(
@@ -30,20 +29,20 @@ def main(
     try:
         import optuna
     except ImportError:
-        install = "python -m pip install -c requirements/lock.txt -r requirements/sweep.txt"
-        raise UserError(f"optuna is not installed, which proposes what to try: {install}") from None
+        raise UserError("optuna is not installed: pip install -r requirements/sweep.txt") from None
     try:
         wanted = srsly.yaml_loads(sweep.read_text(encoding="utf-8"))
         drawn = {name: distribution(**own) for name, own in wanted["parameters"].items()}
         (output,) = (part.partition("=")[2] for part in wanted["command"] if part.startswith("--output="))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise UserError(f"{sweep}: no sweep like that of configs/sweep.yaml ({why}); repair it") from error
-    end, found = time.monotonic() + 60 * minutes, {"sweep": wanted, "trials": []}
-    if results.exists() and (found := read_json(results))["sweep"] != wanted:
+        why = f"no sweep like that of configs/sweep.yaml ({type(error).__name__}: {error}); repair it"
+        raise UserError(f"{sweep}: {' '.join(why.split())}") from error
+    found = read_json(results) if results.exists() else {"sweep": wanted, "trials": []}
+    if found["sweep"] != wanted:
         raise UserError(f"{results}: of another {sweep} than this; name other --results, or delete it")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    end = time.monotonic() + 60 * minutes
     for done in found["trials"]:
         study.add_trial(optuna.create_trial(distributions=drawn, **done))
     while len(study.trials) < trials:
@@ -52,9 +51,9 @@ def main(
         whole = [part.replace(FOLDER, f"{trial.number:03d}") for part in (output, *wanted["command"][1:])]
         folder, *command = (part for part in whole if part != SETTINGS)
         console.print(f"{folder}: {given}", markup=False, soft_wrap=True)
-        command = [sys.executable, *command, "--restart", *given.split()]
+        command, left = [sys.executable, *command, "--restart", *given.split()], end - time.monotonic()
         try:
-            subprocess.run(command, timeout=max(0.0, end - time.monotonic()), check=True)
+            subprocess.run(command, timeout=max(0.0, left), check=True)
         except subprocess.TimeoutExpired:
             console.print("Time is up; this trial was stopped, and does not count")
             break
@@ -64,7 +63,7 @@ def main(
         study.tell(trial, score)
         found["trials"].append({"params": trial.params, "value": score})
         write_json(results, found)
-    best = max(found["trials"], key=lambda trial: trial["value"], default="none yet")
+    best = max(found["trials"], key=lambda trial: trial["value"], default="none")
     console.print(f"Best of {len(found['trials'])}, in {results}: {best}", markup=False, soft_wrap=True)
 
 

@@ -130,14 +130,13 @@ def _identity(full: Config, options: Options) -> dict:
 def _track(full: Config, folder: Path, identity: dict, options: Options, run_id: str | None) -> Tracker:
     """Start the run that tracks a training, with what it is made from."""
     corpus = artifacts.corpus_facts(options.corpus, identity["corpus_sha256"])
-    machine = {"system": f"{platform.system()} {platform.machine()}", "cores": physical_cores()}
+    machine = f"{platform.system()} {platform.machine()}, {physical_cores()} cores"
     facts = identity | {"spacy": full, "corpus": corpus, "hardware": machine}
     tracker = start_tracker(options, "train", folder, facts, run_id)
     if corpus:
         tracker.add(artifacts.corpus_manifest, corpus, is_input=True)
-        tracker.add(
-            artifacts.json_file, options.corpus / "validation.json", "findings", options, is_input=True
-        )
+    if corpus and (report := options.corpus / "validation.json").exists():
+        tracker.add(artifacts.json_file, report, "findings", options, is_input=True)
     return tracker
 
 

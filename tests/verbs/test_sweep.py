@@ -112,7 +112,7 @@ def test_the_distributions_are_those_that_are_asked_for():
 def test_without_optuna_the_way_to_it_is_said(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     done, _ = run()
-    assert "pip install -c requirements/lock.txt -r requirements/sweep.txt" in done.stderr
+    assert "pip install -r requirements/sweep.txt" in done.stderr
 
 
 def test_the_sweep_that_comes_along_names_settings_of_the_cpu_variant():

@@ -11,16 +11,12 @@ from scripts.corpus.splits import SPLITS
 from scripts.training.tracking.options import TrackingOptions
 from scripts.training.tracking.private import scrub
 
-TEXTS = {"places", "understood", "findings", "group"}
-"""Keys of our files under which raw text, or names from the data, may stand."""
+TEXTS = {"places", "understood", "findings", "group"}  # keys under which text, or names from the data, may be
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Files of one kind. Equal content is one version at W&B: so runs that share it are linked.
-
-    files: what is sent, by name. references: SHA-256 of what stays here, by name. folder: is sent whole.
-    """
+    """Files and a folder that are sent, SHA-256 of those that stay. Equal ones link their runs."""
 
     name: str
     kind: str
@@ -32,8 +28,7 @@ class Artifact:
 def corpus_facts(corpus: Path, hashes: dict[str, str | None]) -> dict:
     """Return each split's counts, settings and ledger; {} unless the splits in `corpus` have these hashes."""
     paths = {split: corpus / split / MANIFEST for split in SPLITS}
-    is_known = all(path.exists() for path in paths.values())
-    if not is_known or any(sha256(paths[split]) != digest for split, digest in hashes.items()):
+    if not all(path.exists() and hashes.get(split) in (None, sha256(path)) for split, path in paths.items()):
         return {}
     return {split: as_sent(read_json(path)) for split, path in paths.items()}
 

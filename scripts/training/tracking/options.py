@@ -9,8 +9,7 @@ from typer import Option
 from scripts.cli import UserError
 
 MODES = {mode: mode for mode in ("auto", "online", "offline", "disabled")}
-MODES |= {"run": "online", "shared": "online", "dryrun": "offline"}
-"""What may be asked for, some of it by W&B's old names, and what that means."""
+MODES |= {"run": "online", "shared": "online", "dryrun": "offline"}  # W&B's old names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +31,7 @@ class TrackingOptions:
 
     @property
     def mode(self) -> str:
-        """auto, online, offline or disabled: as asked for; else as WANDB_MODE says; else offline.
-
-        Raises UserError where it is none of them.
-        """
+        """auto, online, offline or disabled, as asked for or by WANDB_MODE. Raises UserError if none."""
         asked = self.wandb_mode or os.environ.get("WANDB_MODE") or "offline"
         if asked not in MODES:
             where = f"--wandb-mode={asked}" if self.wandb_mode else f"WANDB_MODE={asked} in the environment"

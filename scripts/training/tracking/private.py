@@ -8,8 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-SECRET = re.compile(r"(?i)(key|secret|password|(^|_)token)$")
-"""Names of settings and of environment variables whose values nobody else may see."""
+SECRET = re.compile(r"(?i)(key|secret|password|(^|_)token)$")  # of settings and of environment variables
 
 
 def scrub(value: Any) -> Any:

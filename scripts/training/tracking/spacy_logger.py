@@ -19,10 +19,7 @@ NAME = "ner_template.tracker.v1"
 
 @registry.loggers(NAME)
 def tracker_logger(mode: str = "", project: str = "", group: str = "", tags: str = "") -> Callable:
-    """Make a [training.logger]; its arguments are those of --wandb-mode and so on.
-
-    `python -m scripts.train` tracks by its own options, and leaves this logger out.
-    """
+    """Make a [training.logger] of the options --wandb-mode and so on; scripts.train leaves it out."""
     options = TrackingOptions(wandb_mode=mode, wandb_project=project, wandb_group=group, wandb_tags=tags)
 
     def setup(nlp: Language, *streams: Any) -> tuple[Callable, Callable]:
@@ -34,9 +31,9 @@ def tracker_logger(mode: str = "", project: str = "", group: str = "", tags: str
         def log_step(info: dict[str, Any] | None) -> None:
             show(info)
             if info is not None:
-                losses = {f"loss/{pipe}": float(loss) for pipe, loss in info["losses"].items()}
                 so_far = {key: info[key] for key in ("words", "seconds", "epoch")}
-                tracker.log(info["step"], losses | evaluation_row(info) | so_far)
+                losses = {f"loss/{pipe}": float(loss) for pipe, loss in info["losses"].items()}
+                tracker.log(info["step"], so_far | losses | evaluation_row(info))
 
         return log_step, lambda: (end(), tracker.finish({}))
 

@@ -39,8 +39,6 @@ def start_tracker(
     """Start a run in `folder/wandb`, or go on with the one called `run_id`. Raises UserError, of the options.
 
     config: its `variant` and `seed` name the run, its `corpus_sha256` the group if the options name none.
-    Online becomes offline where there is no API key, or none that is taken, and where nobody answers; where
-    nothing starts, that is told and nothing is logged.
     """
     if (mode := options.mode) == "disabled":
         return Tracker()
@@ -64,11 +62,8 @@ def start_tracker(
         return Tracker()
 
 
-def track_evaluation(options: TrackingOptions, folder: Path, scores: dict, errors: Iterable[tuple]) -> None:
-    """Log a pipeline's scores on test as a run of its own.
-
-    errors: source, text, gold and predicted entities of places, which nobody asks for without --log-text.
-    """
+def track_evaluation(options: TrackingOptions, folder: Path, scores: dict, errors: Iterable[dict]) -> None:
+    """Log a pipeline's scores on test as a run. errors: places, for --log-text."""
     found = {key: scores[key] for key in ("variant", "device", "pipeline", "corpus_sha256")}
     tracker = start_tracker(options, "evaluate", folder, found | {"seed": scores["training"]["seed"]})
     tracker.add(artifacts.pipeline, folder / "model-best", options, is_input=True)
@@ -79,7 +74,8 @@ def track_evaluation(options: TrackingOptions, folder: Path, scores: dict, error
     cells = [(gold or "none", label or "none", n) for gold, row in rows for label, n in row.items()]
     tracker.table("confusion", ("Actual", "Predicted", "nPredictions"), cells, "wandb/confusion_matrix/v1")
     if options.log_text:
-        tracker.table("errors", ("source", "text", "gold", "predicted"), list(errors))
+        keys = ("source", "text", "gold", "predicted")
+        tracker.table("errors", keys, [tuple(str(place[key]) for key in keys) for place in errors])
     both = [(kind, key) for kind in ("gold_tokens", "raw_text") for key in ("ents_f", "ents_p", "ents_r")]
     figures = {key: own for key, own in scores.items() if isinstance(own, (int, float))}
     tracker.finish(figures | {f"test/{kind}/{key}": scores[kind][key] for kind, key in both})

@@ -17,9 +17,7 @@ from scripts.corpus.files import write_bytes
 from scripts.training.tracking.artifacts import Artifact
 from scripts.training.tracking.tracker import Tracker, warn
 
-ANSWER, EVERY = 1.5, 1.0
-"""Seconds in which the server has to answer at all; seconds between two rows of steps."""
-QUESTION = {"query": "{ viewer { id } }"}
+ANSWER, EVERY = 1.5, 1.0  # seconds in which the server has to answer at all; between two rows of steps
 SETTINGS = {
     "silent": True,
     "console": "off",
@@ -57,7 +55,7 @@ def _can_be_online(required: bool) -> bool:
     if not has_key and required:
         raise ConnectionError("no API key (WANDB_API_KEY or `wandb login`)")
     try:
-        if has_key and requests.post(f"{url}/graphql", json=QUESTION, timeout=ANSWER).status_code >= 500:
+        if has_key and requests.post(f"{url}/graphql", json={}, timeout=ANSWER).status_code >= 500:
             raise requests.HTTPError
     except requests.RequestException as error:
         raise ConnectionError(f"{url} gives no answer ({type(error).__name__})") from error
@@ -78,8 +76,7 @@ class WandbTracker(Tracker):
     def __init__(self, run: wandb.Run) -> None:
         """Take a run over. Its last step is kept beside its files, for the run that goes on."""
         self.run: wandb.Run | None = run
-        self.run_id, self._is_offline = run.id, run.offline
-        self._folder = Path(run.dir).parent.parent
+        self.run_id, self._is_offline, self._folder = run.id, run.offline, Path(run.dir).parents[1]
         self._note = self._folder / f"{run.id}.step"
         self._logged = int(self._note.read_text(encoding="ascii")) if self._note.exists() else -1
         self._next = time.perf_counter() + EVERY
