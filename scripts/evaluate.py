@@ -26,7 +26,7 @@ def main(
         manifest = read_manifest(corpus / split)
         check_shards(corpus / split, manifest)
 
-    from scripts.report.errors import error_browser
+    from scripts.report.errors import worst_documents
     from scripts.report.predictions import write_predictions
     from scripts.report.scores import evaluate
     from scripts.training.device import choose_device, set_threads, use_device
@@ -58,7 +58,7 @@ def main(
         after, before = (100 * sure[key] for key in ("expected_calibration_error", "before_calibration"))
         console.print(f"confidences: calibration error {after:.1f} % ({before:.1f} % before calibration)")
     tracking = TrackingOptions(**metrics.get("tracking", {}))
-    errors = error_browser({"": predictions}, corpus, most=100)["places"] if tracking.log_text else ()
+    errors = worst_documents(predictions, corpus) if tracking.log_text else []
     track_evaluation(tracking, folder, scores, errors)
 
 

@@ -5,11 +5,12 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from scripts.report.matching import KINDS, Entity, Pair, kind
 from scripts.report.predictions import Run, confidences
 from scripts.report.slices import SEEN, Uses, seen_form
-from scripts.report.texts import Text
+from scripts.report.texts import Text, read_texts
 
 INPUT = "gold_tokens"
 MOST_PLACES = 20_000
@@ -53,6 +54,20 @@ def find_errors(runs: dict[str, list[Run]], *, most: int = MOST_PLACES) -> Error
     for document, place in (found[number] for number in kept):
         places.setdefault(document, []).append(place)
     return Errors(variants, types, len(found), places)
+
+
+def worst_documents(rows: list[dict], corpus: Path, most: int = 100) -> list[dict]:
+    """Return source, text, gold and predicted entities of the test documents with the most wrong entities."""
+    pairs = [[{tuple(entity[:3]) for entity in row[key]} for key in ("gold", INPUT)] for row in rows]
+    wrong = {i: len(gold ^ predicted) for i, (gold, predicted) in enumerate(pairs) if gold != predicted}
+    worst = sorted(wrong, key=lambda i: -wrong[i])[:most]
+    texts = read_texts(corpus, worst)
+    shown = {"gold": "gold", "predicted": INPUT}
+    return [
+        {"source": rows[i].get("source"), "text": texts[i].text}
+        | {key: rows[i][own] for key, own in shown.items()}
+        for i in worst
+    ]
 
 
 def find_places(runs: list[Run]) -> Iterator[tuple[int, Place]]:

@@ -13,6 +13,7 @@ from scripts.report.scores import predict, read_gold
 from tests.make import make_corpus
 from tests.runs import kept_ops, small_pipeline
 from tests.verbs.test_commands import call, failure
+from tests.wandb_files import files_of, read_run
 
 METRICS = {
     "seconds": 1.0,
@@ -25,6 +26,7 @@ METRICS = {
     "stopped_because": "the budget of steps is used up",
     "versions": {"spacy": spacy.__version__},
     "history": [{"step": 1, "words": 1, "words_per_second": 1.0, "ents_f": 0.5}],
+    "tracking": {"wandb_mode": "disabled"},
 }
 
 
@@ -121,3 +123,24 @@ def test_comparing_wants_the_predictions_of_each_folder(tmp_path, corpus):
     folder = evaluated(tmp_path, corpus, "cpu")
     (folder / "predictions.jsonl").unlink()
     assert f"run: python -m scripts.evaluate {folder}" in failure(compare.main, folder, f"--corpus={corpus}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("log_text", [False, True])
+def test_an_evaluation_is_tracked_as_its_training_was_and_sends_texts_if_asked(
+    tmp_path, corpus, monkeypatch, log_text
+):
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ERROR_REPORTING"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setitem(
+        METRICS, "tracking", {"wandb_mode": "offline", "wandb_tags": "a", "log_text": log_text}
+    )
+    folder = evaluated(tmp_path, corpus, "cpu")
+    (path,) = files_of(folder)
+    assert [*read_run(path)["run"].tags] == ["a"]
+    tables = {
+        own.name.split("_")[0]: own.read_text("utf-8") for own in path.parent.glob("files/media/table/*")
+    }
+    assert tables.keys() == {"F by label", "confusion", *(["errors"] if log_text else [])}
+    assert ("went to Cork" in tables.get("errors", "")) == log_text

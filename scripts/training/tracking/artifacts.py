@@ -28,7 +28,9 @@ class Artifact:
 def corpus_facts(corpus: Path, hashes: dict[str, str | None]) -> dict:
     """Return each split's counts, settings and ledger; {} unless the splits in `corpus` have these hashes."""
     paths = {split: corpus / split / MANIFEST for split in SPLITS}
-    if not all(path.exists() and hashes.get(split) in (None, sha256(path)) for split, path in paths.items()):
+    if not all(
+        path.exists() and hashes.get(split, sha256(path)) == sha256(path) for split, path in paths.items()
+    ):
         return {}
     return {split: as_sent(read_json(path)) for split, path in paths.items()}
 

@@ -1,7 +1,7 @@
 """What a run is tracked by: the protocol, which logs to nowhere, and what starts one."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,8 @@ def start_tracker(
         return Tracker()
 
 
-def track_evaluation(options: TrackingOptions, folder: Path, scores: dict, errors: Iterable[dict]) -> None:
-    """Log a pipeline's scores on test as a run. errors: places, for --log-text."""
+def track_evaluation(options: TrackingOptions, folder: Path, scores: dict, errors: list[dict]) -> None:
+    """Log a pipeline's scores on test as a run. errors: the worst."""
     found = {key: scores[key] for key in ("variant", "device", "pipeline", "corpus_sha256")}
     tracker = start_tracker(options, "evaluate", folder, found | {"seed": scores["training"]["seed"]})
     tracker.add(artifacts.pipeline, folder / "model-best", options, is_input=True)
@@ -73,9 +73,8 @@ def track_evaluation(options: TrackingOptions, folder: Path, scores: dict, error
     rows = scores["gold_tokens"]["confusion"].items()
     cells = [(gold or "none", label or "none", n) for gold, row in rows for label, n in row.items()]
     tracker.table("confusion", ("Actual", "Predicted", "nPredictions"), cells, "wandb/confusion_matrix/v1")
-    if options.log_text:
-        keys = ("source", "text", "gold", "predicted")
-        tracker.table("errors", keys, [tuple(str(place[key]) for key in keys) for place in errors])
+    if errors:
+        tracker.table("errors", (*errors[0],), [tuple(map(str, row.values())) for row in errors])
     both = [(kind, key) for kind in ("gold_tokens", "raw_text") for key in ("ents_f", "ents_p", "ents_r")]
     figures = {key: own for key, own in scores.items() if isinstance(own, (int, float))}
     tracker.finish(figures | {f"test/{kind}/{key}": scores[kind][key] for kind, key in both})
