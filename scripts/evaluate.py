@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.cli import UserError, console, physical_cores, run
-from scripts.corpus.files import read_json, sha256, write_json
+from scripts.corpus.files import read_json, sha256
 from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
 
 
@@ -23,12 +23,11 @@ def main(
     """Score one variant's best pipeline on the test shards; write scores and predictions beside it."""
     metrics = read_metrics(folder, corpus)
     for split in ("dev", "test"):
-        manifest = read_manifest(corpus / split)
-        check_shards(corpus / split, manifest)
+        check_shards(corpus / split, read_manifest(corpus / split))
 
     from scripts.report.errors import worst_documents
-    from scripts.report.predictions import write_predictions
-    from scripts.report.scores import evaluate
+    from scripts.report.predictions import write_scores
+    from scripts.report.scores import evaluate, in_words
     from scripts.training.device import choose_device, set_threads, use_device
     from scripts.training.tracking.options import TrackingOptions
     from scripts.training.tracking.tracker import track_evaluation
@@ -38,27 +37,15 @@ def main(
     use_device(chosen.gpu_id)
     set_threads(threads)
     console.print(f"{folder.name}: evaluating on {chosen.name}")
-    figures, predictions = evaluate(folder / "model-best", corpus, chosen.gpu_id, threads, cost=cost)
-    scores = {
-        "variant": variant or folder.name,
-        "device": chosen.name,
-        "training": metrics,
-        "corpus_sha256": metrics["corpus_sha256"] | {"test": sha256(corpus / "test" / MANIFEST)},
-        "spaces_known": not manifest["spaces"]["rebuilt"],
-        **figures,
-        "predictions_sha256": write_predictions(folder, predictions),
-    }
-    write_json(folder / "scores.json", scores)
-    speed = f", {scores['words_per_second']:,.0f} words/s" if cost else ""
-    console.print(
-        f"{folder.name} on {chosen.name}: F {100 * scores['gold_tokens']['ents_f']:.2f} on gold tokens, "
-        f"{100 * scores['raw_text']['ents_f']:.2f} from raw text{speed}"
-    )
+    figures, rows = evaluate(folder / "model-best", corpus, chosen.gpu_id, threads, cost=cost)
+    facts = {"variant": variant or folder.name, "device": chosen.name, "training": metrics}
+    scores = write_scores(folder, facts | figures, rows, corpus)
+    console.print(f"{folder.name} on {in_words(scores)}")
     if sure := scores.get("confidence"):
         after, before = (100 * sure[key] for key in ("expected_calibration_error", "before_calibration"))
         console.print(f"confidences: calibration error {after:.1f} % ({before:.1f} % before calibration)")
     tracking = TrackingOptions(**metrics.get("tracking", {}))
-    errors = worst_documents(predictions, corpus) if tracking.log_text else []
+    errors = worst_documents(rows, corpus) if tracking.log_text else []
     track_evaluation(tracking, folder, scores, errors)
 
 

@@ -14,7 +14,7 @@ from scripts.corpus.pool import ordered_map
 from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import LABELS, MANIFEST, VERSION, label_data
-from scripts.corpus.splits import SPLITS, draw_splits, survey_chunk
+from scripts.corpus.splits import draw_splits, survey_chunk
 from scripts.corpus.versions import versions
 from scripts.formats.offsets import undecided, verdict
 from scripts.formats.record import AnnotationError, Source
@@ -34,7 +34,7 @@ def build_corpus(
     progress: Callable[[str, int], None] = lambda doing, done: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Ledger]:
-    """Write `folder/{train,dev,test}`, `rejects.jsonl` and `repairs.jsonl`; return each split's ledger.
+    """Write the splits' folders, `rejects.jsonl` and `repairs.jsonl`; return each split's ledger.
 
     All is written to `folder/.new`, and takes the old corpus's place at the end, the same for any `workers`.
 
@@ -104,14 +104,14 @@ class _Build:
     _lines: dict[int, int] = field(default_factory=dict)  # of ids, by the hashes of their files and them
 
     def __post_init__(self) -> None:
-        self.wholes = {split: Part(split, self.settings) for split in SPLITS}
+        self.wholes = {split: Part(split, self.settings) for split in self.raw.files}
         self.staging.mkdir(parents=True)
         for name in (REJECTS, REPAIRS):
             (self.staging / name).touch()
 
     def discard(self) -> None:
         """Delete a build whose data is at fault, but for the list of what was rejected."""
-        for split in SPLITS:
+        for split in self.wholes:
             shutil.rmtree(self.staging / split, ignore_errors=True)
         (self.staging / REPAIRS).unlink()
         if not (self.staging / REJECTS).stat().st_size:
@@ -120,7 +120,7 @@ class _Build:
     def replace(self, folder: Path) -> None:
         """Put all in the place of what is old. Whenever it stops, no old split stands beside a new one."""
         (folder / OLD).mkdir()
-        names = (*SPLITS, REJECTS, REPAIRS)
+        names = (*self.wholes, REJECTS, REPAIRS)
         for name in names:
             if (folder / name).exists():
                 (folder / name).rename(folder / OLD / name)

@@ -15,7 +15,7 @@ from scripts.formats.registry import Opened, find_raw_files, open_file
 
 @dataclass(frozen=True, slots=True)
 class RawCorpus:
-    """The raw files of each split; a split without files is drawn from train's documents."""
+    """The raw files of each split (or of some); one without files is drawn from train's documents."""
 
     names: dict[str, str]
     files: dict[str, list[Path]]
@@ -40,7 +40,7 @@ class RawCorpus:
     @property
     def drawn(self) -> tuple[str, ...]:
         """The splits that take their documents from train's files."""
-        return tuple(split for split in SPLITS if not self.files[split])
+        return tuple(split for split, files in self.files.items() if not files)
 
     @property
     def bytes(self) -> int:

@@ -12,11 +12,12 @@ def comparison_chart(variants: dict[str, dict]) -> str:
     reports = variants.values()
     figures = {
         "F on the test set (higher is better)": ([100 * r["gold_tokens"]["ents_f"] for r in reports], ""),
-        "predicting, words/s (higher)": ([r.get("words_per_second", 0) for r in reports], ""),
+        "predicting, words/s (higher)": ([r.get("words_per_second") for r in reports], ""),
         "predicting, peak memory (lower)": ([r["peak_memory_mb"] for r in reports], " MB"),
         "size on disk (lower)": ([r["model_mb"] for r in reports], " MB"),
-        "time to train (lower)": ([r["training"]["seconds"] for r in reports], " s"),
+        "time to train (lower)": ([r.get("training", {}).get("seconds") for r in reports], " s"),
     }
+    figures = {name: figure for name, figure in figures.items() if None not in figure[0]}
     group = BAR * len(variants) + GAP
     height = 40 + group * len(figures)
     shapes = [_rect(0, 0, WIDTH, height, "white")]

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy
@@ -26,10 +26,13 @@ WORDS, WORDS_ON_GPU = 2_000, 20_000  # of a run, about
 SHORT_TEXTS, SHORT_WORDS = 100, 20
 
 
-def measure_cost(nlp: Language, model: Path, gold: list[Doc], gpu_id: int, threads: int) -> dict:
+def measure_cost(
+    nlp: Language, model: Path, gold: list[Doc], gpu_id: int, threads: int, *, code: Sequence[Path] = ()
+) -> dict:
     """Measure a pipeline's cost on documents spread over the test set; words are gold tokens.
 
     model: where the pipeline is saved. threads: on how many it works; afterwards it does so again.
+    code: Python files that it needs.
     """
     share = (WORDS_ON_GPU if gpu_id >= 0 else WORDS) / max(1, sum(map(len, gold)))
     docs = spread(gold, int(share * len(gold)))
@@ -52,7 +55,7 @@ def measure_cost(nlp: Language, model: Path, gold: list[Doc], gpu_id: int, threa
         "batch_sizes": {str(each): figures for each, figures in by_size.items()},
         "best_batch_size": max(by_size, key=lambda each: by_size[each]["words_per_second"]),
         "short_texts": latency(nlp, short),
-        "fresh_process": start(model, short[0], gpu_id, threads),
+        "fresh_process": start(model, short[0], gpu_id, threads, *code),
     }
 
 
@@ -88,12 +91,13 @@ def latency(nlp: Language, texts: list[str]) -> dict:
     return {"texts": len(texts), "median_ms": round(float(median), 2), "p95_ms": round(float(high), 2)}
 
 
-def start(model: Path, text: str, gpu_id: int, threads: int) -> dict:
+def start(model: Path, text: str, gpu_id: int, threads: int, *code: Path) -> dict:
     """Return how long loading takes, and then a first text, in a process that has imported spaCy alone.
 
     Neither is there, and the log says why, where that process fails (a GPU may let in only one).
     """
     command = [sys.executable, "-m", "scripts.report.cost", str(model.resolve()), str(gpu_id), str(threads)]
+    command += [str(path.resolve()) for path in code]
     done = subprocess.run(command, input=text.encode(), capture_output=True, cwd=ROOT)
     if done.returncode:
         why = done.stderr.decode(errors="replace").strip()
@@ -109,11 +113,13 @@ def clock(work: Callable, *arguments: object) -> tuple[float, object]:
     return time.perf_counter() - started, result
 
 
-def main(model: str, gpu_id: str, threads: str) -> None:
+def main(model: str, gpu_id: str, threads: str, *code: str) -> None:
     """Print, as JSON, how long a pipeline takes to load, and then for the text on standard input."""
     text = sys.stdin.buffer.read().decode()
     device.use_device(int(gpu_id))
     device.set_threads(int(threads))
+    for path in code:
+        spacy.util.import_file("python_code", path)
     loading, nlp = clock(spacy.load, model)
     first, _ = clock(nlp, text)
     print(json.dumps({"load_seconds": round(loading, 2), "first_text_ms": round(1000 * first, 2)}))

@@ -101,8 +101,11 @@ def _extent(pair: Pair) -> tuple[int, int]:
     return min(entity[0] for entity in entities), max(entity[1] for entity in entities)
 
 
-def error_browser(errors: Errors, texts: dict[int, Text], uses: Uses) -> dict:
-    """Return what the page shows of errors; this folder's README.md says what each key means."""
+def error_browser(errors: Errors, texts: dict[int, Text], uses: Uses | None) -> dict:
+    """Return what the page shows of errors; this folder's README.md says what each key means.
+
+    uses: of train's forms, if there is one.
+    """
     described, number_of = [], {name: i for i, name in enumerate(errors.types)}
     for document, places in errors.places.items():
         rows, text = [run.rows[document] for run in errors.variants.values()], texts[document]
@@ -112,14 +115,14 @@ def error_browser(errors: Errors, texts: dict[int, Text], uses: Uses) -> dict:
             pairs = []
             for variant, pair in place.pairs:
                 start, end, label = pair[0] or pair[1]
-                seen = seen_form(text.text[start:end], label, uses)
+                seen = None if uses is None else seen_form(text.text[start:end], label, uses)
                 pairs.append([variant, number_of[type_of(pair)], seen, sure[variant].get(pair[1])])
             shown = in_text(place, text, rows[0]["gold"], [row[INPUT] for row in rows])
             described.append({"source": source, **shown, "pairs": pairs})
     return {
         "variants": [*errors.variants],
         "kinds": KINDS,
-        "seen": SEEN,
+        "seen": SEEN if uses is not None else (),
         "types": [[*name, counts] for name, counts in errors.types.items()],
         "total": errors.total,
         "places": described,

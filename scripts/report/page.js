@@ -101,7 +101,7 @@ function shown({ place, type, often }) {
   });
   const seen = [...new Set(place.pairs.map(([, , one]) => data.seen[one]))].join(", ");
   item.append(element("h3", `${described(data.types[type])}, ${often.toLocaleString("en")} ×`));
-  item.append(element("code", place.source), " ", element("small", `in train: ${seen}`), lines);
+  item.append(element("code", place.source), " ", element("small", seen && `in train: ${seen}`), lines);
   return item;
 }
 

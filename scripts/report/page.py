@@ -69,14 +69,16 @@ def confusion(pairs: dict[str, dict[str, float]]) -> dict:
 
 
 def plots(variants: dict[str, dict]) -> list[dict]:
-    """Lay out F against speed, and the learning curves by steps and by seconds."""
+    """Lay out F against speed, and the learning curves by steps and by seconds, as far as they are known."""
     speed = {}
     for name, report in variants.items():
         low, high = report["intervals"]["gold_tokens"]["exact"]["f"]
         figures = (report["gold_tokens"]["ents_f"], low, high)
         if "words_per_second" in report:
             speed[name] = [Point(report["words_per_second"], *(100 * figure for figure in figures))]
-    histories = {name: report["training"]["history"] for name, report in variants.items()}
+    histories = {
+        name: report["training"]["history"] for name, report in variants.items() if "training" in report
+    }
     steps = {
         name: [Point(row["step"], 100 * row["ents_f"]) for row in history]
         for name, history in histories.items()
@@ -87,11 +89,12 @@ def plots(variants: dict[str, dict]) -> list[dict]:
         ]
         for name, history in histories.items()
     }
-    return [
+    all_plots = [
         plot("F and speed of prediction", "words/s", "F on test", speed),
         plot("Learning curves over steps", "steps", "F on dev", steps),
         plot("Learning curves over time", "seconds of learning", "F on dev", seconds),
     ]
+    return [each for each in all_plots if each["series"]]
 
 
 def confidence_plots(variants: dict[str, dict]) -> list[dict]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 
 from scripts.cli import UserError
-from scripts.corpus.files import read_json, sha256, whole_file
-from scripts.corpus.shards import MANIFEST
+from scripts.corpus.files import read_json, sha256, whole_file, write_json
+from scripts.corpus.shards import MANIFEST, read_manifest
 from scripts.report.matching import Entity, Pair, pair_entities
 
 PREDICTIONS = "predictions.jsonl"
@@ -38,6 +38,21 @@ def write_predictions(folder: Path, rows: Iterable[dict]) -> str:
     return sha256(folder / PREDICTIONS)
 
 
+def write_scores(folder: Path, scores: dict, rows: list[dict], corpus: Path) -> dict:
+    """Write scores.json and the predictions it is of; return what is in it.
+
+    scores: with variant, device and, if it was trained here, training, with the hashes of its corpus.
+    """
+    test = {"test": sha256(corpus / "test" / MANIFEST)}
+    made = {
+        "corpus_sha256": scores.get("training", {}).get("corpus_sha256", {}) | test,
+        "spaces_known": not read_manifest(corpus / "test")["spaces"]["rebuilt"],
+        "predictions_sha256": write_predictions(folder, rows),
+    }
+    write_json(folder / "scores.json", scores | made)
+    return scores | made
+
+
 def read_runs(folders: list[Path], corpus: Path) -> dict[str, list[Run]]:
     """Read each variant's runs, one a seed.
 
@@ -54,7 +69,7 @@ def read_runs(folders: list[Path], corpus: Path) -> dict[str, list[Run]]:
         gold = gold or [row["gold"] for row in rows]
         if [row["gold"] for row in rows] != gold:
             raise UserError(f"{path}: of another test set than {folders[0] / PREDICTIONS}; {remedy}")
-        variant, seed = report["variant"], report["training"]["seed"]
+        variant, seed = report["variant"], report.get("training", {}).get("seed")
         if (variant, seed) in seeds:
             why = f"another of these folders holds variant {variant} with seed {seed}, too"
             raise UserError(f"{folder}: {why}; name one folder of each")
@@ -85,7 +100,8 @@ def merge(runs: list[Run]) -> dict:
     """Return a variant's report: its first run's with the means of the scores, and `seeds`, each one's F."""
     means = {name: _mean([run.report[name] for run in runs]) for name in INPUTS} if len(runs) > 1 else {}
     seeds = [
-        {"seed": run.report["training"]["seed"]} | {name: run.report[name]["ents_f"] for name in INPUTS}
+        {"seed": run.report.get("training", {}).get("seed")}
+        | {name: run.report[name]["ents_f"] for name in INPUTS}
         for run in runs
     ]
     return runs[0].report | means | {"seeds": seeds}

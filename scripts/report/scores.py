@@ -1,12 +1,15 @@
 """Predict and score test shards, from gold tokens and from raw text; measure speed and size."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from thinc.api import Model
 
+from scripts.cli import UserError
 from scripts.corpus.ledger import count_docs
 from scripts.corpus.shards import documents_sha256, read_shard
 from scripts.corpus.stream import find_shards
@@ -22,15 +25,31 @@ from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
 
 def evaluate(
-    model: Path, corpus: Path, gpu_id: int, threads: int, *, cost: bool = True
+    model: Path,
+    corpus: Path,
+    gpu_id: int,
+    threads: int,
+    *,
+    cost: bool = True,
+    labels: dict[str, str] | None = None,
+    code: Sequence[Path] = (),
 ) -> tuple[dict, list[dict]]:
     """Score a saved pipeline on the test shards, measure its speed, size and memory; return that and the rows
-    of its predictions. The train shards tell what of the test set it has seen.
+    of its predictions. The train shards, if there are any, tell what of the test set it has seen.
+
+    labels: what predicted labels are renamed to; "" leaves them out. code: Python files that it needs.
+    Raises UserError where nothing in the pipeline predicts entities.
     """
     nlp = spacy.load(model)
-    pipeline, confident = nlp.pipe_names, add_confidence(nlp)
+    pipeline = nlp.pipe_names
+    confident = (corpus / "dev").exists() and add_confidence(nlp)
     gold = read_gold(corpus / "test", nlp)
     rows = predict(nlp, gold, confident=confident)
+    assigned = [name for name in pipeline if "doc.ents" in nlp.get_pipe_meta(name).assigns]
+    if not assigned and not any(row[name] for row in rows for name in INPUTS):
+        has = ", ".join(pipeline) or "nothing"
+        raise UserError(f"{model}: predicts no entities (it has {has}); name a pipeline with ner")
+    renamed = rename(rows, labels or {})
     found = {
         "pipeline": pipeline,
         "test_sha256": documents_sha256(gold),
@@ -45,12 +64,21 @@ def evaluate(
         found["confidence"] = calibrate(rows, dev)
         nlp.remove_pipe(COMPONENT)
     if cost:
-        found["cost"] = measure_cost(nlp, model, gold, gpu_id, threads)
+        found["cost"] = measure_cost(nlp, model, gold, gpu_id, threads, code=code)
         found["words_per_second"] = found["cost"]["all_cores"]["words_per_second"]
-    uses = count_forms(find_shards(corpus / "train"))
+    if labels:
+        found["renamed"] = renamed
+    uses = count_forms(find_shards(corpus / "train")) if (corpus / "train").exists() else None
     for name, documents in Run(found, rows).pairs.items():
         found[name] = score(documents) | {"slices": score_slices(gold, documents, uses)}
     return found, rows
+
+
+def in_words(scores: dict) -> str:
+    """Return where a pipeline was scored, its F, and its speed if that was measured."""
+    speed = f", {scores['words_per_second']:,.0f} words/s" if "words_per_second" in scores else ""
+    f = [100 * scores[name]["ents_f"] for name in INPUTS]
+    return f"{scores['device']}: F {f[0]:.2f} on gold tokens, {f[1]:.2f} from raw text{speed}"
 
 
 def read_gold(shards: Path, nlp: Language) -> list[Doc]:
@@ -95,11 +123,21 @@ def entities(doc: Doc, gold: Doc) -> list[Entity]:
     return [entity for entity in found if unknown.isdisjoint(range(*entity[:2]))]
 
 
+def rename(rows: list[dict], labels: dict[str, str]) -> dict[str, int]:
+    """Rename the labels of predictions; "" leaves them out. Return how many of gold tokens each had."""
+    counts = Counter(label for row in rows for *_, label in row[INPUTS[0]])
+    for row in rows if labels else ():
+        for name in INPUTS:
+            renamed = [(*at, labels.get(label, label)) for *at, label in row[name]]
+            row[name] = [entity for entity in renamed if entity[-1]]
+    return {label: counts[label] for label in labels}
+
+
 def count_parameters(nlp: Language) -> int:
     """Count the trained numbers of a pipeline, those inside torch models included."""
     total = 0
     for _, pipe in nlp.pipeline:
-        for node in pipe.model.walk() if hasattr(pipe, "model") else ():
+        for node in pipe.model.walk() if isinstance(getattr(pipe, "model", None), Model) else ():
             total += sum(node.get_param(name).size for name in node.param_names if node.has_param(name))
             total += sum(parameter.numel() for shim in node.shims for parameter in shim._model.parameters())
     return total

@@ -44,11 +44,11 @@ def seen_form(text: str, label: str, uses: Uses) -> int:
     return 0 if label in labels else 1 if labels else 2
 
 
-def score_slices(docs: list[Doc], documents: list[list[Pair]], uses: Uses) -> dict[str, dict]:
+def score_slices(docs: list[Doc], documents: list[list[Pair]], uses: Uses | None) -> dict[str, dict]:
     """Score slices of the entities by the exact rule: by form, lengths in gold tokens, and group if known.
 
-    docs: the gold documents. documents: of each, its pairs. uses: of train's forms. A missed entity counts in
-    the slice of the gold entity, one that is predicted and wrong in the prediction's.
+    docs: the gold documents. documents: of each, its pairs. uses: of train's forms, if there is one. A missed
+    entity counts in the slice of the gold entity, one that is predicted and wrong in the prediction's.
     """
     counts = defaultdict(lambda: numpy.zeros(3, dtype=numpy.int64))
     for doc, pair in ((doc, pair) for doc, pairs in zip(docs, documents, strict=True) for pair in pairs):
@@ -64,11 +64,12 @@ def score_slices(docs: list[Doc], documents: list[list[Pair]], uses: Uses) -> di
     return dict(slices)
 
 
-def _keys(doc: Doc, entity: Entity, uses: Uses) -> Iterator[tuple[str, int, str]]:
+def _keys(doc: Doc, entity: Entity, uses: Uses | None) -> Iterator[tuple[str, int, str]]:
     """Yield what is sliced, a place in the order of its slices, and the slice's name."""
     start, end, label = entity
-    seen = seen_form(doc.text[start:end], label, uses)
-    yield "surface form", seen, SEEN[seen]
+    if uses is not None:
+        seen = seen_form(doc.text[start:end], label, uses)
+        yield "surface form", seen, SEEN[seen]
     tokens = doc.char_span(start, end, alignment_mode="expand")
     for what, length in (("entity length", len(tokens)), ("document length", len(doc))):
         most = 1 << (length - 1).bit_length()

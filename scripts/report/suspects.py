@@ -53,21 +53,21 @@ def forms_of(suspects: list[Suspect], texts: dict[int, Text]) -> set[str]:
     }
 
 
-def rank_suspects(suspects: list[Suspect], texts: dict[int, Text], uses: Uses) -> list[Suspect]:
+def rank_suspects(suspects: list[Suspect], texts: dict[int, Text], uses: Uses | None) -> list[Suspect]:
     """Weigh each by its text and train's uses; return the most suspicious first."""
     for one in suspects:
         judge(one, texts[one.document].text, uses)
     return sorted(suspects, key=lambda one: (-one.score, not one.suggested))
 
 
-def judge(suspect: Suspect, text: str, uses: Uses) -> None:
+def judge(suspect: Suspect, text: str, uses: Uses | None) -> None:
     """Weigh how often train has what is suggested against how often it has what gold has; say why."""
     said, counts, sides = [], [], (suspect.suggested, suspect.gold)
     for ours, others in (sides, sides[::-1]):
         used = [(text[s:e], label) for s, e, label in ours] or [(text[s:e], "") for s, e, _ in others]
-        counts.append(sum(uses.get(surface_form(form), {}).get(label, 0) for form, label in used))
+        counts.append(sum((uses or {}).get(surface_form(form), {}).get(label, 0) for form, label in used))
         words = ", ".join(f"{' '.join(form.split())[:60]} as {label or 'no entity'}" for form, label in used)
-        said.append(f"{words} ({counts[-1]} × in train)")
+        said.append(words if uses is None else f"{words} ({counts[-1]} × in train)")
     suspect.reason = f"{100 * suspect.score:.0f} % predict {said[0]}, gold has {said[1]}"
     suspect.score = round(suspect.score * (counts[0] + 1) / (sum(counts) + 2), 4)
 

@@ -18,8 +18,11 @@ NOTE = (
     f"{INTERVALS} A variant of several seeds has the means of their scores; all else is its first one's."
 )
 
-ALL_CORES = "{all_cores[words_per_second]:,.0f} ({all_cores[lowest]:,.0f}–{all_cores[highest]:,.0f})"
-SHORT_TEXT = "{short_texts[median_ms]:,.1f} ms (95 % under {short_texts[p95_ms]:,.1f})"
+ALL_CORES = (
+    "{cost[all_cores][words_per_second]:,.0f} "
+    "({cost[all_cores][lowest]:,.0f}–{cost[all_cores][highest]:,.0f})"
+)
+SHORT_TEXT = "{cost[short_texts][median_ms]:,.1f} ms (95 % under {cost[short_texts][p95_ms]:,.1f})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Row:
 def comparison(variants: dict[str, dict]) -> list[Row]:
     """Make the rows from each variant's scores.json; what only a GPU has stands there if one was used."""
     reports = list(variants.values())
-    lines: list[tuple[str, Callable[[dict], str | None]]] = [
+    lines: list[tuple[str, str | Callable[[dict], str | None]]] = [
         ("pipeline", lambda r: " + ".join(r["pipeline"])),
         ("starts from", _starts_from),
         ("F on gold tokens", lambda r: percent(r["gold_tokens"]["ents_f"])),
@@ -41,37 +44,58 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         ("  precision", lambda r: percent(r["gold_tokens"]["ents_p"])),
         ("  recall", lambda r: percent(r["gold_tokens"]["ents_r"])),
     ]
-    for label in sorted({label for report in reports for label in report["gold_tokens"]["ents_per_type"]}):
+    found = [report["gold_tokens"]["ents_per_type"] for report in reports]
+    for label in sorted({label for each in found for label, scores in each.items() if scores["support"]}):
         lines.append((f"  F of {label}", lambda r, label=label: percent(_f_of(r, label))))
     lines += [
         ("F from raw text", lambda r: percent(r["raw_text"]["ents_f"])),
         ("  95 % interval", lambda r: _interval(r, "raw_text")),
-        ("words/s, predicting", lambda r: _cost(r, ALL_CORES)),
-        ("  on one thread", lambda r: _cost(r, ALL_CORES.replace("all_cores", "one_thread"))),
-        ("  measured on", lambda r: _cost(r, "{documents:,} documents, {words:,} words")),
-        ("time for a short text", lambda r: _cost(r, SHORT_TEXT)),
-        ("  the first one", lambda r: _cost(r, "{fresh_process[first_text_ms]:,.1f} ms")),
-        ("time to load", lambda r: _cost(r, "{fresh_process[load_seconds]:,.1f} s")),
-        ("peak memory, predicting", lambda r: _megabytes(r["peak_memory_mb"])),
-        ("peak GPU memory, predicting", lambda r: _megabytes(r["peak_gpu_memory_mb"])),
-        ("predicted on", lambda r: r["device"]),
+        ("words/s, predicting", ALL_CORES),
+        ("  on one thread", ALL_CORES.replace("all_cores", "one_thread")),
+        ("  measured on", "{cost[documents]:,} documents, {cost[words]:,} words"),
+        ("time for a short text", SHORT_TEXT),
+        ("  the first one", "{cost[fresh_process][first_text_ms]:,.1f} ms"),
+        ("time to load", "{cost[fresh_process][load_seconds]:,.1f} s"),
+        ("peak memory, predicting", "{peak_memory_mb:,.0f} MB"),
+        ("peak GPU memory, predicting", "{peak_gpu_memory_mb:,.0f} MB"),
+        ("predicted on", "{device}"),
         ("parameters", lambda r: f"{r['parameters'] / 1e6:.1f} million"),
-        ("size on disk", lambda r: _megabytes(r["model_mb"])),
-        ("time to train", lambda r: f"{r['training']['seconds']:,.0f} s"),
-        ("words/s, training", lambda r: f"{r['training']['words_per_second']:,.0f}"),
-        ("steps", lambda r: f"{r['training']['steps']:,}"),
-        ("peak memory, training", lambda r: _megabytes(r["training"]["peak_memory_mb"])),
-        ("peak GPU memory, training", lambda r: _megabytes(r["training"]["peak_gpu_memory_mb"])),
+        ("size on disk", "{model_mb:,.0f} MB"),
+        ("time to train", "{training[seconds]:,.0f} s"),
+        ("words/s, training", "{training[words_per_second]:,.0f}"),
+        ("steps", "{training[steps]:,}"),
+        ("peak memory, training", "{training[peak_memory_mb]:,.0f} MB"),
+        ("peak GPU memory, training", "{training[peak_gpu_memory_mb]:,.0f} MB"),
         ("trained on", lambda r: r["training"]["device"] + _several(r["training"].get("workers", 1))),
         ("seed", lambda r: ", ".join(str(each["seed"]) for each in r.get("seeds", [r["training"]]))),
     ]
-    rows = [(name, [value(report) for report in reports]) for name, value in lines]
+    rows = [(name, [_shown(report, value) for report in reports]) for name, value in lines]
     return [Row(name, tuple(value or "–" for value in values)) for name, values in rows if any(values)]
 
 
 def sentences(differences: list[dict]) -> list[str]:
     """Return what is to be said of the variants' differences."""
     return [each["sentence"] for each in differences if each["input"] == "gold_tokens"]
+
+
+def unlike_labels(variants: dict[str, dict]) -> list[str]:
+    """Say which labels gold does not have, or a variant never predicts, so that they score 0, and of how many
+    entities; and which label no pipeline predicts that was to be renamed.
+    """
+    lines = []
+    for name, report in variants.items():
+        scores = report["gold_tokens"]["ents_per_type"]
+        strange = {label: each["fp"] for label, each in scores.items() if not each["support"]}
+        absent = {label: each["fn"] for label, each in scores.items() if not each["tp"] + each["fp"]}
+        for labels, what in (
+            (strange, "predictions have labels that gold does not have"),
+            (absent, "of gold have labels that are never predicted"),
+        ):
+            each = ", ".join(f"{label} {count:,.0f}" for label, count in labels.items())
+            lines += [f"{name}: {sum(labels.values()):,.0f} {what}: {each}"] if labels else []
+    renamed = [report.get("renamed", {}) for report in variants.values()]
+    unused = [label for label in renamed[0] if not any(counts[label] for counts in renamed)]
+    return lines + [f"No pipeline predicts {label}, which --map names" for label in unused]
 
 
 def ledger_rows(ledgers: dict[str, dict], further: dict[str, dict[str, dict]] | None = None) -> list[Row]:
@@ -140,19 +164,19 @@ def _starts_from(report: dict) -> str:
     return ", ".join(made + ["transformer"] * ("transformer" in report["pipeline"])) or "nothing"
 
 
-def _interval(report: dict, name: str) -> str | None:
-    return "–".join(map(percent, report["intervals"][name]["exact"]["f"])) if "intervals" in report else None
+def _interval(report: dict, name: str) -> str:
+    return "–".join(map(percent, report["intervals"][name]["exact"]["f"]))
 
 
 def _f_of(report: dict, label: str) -> float:
     return report["gold_tokens"]["ents_per_type"].get(label, {"f": 0.0})["f"]
 
 
-def _cost(report: dict, shown: str) -> str | None:
-    """Show figures of a cost; None where they were not measured."""
+def _shown(report: dict, value: str | Callable) -> str | None:
+    """Show figures of a report; None where it does not have them, or they are None."""
     try:
-        return shown.format(**report["cost"])
-    except KeyError:
+        return value.format(**report) if isinstance(value, str) else value(report)
+    except (KeyError, TypeError):
         return None
 
 
@@ -163,7 +187,3 @@ def _several(workers: int) -> str:
 def percent(share: float) -> str:
     """Return a share in percent."""
     return f"{100 * share:.1f}"
-
-
-def _megabytes(size: float | None) -> str | None:
-    return None if size is None else f"{size:,.0f} MB"

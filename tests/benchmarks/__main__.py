@@ -26,6 +26,7 @@ FRONT, ASSETS = Path("README.md"), Path("assets/readme")
 NAMES = [
     "preprocessing",
     "validation",
+    "comparison",
     "faults",
     "train",
     "processes",

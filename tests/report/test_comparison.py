@@ -144,7 +144,7 @@ def test_scores_of_an_older_version_want_a_new_evaluation(tmp_path):
 
 def test_a_label_stands_under_what_its_score_is_of():
     """F of a label is computed on gold tokens."""
-    scores = {"ents_p": 1.0, "ents_r": 1.0, "ents_f": 1.0, "ents_per_type": {"LOC": {"f": 0.5}}}
+    scores = {"ents_p": 1.0, "ents_r": 1.0, "ents_f": 1.0, "ents_per_type": {"LOC": {"f": 0.5, "support": 1}}}
     figures = dict.fromkeys(
         ("words_per_second", "peak_memory_mb", "parameters", "model_mb", "seconds", "steps"), 1
     )

@@ -1,0 +1,112 @@
+"""Score any spaCy pipelines on any annotated data: folders or installed packages, whatever trained them."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+from scripts.cli import UserError, physical_cores
+from scripts.corpus.build import build_corpus
+from scripts.corpus.config_file import import_code, one_line
+from scripts.corpus.files import replace_folder
+from scripts.corpus.raw import RawCorpus
+from scripts.corpus.settings import Settings
+from scripts.corpus.shards import MANIFEST
+from scripts.corpus.vectors import pipeline_folder
+from scripts.formats.registry import find_raw_files
+from scripts.report.predictions import write_scores
+from scripts.report.scores import evaluate, in_words
+from scripts.training.device import choose_device, set_threads, use_device
+
+Models = dict[str, tuple[str, Path]]
+"""By the name that the report gives a pipeline, what the command line calls it, and its folder."""
+
+
+def find_models(values: list[str]) -> Models:
+    """Find pipelines by `MODEL` or `NAME=MODEL`; without a name it is the package's, or the folder's.
+
+    Raises UserError where one is not there, or two have one name.
+    """
+    models: Models = {}
+    for value in values:
+        is_named = "=" in value and pipeline_folder(value) is None
+        name, _, model = value.partition("=") if is_named else ("", "", value)
+        folder = pipeline_folder(model)
+        if folder is None:
+            remedy = "name a folder that spaCy's nlp.to_disk wrote, or install the package with pip"
+            raise UserError(
+                f"--model {value}: neither a pipeline's folder nor an installed package; {remedy}"
+            )
+        here = Path(model).absolute()
+        name = name or (here.parent if here.name in ("model-best", "model-last") else here).name
+        if name in models or name != Path(name).name:
+            why = "another --model has that name, too" if name in models else "it is to name a folder"
+            raise UserError(f"--model {value}: called {name!r}, but {why}; write --model OTHER_NAME={model}")
+        models[name] = model, folder
+    return models
+
+
+def parse_labels(values: list[str]) -> dict[str, str]:
+    """Read `PREDICTED=LABEL`, by which predicted labels are renamed, or left out where LABEL is empty."""
+    if wrong := next((value for value in values if not value.partition("=")[1]), None):
+        raise UserError(f"--map {wrong}: write PREDICTED=LABEL, or PREDICTED= to leave a label out")
+    return {old.strip(): new.strip() for old, _, new in (value.partition("=") for value in values)}
+
+
+def make_test_set(data: str, corpus: Path, settings: Settings, tell: Callable[[str], None]) -> None:
+    """Make `corpus/test` of raw files, or of a split that preprocess made. Raises UserError."""
+    if (Path(data) / MANIFEST).exists():
+        shutil.rmtree(corpus / ".new", ignore_errors=True)
+        shutil.copytree(data, corpus / ".new")
+        return replace_folder(corpus / ".new", corpus / "test")
+    found = find_raw_files(data)
+    raw = RawCorpus({"test": data}, {"test": found.files}, {"test": found.passed_over})
+    build_corpus(raw, corpus, settings, tell=tell)
+
+
+def score_models(models: Models, corpus: Path, output: Path, **options) -> Iterator[tuple[Path, str]]:
+    """Score each pipeline in a process of its own, for its memory; yield its folder, and its scores in words.
+
+    options: of `score_model`. Raises UserError where a pipeline cannot be loaded, or predicts no entities.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for name, (model, folder) in models.items():
+            try:
+                done = pool.submit(score_model, name, folder, corpus, output / name, **options)
+                yield output / name, done.result()
+            except BrokenProcessPool:
+                why = "its process died, perhaps for want of memory"
+                raise UserError(f"{model}: {why}; run this again with less data") from None
+
+
+def score_model(
+    name: str,
+    model: Path,
+    corpus: Path,
+    output: Path,
+    *,
+    device: str,
+    cost: bool,
+    labels: dict[str, str],
+    code: tuple[Path, ...],
+) -> str:
+    """Write a pipeline's scores and predictions; return the scores in words.
+
+    labels: what predicted labels are renamed to; "" leaves them out. code: Python files that it needs.
+    """
+    import_code(code)
+    threads = physical_cores()
+    chosen = choose_device(device, threads=threads)
+    use_device(chosen.gpu_id)
+    set_threads(threads)
+    try:
+        figures, rows = evaluate(model, corpus, chosen.gpu_id, threads, cost=cost, labels=labels, code=code)
+    except UserError:
+        raise
+    except Exception as error:  # whatever somebody's pipeline does
+        problem = f"{type(error).__name__}: {one_line(error)}"
+        raise UserError(f"{model}: cannot be scored ({problem}); see that it works with spacy.load") from None
+    output.mkdir(parents=True, exist_ok=True)
+    return in_words(write_scores(output, {"variant": name, "device": chosen.name} | figures, rows, corpus))
