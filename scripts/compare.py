@@ -10,47 +10,39 @@ from typing import Annotated
 import typer
 
 from scripts.cli import UserError, console, run
-from scripts.corpus.files import read_json, require_folder
-from scripts.corpus.settings import read_settings
+from scripts.corpus.files import require_folder
+
+FOLDERS = "Folders that were evaluated, one a variant and seed; or, of --data, options of preprocess."
 
 
 def main(
     folders: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[FOLDER]... [--corpus.NAME=VALUE]...",
-            help="Folders that were evaluated, one a variant and seed; or, of --data, options of preprocess.",
-        ),
+        list[str], typer.Argument(metavar="[FOLDER]... [--corpus.NAME=VALUE]...", help=FOLDERS)
     ] = [],  # noqa: B006
-    corpus: Annotated[Path, typer.Option(help="The corpus folder that they were evaluated on.")] = Path(
-        "corpus"
-    ),
+    corpus: Annotated[Path, typer.Option(help="The corpus folder of these.")] = Path("corpus"),
     model: Annotated[
         list[str],
         typer.Option(help="A pipeline's folder or an installed one, or NAME=PIPELINE; may come again."),
     ] = [],  # noqa: B006
-    data: Annotated[
-        str,
-        typer.Option(help="For --model: a test set in any format that preprocess reads, or a split of it."),
-    ] = "",
-    map_: Annotated[
+    data: Annotated[str, typer.Option(help="Of --model: test data as for preprocess, or a split.")] = "",
+    map: Annotated[
         list[str],
-        typer.Option("--map", help="PREDICTED=LABEL: rename a predicted label; PREDICTED=: leave it out."),
+        typer.Option(help="PREDICTED=LABEL: rename a predicted label; PREDICTED=: leave it out."),
     ] = [],  # noqa: B006
-    code: Annotated[list[Path], typer.Option("--code", "-c", help="Python file that a --model needs.")] = [],  # noqa: B006
+    code: Annotated[
+        list[Path], typer.Option("--code", "-c", help="Python file that a --model needs; may come again.")
+    ] = [],  # noqa: B006
     device: Annotated[str, typer.Option(help="Of --model: auto, cpu, cuda or cuda:N.")] = "auto",
     cost: Annotated[bool, typer.Option(help="Measure speed and latency of each --model.")] = True,
     output: Annotated[
         Path | None,
-        typer.Option(
-            help="Where the report goes.  [default: training/report; of --model training/comparison]"
-        ),
+        typer.Option(help="Folder.  [default: training/report; with --model training/comparison]"),
     ] = None,
 ) -> None:
     """Set scored variants, or any spaCy pipelines (--model, --data), side by side on one test set."""
     paths = [Path(folder) for folder in folders if not folder.startswith("--")]
     options = [folder for folder in folders if folder.startswith("--")]
-    if bool(model) != bool(data) or bool(model) == bool(paths) or ((options or map_) and not model):
+    if bool(model) != bool(data) or bool(model) == bool(paths) or ((options or map) and not model):
         remedy = "name folders that were evaluated, or pipelines by --model and their test set by --data"
         raise UserError(f"nothing can be compared like this: {remedy}")
     from scripts.report.models import find_models, make_test_set, parse_labels, score_models
@@ -59,10 +51,8 @@ def main(
     output = output or Path("training/comparison" if model else "training/report")
     require_folder(output)
     if model:
-        models, labels, corpus = find_models(model), parse_labels(map_), output / "corpus"
-        lang = read_json(next(iter(models.values()))[1] / "meta.json")["lang"]
-        settings = read_settings(Path("configs/corpus.cfg"), options, lang=lang, seed=0)
-        make_test_set(data, corpus, settings, lambda line: console.print(line, markup=False, soft_wrap=True))
+        models, labels, corpus = find_models(model), parse_labels(map), output / "corpus"
+        make_test_set(data, corpus, models, options)
         choices = {"device": device, "cost": cost, "labels": labels, "code": tuple(code)}
         for folder, scores in score_models(models, corpus, output / "models", **choices):
             console.print(f"{folder.name} on {scores}", markup=False, soft_wrap=True)

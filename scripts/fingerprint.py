@@ -22,7 +22,7 @@ CODE = {
     "validate": ("formats", "corpus", "checks", "report"),
     "train": ("formats", "corpus", "training"),
     "evaluate": ("formats", "corpus", "training", "report"),
-    "compare": ("formats", "corpus", "report"),
+    "compare": ("formats", "corpus", "training", "report"),
     "package": ("formats", "corpus", "training", "report"),
 }
 """What each verb imports; a step of project.yml depends on the hashes of these, corpus/code/VERB.json."""

@@ -1,18 +1,19 @@
 """Score any spaCy pipelines on any annotated data: folders or installed packages, whatever trained them."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from scripts.cli import UserError, physical_cores
+from scripts.cli import UserError, console, physical_cores
 from scripts.corpus.build import build_corpus
 from scripts.corpus.config_file import import_code, one_line
-from scripts.corpus.files import replace_folder
+from scripts.corpus.files import read_json, replace_folder
 from scripts.corpus.raw import RawCorpus
-from scripts.corpus.settings import Settings
+from scripts.corpus.settings import read_settings
 from scripts.corpus.shards import MANIFEST
 from scripts.corpus.vectors import pipeline_folder
 from scripts.formats.registry import find_raw_files
@@ -20,6 +21,7 @@ from scripts.report.predictions import write_scores
 from scripts.report.scores import evaluate, in_words
 from scripts.training.device import choose_device, set_threads, use_device
 
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "corpus.cfg"
 Models = dict[str, tuple[str, Path]]
 """By the name that the report gives a pipeline, what the command line calls it, and its folder."""
 
@@ -55,15 +57,20 @@ def parse_labels(values: list[str]) -> dict[str, str]:
     return {old.strip(): new.strip() for old, _, new in (value.partition("=") for value in values)}
 
 
-def make_test_set(data: str, corpus: Path, settings: Settings, tell: Callable[[str], None]) -> None:
-    """Make `corpus/test` of raw files, or of a split that preprocess made. Raises UserError."""
+def make_test_set(data: str, corpus: Path, models: Models, options: list[str]) -> None:
+    """Make `corpus/test` of raw files, or of a split that preprocess made. Raises UserError.
+
+    options: of preprocess. The tokeniser is that of the first pipeline's language.
+    """
     if (Path(data) / MANIFEST).exists():
         shutil.rmtree(corpus / ".new", ignore_errors=True)
         shutil.copytree(data, corpus / ".new")
         return replace_folder(corpus / ".new", corpus / "test")
     found = find_raw_files(data)
+    lang = read_json(next(iter(models.values()))[1] / "meta.json")["lang"]
+    settings = read_settings(CONFIG, options, lang=lang, seed=0)
     raw = RawCorpus({"test": data}, {"test": found.files}, {"test": found.passed_over})
-    build_corpus(raw, corpus, settings, tell=tell)
+    build_corpus(raw, corpus, settings, tell=partial(console.print, markup=False, soft_wrap=True))
 
 
 def score_models(models: Models, corpus: Path, output: Path, **options) -> Iterator[tuple[Path, str]]:

@@ -16,7 +16,9 @@ from tests.make import make_corpus, rows
 def call(main, *arguments):
     app = typer.Typer()
     app.command(
-        context_settings={"ignore_unknown_options": main in (preprocess.main, validate.main, train.main)}
+        context_settings={
+            "ignore_unknown_options": main in (preprocess.main, validate.main, train.main, compare.main)
+        }
     )(main)
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
