@@ -92,8 +92,9 @@ def read_scores(folder: Path, corpus: Path) -> dict:
 
 def confidences(row: dict) -> dict[Entity, float | None]:
     """Return the confidence of each prediction on gold tokens, if the row has any."""
-    known = row.get("confidence", {}).get(INPUTS[0], ())
-    return dict(zip(map(tuple, row[INPUTS[0]]), known, strict=False))
+    if "confidence" not in row:
+        return {}
+    return dict(zip(map(tuple, row[INPUTS[0]]), row["confidence"][INPUTS[0]], strict=True))
 
 
 def merge(runs: list[Run]) -> dict:
