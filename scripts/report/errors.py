@@ -58,16 +58,10 @@ def find_errors(runs: dict[str, list[Run]], *, most: int = MOST_PLACES) -> Error
 
 def worst_documents(rows: list[dict], corpus: Path, most: int = 100) -> list[dict]:
     """Return source, text, gold and predicted entities of the test documents with the most wrong entities."""
-    pairs = [[{tuple(entity[:3]) for entity in row[key]} for key in ("gold", INPUT)] for row in rows]
-    wrong = {i: len(gold ^ predicted) for i, (gold, predicted) in enumerate(pairs) if gold != predicted}
-    worst = sorted(wrong, key=lambda i: -wrong[i])[:most]
-    texts = read_texts(corpus, worst)
-    shown = {"gold": "gold", "predicted": INPUT}
-    return [
-        {"source": rows[i].get("source"), "text": texts[i].text}
-        | {key: rows[i][own] for key, own in shown.items()}
-        for i in worst
-    ]
+    wrong = {i: {*map(tuple, row["gold"])} ^ {*map(tuple, row[INPUT])} for i, row in enumerate(rows)}
+    worst = sorted(filter(wrong.get, wrong), key=lambda i: -len(wrong[i]))[:most]
+    texts, keys = read_texts(corpus, worst), ("source", "gold", INPUT)
+    return [{key: rows[i].get(key) for key in keys} | {"text": texts[i].text} for i in worst]
 
 
 def find_places(runs: list[Run]) -> Iterator[tuple[int, Place]]:

@@ -19,8 +19,7 @@ NO_LOGGER = (lambda info: None), (lambda: None)
 def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[], None]]:
     """Start the config's [training.logger]; return what takes each step, and what ends it.
 
-    Of spaCy's console loggers only the file is wanted, and of this project's nothing: training shows what
-    they print, and tracks.
+    Of spaCy's console loggers only the file is wanted, of ours nothing: training shows, and tracks.
     Raises UserError where it cannot start.
     """
     block = nlp.config.interpolate()["training"]["logger"]

@@ -189,7 +189,7 @@ class FastStep(TrainingStep):
     def vitals(self) -> dict[str, float]:
         """Return the last step's gradient norm before it was clipped, and the share of padding so far."""
         figures, encoder = {"train/gradient_norm": float(numpy.linalg.norm(self.flat.norms))}, self.encoder
-        padding = {"train/padding": 1.0 - encoder.wordpieces / max(1, encoder.padded)} if encoder else {}
+        padding = {"train/padding": 1 - encoder.wordpieces / (encoder.padded or 1)} if encoder else {}
         return figures | padding
 
     def summary(self) -> dict:

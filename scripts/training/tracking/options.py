@@ -16,10 +16,7 @@ MODES |= {"run": "online", "shared": "online", "dryrun": "offline"}  # W&B's old
 class TrackingOptions:
     """Where a run goes, and what leaves the machine. What is empty, W&B's own variables may say."""
 
-    wandb_mode: Annotated[
-        str,
-        Option(help="offline (no account), online, auto (online with a key), disabled; empty: WANDB_MODE."),
-    ] = ""
+    wandb_mode: Annotated[str, Option(help="offline, online, auto (online with a key), disabled.")] = ""
     wandb_project: Annotated[str, Option(help="W&B project; empty: WANDB_PROJECT, or ner.")] = ""
     wandb_entity: Annotated[str, Option(help="W&B user or team; empty: your default.")] = ""
     wandb_group: Annotated[str, Option(help="The experiment, W&B's group; empty: the corpus's hash.")] = ""
