@@ -106,7 +106,7 @@ class WandbTracker(Tracker):
                 entry = ArtifactManifestEntry(path=name, ref=f"sha256:{digest}", digest=digest)
                 made.manifest.add_entry(entry)
             if artifact.folder is not None:
-                made.add_dir(str(artifact.folder), policy="immutable")
+                made.add_dir(str(artifact.folder))
             made.finalize()
             run._interface.publish_artifact(run, made, ["latest"], use_after_commit=is_input)
 
