@@ -18,10 +18,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(f"{folder}: another process trains there; wait for it, or end it") from None
+        raise UserError(f"{folder}: another process works there; wait for it, or end it") from None
     except OSError as error:
         what = f"{folder / LOCK}: cannot be written ({error.strerror})"
-        raise UserError(f"{what}; training needs a folder that it may write to") from error
+        raise UserError(f"{what}; name a folder that may be written to") from error
     try:
         yield
     finally:

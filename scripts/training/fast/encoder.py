@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from scripts.cli import console
 from scripts.training.fast.packed import Packing, group, is_packable, pack, runs_of
 from scripts.training.fast.precision import Precision
-from scripts.training.fast.wordpieces import EMPTY, WordpieceReader, Wordpieces
+from scripts.training.fast.wordpieces import EMPTY, KEY, WordpieceReader, Wordpieces
 from scripts.training.memory import is_out_of_memory
 from scripts.training.world import World
 
@@ -44,6 +44,7 @@ class Encoder:
         self.max_wordpieces = MAX_WORDPIECES.get(device.type, 1 << 30)
         self.wordpieces = self.padded = self.halved = 0  # in training so far
         self.size = 0  # of the micro-batch under way
+        self.keeps_wordpieces = True  # in documents, which may be predicted again
         self._words: torch.nn.Embedding = self.module.get_input_embeddings()
         self._forward: Forward | None = None
 
@@ -86,6 +87,9 @@ class Encoder:
                     raise
             finally:
                 self.rest()
+                if not self.keeps_wordpieces:
+                    for doc in docs:
+                        doc.user_data.pop(KEY, None)
             self.halve(docs)
 
     def rest(self) -> None:

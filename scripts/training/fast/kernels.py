@@ -3,11 +3,14 @@
 from collections.abc import Callable
 
 import numpy
-import torch
 from spacy.language import Language
 from thinc.api import Model, NumpyOps
 from thinc.layers import hashembed, layernorm
-from torch.ops import aten
+
+try:
+    import torch
+except ImportError:  # kept out of processes that predict without a transformer
+    torch = None
 
 LAYER_NORM_EPSILON = 1e-8
 
@@ -43,6 +46,7 @@ class FastOps(NumpyOps):
 
 def layer_norm(model: Model, X, is_train: bool) -> tuple:
     """Normalise by torch's kernel, in one pass forward and one back."""
+    aten = torch.ops.aten
     arrays = (X, model.get_param("G"), model.get_param("b"))
     given, weight, bias = map(torch.from_numpy, arrays)
     shape = [X.shape[1]]
@@ -85,7 +89,8 @@ def hash_embed(model: Model, ids, is_train: bool) -> tuple:
     return output, backprop
 
 
-FASTER: dict[Callable, Callable] = {layernorm.forward: layer_norm, hashembed.forward: hash_embed}
+FASTER: dict[Callable, Callable] = {hashembed.forward: hash_embed}
+FASTER |= {layernorm.forward: layer_norm} if torch else {}
 """By what a layer computes, what computes it faster."""
 
 

@@ -158,12 +158,17 @@ def update_ner(ner: EntityRecognizer, examples: list[Prepared], *, drop: float, 
 
 def predict_ner(ner: EntityRecognizer, docs: list[Doc]) -> None:
     """Set the entities that `EntityRecognizer.pipe` would, parsing a batch's documents side by side."""
+    ner.set_annotations(docs, parse(ner, docs))
+
+
+def parse(ner: EntityRecognizer, docs: list[Doc]) -> list:
+    """Return the final states of a batch's documents, which `EntityRecognizer.predict` would return."""
     states = ner.moves.init_batch(docs)
-    decisions = _Decisions(ner.model, docs, is_train=False)
     going = [state for state in states if not state.is_final()]
+    decisions = _Decisions(ner.model, docs, is_train=False) if going else None
     while going:
         going = ner.transition_states(going, decisions.score(going))
-    ner.set_annotations(docs, states)
+    return states
 
 
 def _start(ner: EntityRecognizer, examples: list[Prepared], longest: int) -> list[tuple]:

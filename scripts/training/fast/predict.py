@@ -1,0 +1,60 @@
+"""Let a loaded pipeline predict faster: side by side, by faster kernels, a transformer without padding."""
+
+import warnings
+from typing import Any
+
+from spacy.language import Language
+from spacy.pipeline import EntityRecognizer
+from spacy.tokens import Doc
+
+from scripts.training.fast.kernels import FastOps, use_kernels
+from scripts.training.fast.update import is_greedy, parse
+
+
+class FastRecognizer(EntityRecognizer):
+    """An entity recogniser that parses a batch's documents side by side."""
+
+    def predict(self, docs: list[Doc]) -> list:
+        """Return the documents' final states."""
+        return parse(self, list(docs))
+
+
+def speed_up(nlp: Language, gpu_id: int, precision: str) -> str:
+    """Change a pipeline, whose layers are on the CPU; return in what a transformer computes, else "".
+
+    precision: as in scripts/training/fast/precision.py, or int8.
+    """
+    use_kernels(nlp, FastOps())
+    for i, (name, component) in enumerate(nlp._components):
+        if is_greedy(component):
+            options = {key: value for key, value in component.cfg.items() if key in RECOGNISER}
+            fast = FastRecognizer(nlp.vocab, component.model, name, component.moves, **options)
+            fast.scorer = component.scorer
+            nlp._components[i] = (name, fast)
+    if any(nlp.get_pipe_meta(name).factory == "transformer" for name in nlp.pipe_names):
+        return _speed_up_transformer(nlp, gpu_id, precision)
+    return ""
+
+
+RECOGNISER = ("update_with_oracle_cut_size", "incorrect_spans_key")
+
+
+def _speed_up_transformer(nlp: Language, gpu_id: int, precision: str) -> str:
+    import torch
+
+    from scripts.training.fast.find import find_encoder
+    from scripts.training.fast.precision import choose_precision
+
+    device = torch.device("cpu") if gpu_id < 0 else torch.device("cuda", gpu_id)
+    chosen = choose_precision("fp32" if precision == "int8" else precision, device)
+    encoder: Any = find_encoder(nlp, (), chosen, device)
+    if encoder is None:
+        return ""
+    encoder.keeps_wordpieces = False
+    encoder.component.predict = lambda docs: None  # its listeners ask the encoder
+    encoder.component.set_annotations = lambda docs, predictions: None
+    if precision == "int8":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.ao.quantization.quantize_dynamic(encoder.module, {torch.nn.Linear}, inplace=True)
+    return precision if precision == "int8" else str(chosen)
