@@ -3,18 +3,15 @@
 python -m scripts.predict training/cpu/model-best texts.jsonl --output=predicted.jsonl
 """
 
-import os
 import time
-from ctypes.util import find_library
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from scripts.cli import UserError, console, physical_cores, progress_bar, run
-from scripts.corpus.pool import ordered_map
 from scripts.corpus.predicted import WRITERS
-from scripts.training.predict import Options, needs_torch, predict_files, score
+from scripts.training.predict import Options, find_gpu, needs_torch, predict_files, price
 
 Precision = Literal["fp32", "bf16", "fp16", "auto", "int8"]
 
@@ -40,50 +37,31 @@ def main(
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew, in the output's place.")] = False,
 ) -> None:
     """Find the entities in texts with a trained pipeline. The same command goes on where one was stopped."""
-    model = next((path for path in (model, model / "model-best") if (path / "meta.json").is_file()), model)
+    model = next((path for path in (model / "model-best", model) if (path / "meta.json").is_file()), model)
     if not (model / "meta.json").is_file():
         raise UserError(f"{model}: no pipeline is there; name a folder such as training/cpu/model-best")
     if output.suffix not in WRITERS:
         raise UserError(f"{output}: name a file that ends in {', '.join(filter(None, WRITERS))}, or a folder")
-    gpu_id = _gpu_id(device) if needs_torch(model) else -1
-    if precision != "fp32" and gpu_id < 0:
-        _tell_price(model, precision, corpus / "dev")
+    gpu_id = find_gpu(device) if needs_torch(model) else -1
+    if precision != "fp32":
+        console.print(price(model, gpu_id, precision, corpus / "dev"), markup=False, soft_wrap=True)
     options = Options(
         model, output.suffix, lines, text_key, encoding, on_error == "reject", gpu_id, precision
     )
+    processes = workers or (1 if gpu_id >= 0 else physical_cores())
     started = time.perf_counter()
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("predicting", total=None)
 
         def progress(total: int, done: int, words: int) -> None:
-            speed = words / (time.perf_counter() - started)
-            bar.update(task, total=total, completed=done, description=f"predicting, {speed:,.0f} words/s")
+            speed = f"{words / (time.perf_counter() - started):,.0f} words/s"
+            bar.update(task, total=total, completed=done, description=f"predicting, {speed}")
 
-        processes = workers or (1 if gpu_id >= 0 else physical_cores())
         count = predict_files(inputs, output, options, workers=processes, restart=restart, progress=progress)
     seconds = time.perf_counter() - started
+    rejected = f", {count['rejected']:,} rejected" if count["rejected"] else ""
     speed = f"{count['words']:,} words in {seconds:,.1f} s, {count['words'] / seconds:,.0f} words/s"
-    rejected = f"; {count['rejected']:,} rejected: {output.stem}.rejects.jsonl" if count["rejected"] else ""
-    console.print(f"{output}: {count['texts']:,} texts; {speed}{rejected}", markup=False, soft_wrap=True)
-
-
-def _gpu_id(device: str) -> int:
-    """Return a GPU's number, -1 for the CPU; torch is loaded only where it may find a GPU."""
-    if device == "cpu" or (device == "auto" and not find_library("nvcuda" if os.name == "nt" else "cuda")):
-        return -1
-    from scripts.training.device import choose_device
-
-    return choose_device(device, needs_cupy=False).gpu_id
-
-
-def _tell_price(model: Path, precision: str, dev: Path) -> None:
-    """Say what a precision costs, measured on dev in a process of its own, where there is one."""
-    if not dev.is_dir():
-        console.print(f"{precision}: what it costs is not known, as there is no {dev}", markup=False)
-        return
-    calls = [(model, name, dev) for name in ("fp32", precision)]
-    exact, found = (100 * f for f in ordered_map(score, calls, workers=2))
-    console.print(f"{precision}: F {found:.2f} on {dev}, {exact:.2f} in fp32", markup=False)
+    console.print(f"{output}: {count['texts']:,} texts{rejected}; {speed}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -21,20 +21,25 @@ STDIN = "stdin"
 """The name of the file that keeps standard input: rows of JSON, or lines."""
 TEXTS, CHARACTERS = 250, 200_000
 """A chunk ends after so many texts, or when it is so long as it stands in its file."""
-SENTENCE_END = re.compile(r"[.!?…。！？]['\"”’»)\]]*\s+|\n\s*|[。！？]")
+SENTENCE_END = re.compile(r"[.!?…]['\"”’»)\]]*\s+|\n\s*|[。！？]")
 
 
 class Chunk(NamedTuple):
-    """Texts that are predicted together. digest: of all of them. position: bytes of the input read so far."""
+    """Texts that are predicted together. position: bytes of the input up to its end."""
 
     number: int
     items: list[Item]
-    digest: str
     position: int
+
+    @property
+    def name(self) -> str:
+        """Its number and a digest of its texts."""
+        written = repr([(item.source, item.data) for item in self.items]).encode("utf-8", "backslashreplace")
+        return f"{self.number:07}-{hashlib.blake2b(written, digest_size=8).hexdigest()}"
 
 
 def find_texts(names: list[str], *, lines: bool) -> dict[Path, str]:
-    """Map the files that names stand for to how each is read, by its ending; text files by `lines` or whole.
+    """Map the files that names stand for to how each is read, by its ending; of .txt each line if `lines`.
 
     Raises AnnotationError where there is none, or an ending tells nothing.
     """
@@ -44,12 +49,8 @@ def find_texts(names: list[str], *, lines: bool) -> dict[Path, str]:
         if path.name == STDIN:
             with path.open("rb") as file:
                 kind = "json" if file.read(1) == b"{" else "lines"
-        elif not kind:
-            fail(
-                path,
-                f"ends in none of {', '.join(KINDS)}",
-                "rename it; of plain text a line is one by --lines",
-            )
+        if not kind:
+            fail(path, f"ends in none of {', '.join(KINDS)}", "give it the ending of what it is")
         found[path] = "lines" if lines and kind == "text" else kind
     return found
 
@@ -57,25 +58,20 @@ def find_texts(names: list[str], *, lines: bool) -> dict[Path, str]:
 def read_chunks(files: dict[Path, str], encoding: str) -> Iterator[Chunk]:
     """Yield the texts of files in their order; the input alone decides which are in a chunk."""
     items: list[Item] = []
-    digest, size, number, before = hashlib.blake2b(digest_size=8), 0, 0, 0
+    number = size = before = 0
+    options = ReadOptions(encoding=encoding)
     for path, kind in files.items():
+        name = STDIN if path.name == STDIN else path.as_posix()
         with RawFile(path, encoding=encoding) as file:
-            name, options = STDIN if path.name == STDIN else path.as_posix(), ReadOptions(encoding=encoding)
             for line, data in SPLIT[kind](file):
                 items.append(Item(data, Source(name, line), kind, options))
-                written = repr((name, line, data)).encode("utf-8", "backslashreplace")
-                digest.update(written)
-                size += len(written)
+                size += len(repr(data))
                 if len(items) == TEXTS or size > CHARACTERS:
-                    yield Chunk(number, items, digest.hexdigest(), before + file.position)
-                    items, digest, size, number = [], hashlib.blake2b(digest_size=8), 0, number + 1
-        before += path.stat().st_size
+                    yield Chunk(number, items, before + file.position)
+                    items, size, number = [], 0, number + 1
+            before += file.size
     if items:
-        yield Chunk(number, items, digest.hexdigest(), before)
-
-
-def _lines(file: RawFile) -> Iterator[tuple[int, bytes]]:
-    return ((number, line.rstrip(b"\r\n")) for number, line in file.lines() if not line.isspace())
+        yield Chunk(number, items, before)
 
 
 def _table(file: RawFile) -> Iterator[tuple[int, tuple[list[str], list[str]]]]:
@@ -90,7 +86,7 @@ def _table(file: RawFile) -> Iterator[tuple[int, tuple[list[str], list[str]]]]:
 
 SPLIT = {
     "text": lambda file: ((1, data) for data in [file.read(MAX_DOCUMENT_BYTES + 1)] if data),
-    "lines": _lines,
+    "lines": lambda file: ((n, line.rstrip(b"\r\n")) for n, line in file.lines() if not line.isspace()),
     "json": lambda file: json_stream.rows(file, json_stream.tell_kind(file)),
     "table": _table,
     "parquet": lambda file: split_rows(file, None, None),
@@ -113,7 +109,7 @@ def read_text(item: Item, key: str) -> tuple[str, dict]:
         try:
             row = json_stream.load(item.checked_data())
         except ValueError as error:
-            fail(item.source, f"is no JSON ({error})", "repair the line")
+            fail(item.source, f"is no JSON ({error})", "repair it")
     elif item.layout == "table":
         names, cells = ([item._replace(data=cell.encode("latin-1")).text() for cell in own] for own in row)
         if len(names) != len(cells):

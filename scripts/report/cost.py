@@ -18,6 +18,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from scripts.training import device
+from scripts.training.predict import BATCH, load
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = 3
@@ -42,6 +43,7 @@ def measure_cost(
     try:
         device.set_threads(1)
         one_thread = speeds(nlp, texts, words, [size])[size]
+        predict = speeds(load(model, gpu_id, "fp32"), texts, words, [BATCH])[BATCH]
     finally:
         device.set_threads(threads)
     by_size = speeds(nlp, texts, words, sorted({size, *(each for each in BATCH_SIZES if each < len(texts))}))
@@ -51,6 +53,7 @@ def measure_cost(
         "threads": threads,
         "batch_size": size,
         "one_thread": one_thread,
+        "predict": predict,
         "all_cores": by_size[size],
         "batch_sizes": {str(each): figures for each, figures in by_size.items()},
         "best_batch_size": max(by_size, key=lambda each: by_size[each]["words_per_second"]),

@@ -52,6 +52,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         ("  95 % interval", lambda r: _interval(r, "raw_text")),
         ("words/s, predicting", ALL_CORES),
         ("  on one thread", ALL_CORES.replace("all_cores", "one_thread")),
+        ("  by predict, on one thread", ALL_CORES.replace("all_cores", "predict")),
         ("  measured on", "{cost[documents]:,} documents, {cost[words]:,} words"),
         ("time for a short text", SHORT_TEXT),
         ("  the first one", "{cost[fresh_process][first_text_ms]:,.1f} ms"),

@@ -4,11 +4,13 @@ spaCy is imported late: a process that predicts without a transformer does witho
 """
 
 import json
+import os
 import re
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from ctypes.util import find_library
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -35,7 +37,6 @@ BATCH, BATCH_CHARACTERS = 64, 200_000
 LIGHT = {"attribute_ruler", "doc_cleaner", "lemmatizer", "morphologizer", "ner", "parser", "sentencizer"}
 LIGHT |= {"senter", "tagger", "textcat", "textcat_multilabel", "tok2vec", "entity_ruler", "span_ruler"}
 """Components that do without torch."""
-PACKAGES = ("python", "spacy", "thinc", "spacy-transformers", "transformers", "torch", "numpy")
 ANEW = "add --restart to begin anew, or name another --output"
 
 
@@ -57,6 +58,15 @@ def needs_torch(model: Path) -> bool:
     """Say whether a saved pipeline has components that may need torch."""
     config = (model / "config.cfg").read_text(encoding="utf-8")
     return not LIGHT.issuperset(re.findall(r'^factory = "(.+)"$', config, re.MULTILINE))
+
+
+def find_gpu(device: str) -> int:
+    """Return a GPU's number, -1 for the CPU; torch is loaded only where it may find a GPU."""
+    if device == "cpu" or (device == "auto" and not find_library("nvcuda" if os.name == "nt" else "cuda")):
+        return -1
+    from scripts.training.device import choose_device
+
+    return choose_device(device, needs_cupy=False).gpu_id
 
 
 def speed_up(nlp: "Language", *, gpu_id: int = -1, precision: str = "fp32") -> "Language":
@@ -84,10 +94,12 @@ def load(model: Path, gpu_id: int, precision: str) -> "Language":
         without_torch()
     import numpy
     import spacy
+    from thinc.api import use_ops
     from threadpoolctl import threadpool_limits
 
     try:
-        nlp = spacy.load(model)
+        with use_ops("numpy"):
+            nlp = spacy.load(model)
     except Exception as error:  # spaCy and thinc raise many kinds
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"{model}: cannot be loaded ({what}); train it again") from error
@@ -148,12 +160,21 @@ def predict_chunk(options: Options, chunk: Chunk, part: Path) -> tuple[int, Coun
     return chunk.position, Counter(words=words, rejected=len(rejects))
 
 
-def score(model: Path, precision: str, shards: Path) -> float:
-    """Return a pipeline's F of entities on a folder of shards, in a precision."""
-    nlp = load(model, -1, precision)
+def score(model: Path, gpu_id: int, precision: str, shards: Path) -> float:
+    """Return a pipeline's F of entities on a folder of shards, in percent."""
+    nlp = load(model, gpu_id, precision)
     from spacy.training import Corpus
 
-    return nlp.evaluate(list(Corpus(shards)(nlp)))["ents_f"] or 0.0
+    return 100 * (nlp.evaluate(list(Corpus(shards)(nlp)))["ents_f"] or 0.0)
+
+
+def price(model: Path, gpu_id: int, precision: str, shards: Path) -> str:
+    """Say what a precision costs in F, measured on a folder of shards in a process of its own."""
+    if not shards.is_dir():
+        return f"{precision}: what it costs is not known, as there is no {shards}"
+    calls = [(model, gpu_id, name, shards) for name in ("fp32", precision)]
+    exact, found = ordered_map(score, calls, workers=2)
+    return f"{precision}: F {found:.2f} on {shards}, {exact:.2f} in fp32"
 
 
 def predict_files(
@@ -183,26 +204,39 @@ def predict_files(
     require_folder(output.parent)
     for name in ("parts", "rejects"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    count: Counter = Counter()
     with locked(folder):
-        _check_state(folder, options)
-        if not output.exists():  # else only the folder is left to be deleted
-            named = [_keep_stdin(folder) if name == "-" else name for name in names]
-            files = find_texts(named, lines=options.lines)
-            total = sum(path.stat().st_size for path in files)
-            calls = _calls(files, folder / "parts", options, count)
-            for position, found in ordered_map(predict_chunk, calls, workers=workers):
-                count += found
-                progress(total, position, count["words"])
-            if not count["texts"]:
-                raise UserError(f"{', '.join(names)}: no text is in it; name a file that holds some")
-            if rejects := sorted((folder / "rejects").glob("[0-9]*")):
-                join(rejects, output.with_name(f"{output.stem}.rejects.jsonl"))
-            if output.suffix:
-                join(sorted((folder / "parts").glob("[0-9]*")), output)
-            else:
-                (folder / "parts").rename(output)
+        try:
+            _check_state(folder, options)
+            count = Counter()
+            if not output.exists():  # else only the folder is left to be deleted
+                count = _predict_files(names, folder, output, options, workers, progress)
+        except BaseException:
+            if not any((folder / "parts").iterdir()):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
     shutil.rmtree(folder)
+    return count
+
+
+def _predict_files(
+    names: list[str], folder: Path, output: Path, options: Options, workers: int, progress: Callable
+) -> Counter:
+    """Predict what is still to be done, and put all together."""
+    files = find_texts([_keep_stdin(folder) if name == "-" else name for name in names], lines=options.lines)
+    total = sum(path.stat().st_size for path in files)
+    count: Counter = Counter()
+    calls = _calls(files, folder / "parts", options, count)
+    for position, found in ordered_map(predict_chunk, calls, workers=workers):
+        count += found
+        progress(total, position, count["words"])
+    if not count["texts"]:
+        raise UserError(f"{', '.join(names)}: no text is in it; name a file that holds some")
+    if rejects := sorted((folder / "rejects").glob("[0-9]*")):
+        join(rejects, output.with_name(f"{output.stem}.rejects.jsonl"))
+    if output.suffix:
+        join(sorted((folder / "parts").glob("[0-9]*")), output)
+    else:
+        (folder / "parts").rename(output)
     return count
 
 
@@ -218,9 +252,9 @@ def _keep_stdin(folder: Path) -> str:
 def _check_state(folder: Path, options: Options) -> None:
     """See that what is done is of the same model, options and versions; note these at the start."""
     weights = {path.as_posix(): sha256(path) for path in sorted(options.model.rglob("*")) if path.is_file()}
-    state = asdict(options) | {"model": weights, "versions": versions(PACKAGES)}
+    state = asdict(options) | {"model": weights, "versions": versions()}
     path = folder / "state.json"
-    if not path.exists():
+    if not any((folder / "parts").iterdir()):
         write_json(path, state)
     before = read_json(path)
     if changed := [name for name in state if before.get(name) != state[name]]:
@@ -232,7 +266,7 @@ def _calls(files: dict[Path, str], parts: Path, options: Options, count: Counter
     done = {path.name.partition("-")[0]: path for path in parts.glob("[0-9]*")}
     for chunk in read_chunks(files, options.encoding):
         count["texts"] += len(chunk.items)
-        part = parts / f"{chunk.number:07}-{chunk.digest}{options.ending or '.spacy'}"
+        part = parts / f"{chunk.name}{options.ending or '.spacy'}"
         if done.pop(f"{chunk.number:07}", part) != part:
             raise UserError(f"{chunk.items[0].source}: other texts are done in {parts}; {ANEW}")
         if not part.exists():

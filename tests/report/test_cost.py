@@ -34,12 +34,13 @@ def gold(nlp):
 def measured(nlp, gold, tmp_path, monkeypatch):
     """The cost of the pipeline, but for the process that loads it."""
     monkeypatch.setattr(cost, "start", lambda *_: FRESH)
+    monkeypatch.setattr(cost, "load", lambda *_: nlp)
     return measure_cost(nlp, tmp_path, gold, -1, torch.get_num_threads())
 
 
 def test_the_figures_say_what_they_are_of(measured):
     assert (measured["documents"], measured["words"], measured["batch_size"]) == (20, 600, 8)
-    assert measured["one_thread"].keys() == measured["all_cores"].keys() == RUNS
+    assert measured["one_thread"].keys() == measured["predict"].keys() == measured["all_cores"].keys() == RUNS
     assert measured["all_cores"]["lowest"] <= measured["all_cores"]["words_per_second"]
     assert measured["all_cores"]["words_per_second"] <= measured["all_cores"]["highest"]
     assert measured["short_texts"]["texts"] == 20
@@ -66,6 +67,7 @@ def test_threads_are_as_before(nlp, gold, tmp_path, monkeypatch, fails):
         return []
 
     monkeypatch.setattr(cost, "start", lambda *_: FRESH)
+    monkeypatch.setattr(cost, "load", lambda *_: nlp)
     monkeypatch.setattr(nlp, "pipe", pipe)
     before = torch.get_num_threads()
     cost.device.set_threads(2)
@@ -78,7 +80,7 @@ def test_threads_are_as_before(nlp, gold, tmp_path, monkeypatch, fails):
         assert torch.get_num_threads() == 2
     finally:
         cost.device.set_threads(before)
-    assert seen == ([1] if fails else [1] * (1 + cost.RUNS) + [2] * (1 + 2 * cost.RUNS))
+    assert seen == ([1] if fails else [1] * 2 * (1 + cost.RUNS) + [2] * (1 + 2 * cost.RUNS))
 
 
 def test_a_pass_that_does_not_count_comes_first_and_sizes_take_turns(nlp, monkeypatch):
@@ -107,6 +109,7 @@ def test_words_are_bounded_by_the_device(nlp, tmp_path, monkeypatch, gpu_id, wor
     given = []
     monkeypatch.setattr(cost.device, "set_threads", lambda threads: None)
     monkeypatch.setattr(cost, "start", lambda model, text, *_: given.append(text) or FRESH)
+    monkeypatch.setattr(cost, "load", lambda *_: nlp)
     monkeypatch.setattr(
         cost, "speeds", lambda nlp, texts, words, sizes: dict.fromkeys(sizes, dict.fromkeys(RUNS, 1))
     )
@@ -149,12 +152,13 @@ def test_the_table_shows_what_a_reader_decides_by(measured):
     old |= {"peak_gpu_memory_mb": None, "device": "CPU"}
     runs = {"words_per_second": 1000.0, "lowest": 900.0, "highest": 1100.4}
     short = {"short_texts": {"texts": 9, "median_ms": 2.51, "p95_ms": 4.0}}
-    new = measured | short | {"all_cores": runs, "one_thread": runs | {"lowest": 700.0}}
+    new = measured | short | {"all_cores": runs, "one_thread": runs | {"lowest": 700.0}, "predict": runs}
     rows = comparison({"old": old, "new": old | {"cost": new}})
     start = [row.name for row in rows].index("words/s, predicting")
-    assert rows[start : start + 6] == [
+    assert rows[start : start + 7] == [
         Row("words/s, predicting", ("–", "1,000 (900–1,100)")),
         Row("  on one thread", ("–", "1,000 (700–1,100)")),
+        Row("  by predict, on one thread", ("–", "1,000 (900–1,100)")),
         Row("  measured on", ("–", "20 documents, 600 words")),
         Row("time for a short text", ("–", "2.5 ms (95 % under 4.0)")),
         Row("  the first one", ("–", "30.0 ms")),

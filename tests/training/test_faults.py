@@ -244,7 +244,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, mon
 def test_a_lock_is_held_and_given_back(tmp_path):
     with (
         locked(tmp_path),
-        pytest.raises(UserError, match="another process trains there; wait for it, or end it"),
+        pytest.raises(UserError, match="another process works there; wait for it, or end it"),
         locked(tmp_path),
     ):
         pytest.fail("two hold one lock")

@@ -19,27 +19,20 @@ class FastRecognizer(EntityRecognizer):
         return parse(self, list(docs))
 
 
-def speed_up(nlp: Language, gpu_id: int, precision: str) -> str:
-    """Change a pipeline, whose layers are on the CPU; return in what a transformer computes, else "".
-
-    precision: as in scripts/training/fast/precision.py, or int8.
-    """
+def speed_up(nlp: Language, gpu_id: int, precision: str) -> None:
+    """Change a pipeline, whose layers are on the CPU, in place. See scripts/training/predict.py."""
     use_kernels(nlp, FastOps())
-    for i, (name, component) in enumerate(nlp._components):
-        if is_greedy(component):
-            options = {key: value for key, value in component.cfg.items() if key in RECOGNISER}
-            fast = FastRecognizer(nlp.vocab, component.model, name, component.moves, **options)
-            fast.scorer = component.scorer
+    for i, (name, own) in enumerate(nlp._components):
+        if is_greedy(own):
+            fast = FastRecognizer(nlp.vocab, own.model, name, own.moves, scorer=own.scorer)
+            fast.cfg.clear()  # it is saved as the other would be
+            fast.cfg.update(own.cfg)
             nlp._components[i] = (name, fast)
     if any(nlp.get_pipe_meta(name).factory == "transformer" for name in nlp.pipe_names):
-        return _speed_up_transformer(nlp, gpu_id, precision)
-    return ""
+        _speed_up_transformer(nlp, gpu_id, precision)
 
 
-RECOGNISER = ("update_with_oracle_cut_size", "incorrect_spans_key")
-
-
-def _speed_up_transformer(nlp: Language, gpu_id: int, precision: str) -> str:
+def _speed_up_transformer(nlp: Language, gpu_id: int, precision: str) -> None:
     import torch
 
     from scripts.training.fast.find import find_encoder
@@ -49,12 +42,11 @@ def _speed_up_transformer(nlp: Language, gpu_id: int, precision: str) -> str:
     chosen = choose_precision("fp32" if precision == "int8" else precision, device)
     encoder: Any = find_encoder(nlp, (), chosen, device)
     if encoder is None:
-        return ""
+        return
     encoder.keeps_wordpieces = False
     encoder.component.predict = lambda docs: None  # its listeners ask the encoder
     encoder.component.set_annotations = lambda docs, predictions: None
     if precision == "int8":
-        with warnings.catch_warnings():
+        with warnings.catch_warnings():  # that it moves to another package
             warnings.simplefilter("ignore")
             torch.ao.quantization.quantize_dynamic(encoder.module, {torch.nn.Linear}, inplace=True)
-    return precision if precision == "int8" else str(chosen)
