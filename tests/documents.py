@@ -4,6 +4,7 @@ python -m tests.documents     # after `python -m spacy project run all` with the
 """
 
 import re
+import tempfile
 from pathlib import Path
 
 from scripts.checks.catalogue import CHECKS, as_markdown
@@ -15,10 +16,14 @@ from scripts.formats.registry import formats
 from scripts.report import tables
 from scripts.report.chart import comparison_chart
 from scripts.report.machine import measured_on
+from tests.browser import BROWSER, show
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "training" / "report" / "summary.json"
 CHART = ROOT / "assets" / "readme" / "comparison.svg"
+PAGE, PICTURE = REPORT.with_name("index.html"), CHART.with_name("page.png")
+SHOWN = "section:not(#plots, #errors), .plots figure:not(:nth-child(2n)), #plots p { display: none }"
+"""What of the page there is no room for in its picture."""
 LEFT_OUT = ("  F of ", "  measured on", "peak GPU memory")
 """Rows of the comparison for which the front page has no room."""
 FORMAT_COLUMNS = ("`format`", "what", "looks like", "not read, and the way out", "taken from folders")
@@ -32,6 +37,8 @@ def main() -> None:
         variants = summary["variants"]
         contents["README.md", "comparison"] = comparison(summary)
         write_text(CHART, comparison_chart(variants))
+        if BROWSER:
+            picture(PAGE.read_text(encoding="utf-8"))
     for (name, section), content in contents.items():
         path = ROOT / name
         write_text(path, insert(path.read_text(encoding="utf-8"), section, content))
@@ -53,6 +60,14 @@ def comparison(summary: dict) -> str:
     rows = [row for row in tables.comparison(summary["variants"]) if not row.name.startswith(LEFT_OUT)]
     table = tables.as_markdown(("", *summary["variants"]), rows)
     return f"{' '.join([*said, measured_on(summary['machine'])])}\n\n{table}"
+
+
+def picture(html: str) -> None:
+    """Draw the page as a browser shows it, in parts."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        page = Path(folder) / "index.html"
+        page.write_text(html.replace("</style>", f"{SHOWN}</style>", 1), encoding="utf-8")
+        show(page, f"--screenshot={PICTURE}", "--window-size=1100,1080")
 
 
 def checks_pages() -> str:

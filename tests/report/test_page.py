@@ -1,9 +1,10 @@
 """The page: complete, harmless, without a network, and (where there is a Chromium) as a browser shows it."""
 
+import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from spacy.tokens import Doc, Span
@@ -19,11 +20,17 @@ from scripts.report.matching import pair_entities
 from scripts.report.page import confusion, number, render
 from scripts.report.predictions import INPUTS, Run
 from scripts.report.tables import LEDGER_COLUMNS, Row, comparison, sentences
+from tests.browser import BROWSER, show
 from tests.report.drawn_entities import browse_errors
 
 HOSTILE = "</script><script>document.title='owned'</script><!--<img src=x onerror=alert(1)>\u2028\u202e\"'&`</style>"
 EMPTY = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+RUN_AXE = """
+axe.run().then(({violations}) => {
+  const found = violations.map(({id, impact, nodes}) => [id, impact, nodes[0].html]);
+  document.documentElement.textContent = JSON.stringify(found);
+})
+"""
 
 
 class Parsed(HTMLParser):
@@ -224,16 +231,8 @@ def test_a_large_test_set_gives_a_page_of_some_megabytes(tmp_path):
 def browse(path, html, fragment=""):
     """The page after its script, and what the browser complains of."""
     path.write_text(html, encoding="utf-8")
-    command = [
-        BROWSER,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={path.parent / 'user'}",
-    ]
-    command += ["--enable-logging=stderr", "--dump-dom", f"{path.as_uri()}#{fragment}"]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True)
-    return Parsed(done.stdout), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    shown, complaints = show(path, "--dump-dom", fragment=fragment)
+    return Parsed(shown), complaints
 
 
 needs_browser = pytest.mark.skipif(not BROWSER, reason="no browser: install chromium to test the page in it")
@@ -281,3 +280,30 @@ def test_a_link_may_hold_filters(tmp_path):
         page, complaints = browse(tmp_path / "index.html", html, fragment)
         assert (complaints, len(page.texts.get("h3", []))) == ([], places), fragment
     assert page.texts["mark"] == ["AnaPER"] * 6  # an emoji before them is one character
+
+
+def faults(path, html, *options):
+    """What axe-core finds wrong with a page, but for what it calls minor."""
+    package = find_spec("axe_core_python")
+    if package is None:
+        pytest.skip("no axe-core: pip install -r requirements/test.txt")
+    axe = (Path(package.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+    path.write_text(f"{html}<script>{axe}</script><script>{RUN_AXE}</script>", encoding="utf-8")
+    shown, _ = show(path, "--virtual-time-budget=60000", "--dump-dom", *options)
+    (found,) = Parsed(shown).texts["html"]
+    return [(id, impact, node) for id, impact, node in json.loads(found) if impact != "minor"]
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    "look", ["--window-size=1300,900", "--window-size=390,844", "--blink-settings=preferredColorScheme=0"]
+)
+def test_axe_finds_no_fault_on_screens_phones_and_in_the_dark(hostile, tmp_path, look):
+    assert faults(tmp_path / "index.html", hostile, look) == []
+
+
+@needs_browser
+def test_axe_would_find_a_fault(hostile, tmp_path):
+    spoilt = hostile.replace('<html lang="en">', "<html>").replace("</style>", "p { color: #ccc }</style>", 1)
+    found = faults(tmp_path / "index.html", spoilt)
+    assert [id for id, *_ in found] == ["color-contrast", "html-has-lang"]
