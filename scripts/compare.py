@@ -44,13 +44,14 @@ def main(
     options = [folder for folder in folders if folder.startswith("--")]
     if bool(model) != bool(data) or bool(model) == bool(paths) or ((options or map) and not model):
         remedy = "name folders that were evaluated, or pipelines by --model and their test set by --data"
-        raise UserError(f"nothing can be compared like this: {remedy}")
-    from scripts.report.models import find_models, make_test_set, parse_labels, score_models
+        raise UserError(f"{remedy}; options of preprocess, of --data, are written --corpus.NAME=VALUE")
     from scripts.report.write import write_report
 
     output = output or Path("training/comparison" if model else "training/report")
     require_folder(output)
     if model:
+        from scripts.report.models import find_models, make_test_set, parse_labels, score_models
+
         models, labels, corpus = find_models(model), parse_labels(map), output / "corpus"
         make_test_set(data, corpus, models, options)
         choices = {"device": device, "cost": cost, "labels": labels, "code": tuple(code)}

@@ -1,6 +1,7 @@
 """Score any spaCy pipelines on any annotated data: folders or installed packages, whatever trained them."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -22,31 +23,27 @@ from scripts.report.scores import evaluate, in_words
 from scripts.training.device import choose_device, set_threads, use_device
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "corpus.cfg"
-Models = dict[str, tuple[str, Path]]
-"""By the name that the report gives a pipeline, what the command line calls it, and its folder."""
 
 
-def find_models(values: list[str]) -> Models:
-    """Find pipelines by `MODEL` or `NAME=MODEL`; without a name it is the package's, or the folder's.
+def find_models(values: list[str]) -> dict[str, Path]:
+    """Return the folders of pipelines, by `NAME=MODEL`, or `MODEL` that is called as its package or folder.
 
     Raises UserError where one is not there, or two have one name.
     """
-    models: Models = {}
+    models: dict[str, Path] = {}
     for value in values:
         is_named = "=" in value and pipeline_folder(value) is None
         name, _, model = value.partition("=") if is_named else ("", "", value)
         folder = pipeline_folder(model)
         if folder is None:
-            remedy = "name a folder that spaCy's nlp.to_disk wrote, or install the package with pip"
-            raise UserError(
-                f"--model {value}: neither a pipeline's folder nor an installed package; {remedy}"
-            )
+            what = "neither a pipeline's folder nor an installed package"
+            raise UserError(f"--model {value}: {what}; name a folder with meta.json, or pip install it")
         here = Path(model).absolute()
         name = name or (here.parent if here.name in ("model-best", "model-last") else here).name
         if name in models or name != Path(name).name:
             why = "another --model has that name, too" if name in models else "it is to name a folder"
             raise UserError(f"--model {value}: called {name!r}, but {why}; write --model OTHER_NAME={model}")
-        models[name] = model, folder
+        models[name] = folder
     return models
 
 
@@ -57,7 +54,7 @@ def parse_labels(values: list[str]) -> dict[str, str]:
     return {old.strip(): new.strip() for old, _, new in (value.partition("=") for value in values)}
 
 
-def make_test_set(data: str, corpus: Path, models: Models, options: list[str]) -> None:
+def make_test_set(data: str, corpus: Path, models: dict[str, Path], options: list[str]) -> None:
     """Make `corpus/test` of raw files, or of a split that preprocess made. Raises UserError.
 
     options: of preprocess. The tokeniser is that of the first pipeline's language.
@@ -67,21 +64,24 @@ def make_test_set(data: str, corpus: Path, models: Models, options: list[str]) -
         shutil.copytree(data, corpus / ".new")
         return replace_folder(corpus / ".new", corpus / "test")
     found = find_raw_files(data)
-    lang = read_json(next(iter(models.values()))[1] / "meta.json")["lang"]
+    lang = read_json(next(iter(models.values())) / "meta.json")["lang"]
     settings = read_settings(CONFIG, options, lang=lang, seed=0)
     raw = RawCorpus({"test": data}, {"test": found.files}, {"test": found.passed_over})
     build_corpus(raw, corpus, settings, tell=partial(console.print, markup=False, soft_wrap=True))
 
 
-def score_models(models: Models, corpus: Path, output: Path, **options) -> Iterator[tuple[Path, str]]:
+def score_models(
+    models: dict[str, Path], corpus: Path, output: Path, **options
+) -> Iterator[tuple[Path, str]]:
     """Score each pipeline in a process of its own, for its memory; yield its folder, and its scores in words.
 
     options: of `score_model`. Raises UserError where a pipeline cannot be loaded, or predicts no entities.
     """
-    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
-        for name, (model, folder) in models.items():
+    ends = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_DFL)}  # without a word
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1, **ends) as pool:
+        for name, model in models.items():
             try:
-                done = pool.submit(score_model, name, folder, corpus, output / name, **options)
+                done = pool.submit(score_model, name, model, corpus, output / name, **options)
                 yield output / name, done.result()
             except BrokenProcessPool:
                 why = "its process died, perhaps for want of memory"

@@ -157,7 +157,7 @@ def test_pipelines_are_named_by_their_folders(tmp_path):
     folder = make_model(tmp_path / "lr=0.1" / "model-best")
     other = make_model(tmp_path / "other")
     found = find_models([str(folder), str(other), f"again={folder}"])
-    assert {name: place for name, (_, place) in found.items()} == {
+    assert found == {
         "lr=0.1": folder,
         "other": other,
         "again": folder,
