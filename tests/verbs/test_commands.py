@@ -123,8 +123,8 @@ def test_the_fingerprint_changes_with_the_data_alone(tmp_path, write_jsonl):
 def test_the_fingerprint_of_a_verb_has_the_code_that_it_imports(tmp_path, write_jsonl):
     path = write_jsonl("t.jsonl", rows(2))
     call(fingerprint.main, f"--train={path}", f"--corpus={tmp_path}")
-    files = json.loads((tmp_path / "code" / "compare.json").read_bytes())["files"]
-    assert {"cli.py", "compare.py", "report/tables.py", "formats/foreign.toml"} <= files.keys()
+    files = json.loads((tmp_path / "code" / "preprocess.json").read_bytes())["files"]
+    assert {"cli.py", "preprocess.py", "report/tables.py", "formats/foreign.toml"} <= files.keys()
     assert not {name for name in files if name.startswith(("training/", "checks/")) or name == "train.py"}
 
 
