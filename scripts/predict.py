@@ -43,7 +43,7 @@ def main(
     if output.suffix not in WRITERS:
         raise UserError(f"{output}: name a file that ends in {', '.join(filter(None, WRITERS))}, or a folder")
     gpu_id = find_gpu(device) if needs_torch(model) else -1
-    if precision != "fp32":
+    if precision != "fp32" and needs_torch(model):
         console.print(price(model, gpu_id, precision, corpus / "dev"), markup=False, soft_wrap=True)
     options = Options(
         model, output.suffix, lines, text_key, encoding, on_error == "reject", gpu_id, precision

@@ -16,13 +16,10 @@ if TYPE_CHECKING:
 
 def _jsonl(docs: list["Doc"], rows: list[dict]) -> bytes:
     """Write the text, what stood beside it, and in the place of spans there those of the document."""
-    spans = (
-        [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in doc.ents]
-        for doc in docs
-    )
-    made = (
-        {"text": doc.text} | row | {"spans": own} for doc, row, own in zip(docs, rows, spans, strict=True)
-    )
+    made = []
+    for doc, row in zip(docs, rows, strict=True):
+        spans = [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in doc.ents]
+        made.append({"text": doc.text} | row | {"text": doc.text, "spans": spans})
     return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in made).encode()
 
 

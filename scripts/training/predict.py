@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LONGEST = 100_000
 """Characters, or `nlp.max_length` where that is less. Longer texts are cut, so that they fit into memory."""
-BATCH, BATCH_CHARACTERS = 64, 200_000
+BATCH, BATCH_CHARACTERS = 128, 200_000
 """Texts that run through the pipeline together; fewer where one of a chunk is long."""
 LIGHT = {"attribute_ruler", "doc_cleaner", "lemmatizer", "morphologizer", "ner", "parser", "sentencizer"}
 LIGHT |= {"senter", "tagger", "textcat", "textcat_multilabel", "tok2vec", "entity_ruler", "span_ruler"}
@@ -77,13 +77,15 @@ def speed_up(nlp: "Language", *, gpu_id: int = -1, precision: str = "fp32") -> "
     entities that spaCy gives.
     """
     try:
-        from scripts.training.fast import predict, why_not
+        from scripts.training.fast import why_not
     except ImportError:
         return nlp
     if why := why_not():
         console.print(f"Predicting as spaCy does, slower: {why}", style="yellow")
-    else:
-        predict.speed_up(nlp, gpu_id, precision)
+        return nlp
+    from scripts.training.fast import predict
+
+    predict.speed_up(nlp, gpu_id, precision)
     return nlp
 
 
@@ -194,17 +196,19 @@ def predict_files(
     Raises UserError where the output is there, or what is done is of other texts, options or another model.
     """
     folder = output.with_name(f".{output.name}.parts")
-    if restart:
-        shutil.rmtree(folder, ignore_errors=True)
-        if not output.is_dir():
-            output.unlink(missing_ok=True)
-    if output.exists() and not folder.exists():
-        remedy = "delete it, or name another --output" if output.is_dir() else ANEW
-        raise UserError(f"{output}: is there already; {remedy}")
+    if output.is_dir() and (restart or not folder.exists()):
+        raise UserError(f"{output}: is there already; delete it, or name another --output")
+    if output.exists() and not (restart or folder.exists()):
+        raise UserError(f"{output}: is there already; {ANEW}")
     require_folder(output.parent)
-    for name in ("parts", "rejects"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
+        if restart:
+            output.unlink(missing_ok=True)
+        for path in (folder / "parts", folder / "rejects"):
+            if restart:
+                shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(exist_ok=True)
         try:
             _check_state(folder, options)
             count = Counter()

@@ -34,6 +34,7 @@ NAMES = [
     "gpu",
     "frontier",
     "vectors",
+    "predict",
 ]
 Benchmark = StrEnum("Benchmark", NAMES)
 

@@ -251,7 +251,7 @@ def test_commands_of_the_page_parse(command):
         "validation",
         *(
             pytest.param(name, marks=pytest.mark.long)
-            for name in ("faults", "train", "processes", "transformer", "frontier", "vectors")
+            for name in ("faults", "train", "processes", "transformer", "frontier", "vectors", "predict")
         ),
     ],
 )

@@ -80,6 +80,12 @@ def test_rows_keep_their_keys_and_get_spacys_entities_in_order(tmp_path, model, 
     assert list(tmp_path.iterdir()) == [tmp_path / "out.jsonl"]
 
 
+def test_the_text_that_was_predicted_is_the_rows_text(tmp_path, model):
+    (tmp_path / "a.jsonl").write_text('{"text": "another", "body": "Ana left."}', encoding="utf-8")
+    run([tmp_path / "a.jsonl"], tmp_path / "out.jsonl", model, text_key="body")
+    assert rows(tmp_path / "out.jsonl")[0]["text"] == "Ana left."
+
+
 def test_every_kind_of_output_holds_the_same_entities(tmp_path, model, texts):
     right = expected(model, texts)
     for name in ("out.parquet", "out.conll", "out"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -109,3 +110,26 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bytes(tmp_path, model, texts,
     done = run(model, texts, "--output", tmp_path / "out", "--workers=1")
     assert done.returncode == 0, done.stdout
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.long
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, model, request):
+    texts, moments = tmp_path / "a.jsonl", random.Random(7)
+    with texts.open("w", encoding="utf-8") as file:
+        file.writelines(f'{{"text": "Ana{i} saw New York and went to Cork."}}\n' for i in range(100_000))
+    started = time.monotonic()
+    assert run(model, texts, "--output", tmp_path / "whole.jsonl").returncode == 0
+    usual = time.monotonic() - started
+    for _ in range(request.config.getoption("--kills")):
+        process = subprocess.Popen(
+            command(model, texts, "--output", tmp_path / "out.jsonl"), cwd=ROOT, env=UTF8
+        )
+        try:
+            process.wait(moments.uniform(0, usual / 4))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    assert (tmp_path / "out.jsonl").exists() or run(
+        model, texts, "--output", tmp_path / "out.jsonl"
+    ).returncode == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()

@@ -1,0 +1,125 @@
+"""Prediction by `scripts.predict` beside `nlp.pipe`, `spacy apply` and Hugging Face's pipeline.
+
+Pipelines are those in training/, or, where there are none, made by a few steps: weights change no speed.
+"""
+
+import statistics
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import spacy
+import srsly
+
+from scripts.cli import physical_cores
+from scripts.training.transformer import locate_transformer
+from tests.benchmarks import inputs
+from tests.benchmarks import trainings as t
+from tests.benchmarks.measure import run_python
+from tests.benchmarks.report import FIGURES, Columns, Options, Report, Row, ratios_of
+
+OURS, INT8, APPLY, HUGGING_FACE = "predict", "predict, int8", "spacy apply", "Hugging Face's pipeline"
+SIZES = (16, 64, 256)
+MIXED = {"cpu": (100_000, 1_000_000), "gpu": (5_000, 20_000)}
+"""Documents of the mixed input: for all programs, and for `predict` alone."""
+COLUMNS: Columns = {"pipeline": "{pipeline}", "texts": "{texts}"} | FIGURES
+COLUMNS["words/s"] = "{words_per_second:,.0f}"
+
+
+def run(report: Report, options: Options) -> None:
+    """Predict short, long and mixed texts with both variants, from a file to a file."""
+    report.intro = (
+        "From a JSONL file to a file, start and loading included; `one text` is start to first result. "
+        "Medians; memory is that of all processes together. Of Hugging Face's pipeline the last layer is random."
+    )
+    make = inputs.make_jsonl(inputs.column_sentences(options))
+    for variant, (most, ours_alone) in MIXED.items():
+        model = find_model(variant, report, options)
+        texts = {
+            "one text": 1,
+            "short": 1_000,
+            "long": 100,
+            "mixed": options.documents[0] if options.documents else most,
+        }
+        texts |= {} if options.small else {"mixed, predict alone": ours_alone}
+        for name, count in texts.items():
+            path, words = write_texts(report.work / f"{variant}-{name}.jsonl", make, name, count)
+            runs = programs(variant, model, path, words)
+            if "alone" in name or options.small:
+                runs = {what: runs[what] for what in (OURS, pipe_name(SIZES[0], 1))[: 1 + options.small]}
+            labels = {"pipeline": variant, "texts": f"{count:,} {name}"}
+            rows = report.compare("predict", COLUMNS, labels, runs, 1 if "alone" in name else options.repeats)
+            note_ratio(report, rows, f"{variant}, {labels['texts']}")
+
+
+def find_model(variant: str, report: Report, options: Options) -> Path:
+    """Return a variant's trained pipeline; train one where there is none."""
+    model = Path("training") / variant / "model-best"
+    if (model / "meta.json").exists() and not options.small:
+        return model
+    corpus = inputs.build_corpus(inputs.corpus_files(options, report.work), report.work / "corpus")
+    config = t.set_budget(t.our_config(variant), t.Place(corpus), 0, every=2, evaluations=1)
+    path, folder = report.work / f"{variant}.cfg", report.work / variant
+    config.to_disk(path)
+    run_python(
+        "-m",
+        "scripts.train",
+        str(path),
+        *(f"--output={folder}", "--unvalidated", "--wandb-mode=disabled", "--gpu-id=-1"),
+    )
+    return folder / "model-best"
+
+
+def write_texts(path: Path, make: inputs.Make, name: str, count: int) -> tuple[Path, int]:
+    """Write so many texts; return their file, and how many words they have."""
+    nlp = spacy.blank("en")
+    each = {"short": 1, "long": 40}.get(name, 0)  # documents of a long text; of a short one a fourth
+    words = 0
+    with path.open("w", encoding="utf-8") as file:
+        drawn = map(srsly.json_loads, make(count * max(1, each)))
+        for _ in range(count):
+            texts = [next(drawn)["text"] for _ in range(max(1, each))]
+            text = " ".join(texts) if name != "short" else texts[0][: len(texts[0]) // 4]
+            words += len(nlp.make_doc(text))
+            file.write(srsly.json_dumps({"text": text}) + "\n")
+    return path, words
+
+
+def pipe_name(size: int, processes: int) -> str:
+    """Name a run of `nlp.pipe`."""
+    return f"nlp.pipe, batch_size={size}, n_process={processes}"
+
+
+def programs(variant: str, model: Path, texts: Path, words: int) -> dict[str, Callable[[int], Row]]:
+    """Return what predicts texts, by its name."""
+    output = texts.with_suffix(".out.jsonl")
+
+    def command(*arguments: object) -> Callable[[int], Row]:
+        def measure(_: int) -> Row:
+            figures = run_python("-m", *map(str, arguments))
+            return figures | {"words_per_second": words / figures["seconds"]}
+
+        return measure
+
+    ours = ("scripts.predict", model, texts, f"--output={output}", "--device=cpu", "--restart")
+    runs = {OURS: command(*ours)}
+    if variant == "gpu":
+        runs[INT8] = command(*ours, "--precision=int8", "--corpus=nowhere")
+    for size, processes in product(SIZES, sorted({1, physical_cores()})):
+        piped = command("tests.benchmarks.piped", "spacy", model, texts, output, size, processes)
+        runs[pipe_name(size, processes)] = piped
+    apply = ("spacy", "apply", model, texts, output.with_suffix(".spacy"), "--force", "--batch-size=64")
+    runs[APPLY] = command(*apply, f"--n-process={physical_cores()}")
+    if variant == "gpu":
+        backbone = locate_transformer(t.KNOWN)
+        runs[HUGGING_FACE] = command("tests.benchmarks.piped", "hugging-face", backbone, texts, output, 64, 1)
+    return runs
+
+
+def note_ratio(report: Report, rows: dict[str, Row], where: str) -> None:
+    """Tell how many times as fast `predict` is as the fastest run of `nlp.pipe`."""
+    piped = [what for what in rows if what.startswith("nlp.pipe") and rows[what]["runs"]]
+    if piped:
+        best = min(piped, key=lambda what: rows[what]["seconds"])
+        ratio = statistics.median(ratios_of(rows, "seconds", best, OURS))
+        report.note(f"{where}: predict is {ratio:.2g} times as fast as {best}, the fastest of its kind.")
