@@ -122,7 +122,7 @@ def _missing(name: str, path: Path) -> str:
     part = path.parts[len(parent.parts)].strip()
     for alike in difflib.get_close_matches(part, [entry.name for entry in _entries(parent)], n=1, cutoff=0.7):
         return f"{name}: no such file; {parent / alike} is there: name that, if it is meant"
-    remedy = "set vars.train, vars.dev and vars.test to your files (dev and test may be empty)"
+    remedy = "correct the path; the main job takes it from vars.train, vars.dev and vars.test"
     return f"{name}: no such file; {remedy}"
 
 

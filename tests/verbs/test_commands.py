@@ -103,7 +103,7 @@ def test_comparing_wants_scores_of_this_test_set(corpus, folder):
 
 
 def test_a_missing_raw_file_is_named(tmp_path):
-    assert "none.jsonl: no such file; set vars.train" in failure(
+    assert "none.jsonl: no such file; correct the path; the main job takes it from vars.train" in failure(
         fingerprint.main, "--train=none.jsonl", f"--corpus={tmp_path}"
     )
 
