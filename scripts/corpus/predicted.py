@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from scripts.cli import UserError
-from scripts.corpus.exports import as_conll
 from scripts.corpus.files import whole_file
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ def _jsonl(docs: list["Doc"], rows: list[dict]) -> bytes:
 
 
 def _conll(docs: list["Doc"], rows: list[dict]) -> bytes:
+    from scripts.corpus.exports import as_conll  # which imports spaCy
+
     return "".join(map(as_conll, docs)).encode()
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LONGEST = 100_000
 """Characters, or `nlp.max_length` where that is less. Longer texts are cut, so that they fit into memory."""
-BATCH, BATCH_CHARACTERS = 128, 100_000
+BATCH, BATCH_CHARACTERS = 128, 50_000
 """Texts that run through the pipeline together; fewer where one of a chunk is long."""
 LIGHT = {"attribute_ruler", "doc_cleaner", "lemmatizer", "morphologizer", "ner", "parser", "sentencizer"}
 LIGHT |= {"senter", "tagger", "textcat", "textcat_multilabel", "tok2vec", "entity_ruler", "span_ruler"}

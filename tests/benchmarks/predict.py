@@ -20,7 +20,7 @@ from tests.benchmarks.report import FIGURES, Columns, Options, Report, Row, rati
 
 OURS, INT8, APPLY, HUGGING_FACE = "predict", "predict, int8", "spacy apply", "Hugging Face's pipeline"
 SIZES = (16, 64, 256)
-MIXED = {"cpu": (100_000, 1_000_000), "gpu": (5_000, 20_000)}
+MIXED = {"cpu": (20_000, 1_000_000), "gpu": (2_000, 20_000)}
 """Documents of the mixed input: for all programs, and for `predict` alone."""
 COLUMNS: Columns = {"pipeline": "{pipeline}", "texts": "{texts}"} | FIGURES
 COLUMNS["words/s"] = "{words_per_second:,.0f}"
@@ -37,8 +37,8 @@ def run(report: Report, options: Options) -> None:
         model = find_model(variant, report, options)
         texts = {
             "one text": 1,
-            "short": 1_000,
-            "long": 100,
+            "short": 50 if options.small else 1_000,
+            "long": 5 if options.small else 100,
             "mixed": options.documents[0] if options.documents else most,
         }
         texts |= {} if options.small else {"mixed, predict alone": ours_alone}
@@ -73,7 +73,7 @@ def find_model(variant: str, report: Report, options: Options) -> Path:
 def write_texts(path: Path, make: inputs.Make, name: str, count: int) -> tuple[Path, int]:
     """Write so many texts; return their file, and how many words they have."""
     nlp = spacy.blank("en")
-    each = {"short": 1, "long": 40}.get(name, 0)  # documents of a long text; of a short one a fourth
+    each = {"short": 1, "long": 20}.get(name, 0)  # documents of a long text; of a short one a fourth
     words = 0
     with path.open("w", encoding="utf-8") as file:
         drawn = map(srsly.json_loads, make(count * max(1, each)))

@@ -45,6 +45,14 @@ def run(*arguments: object, **options) -> subprocess.CompletedProcess:
     return subprocess.run(command(*arguments), cwd=ROOT, env=UTF8, timeout=PATIENCE, **(pipes | options))
 
 
+def test_the_process_that_hands_out_texts_loads_no_spacy():
+    code = "import sys, scripts.predict; print({'spacy', 'torch'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=UTF8, capture_output=True, encoding="utf-8"
+    )
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_lines_from_standard_input_are_predicted(tmp_path, model):
     done = run(model, "-", "--output", tmp_path / "out.jsonl", input="Ana saw New York.\n\nBo left.\n")
     assert done.returncode == 0, done.stdout
