@@ -12,10 +12,9 @@ from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, write_text
 from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
-from scripts.report.card import model_card
 from scripts.report.origins import find_origins, licence_texts
 from scripts.report.predictions import read_scores
-from scripts.report.wheel import build_wheel, package_meta, read_meta
+from scripts.report.wheel import build_wheel, model_card, package_meta, read_meta
 
 
 def main(

@@ -14,8 +14,8 @@ from scripts.formats.foreign import TABLE, way_out
 from scripts.formats.raw_file import OFFICE, OFFICE_REMEDY
 from scripts.formats.registry import formats
 from scripts.report import tables
-from scripts.report.chart import comparison_chart
 from scripts.report.machine import measured_on
+from scripts.report.templates import render
 from tests.browser import BROWSER, show
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +36,7 @@ def main() -> None:
         summary = read_json(REPORT)
         variants = summary["variants"]
         contents["README.md", "comparison"] = comparison(summary)
-        write_text(CHART, comparison_chart(variants))
+        write_text(CHART, render("chart.svg", variants=variants))
         if BROWSER:
             picture(PAGE.read_text(encoding="utf-8"))
     for (name, section), content in contents.items():
@@ -57,8 +57,8 @@ def insert(text: str, name: str, content: str) -> str:
 def comparison(summary: dict) -> str:
     """Return the comparison as Markdown, the machine it was measured on, and what to say of differences."""
     said = [f"**{sentence}.**" for sentence in tables.sentences(summary.get("differences", []))]
-    rows = [row for row in tables.comparison(summary["variants"]) if not row.name.startswith(LEFT_OUT)]
-    table = tables.as_markdown(("", *summary["variants"]), rows)
+    rows = [row for row in tables.comparison(summary["variants"]) if not row[0].startswith(LEFT_OUT)]
+    table = render("table.md", columns=("", *summary["variants"]), rows=rows)
     return f"{' '.join([*said, measured_on(summary['machine'])])}\n\n{table}"
 
 

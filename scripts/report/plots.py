@@ -1,6 +1,7 @@
 """Lay out the page's plots: where each figure stands in the picture. page.html.j2 draws them."""
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 330, 48, 28, 30, 48
@@ -18,19 +19,48 @@ class Point(NamedTuple):
     high: float | None = None
 
 
+def plots(variants: dict[str, dict]) -> list[dict]:
+    """Lay out F against speed, learning curves, and how good confidences are, as far as that is known."""
+    speed, steps, seconds, bins, thresholds = ({} for _ in range(5))
+    for name, report in variants.items():
+        if "words_per_second" in report:
+            f = report["gold_tokens"]["ents_f"], *report["intervals"]["gold_tokens"]["exact"]["f"]
+            speed[name] = [Point(report["words_per_second"], *(100 * share for share in f))]
+        if "training" in report:
+            history = report["training"]["history"]
+            times = [row["words"] / max(row["words_per_second"], 1e-9) for row in history]
+            steps[name] = [Point(row["step"], 100 * row["ents_f"]) for row in history]
+            seconds[name] = [Point(x, point.y) for x, point in zip(times, steps[name], strict=True)]
+        if "confidence" in report:
+            found = report["confidence"]
+            bins[name] = [Point(100 * row["confidence"], 100 * row["right"]) for row in found["bins"]]
+            thresholds |= {
+                f"{name}, {what}": [
+                    Point(100 * row["confidence"], 100 * row[what[0]]) for row in found["thresholds"]
+                ]
+                for what in ("precision", "recall")
+            }
+    if bins:
+        bins["as it should be"] = [Point(0, 0), Point(100, 100)]
+    laid_out = [
+        plot("F and speed of prediction", "words/s", "F on test", speed),
+        plot("Learning curves over steps", "steps", "F on dev", steps),
+        plot("Learning curves over time", "seconds of learning", "F on dev", seconds),
+        plot("Reliability of confidences", "confidence", "right", bins),
+        plot("Precision and recall over the least confidence", "least confidence", "%", thresholds),
+    ]
+    return [each for each in laid_out if each["series"]]
+
+
 def plot(title: str, x_name: str, y_name: str, series: dict[str, list[Point]]) -> dict:
-    """Return a plot's titles, ticks and series; each point and tick with the pixels where it stands."""
+    """Return a plot's size, titles, ticks and series; each point and tick with the pixels where it stands."""
     points = [point for each in series.values() for point in each]
-    bounds = [end for point in points for end in point[1:] if end is not None]
-    x_ticks, y_ticks = ticks([0, *(point.x for point in points)]), ticks(bounds)
-
-    def x_pixel(value: float) -> float:
-        return round(_scaled(value, x_ticks, LEFT, WIDTH - RIGHT), 1)
-
-    def y_pixel(value: float | None) -> float | None:
-        return None if value is None else round(_scaled(value, y_ticks, HEIGHT - BOTTOM, TOP), 1)
-
+    x_ticks = ticks([0, *(point.x for point in points)])
+    y_ticks = ticks([end for point in points for end in point[1:] if end is not None])
+    x_pixel = partial(_scaled, x_ticks, LEFT, WIDTH - RIGHT)
+    y_pixel = partial(_scaled, y_ticks, HEIGHT - BOTTOM, TOP)
     return {
+        "size": (WIDTH, HEIGHT),
         "title": title,
         "x_name": x_name,
         "y_name": y_name,
@@ -53,5 +83,8 @@ def ticks(values: list[float]) -> list[float]:
     return [round(number * step, 9) for number in range(first, max(last, first + 1) + 1)]
 
 
-def _scaled(value: float, axis: list[float], low: float, high: float) -> float:
-    return low + (high - low) * (value - axis[0]) / (axis[-1] - axis[0])
+def _scaled(axis: list[float], low: float, high: float, value: float | None) -> float | None:
+    """Return the pixel of a value on an axis whose ends stand at two pixels."""
+    if value is None:
+        return None
+    return round(low + (high - low) * (value - axis[0]) / (axis[-1] - axis[0]), 1)

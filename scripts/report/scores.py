@@ -68,7 +68,7 @@ def evaluate(
         found["words_per_second"] = found["cost"]["all_cores"]["words_per_second"]
     if labels:
         found["renamed"] = renamed
-    uses = count_forms(find_shards(corpus / "train")) if (corpus / "train").exists() else None
+    uses = count_forms(corpus / "train")
     for name, documents in Run(found, rows).pairs.items():
         found[name] = score(documents) | {"slices": score_slices(gold, documents, uses)}
     return found, rows

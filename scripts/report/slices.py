@@ -1,7 +1,7 @@
 """Score apart what train has shown and what it hasn't, short and long entities and documents, and groups."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy
@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from scripts.corpus.shards import read_shard
+from scripts.corpus.stream import find_shards
 from scripts.report.counts import FN, FP, TP, as_json
 from scripts.report.matching import Entity, Pair, kind
 
@@ -19,10 +20,15 @@ Uses = dict[str, Counter[str]]
 """How often train has a surface form with each label; "" is outside entities."""
 
 
-def count_forms(shards: Iterable[Path], outside: Container[str] = (), *, tokens: int = 8) -> Uses:
-    """Count the surface forms of train's entities; outside of them, those of `outside` of up to `tokens`."""
+def count_forms(train: Path, outside: Container[str] = (), *, tokens: int = 8) -> Uses | None:
+    """Count the surface forms of train's entities; outside of them, those of `outside` of up to `tokens`.
+
+    train: the folder of its shards; None is returned where there is none.
+    """
+    if not train.exists():
+        return None
     uses = defaultdict(Counter)
-    for doc in (doc for path in shards for doc in read_shard(path, Vocab())):  # each forgets its words
+    for doc in (doc for path in find_shards(train) for doc in read_shard(path, Vocab())):  # each forgets
         for ent in doc.ents:
             uses[surface_form(ent.text)][ent.label_] += 1
         words = [one.text if one.ent_iob_ == "O" else " " for one in doc if one.text.strip()]

@@ -1,36 +1,22 @@
-"""The comparison and the ledger as rows, and rows as a console table and as Markdown."""
+"""The comparison and the ledger as rows; rows as a console table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from rich.table import Table
 
 from scripts.formats.doc_annotation import describe_counts
 
+Row = tuple[str, ...]
+"""A line of a table: its name, with two spaces before it if it belongs to the line above, and the values."""
 LEDGER_COLUMNS = ("split and stage", "documents", "tokens", "entities")
 INTERVALS = (
     "Intervals tell what other test documents may change, and nothing of other seeds unless they say so."
 )
-NOTE = (
-    "F, precision and recall in percent: an entity counts when its characters and its label are all right. "
-    "Speeds are medians (in brackets the slowest and the fastest run), "
-    "memory is the peak of all processes of a step together. "
-    f"{INTERVALS} A variant of several seeds has the means of their scores; all else is its first one's."
-)
-
 ALL_CORES = (
     "{cost[all_cores][words_per_second]:,.0f} "
     "({cost[all_cores][lowest]:,.0f}–{cost[all_cores][highest]:,.0f})"
 )
 SHORT_TEXT = "{cost[short_texts][median_ms]:,.1f} ms (95 % under {cost[short_texts][p95_ms]:,.1f})"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of a table: its name, and a value for each further column."""
-
-    name: str
-    values: tuple[str, ...]
 
 
 def comparison(variants: dict[str, dict]) -> list[Row]:
@@ -40,16 +26,19 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         ("pipeline", lambda r: " + ".join(r["pipeline"])),
         ("starts from", _starts_from),
         ("F on gold tokens", lambda r: percent(r["gold_tokens"]["ents_f"])),
-        ("  95 % interval", lambda r: _interval(r, "gold_tokens")),
+        ("  95 % interval", lambda r: interval(r["intervals"]["gold_tokens"]["exact"]["f"])),
         ("  precision", lambda r: percent(r["gold_tokens"]["ents_p"])),
         ("  recall", lambda r: percent(r["gold_tokens"]["ents_r"])),
     ]
-    found = [report["gold_tokens"]["ents_per_type"] for report in reports]
-    for label in sorted({label for each in found for label, scores in each.items() if scores["support"]}):
-        lines.append((f"  F of {label}", lambda r, label=label: percent(_f_of(r, label))))
+    labels = reports[0]["gold_tokens"]["ents_per_type"].items()
+    lines += [
+        (f"  F of {label}", lambda r, label=label: percent(r["gold_tokens"]["ents_per_type"][label]["f"]))
+        for label, scores in labels
+        if scores["support"]
+    ]
     lines += [
         ("F from raw text", lambda r: percent(r["raw_text"]["ents_f"])),
-        ("  95 % interval", lambda r: _interval(r, "raw_text")),
+        ("  95 % interval", lambda r: interval(r["intervals"]["raw_text"]["exact"]["f"])),
         ("words/s, predicting", ALL_CORES),
         ("  on one thread", ALL_CORES.replace("all_cores", "one_thread")),
         ("  by predict, on one thread", ALL_CORES.replace("all_cores", "predict")),
@@ -71,7 +60,7 @@ def comparison(variants: dict[str, dict]) -> list[Row]:
         ("seed", lambda r: ", ".join(str(each["seed"]) for each in r.get("seeds", [r["training"]]))),
     ]
     rows = [(name, [_shown(report, value) for report in reports]) for name, value in lines]
-    return [Row(name, tuple(value or "–" for value in values)) for name, values in rows if any(values)]
+    return [(name, *(value or "–" for value in values)) for name, values in rows if any(values)]
 
 
 def sentences(differences: list[dict]) -> list[str]:
@@ -112,8 +101,8 @@ def ledger_rows(ledgers: dict[str, dict], further: dict[str, dict[str, dict]] | 
                 changes = [change for change in ledger.get(kind, ()) if change["stage"] == stage]
                 rows += [_change(change, word, sign) for change in changes]
             values = (count[what] for what in LEDGER_COLUMNS[1:])
-            shown = tuple("–" if value is None else f"{value:,}" for value in values)
-            rows.append(Row(f"{split}: {stage}", shown))
+            shown = ("–" if value is None else f"{value:,}" for value in values)
+            rows.append((f"{split}: {stage}", *shown))
     return rows
 
 
@@ -121,9 +110,9 @@ CHANGES = {"losses": ("less", "−"), "additions": ("more", "+"), "repairs": ("r
 
 
 def _change(change: dict, word: str, sign: str) -> Row:
-    numbers = tuple(f"{sign}{change[what]:,}" if change[what] else "" for what in LEDGER_COLUMNS[1:])
+    numbers = (f"{sign}{change[what]:,}" if change[what] else "" for what in LEDGER_COLUMNS[1:])
     other = f" ({describe_counts(change['other'])})" if "other" in change else ""
-    return Row(f"  {word}: {change['reason']}{other}", numbers)
+    return f"  {word}: {change['reason']}{other}", *numbers
 
 
 def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:
@@ -132,45 +121,14 @@ def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
-        table.add_row(row.name, *row.values)
+        table.add_row(*row)
     return table
-
-
-def as_markdown(columns: tuple[str, ...], rows: list[Row]) -> str:
-    """Make a Markdown table; a name's leading spaces become an indent."""
-    lines = [columns, ("---", *("---:" for _ in columns[1:]))]
-    lines += [("&nbsp;&nbsp;" * row.name.startswith(" ") + row.name.lstrip(), *row.values) for row in rows]
-    escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in escaped)
-
-
-NAMED = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater", "|": "bar"}
-LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {sign: f"\\text{NAMED[sign]}{{}}" for sign in NAMED}
-LATEX |= {"[": "{[}", "*": "{*}", "–": "--"}  # behind the end of a line, [ and * would be its options
-
-
-def as_latex(columns: tuple[str, ...], rows: list[Row]) -> str:
-    """Make a LaTeX table for the package booktabs; a name's leading spaces become an indent."""
-    lines = []
-    for line in (columns, *((row.name, *row.values) for row in rows)):
-        cells = (" ".join(cell.split()).translate(str.maketrans(LATEX)) for cell in line)
-        lines.append("\\quad " * line[0].startswith(" ") + " & ".join(cells) + " \\\\\n")
-    start = f"% \\usepackage{{booktabs}}\n\\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}\n\\toprule\n"
-    return "".join([start, lines[0], "\\midrule\n", *lines[1:], "\\bottomrule\n\\end{tabular}\n"])
 
 
 def _starts_from(report: dict) -> str:
     """Name what is pretrained of a pipeline."""
     made = [name for name, facts in report["training"].get("pretrained", {}).items() if facts]
     return ", ".join(made + ["transformer"] * ("transformer" in report["pipeline"])) or "nothing"
-
-
-def _interval(report: dict, name: str) -> str:
-    return "–".join(map(percent, report["intervals"][name]["exact"]["f"]))
-
-
-def _f_of(report: dict, label: str) -> float:
-    return report["gold_tokens"]["ents_per_type"].get(label, {"f": 0.0})["f"]
 
 
 def _shown(report: dict, value: str | Callable) -> str | None:
@@ -188,3 +146,8 @@ def _several(workers: int) -> str:
 def percent(share: float) -> str:
     """Return a share in percent."""
     return f"{100 * share:.1f}"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """Return from which share to which, in percent."""
+    return "–".join(map(percent, bounds)) if bounds else "–"

@@ -1,4 +1,4 @@
-"""Make of a trained pipeline a wheel that needs nothing of this project: `spacy package`, without network."""
+"""Make a pipeline's model card, and a wheel that needs nothing of this project: `spacy package`, offline."""
 
 import os
 import re
@@ -12,6 +12,9 @@ from spacy.schemas import ModelMetaSchema, validate
 
 from scripts.cli import UserError
 from scripts.corpus.files import read_json, write_bytes, write_json, write_text
+from scripts.report import tables
+from scripts.report.machine import measured_on
+from scripts.report.templates import render
 
 GIVEN = dict.fromkeys(("description", "author", "email", "url", "license", "notes"), "") | {"sources": []}
 """What configs/meta.json may say besides name and version; a pipeline's own meta.json has the rest."""
@@ -32,16 +35,17 @@ def read_meta(path: Path) -> dict:
         meta = GIVEN | read_json(path)
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: is no JSON object ({error}); correct it") from None
-    if further := ", ".join(sorted(meta.keys() - GIVEN.keys() - PATTERNS.keys())):
-        raise UserError(f"{path}: may not say {further}; take that out")
-    if faults := validate(ModelMetaSchema, {"lang": "en"} | meta):
+    faults = [f"may not say {key}" for key in meta if key not in GIVEN | PATTERNS]
+    faults = faults or validate(ModelMetaSchema, {"lang": "en"} | meta)
+    if not faults and not all(isinstance(each, dict) and "name" in each for each in meta["sources"]):
+        faults = ['sources is to be a list of objects with a "name" each']
+    faults = faults or [
+        f"{key} is {meta[key]!r}; write it like {example}"
+        for key, (pattern, example) in PATTERNS.items()
+        if not re.fullmatch(pattern, meta[key])
+    ]
+    if faults:
         raise UserError(f"{path}: {' '.join('; '.join(faults).split())}; correct it")
-    meta["sources"] = meta["sources"] or []
-    if not all(isinstance(each, dict) and "name" in each for each in meta["sources"]):
-        raise UserError(f'{path}: sources is to be a list of objects with a "name" each; correct it')
-    for key, (pattern, example) in PATTERNS.items():
-        if not re.fullmatch(pattern, meta[key]):
-            raise UserError(f"{path}: {key} is {meta[key]!r}; write it like {example}")
     return meta
 
 
@@ -60,6 +64,29 @@ def package_meta(model: Path, given: dict, scores: dict, origins: list[dict]) ->
     if "words_per_second" in scores:
         meta["performance"]["speed"] = scores["words_per_second"]
     return meta
+
+
+def model_card(summary: dict, report: dict, meta: dict, origins: list[dict], manifests: dict) -> str:
+    """Return a variant's model card; first comes what the Hugging Face hub reads, between lines of `---`.
+
+    summary: summary.json. report: the variant's in it. meta: of `package_meta`. origins: of `find_origins`.
+    manifests: of each split.
+    """
+    stages = {split: {"validated": count} for split, count in summary["validated"].items()}
+    stages["train"]["reaches the trainer"] = report["training"]["trainer"]
+    pairs = [each for each in summary["differences"] if report["variant"] in (each["better"], each["other"])]
+    return render(
+        "card.md",
+        report=report,
+        meta=meta,
+        origins=origins,
+        manifests=manifests,
+        ledger_columns=tables.LEDGER_COLUMNS,
+        ledger=tables.ledger_rows(summary["ledger"], stages),
+        rows=tables.comparison({"": report}),
+        said=tables.sentences(pairs),
+        measured_on=measured_on(summary["machine"]),
+    )
 
 
 def build_wheel(model: Path, meta: dict, texts: dict[str, str], paths: list[str], folder: Path) -> Path:

@@ -3,11 +3,11 @@
 import math
 import statistics
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 from scripts.corpus.files import read_json
-from scripts.report.chart import COLORS, text
 from tests.benchmarks import inputs
 from tests.benchmarks.measure import run_python
 from tests.benchmarks.report import Columns, Options, Report, Row, markdown_table
@@ -24,6 +24,7 @@ RECIPES: dict[str, Recipe] = {
 }
 """The third is the cpu variant, the last the gpu variant."""
 WIDTH, HEIGHT, EDGE = 720, 380, 56
+COLORS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
 
 
 class Data(NamedTuple):
@@ -142,6 +143,12 @@ def matrix(rows: list[Row]) -> str:
     columns: Columns = {"recipe": "{what}"} | {f"F, {name}": f"{{{name}}}" for name in corpora}
     wanted = ("words/s, predicting", "size", "time to train")
     return markdown_table(columns | {name: COLUMNS[name] for name in wanted}, lines) + "\n"
+
+
+def text(x: float, y: float, content: str, *, fill: str = "") -> str:
+    """Return text at a place of the picture, in pixels."""
+    color = f' fill="{fill}"' if fill else ""
+    return f'<text x="{x:.1f}" y="{y:.0f}" text-anchor="start"{color}>{escape(content)}</text>'
 
 
 def chart(rows: list[Row]) -> str:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy
 
-from scripts.corpus.stream import find_shards
 from scripts.report.errors import MOST_PLACES, error_browser, find_errors
 from scripts.report.predictions import Run
 from scripts.report.slices import count_forms
@@ -49,6 +48,4 @@ def draw_corpus(seed: int, documents: int) -> tuple[list[list], list[list]]:
 def browse_errors(variants: dict[str, list[dict]], corpus: Path, *, most: int = MOST_PLACES) -> dict:
     """What the page shows of the errors in the rows of variants."""
     errors = find_errors({name: [Run({}, rows)] for name, rows in variants.items()}, most=most)
-    return error_browser(
-        errors, read_texts(corpus, errors.places), count_forms(find_shards(corpus / "train"))
-    )
+    return error_browser(errors, read_texts(corpus, errors.places), count_forms(corpus / "train"))

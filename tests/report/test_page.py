@@ -15,11 +15,11 @@ from scripts.report.calibration import calibrate
 from scripts.report.comparison import compare
 from scripts.report.counts import score
 from scripts.report.errors import MOST_PLACES
-from scripts.report.machine import describe
 from scripts.report.matching import pair_entities
-from scripts.report.page import confusion, number, render
+from scripts.report.plots import plots
 from scripts.report.predictions import INPUTS, Run
-from scripts.report.tables import LEDGER_COLUMNS, Row, comparison, sentences
+from scripts.report.tables import LEDGER_COLUMNS, comparison, sentences
+from scripts.report.templates import number, render
 from tests.browser import BROWSER, show
 from tests.report.drawn_entities import browse_errors
 
@@ -76,7 +76,7 @@ def make_variants(rows_of):
         ]
         training = {"seed": 0, "device": "CPU", "peak_gpu_memory_mb": None, "history": history} | figures
         report = figures | {"variant": name, "training": training, "pipeline": ["ner"], "device": "CPU"}
-        report |= {"peak_gpu_memory_mb": None}
+        report |= {"peak_gpu_memory_mb": None, "spaces_known": True}
         report |= {given: score([pair_entities(row["gold"], row[given]) for row in rows]) for given in INPUTS}
         runs[name] = [Run(report, rows)]
     return compare(runs, resamples=50)
@@ -86,11 +86,22 @@ def make_page(rows_of, corpus, text="a title", suspects=(), confident=()):
     variants, differences = make_variants(rows_of)
     for name in confident:
         variants[name]["confidence"] = calibrate(rows_of[name], rows_of[name])
-    summary = {"machine": describe(), "variants": variants}
-    texts = {"title": text, "said": sentences(differences), "notes": text, "predictions": [text]}
-    texts |= {"suspects": suspects, "suspected": len(suspects)}
-    ledger = [Row(f"test: {text}", tuple("1" for _ in LEDGER_COLUMNS[1:]))]
-    return render(summary, browse_errors(rows_of, corpus), comparison(variants), ledger, **texts)
+    return render(
+        "page.html",
+        title=text,
+        measured_on=text,
+        said=sentences(differences),
+        variants=variants,
+        columns=("", *variants),
+        rows=comparison(variants),
+        ledger_columns=LEDGER_COLUMNS,
+        ledger=[(f"test: {text}", *("1" for _ in LEDGER_COLUMNS[1:]))],
+        plots=plots(variants),
+        errors=browse_errors(rows_of, corpus),
+        predictions=[text],
+        suspects=suspects,
+        suspected=len(suspects),
+    )
 
 
 def make_rows(tmp_path, count, *, name="Ana", label="PER", source="t.jsonl"):
@@ -178,10 +189,21 @@ def test_hostile_text_stays_text(hostile):
     assert r"\u003c/script\u003e" in data
 
 
-def test_confusion_has_what_is_missed_and_spurious_last_and_shares_of_rows():
-    found = confusion({"": {"LOC": 2}, "ORG": {"": 1, "LOC": 3}})
-    assert found["labels"] == ["LOC", "ORG", ""]
-    assert found["cells"] == {"": {"LOC": (2, 1)}, "ORG": {"": (1, 0.25), "LOC": (3, 0.75)}}
+def test_confusion_has_what_is_missed_and_spurious_last_and_shares_of_rows(tmp_path):
+    """Of three PER one is found as such, and one as LOC."""
+    rows, _ = make_rows(tmp_path, 3)
+    per = rows[0]["gold"][0]
+    rows[:2] = [found(rows[0], [[*per[:2], "LOC"], [0, 2, "LOC"]]), found(rows[1], [per])]
+    page = make_page({"cpu": rows}, tmp_path)
+    table = page[page.index('<table class="confusion">') :].partition("</table>")[0]
+    assert re.findall(r'scope="(?:col|row)">(.*?)</th>', table) == [
+        *("gold", "LOC", "PER", "missed"),
+        *("LOC", "PER", "spurious"),
+    ]
+    cells = re.findall(r"share: ([\d.]+)\">(.*?)</td>", table)
+    zero = ("0.000", "")
+    third = ("0.333", "1")
+    assert cells == [zero, zero, zero, third, third, third, ("1.000", "1"), zero, zero]
 
 
 @pytest.mark.parametrize(("value", "wanted"), [(3, "3"), (3.0, "3"), (2.5, "2.5"), (1234.56, "1,235")])

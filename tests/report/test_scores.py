@@ -5,7 +5,7 @@ from spacy.tokens import Doc, Span
 from scripts.corpus.files import sha256
 from scripts.report.predictions import write_predictions
 from scripts.report.scores import predict
-from scripts.report.tables import Row, as_markdown
+from scripts.report.templates import render
 from scripts.report.texts import with_spaces
 
 
@@ -64,7 +64,7 @@ def test_predictions_are_whole_or_as_they_were(tmp_path):
 
 def test_markdown_keeps_the_indent_and_escapes_bars():
     assert (
-        as_markdown(("", "a|b"), [Row("  x", ("1",))])
+        render("table.md", columns=("", "a|b"), rows=[("  x", "1")])
         == "|  | a\\|b |\n| --- | ---: |\n| &nbsp;&nbsp;x | 1 |\n"
     )
 

@@ -7,7 +7,6 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from scripts.corpus.shards import Document, write_shards
-from scripts.corpus.stream import find_shards
 from scripts.report.predictions import INPUTS, Run
 from scripts.report.slices import count_forms
 from scripts.report.suspects import find_suspects, forms_of, rank_suspects, write_suspects
@@ -29,7 +28,7 @@ def ranked(runs, corpus):
     """What is suspected, in order, and the texts."""
     suspects = find_suspects(runs)
     texts = read_texts(corpus, {one.document for one in suspects})
-    uses = count_forms(find_shards(corpus / "train"), forms_of(suspects, texts))
+    uses = count_forms(corpus / "train", forms_of(suspects, texts))
     return rank_suspects(suspects, texts, uses), texts
 
 
@@ -159,7 +158,7 @@ def test_forms_outside_entities_are_counted_by_tokens(tmp_path):
         (["New", "York"], [(1, 2, "LOC")]),
     ]
     write_split(tmp_path, contents)
-    uses = count_forms(tmp_path.glob("*.spacy"), {"NewYork", "NewYorkNew"})
+    uses = count_forms(tmp_path, {"NewYork", "NewYorkNew"})
     outside, loc = {"": 1}, {"LOC": 1}
     assert uses == {"NewYork": outside, "NewYorkNew": outside, "NewYorkCity": loc, "York": loc}
 

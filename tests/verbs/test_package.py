@@ -19,8 +19,7 @@ from scripts import compare, package, validate
 from scripts.corpus.files import read_json, write_json
 from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
-from scripts.report.card import model_card
-from scripts.report.wheel import build_wheel, read_meta
+from scripts.report.wheel import build_wheel, model_card, read_meta
 from tests.closure import ROOT
 from tests.make import jsonl_writer, make_corpus
 from tests.verbs.test_commands import call, failure

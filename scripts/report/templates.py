@@ -1,0 +1,59 @@
+"""Fill this folder's templates; each kind of file has its way to keep data from being markup."""
+
+import json
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from scripts.report.tables import INTERVALS, interval, percent
+
+FOLDER = Path(__file__).resolve().parent
+JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+"""In a script element, text must not end it, nor begin a comment; the JSON stays the same."""
+NAMED = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater", "|": "bar"}
+LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {sign: f"\\text{NAMED[sign]}{{}}" for sign in NAMED}
+LATEX |= {"[": "{[}", "*": "{*}", "–": "--"}  # behind the end of a line, [ and * would be its options
+
+
+def render(name: str, **values) -> str:
+    """Return a template with its values, escaped as its kind wants: `.html`, `.svg`, `.md` or `.tex`."""
+    kind = Path(name).suffix
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=kind in (".html", ".svg"),
+        finalize={".md": in_markdown, ".tex": in_latex}.get(kind),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": percent, "interval": interval, "number": number, "json": as_json}
+    environment.filters |= {"file": lambda path: Path(path).name}
+    environment.globals["INTERVALS"] = INTERVALS
+    environment.globals["source"] = lambda file: Markup((FOLDER / file).read_text(encoding="utf-8"))
+    return environment.get_template(f"{name}.j2").render(values)
+
+
+def in_markdown(value: object) -> str:
+    """Return a value as it stands in a line or a cell: what means something in Markdown there is escaped."""
+    if isinstance(value, Markup):
+        return value
+    return re.sub(r"([\\`*\[\]<>|#&~$]|\b_|_\b)", r"\\\1", re.sub(r"\s+", " ", str(value)))
+
+
+def in_latex(value: object) -> str:
+    """Return a value as it stands in a cell of a LaTeX table."""
+    return " ".join(str(value).split()).translate(str.maketrans(LATEX))
+
+
+def number(value: float) -> str:
+    """Return a number as people read it; means over seeds may have a fraction."""
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:,.1f}"
+
+
+def as_json(data: object) -> Markup:
+    """Return data as JSON, for a script element too: hostile text in it stays text."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.translate(JSON_ESCAPES))
