@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import UserError, console, physical_cores, run
+from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, sha256
 from scripts.corpus.shards import MANIFEST, check_shards, read_manifest
 
@@ -26,20 +26,13 @@ def main(
         check_shards(corpus / split, read_manifest(corpus / split))
 
     from scripts.report.errors import worst_documents
-    from scripts.report.predictions import write_scores
-    from scripts.report.scores import evaluate, in_words
-    from scripts.training.device import choose_device, set_threads, use_device
+    from scripts.report.scores import in_words, score_pipeline
     from scripts.training.tracking.options import TrackingOptions
     from scripts.training.tracking.tracker import track_evaluation
 
-    threads = physical_cores()
-    chosen = choose_device(device, threads=threads)
-    use_device(chosen.gpu_id)
-    set_threads(threads)
-    console.print(f"{folder.name}: evaluating on {chosen.name}")
-    figures, rows = evaluate(folder / "model-best", corpus, chosen.gpu_id, threads, cost=cost)
-    facts = {"variant": variant or folder.name, "device": chosen.name, "training": metrics}
-    scores = write_scores(folder, facts | figures, rows, corpus)
+    console.print(f"{folder.name}: evaluating")
+    name, choices = variant or folder.name, {"device": device, "training": metrics, "cost": cost}
+    scores, rows = score_pipeline(name, folder / "model-best", corpus, folder, **choices)
     console.print(f"{folder.name} on {in_words(scores)}")
     if sure := scores.get("confidence"):
         after, before = (100 * sure[key] for key in ("expected_calibration_error", "before_calibration"))

@@ -1,27 +1,37 @@
-"""A document as a line of JSON, or as lines of tokens and tags, for annotation tools and this project."""
+"""A document with its spaces, as a line of JSON, or as lines of tokens and tags, for annotation tools."""
 
 import json
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from scripts.cli import UserError
 
 
+def with_spaces(doc: Doc) -> Doc:
+    """Return a shard's document with the text that its tokens and their noted spaces make, entities kept.
+
+    Token-level documents are stored with unknown spaces, so that training keeps their tokens.
+    """
+    spaces = doc.user_data.get("spaces")
+    if spaces is None:
+        return doc
+    words = [token.text for token in doc]
+    made = Doc(doc.vocab, words=words, spaces=list(map(bool, spaces)), user_data=doc.user_data)
+    made.set_ents(
+        [Span(made, ent.start, ent.end, label=ent.label) for ent in doc.ents],
+        missing=[made[token.i : token.i + 1] for token in doc if not token.ent_iob],
+    )
+    return made
+
+
 def as_jsonl(doc: Doc) -> str:
     """Return id, text, spans, group and source as a line of JSON; tokens where they are the data's own."""
-    known, own = doc.user_data, doc.user_data.get("spaces")
-    text = doc
-    if own is not None:  # spaCy is told that spaces are unknown
-        text = Doc(doc.vocab, words=[token.text for token in doc], spaces=list(map(bool, own)))
-    spans = [text[ent.start : ent.end] for ent in doc.ents]
+    known, text = doc.user_data, with_spaces(doc)
     row = {"id": known["id"], "text": text.text}
-    row["spans"] = [
-        {"start": span.start_char, "end": span.end_char, "label": ent.label_}
-        for span, ent in zip(spans, doc.ents, strict=True)
-    ]
+    row["spans"] = [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in text.ents]
     row |= {"group": known["group"]} if "group" in known else {}
     row["meta"] = {"source": known["source"]}
-    if own is not None:
+    if "spaces" in known:
         row["tokens"] = [
             {
                 "text": token.text,

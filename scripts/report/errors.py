@@ -1,16 +1,23 @@
 """Find the places of the test set where a variant is wrong, with the text around them, for the page."""
 
 import random
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
+from spacy.vocab import Vocab
+
+from scripts.corpus.exports import as_jsonl, with_spaces
+from scripts.corpus.shards import read_shard
+from scripts.corpus.stream import find_shards
 from scripts.report.matching import KINDS, Entity, Pair, kind
 from scripts.report.predictions import Run, confidences
 from scripts.report.slices import SEEN, Uses, seen_form
-from scripts.report.texts import Text, read_texts
 
 INPUT = "gold_tokens"
 MOST_PLACES = 20_000
@@ -19,6 +26,14 @@ TOKENS_AROUND, CHARACTERS_AROUND, MOST_CHARACTERS = 15, 150, 600
 """The text of a place: so much before and behind its entities, and so much of all together."""
 Type = tuple[int, str, str]
 """A kind of error: the place in KINDS, the gold label, the predicted label; "" for what is not there."""
+
+
+class Text(NamedTuple):
+    """A test document: its text, where its tokens start, and as `scripts.export` writes it."""
+
+    text: str
+    starts: array
+    row: str
 
 
 @dataclass(slots=True)
@@ -54,6 +69,17 @@ def find_errors(runs: dict[str, list[Run]], *, most: int = MOST_PLACES) -> Error
     for document, place in (found[number] for number in kept):
         places.setdefault(document, []).append(place)
     return Errors(variants, types, len(found), places)
+
+
+def read_texts(corpus: Path, numbers: Container[int]) -> dict[int, Text]:
+    """Read the test shards once, and return what the report shows of the documents with these numbers."""
+    shards = (read_shard(path, Vocab()) for path in find_shards(corpus / "test"))  # each forgets its words
+    docs = enumerate(chain.from_iterable(shards))
+    wanted = ((number, with_spaces(doc)) for number, doc in docs if number in numbers)
+    return {
+        number: Text(doc.text.rstrip(), array("I", (token.idx for token in doc)), as_jsonl(doc))
+        for number, doc in wanted
+    }
 
 
 def worst_documents(rows: list[dict], corpus: Path, most: int = 100) -> list[dict]:

@@ -9,7 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from scripts.cli import UserError, console, physical_cores
+from scripts.cli import UserError, console
 from scripts.corpus.build import build_corpus
 from scripts.corpus.config_file import import_code, one_line
 from scripts.corpus.files import read_json, replace_folder
@@ -18,9 +18,7 @@ from scripts.corpus.settings import read_settings
 from scripts.corpus.shards import MANIFEST
 from scripts.corpus.vectors import pipeline_folder
 from scripts.formats.registry import find_raw_files
-from scripts.report.predictions import write_scores
-from scripts.report.scores import evaluate, in_words
-from scripts.training.device import choose_device, set_threads, use_device
+from scripts.report.scores import in_words, score_pipeline
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "corpus.cfg"
 
@@ -88,32 +86,16 @@ def score_models(
                 raise UserError(f"{model}: {why}; run this again with less data") from None
 
 
-def score_model(
-    name: str,
-    model: Path,
-    corpus: Path,
-    output: Path,
-    *,
-    device: str,
-    cost: bool,
-    labels: dict[str, str],
-    code: tuple[Path, ...],
-) -> str:
-    """Write a pipeline's scores and predictions; return the scores in words.
+def score_model(name: str, model: Path, *places: Path, code: tuple[Path, ...], **options) -> str:
+    """Score a pipeline that needs these Python files; return its scores in words.
 
-    labels: what predicted labels are renamed to; "" leaves them out. code: Python files that it needs.
+    places, options: the corpus, the folder, and the options of `score_pipeline`.
     """
     import_code(code)
-    threads = physical_cores()
-    chosen = choose_device(device, threads=threads)
-    use_device(chosen.gpu_id)
-    set_threads(threads)
     try:
-        figures, rows = evaluate(model, corpus, chosen.gpu_id, threads, cost=cost, labels=labels, code=code)
+        return in_words(score_pipeline(name, model, *places, code=code, **options)[0])
     except UserError:
         raise
     except Exception as error:  # whatever somebody's pipeline does
         problem = f"{type(error).__name__}: {one_line(error)}"
         raise UserError(f"{model}: cannot be scored ({problem}); see that it works with spacy.load") from None
-    output.mkdir(parents=True, exist_ok=True)
-    return in_words(write_scores(output, {"variant": name, "device": chosen.name} | figures, rows, corpus))

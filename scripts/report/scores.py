@@ -9,7 +9,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from scripts.cli import UserError
+from scripts.cli import UserError, physical_cores
+from scripts.corpus.exports import with_spaces
 from scripts.corpus.ledger import count_docs
 from scripts.corpus.shards import documents_sha256, read_shard
 from scripts.corpus.stream import find_shards
@@ -17,61 +18,70 @@ from scripts.report.calibration import calibrate
 from scripts.report.cost import measure_cost
 from scripts.report.counts import score
 from scripts.report.matching import Entity
-from scripts.report.predictions import INPUTS, Run
+from scripts.report.predictions import INPUTS, Run, write_scores
 from scripts.report.slices import count_forms, score_slices
-from scripts.report.texts import with_spaces
 from scripts.training.confidence import COMPONENT, add_confidence
+from scripts.training.device import choose_device, set_threads, use_device
 from scripts.training.memory import peak_gpu_memory_mb, peak_memory_mb
 
 
-def evaluate(
+def score_pipeline(
+    name: str,
     model: Path,
     corpus: Path,
-    gpu_id: int,
-    threads: int,
+    folder: Path,
     *,
+    device: str,
+    training: dict | None = None,
     cost: bool = True,
     labels: dict[str, str] | None = None,
     code: Sequence[Path] = (),
 ) -> tuple[dict, list[dict]]:
-    """Score a saved pipeline on the test shards, measure its speed, size and memory; return that and the rows
-    of its predictions. The train shards, if there are any, tell what of the test set it has seen.
+    """Score a saved pipeline on the test shards, measure its speed, size and memory; write scores.json and
+    predictions.jsonl into a folder, and return what is in them.
 
-    labels: what predicted labels are renamed to; "" leaves them out. code: Python files that it needs.
-    Raises UserError where nothing in the pipeline predicts entities.
+    Dev, if there is any, calibrates confidences; train tells what of the test set it has seen.
+    training: its metrics.json. labels: what predicted labels are renamed to; "" leaves them out. code: Python
+    files that it needs. Raises UserError where nothing in the pipeline predicts entities.
     """
+    threads = physical_cores()
+    chosen = choose_device(device, threads=threads)
+    use_device(chosen.gpu_id)
+    set_threads(threads)
     nlp = spacy.load(model)
     pipeline = nlp.pipe_names
     confident = (corpus / "dev").exists() and add_confidence(nlp)
     gold = read_gold(corpus / "test", nlp)
-    rows = predict(nlp, gold, confident=confident)
+    rows = predict(nlp, gold)
     assigned = [name for name in pipeline if "doc.ents" in nlp.get_pipe_meta(name).assigns]
-    if not assigned and not any(row[name] for row in rows for name in INPUTS):
+    if not assigned and not any(row[given] for row in rows for given in INPUTS):
         has = ", ".join(pipeline) or "nothing"
         raise UserError(f"{model}: predicts no entities (it has {has}); name a pipeline with ner")
-    renamed = rename(rows, labels or {})
-    found = {
+    renamed = rename(rows, labels) if labels else None
+    scores = {
+        "variant": name,
+        "device": chosen.name,
+        **({"training": training} if training else {}),
         "pipeline": pipeline,
         "test_sha256": documents_sha256(gold),
         "test": count_docs(gold).as_json(),
         "parameters": count_parameters(nlp),
         "model_mb": round(sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / 1e6, 1),
         "peak_memory_mb": round(peak_memory_mb(), 1),  # of predicting: `cost` tries larger batches
-        "peak_gpu_memory_mb": peak_gpu_memory_mb(gpu_id),
+        "peak_gpu_memory_mb": peak_gpu_memory_mb(chosen.gpu_id),
     }
     if confident:
-        dev = predict(nlp, read_gold(corpus / "dev", nlp), inputs=INPUTS[:1], confident=True)
-        found["confidence"] = calibrate(rows, dev)
+        scores["confidence"] = calibrate(rows, predict(nlp, read_gold(corpus / "dev", nlp), INPUTS[:1]))
         nlp.remove_pipe(COMPONENT)
     if cost:
-        found["cost"] = measure_cost(nlp, model, gold, gpu_id, threads, code=code)
-        found["words_per_second"] = found["cost"]["all_cores"]["words_per_second"]
+        scores["cost"] = measure_cost(nlp, model, gold, chosen.gpu_id, threads, code=code)
+        scores["words_per_second"] = scores["cost"]["all_cores"]["words_per_second"]
     if labels:
-        found["renamed"] = renamed
+        scores["renamed"] = renamed
     uses = count_forms(corpus / "train")
-    for name, documents in Run(found, rows).pairs.items():
-        found[name] = score(documents) | {"slices": score_slices(gold, documents, uses)}
-    return found, rows
+    for given, documents in Run(scores, rows).pairs.items():
+        scores[given] = score(documents) | {"slices": score_slices(gold, documents, uses)}
+    return write_scores(folder, scores, rows, corpus), rows
 
 
 def in_words(scores: dict) -> str:
@@ -86,12 +96,10 @@ def read_gold(shards: Path, nlp: Language) -> list[Doc]:
     return [with_spaces(doc) for path in find_shards(shards) for doc in read_shard(path, nlp.vocab)]
 
 
-def predict(
-    nlp: Language, gold: list[Doc], *, inputs: Sequence[str] = INPUTS, confident: bool = False
-) -> list[dict]:
+def predict(nlp: Language, gold: list[Doc], inputs: Sequence[str] = INPUTS) -> list[dict]:
     """Return a row a document: where it is from, its gold entities, and what a pipeline predicts when it gets
-    the gold tokens, as in spaCy's own evaluation, and when it gets the text, as in use; if `confident`, with
-    `ent._.confidence`.
+    the gold tokens, as in spaCy's own evaluation, and when it gets the text, as in use; with confidences if
+    `add_confidence` lets it set them.
     """
     copies = (
         Doc(nlp.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
@@ -106,7 +114,7 @@ def predict(
     for name in inputs:
         for row, predicted, doc in zip(rows, nlp.pipe(given[name]), gold, strict=True):
             row[name] = entities(predicted, doc)
-            if confident:
+            if nlp.has_pipe(COMPONENT):
                 sure = {(ent.start_char, ent.end_char): ent._.confidence for ent in predicted.ents}
                 row.setdefault("confidence", {})[name] = [sure[entity[:2]] for entity in row[name]]
     return rows
@@ -126,7 +134,7 @@ def entities(doc: Doc, gold: Doc) -> list[Entity]:
 def rename(rows: list[dict], labels: dict[str, str]) -> dict[str, int]:
     """Rename the labels of predictions; "" leaves them out. Return how many of gold tokens each had."""
     counts = Counter(label for row in rows for *_, label in row[INPUTS[0]])
-    for row in rows if labels else ():
+    for row in rows:
         for name in INPUTS:
             renamed = [(*at, labels.get(label, label)) for *at, label in row[name]]
             row[name] = [entity for entity in renamed if entity[-1]]

@@ -7,11 +7,10 @@ from itertools import chain
 from pathlib import Path
 
 from scripts.corpus.files import write_text
-from scripts.report.errors import Place, find_places, in_text
+from scripts.report.errors import Place, Text, find_places, in_text
 from scripts.report.matching import Entity
 from scripts.report.predictions import Run
 from scripts.report.slices import Uses, surface_form
-from scripts.report.texts import Text
 
 
 @dataclass(slots=True)

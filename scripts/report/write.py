@@ -9,14 +9,13 @@ from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
 from scripts.report import tables
 from scripts.report.comparison import compare
-from scripts.report.errors import error_browser, find_errors
+from scripts.report.errors import error_browser, find_errors, read_texts
 from scripts.report.machine import describe, measured_on
 from scripts.report.plots import plots
 from scripts.report.predictions import PREDICTIONS, read_runs
 from scripts.report.slices import count_forms
 from scripts.report.suspects import find_suspects, forms_of, rank_suspects, write_suspects
 from scripts.report.templates import render
-from scripts.report.texts import read_texts
 
 VERSION = 1
 """Of summary.json; it grows by new keys, and changes its number when one means something else."""

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy
 
-from scripts.report.errors import MOST_PLACES, error_browser, find_errors
+from scripts.report.errors import MOST_PLACES, error_browser, find_errors, read_texts
 from scripts.report.predictions import Run
 from scripts.report.slices import count_forms
-from scripts.report.texts import read_texts
 
 LABELS = ("LOC", "ORG", "PER")
 TOKENS = 24

@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 
 from scripts.report import cost
 from scripts.report.cost import latency, measure_cost, speeds, spread, start
-from scripts.report.tables import Row, comparison
+from scripts.report.tables import comparison
 from tests.runs import kept_ops
 
 FRESH = {"load_seconds": 1.25, "first_text_ms": 30.0}
@@ -154,15 +154,15 @@ def test_the_table_shows_what_a_reader_decides_by(measured):
     short = {"short_texts": {"texts": 9, "median_ms": 2.51, "p95_ms": 4.0}}
     new = measured | short | {"all_cores": runs, "one_thread": runs | {"lowest": 700.0}, "predict": runs}
     rows = comparison({"old": old, "new": old | {"cost": new}})
-    start = [row.name for row in rows].index("words/s, predicting")
+    start = [row[0] for row in rows].index("words/s, predicting")
     assert rows[start : start + 7] == [
-        Row("words/s, predicting", ("–", "1,000 (900–1,100)")),
-        Row("  on one thread", ("–", "1,000 (700–1,100)")),
-        Row("  by predict, on one thread", ("–", "1,000 (900–1,100)")),
-        Row("  measured on", ("–", "20 documents, 600 words")),
-        Row("time for a short text", ("–", "2.5 ms (95 % under 4.0)")),
-        Row("  the first one", ("–", "30.0 ms")),
-        Row("time to load", ("–", "1.2 s")),
+        ("words/s, predicting", "–", "1,000 (900–1,100)"),
+        ("  on one thread", "–", "1,000 (700–1,100)"),
+        ("  by predict, on one thread", "–", "1,000 (900–1,100)"),
+        ("  measured on", "–", "20 documents, 600 words"),
+        ("time for a short text", "–", "2.5 ms (95 % under 4.0)"),
+        ("  the first one", "–", "30.0 ms"),
+        ("time to load", "–", "1.2 s"),
     ]
     without = comparison({"new": old | {"cost": new | {"fresh_process": {}}}})
-    assert [row.name for row in without].count("time to load") == 0
+    assert [row[0] for row in without].count("time to load") == 0

@@ -2,11 +2,11 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
+from scripts.corpus.exports import with_spaces
 from scripts.corpus.files import sha256
 from scripts.report.predictions import write_predictions
 from scripts.report.scores import predict
 from scripts.report.templates import render
-from scripts.report.texts import with_spaces
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from scripts.corpus.shards import Document, write_shards
+from scripts.report.errors import read_texts
 from scripts.report.predictions import INPUTS, Run
 from scripts.report.slices import count_forms
 from scripts.report.suspects import find_suspects, forms_of, rank_suspects, write_suspects
-from scripts.report.texts import read_texts
 from tests.report.test_page import HOSTILE, Parsed, found, make_page, make_rows
 
 

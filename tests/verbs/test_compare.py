@@ -47,7 +47,7 @@ class SameProcess:
 def in_this_process(monkeypatch):
     """Pipelines are scored in this process, whose threads stay as they are."""
     monkeypatch.setattr(models, "ProcessPoolExecutor", SameProcess)
-    monkeypatch.setattr(models, "set_threads", lambda threads: None)
+    monkeypatch.setattr("scripts.report.scores.set_threads", lambda threads: None)
 
 
 def make_model(

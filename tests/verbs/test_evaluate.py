@@ -8,8 +8,7 @@ import spacy
 from scripts import compare, evaluate, validate
 from scripts.corpus.files import read_json, sha256, write_json
 from scripts.report.predictions import INPUTS
-from scripts.report.scores import evaluate as evaluate_pipeline
-from scripts.report.scores import predict, read_gold
+from scripts.report.scores import predict, read_gold, score_pipeline
 from tests.make import make_corpus
 from tests.runs import kept_ops, small_pipeline
 from tests.verbs.test_commands import call, failure
@@ -33,7 +32,7 @@ METRICS = {
 @pytest.fixture
 def corpus(tmp_path, write_jsonl, monkeypatch):
     """A validated corpus; the threads of this process stay as they are, and no other is started."""
-    monkeypatch.setattr("scripts.training.device.set_threads", lambda threads: None)
+    monkeypatch.setattr("scripts.report.scores.set_threads", lambda threads: None)
     fresh = {"load_seconds": 1.0, "first_text_ms": 1.0}
     monkeypatch.setattr("scripts.report.cost.start", lambda *_: fresh)
     corpus = make_corpus(tmp_path, write_jsonl)
@@ -79,7 +78,7 @@ def test_confidences_are_calibrated_on_dev_and_entities_stay_the_same(tmp_path, 
     nlp = small_pipeline()
     nlp.to_disk(tmp_path / "model")
     with kept_ops():
-        found, rows = evaluate_pipeline(tmp_path / "model", corpus, -1, 1, cost=False)
+        found, rows = score_pipeline("x", tmp_path / "model", corpus, tmp_path, device="cpu", cost=False)
     assert found["pipeline"] == ["tok2vec", "ner"]
     assert rows == [
         row | {"confidence": was["confidence"]}

@@ -36,7 +36,7 @@ def project(tmp_path_factory):
     (folder / "LICENSE").write_text("Take it.\nSPDX-License-Identifier: CC0-1.0\n", encoding="utf-8")
     write_json(folder / "meta.json", META)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scripts.training.device.set_threads", lambda threads: None)
+        patch.setattr("scripts.report.scores.set_threads", lambda threads: None)
         patch.setattr("scripts.report.cost.start", lambda *_: {"load_seconds": 1.0, "first_text_ms": 1.0})
         corpus = make_corpus(folder, jsonl_writer(folder))
         assert call(validate.main, f"--corpus={corpus}").exit_code == 0
