@@ -35,8 +35,10 @@ def compare(variants: dict[str, list[Run]], *, resamples: int = RESAMPLES) -> tu
             other, better = sorted(pair, key=f.get)
             seeds = [[run[given] for run in reports[name]["seeds"]] for name in (better, other)]
             exact = [counts[:, owners == name, i, 0].mean(axis=1) for name in (better, other)]
-            names = {"better": better, "other": other, "input": given}
-            difference = names | {
+            difference = {
+                "better": better,
+                "other": other,
+                "input": given,
                 "difference": f[better] - f[other],
                 "documents": percentiles(samples[better][:, i, 0, 2] - samples[other][:, i, 0, 2]),
                 "seeds": seeds_interval(*seeds),

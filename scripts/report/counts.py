@@ -79,9 +79,5 @@ def score(documents: list[list[Pair]]) -> dict:
 def as_json(counts: numpy.ndarray) -> dict[str, float]:
     """Return three counts as plain data, with precision, recall, F and support (the gold entities)."""
     tp, fp, fn = counts.tolist()
-    return dict(zip("prf", prf(counts).tolist(), strict=True)) | {
-        "support": tp + fn,
-        "tp": tp,
-        "fp": fp,
-        "fn": fn,
-    }
+    scores = dict(zip("prf", prf(counts).tolist(), strict=True))
+    return scores | {"support": tp + fn, "tp": tp, "fp": fp, "fn": fn}

@@ -26,21 +26,18 @@ class Suspect:
 
 
 def find_suspects(runs: dict[str, list[Run]]) -> list[Suspect]:
-    """Return the places where all variants agree against gold."""
-    names, every = [name for name, seeds in runs.items() for _ in seeds], [*chain(*runs.values())]
-    return [*filter(None, (agreed(document, place, names) for document, place in find_places(every)))]
-
-
-def agreed(document: int, place: Place, variants: list[str]) -> Suspect | None:
-    """Return what most runs predict at a place, and of each variant at least one; None where gold has it."""
-    gold, predicted = {pair[0] for _, pair in place.pairs} - {None}, [set() for _ in variants]
-    for run, pair in place.pairs:
-        predicted[run] |= {pair[1]} - {None}
-    most = Counter(map(frozenset, predicted)).most_common(1)[0][0]
-    agree = [name for name, entities in zip(variants, predicted, strict=True) if entities == most]
-    if most == gold or {*agree} != {*variants}:
-        return None
-    return Suspect(document, place, sorted(gold - most), sorted(most - gold), len(agree) / len(variants))
+    """Return where most runs, and at least one of each variant, predict the same, and not what gold has."""
+    variants, suspects = [name for name, seeds in runs.items() for _ in seeds], []
+    for document, place in find_places([*chain(*runs.values())]):
+        gold, predicted = {pair[0] for _, pair in place.pairs} - {None}, [set() for _ in variants]
+        for run, pair in place.pairs:
+            predicted[run] |= {pair[1]} - {None}
+        most = Counter(map(frozenset, predicted)).most_common(1)[0][0]
+        agree = [name for name, entities in zip(variants, predicted, strict=True) if entities == most]
+        if most != gold and {*agree} == {*variants}:
+            share = len(agree) / len(variants)
+            suspects.append(Suspect(document, place, sorted(gold - most), sorted(most - gold), share))
+    return suspects
 
 
 def forms_of(suspects: list[Suspect], texts: dict[int, Text]) -> set[str]:
@@ -53,22 +50,20 @@ def forms_of(suspects: list[Suspect], texts: dict[int, Text]) -> set[str]:
 
 
 def rank_suspects(suspects: list[Suspect], texts: dict[int, Text], uses: Uses | None) -> list[Suspect]:
-    """Weigh each by its text and train's uses; return the most suspicious first."""
+    """Weigh how often train has what is suggested against how often it has what gold has, and say why; return
+    the most suspicious first. uses: of train's forms, if there is one.
+    """
     for one in suspects:
-        judge(one, texts[one.document].text, uses)
+        text, sides, said, counts = texts[one.document].text, (one.suggested, one.gold), [], []
+        for ours, others in (sides, sides[::-1]):
+            used = [(text[s:e], label) for s, e, label in ours] or [(text[s:e], "") for s, e, _ in others]
+            counts.append(sum((uses or {}).get(surface_form(form), {}).get(label, 0) for form, label in used))
+            shown = [(" ".join(form.split())[:60], label or "no entity") for form, label in used]
+            words = ", ".join(f"{form} as {label}" for form, label in shown)
+            said.append(words if uses is None else f"{words} ({counts[-1]} × in train)")
+        one.reason = f"{100 * one.score:.0f} % predict {said[0]}, gold has {said[1]}"
+        one.score = round(one.score * (counts[0] + 1) / (sum(counts) + 2), 4)
     return sorted(suspects, key=lambda one: (-one.score, not one.suggested))
-
-
-def judge(suspect: Suspect, text: str, uses: Uses | None) -> None:
-    """Weigh how often train has what is suggested against how often it has what gold has; say why."""
-    said, counts, sides = [], [], (suspect.suggested, suspect.gold)
-    for ours, others in (sides, sides[::-1]):
-        used = [(text[s:e], label) for s, e, label in ours] or [(text[s:e], "") for s, e, _ in others]
-        counts.append(sum((uses or {}).get(surface_form(form), {}).get(label, 0) for form, label in used))
-        words = ", ".join(f"{' '.join(form.split())[:60]} as {label or 'no entity'}" for form, label in used)
-        said.append(words if uses is None else f"{words} ({counts[-1]} × in train)")
-    suspect.reason = f"{100 * suspect.score:.0f} % predict {said[0]}, gold has {said[1]}"
-    suspect.score = round(suspect.score * (counts[0] + 1) / (sum(counts) + 2), 4)
 
 
 def write_suspects(

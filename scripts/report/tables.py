@@ -74,15 +74,14 @@ def unlike_labels(variants: dict[str, dict]) -> list[str]:
     """
     lines = []
     for name, report in variants.items():
-        scores = report["gold_tokens"]["ents_per_type"]
-        strange = {label: each["fp"] for label, each in scores.items() if not each["support"]}
-        absent = {label: each["fn"] for label, each in scores.items() if not each["tp"] + each["fp"]}
-        for labels, what in (
-            (strange, "predictions have labels that gold does not have"),
-            (absent, "of gold have labels that are never predicted"),
+        for key, other, what in (
+            ("fp", "fn", "predictions have labels that gold does not have"),
+            ("fn", "fp", "of gold have labels that are never predicted"),
         ):
-            each = ", ".join(f"{label} {count:,.0f}" for label, count in labels.items())
-            lines += [f"{name}: {sum(labels.values()):,.0f} {what}: {each}"] if labels else []
+            scores = report["gold_tokens"]["ents_per_type"].items()
+            wrong = {label: each[key] for label, each in scores if not each["tp"] + each[other]}
+            said = ", ".join(f"{label} {count:,.0f}" for label, count in wrong.items())
+            lines += [f"{name}: {sum(wrong.values()):,.0f} {what}: {said}"] if wrong else []
     renamed = [report.get("renamed", {}) for report in variants.values()]
     unused = [label for label in renamed[0] if not any(counts[label] for counts in renamed)]
     return lines + [f"No pipeline predicts {label}, which --map names" for label in unused]

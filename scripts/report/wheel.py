@@ -18,10 +18,8 @@ from scripts.report.templates import render
 
 GIVEN = dict.fromkeys(("description", "author", "email", "url", "license", "notes"), "") | {"sources": []}
 """What configs/meta.json may say besides name and version; a pipeline's own meta.json has the rest."""
-PATTERNS = {
-    "name": ("[a-z0-9]+(_[a-z0-9]+)*", "ner_news"),
-    "version": (r"\d+(\.\d+)*((a|b|rc)\d+)?", "1.0.0"),
-}
+NUMBERED = r"\d+(\.\d+)*((a|b|rc)\d+)?"
+"""A version as setuptools leaves it, so that the wheel is called as its meta.json says."""
 BUILD = "from setuptools.build_meta import build_wheel; build_wheel('dist')"
 """What `python -m build` does within the environment that it first fetches from the network."""
 README_TYPE = "[metadata]\nlong_description_content_type = text/markdown\n"
@@ -33,17 +31,15 @@ def read_meta(path: Path) -> dict:
     """Read what is to be said of the pipelines. Raises UserError where no package can be made with it."""
     try:
         meta = GIVEN | read_json(path)
+        meta["sources"] = meta["sources"] or []
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: is no JSON object ({error}); correct it") from None
-    faults = [f"may not say {key}" for key in meta if key not in GIVEN | PATTERNS]
+    faults = [f"may not say {key}" for key in meta if key not in {*GIVEN, "name", "version"}]
     faults = faults or validate(ModelMetaSchema, {"lang": "en"} | meta)
     if not faults and not all(isinstance(each, dict) and "name" in each for each in meta["sources"]):
         faults = ['sources is to be a list of objects with a "name" each']
-    faults = faults or [
-        f"{key} is {meta[key]!r}; write it like {example}"
-        for key, (pattern, example) in PATTERNS.items()
-        if not re.fullmatch(pattern, meta[key])
-    ]
+    if not faults and not re.fullmatch(NUMBERED, meta["version"]):
+        faults = [f"version is {meta['version']!r}; write it like 1.0.0"]
     if faults:
         raise UserError(f"{path}: {' '.join('; '.join(faults).split())}; correct it")
     return meta

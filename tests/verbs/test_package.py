@@ -196,7 +196,6 @@ def test_a_pipeline_that_was_not_evaluated_is_refused(project):
         ('{"name": "a", "version": "1", "licence": "MIT"}', "may not say licence"),
         ('{"name": "a", "version": 1}', "version"),
         ('{"name": "a", "version": "first"}', "version is 'first'; write it like 1.0.0"),
-        ('{"name": "a-b", "version": "1"}', "name is 'a-b'; write it like ner_news"),
         ('{"name": "a", "version": "1", "sources": [{"name": 1}]}', "sources"),
         ('{"name": "a", "version": "1", "sources": ["a corpus"]}', 'a "name" each'),
     ],
