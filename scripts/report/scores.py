@@ -1,6 +1,5 @@
 """Predict and score test shards, from gold tokens and from raw text; measure speed and size."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,12 +51,11 @@ def score_pipeline(
     pipeline = nlp.pipe_names
     confident = (corpus / "dev").exists() and add_confidence(nlp)
     gold = read_gold(corpus / "test", nlp)
-    rows = predict(nlp, gold)
+    rows = predict(nlp, gold, labels=labels)
     assigned = [name for name in pipeline if "doc.ents" in nlp.get_pipe_meta(name).assigns]
     if not assigned and not any(row[given] for row in rows for given in INPUTS):
         has = ", ".join(pipeline) or "nothing"
         raise UserError(f"{model}: predicts no entities (it has {has}); name a pipeline with ner")
-    renamed = rename(rows, labels) if labels else None
     scores = {
         "variant": name,
         "device": chosen.name,
@@ -71,13 +69,14 @@ def score_pipeline(
         "peak_gpu_memory_mb": peak_gpu_memory_mb(chosen.gpu_id),
     }
     if confident:
-        scores["confidence"] = calibrate(rows, predict(nlp, read_gold(corpus / "dev", nlp), INPUTS[:1]))
+        dev = predict(nlp, read_gold(corpus / "dev", nlp), inputs=INPUTS[:1])
+        scores["confidence"] = calibrate(rows, dev)
         nlp.remove_pipe(COMPONENT)
     if cost:
         scores["cost"] = measure_cost(nlp, model, gold, chosen.gpu_id, threads, code=code)
         scores["words_per_second"] = scores["cost"]["all_cores"]["words_per_second"]
     if labels:
-        scores["renamed"] = renamed
+        scores["renamed"] = labels
     uses = count_forms(corpus / "train")
     for given, documents in Run(scores, rows).pairs.items():
         scores[given] = score(documents) | {"slices": score_slices(gold, documents, uses)}
@@ -96,10 +95,12 @@ def read_gold(shards: Path, nlp: Language) -> list[Doc]:
     return [with_spaces(doc) for path in find_shards(shards) for doc in read_shard(path, nlp.vocab)]
 
 
-def predict(nlp: Language, gold: list[Doc], inputs: Sequence[str] = INPUTS) -> list[dict]:
+def predict(
+    nlp: Language, gold: list[Doc], *, inputs: Sequence[str] = INPUTS, labels: dict[str, str] | None = None
+) -> list[dict]:
     """Return a row a document: where it is from, its gold entities, and what a pipeline predicts when it gets
     the gold tokens, as in spaCy's own evaluation, and when it gets the text, as in use; with confidences if
-    `add_confidence` lets it set them.
+    `add_confidence` lets it set them. labels: as for `entities`.
     """
     copies = (
         Doc(nlp.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
@@ -113,32 +114,25 @@ def predict(nlp: Language, gold: list[Doc], inputs: Sequence[str] = INPUTS) -> l
     ]
     for name in inputs:
         for row, predicted, doc in zip(rows, nlp.pipe(given[name]), gold, strict=True):
-            row[name] = entities(predicted, doc)
+            row[name] = entities(predicted, doc, labels)
             if nlp.has_pipe(COMPONENT):
                 sure = {(ent.start_char, ent.end_char): ent._.confidence for ent in predicted.ents}
                 row.setdefault("confidence", {})[name] = [sure[entity[:2]] for entity in row[name]]
     return rows
 
 
-def entities(doc: Doc, gold: Doc) -> list[Entity]:
+def entities(doc: Doc, gold: Doc, labels: dict[str, str] | None = None) -> list[Entity]:
     """Return the entities of a document by characters, but for those that touch gold tokens without
     annotation: they are neither right nor wrong (`get_ner_prf` in spacy/scorer.py).
+
+    labels: what labels are renamed to; "" leaves them out.
     """
     unknown = {
         place for token in gold if not token.ent_iob for place in range(token.idx, token.idx + len(token))
     }
-    found = [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
-    return [entity for entity in found if unknown.isdisjoint(range(*entity[:2]))]
-
-
-def rename(rows: list[dict], labels: dict[str, str]) -> dict[str, int]:
-    """Rename the labels of predictions; "" leaves them out. Return how many of gold tokens each had."""
-    counts = Counter(label for row in rows for *_, label in row[INPUTS[0]])
-    for row in rows:
-        for name in INPUTS:
-            renamed = [(*at, labels.get(label, label)) for *at, label in row[name]]
-            row[name] = [entity for entity in renamed if entity[-1]]
-    return {label: counts[label] for label in labels}
+    new = (labels or {}).get
+    found = [(ent.start_char, ent.end_char, new(ent.label_, ent.label_)) for ent in doc.ents]
+    return [entity for entity in found if entity[2] and unknown.isdisjoint(range(*entity[:2]))]
 
 
 def count_parameters(nlp: Language) -> int:

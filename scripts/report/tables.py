@@ -70,7 +70,7 @@ def sentences(differences: list[dict]) -> list[str]:
 
 def unlike_labels(variants: dict[str, dict]) -> list[str]:
     """Say which labels gold does not have, or a variant never predicts, so that they score 0, and of how many
-    entities; and which label no pipeline predicts that was to be renamed.
+    entities.
     """
     lines = []
     for name, report in variants.items():
@@ -82,9 +82,7 @@ def unlike_labels(variants: dict[str, dict]) -> list[str]:
             wrong = {label: each[key] for label, each in scores if not each["tp"] + each[other]}
             said = ", ".join(f"{label} {count:,.0f}" for label, count in wrong.items())
             lines += [f"{name}: {sum(wrong.values()):,.0f} {what}: {said}"] if wrong else []
-    renamed = [report.get("renamed", {}) for report in variants.values()]
-    unused = [label for label in renamed[0] if not any(counts[label] for counts in renamed)]
-    return lines + [f"No pipeline predicts {label}, which --map names" for label in unused]
+    return lines
 
 
 def ledger_rows(ledgers: dict[str, dict], further: dict[str, dict[str, dict]] | None = None) -> list[Row]:

@@ -69,6 +69,9 @@ class Answers:
         self.vocab = self.tokenizer.vocab
         self.predicted = predicted
 
+    def has_pipe(self, name):
+        return False
+
     def pipe(self, docs):
         for given, entities in zip(docs, self.predicted, strict=True):
             doc = self.tokenizer(given) if isinstance(given, str) else given

@@ -95,12 +95,11 @@ def test_pipelines_on_raw_data_make_a_whole_report(tmp_path, data):
     assert [*summary["variants"]] == ["cpu", "mine"]
     cpu = summary["variants"]["cpu"]
     assert (cpu["gold_tokens"]["support"], cpu["gold_tokens"]["ents_per_type"]["PERSON"]["f"]) == (60, 1.0)
-    assert cpu["renamed"] == {"PER": 30, "NORP": 0}
+    assert cpu["renamed"] == {"PER": "PERSON", "NORP": ""}
     assert "surface form" not in cpu["gold_tokens"]["slices"]
     assert [*summary["ledger"]] == ["test"]
     text = (output / "summary.md").read_text("utf-8")
     assert "\n- cpu: 30 of gold have labels that are never predicted: LOC 30\n" in text
-    assert "\n- No pipeline predicts NORP, which --map names\n" in text
     assert "time to train" not in text
     page = (output / "index.html").read_text("utf-8")
     assert "in train" not in page.partition("errors-data")[0]
