@@ -26,13 +26,15 @@ def main(
         check_shards(corpus / split, read_manifest(corpus / split))
 
     from scripts.report.errors import worst_documents
+    from scripts.report.predictions import write_scores
     from scripts.report.scores import in_words, score_pipeline
     from scripts.training.tracking.options import TrackingOptions
     from scripts.training.tracking.tracker import track_evaluation
 
     console.print(f"{folder.name}: evaluating")
     name, choices = variant or folder.name, {"device": device, "training": metrics, "cost": cost}
-    scores, rows = score_pipeline(name, folder / "model-best", corpus, folder, **choices)
+    scores, rows = score_pipeline(name, folder / "model-best", corpus, **choices)
+    scores = write_scores(folder, scores, rows, corpus)
     console.print(f"{folder.name} on {in_words(scores)}")
     if sure := scores.get("confidence"):
         after, before = (100 * sure[key] for key in ("expected_calibration_error", "before_calibration"))

@@ -18,6 +18,7 @@ from scripts.corpus.settings import read_settings
 from scripts.corpus.shards import MANIFEST
 from scripts.corpus.vectors import pipeline_folder
 from scripts.formats.registry import find_raw_files
+from scripts.report.predictions import write_scores
 from scripts.report.scores import in_words, score_pipeline
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "corpus.cfg"
@@ -86,16 +87,19 @@ def score_models(
                 raise UserError(f"{model}: {why}; run this again with less data") from None
 
 
-def score_model(name: str, model: Path, *places: Path, code: tuple[Path, ...], **options) -> str:
-    """Score a pipeline that needs these Python files; return its scores in words.
+def score_model(
+    name: str, model: Path, corpus: Path, output: Path, *, code: tuple[Path, ...], **options
+) -> str:
+    """Write a pipeline's scores and predictions; return the scores in words.
 
-    places, options: the corpus, the folder, and the options of `score_pipeline`.
+    code: Python files that it needs. options: of `score_pipeline`.
     """
     import_code(code)
     try:
-        return in_words(score_pipeline(name, model, *places, code=code, **options)[0])
+        scores, rows = score_pipeline(name, model, corpus, code=code, **options)
     except UserError:
         raise
     except Exception as error:  # whatever somebody's pipeline does
         problem = f"{type(error).__name__}: {one_line(error)}"
         raise UserError(f"{model}: cannot be scored ({problem}); see that it works with spacy.load") from None
+    return in_words(write_scores(output, scores, rows, corpus))

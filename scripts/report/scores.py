@@ -17,7 +17,7 @@ from scripts.report.calibration import calibrate
 from scripts.report.cost import measure_cost
 from scripts.report.counts import score
 from scripts.report.matching import Entity
-from scripts.report.predictions import INPUTS, Run, write_scores
+from scripts.report.predictions import INPUTS, Run
 from scripts.report.slices import count_forms, score_slices
 from scripts.training.confidence import COMPONENT, add_confidence
 from scripts.training.device import choose_device, set_threads, use_device
@@ -28,7 +28,6 @@ def score_pipeline(
     name: str,
     model: Path,
     corpus: Path,
-    folder: Path,
     *,
     device: str,
     training: dict | None = None,
@@ -36,8 +35,8 @@ def score_pipeline(
     labels: dict[str, str] | None = None,
     code: Sequence[Path] = (),
 ) -> tuple[dict, list[dict]]:
-    """Score a saved pipeline on the test shards, measure its speed, size and memory; write scores.json and
-    predictions.jsonl into a folder, and return what is in them.
+    """Score a saved pipeline on the test shards, measure its speed, size and memory; return what scores.json
+    says, and the rows of its predictions.
 
     Dev, if there is any, calibrates confidences; train tells what of the test set it has seen.
     training: its metrics.json. labels: what predicted labels are renamed to; "" leaves them out. code: Python
@@ -80,7 +79,7 @@ def score_pipeline(
     uses = count_forms(corpus / "train")
     for given, documents in Run(scores, rows).pairs.items():
         scores[given] = score(documents) | {"slices": score_slices(gold, documents, uses)}
-    return write_scores(folder, scores, rows, corpus), rows
+    return scores, rows
 
 
 def in_words(scores: dict) -> str:

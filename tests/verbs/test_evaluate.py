@@ -78,7 +78,7 @@ def test_confidences_are_calibrated_on_dev_and_entities_stay_the_same(tmp_path, 
     nlp = small_pipeline()
     nlp.to_disk(tmp_path / "model")
     with kept_ops():
-        found, rows = score_pipeline("x", tmp_path / "model", corpus, tmp_path, device="cpu", cost=False)
+        found, rows = score_pipeline("x", tmp_path / "model", corpus, device="cpu", cost=False)
     assert found["pipeline"] == ["tok2vec", "ner"]
     assert rows == [
         row | {"confidence": was["confidence"]}
