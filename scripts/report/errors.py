@@ -6,7 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,31 +45,6 @@ class Place:
     end: int
     pairs: list[tuple[int, Pair]] = field(default_factory=list)
     """The number of a run, and a pair of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """Where variants are wrong: how often each type of pair occurs with each, and the places by document."""
-
-    variants: dict[str, Run]
-    types: dict[Type, list[int]]
-    total: int
-    places: dict[int, list[Place]]
-
-
-def find_errors(runs: dict[str, list[Run]], *, most: int = MOST_PLACES) -> Errors:
-    """Return where the first run of a variant is wrong. Of more than `most` places, a sample is kept."""
-    variants = {name: each[0] for name, each in runs.items()}
-    found = [*find_places([*variants.values()])]
-    counts = Counter((type_of(pair), variant) for _, place in found for variant, pair in place.pairs)
-    types = {
-        name: [counts[name, i] for i in range(len(variants))] for name in sorted({name for name, _ in counts})
-    }
-    kept = sorted(random.Random(0).sample(range(len(found)), min(most, len(found))))
-    places: dict[int, list[Place]] = {}
-    for document, place in (found[number] for number in kept):
-        places.setdefault(document, []).append(place)
-    return Errors(variants, types, len(found), places)
 
 
 def read_texts(corpus: Path, numbers: Container[int]) -> dict[int, Text]:
@@ -110,6 +86,12 @@ def find_places(runs: list[Run]) -> Iterator[tuple[int, Place]]:
         yield from ((document, place) for place in wrong)
 
 
+def draw_places(places: list[tuple[int, Place]], most: int = MOST_PLACES) -> list[tuple[int, Place]]:
+    """Return so many places, drawn at random, in their order."""
+    kept = random.Random(0).sample(range(len(places)), min(most, len(places)))
+    return [places[number] for number in sorted(kept)]
+
+
 def type_of(pair: Pair) -> Type:
     """Return which kind of error a pair is, or that it is right, with its labels."""
     gold, predicted = (entity[2] if entity else "" for entity in pair)
@@ -121,17 +103,26 @@ def _extent(pair: Pair) -> tuple[int, int]:
     return min(entity[0] for entity in entities), max(entity[1] for entity in entities)
 
 
-def error_browser(errors: Errors, texts: dict[int, Text], uses: Uses | None) -> dict:
+def error_browser(
+    runs: dict[str, Run],
+    places: list[tuple[int, Place]],
+    kept: list[tuple[int, Place]],
+    texts: dict[int, Text],
+    uses: Uses | None,
+) -> dict:
     """Return what the page shows of errors; this folder's README.md says what each key means.
 
-    uses: of train's forms, if there is one.
+    runs: by variant. places: all, of which the page has those that are `kept`. uses: of train's forms, if
+    there is one.
     """
-    described, number_of = [], {name: i for i, name in enumerate(errors.types)}
-    for document, places in errors.places.items():
-        rows, text = [run.rows[document] for run in errors.variants.values()], texts[document]
+    counts = Counter((type_of(pair), variant) for _, place in places for variant, pair in place.pairs)
+    types = sorted({name for name, _ in counts})
+    described, number_of = [], {name: i for i, name in enumerate(types)}
+    for document, here in groupby(kept, key=itemgetter(0)):
+        rows, text = [run.rows[document] for run in runs.values()], texts[document]
         sure = [confidences(row) for row in rows]
         source = rows[0].get("source") or rows[0].get("id") or f"document {document + 1}"
-        for place in places:
+        for _, place in here:
             pairs = []
             for variant, pair in place.pairs:
                 start, end, label = pair[0] or pair[1]
@@ -140,11 +131,11 @@ def error_browser(errors: Errors, texts: dict[int, Text], uses: Uses | None) -> 
             shown = in_text(place, text, rows[0]["gold"], [row[INPUT] for row in rows])
             described.append({"source": source, **shown, "pairs": pairs})
     return {
-        "variants": [*errors.variants],
+        "variants": [*runs],
         "kinds": KINDS,
         "seen": SEEN if uses is not None else (),
-        "types": [[*name, counts] for name, counts in errors.types.items()],
-        "total": errors.total,
+        "types": [[*name, [counts[name, i] for i in range(len(runs))]] for name in types],
+        "total": len(places),
         "places": described,
     }
 

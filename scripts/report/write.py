@@ -9,7 +9,7 @@ from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
 from scripts.report import tables
 from scripts.report.comparison import compare
-from scripts.report.errors import error_browser, find_errors, read_texts
+from scripts.report.errors import draw_places, error_browser, find_places, read_texts
 from scripts.report.machine import describe, measured_on
 from scripts.report.plots import plots
 from scripts.report.predictions import PREDICTIONS, read_runs
@@ -41,8 +41,10 @@ def write_report(folders: list[Path], corpus: Path, output: Path) -> tuple[list[
     summary = {"version": VERSION, "machine": describe(), "variants": variants, "differences": differences}
     summary |= {"ledger": ledgers, **known}
     write_json(output / "summary.json", summary)
-    errors, suspects = find_errors(runs), find_suspects(runs)
-    documents = read_texts(corpus, errors.places.keys() | {one.document for one in suspects})
+    first = {name: each[0] for name, each in runs.items()}
+    places, suspects = [*find_places([*first.values()])], find_suspects(runs)
+    kept = draw_places(places)
+    documents = read_texts(corpus, {*(document for document, _ in kept), *(one.document for one in suspects)})
     uses = count_forms(corpus / "train", forms_of(suspects, documents))
     shown = write_suspects(output / "suspects.jsonl", rank_suspects(suspects, documents, uses), documents)
     values = {
@@ -55,7 +57,7 @@ def write_report(folders: list[Path], corpus: Path, output: Path) -> tuple[list[
         "ledger_columns": tables.LEDGER_COLUMNS,
         "ledger": tables.ledger_rows(ledgers, stages),
         "plots": plots(variants),
-        "errors": error_browser(errors, documents, uses),
+        "errors": error_browser(first, places, kept, documents, uses),
         "predictions": [(folder / PREDICTIONS).as_posix() for folder in folders],
         "suspects": shown,
         "suspected": len(suspects),
@@ -63,8 +65,8 @@ def write_report(folders: list[Path], corpus: Path, output: Path) -> tuple[list[
     for name, template in TEMPLATES.items():
         write_text(output / name, render(template, **values))
     more = f"With plots and all errors: {output / 'index.html'}; as data: {output / 'summary.json'}"
-    first = f", the first in {shown[0]['source']}: {output / 'suspects.jsonl'}" if shown else ""
-    more += f"\nSuspected annotation errors: {len(suspects):,}{first}"
+    example = f", the first in {shown[0]['source']}: {output / 'suspects.jsonl'}" if shown else ""
+    more += f"\nSuspected annotation errors: {len(suspects):,}{example}"
     console_tables = [
         tables.as_rich("Ledger", values["ledger_columns"], values["ledger"]),
         tables.as_rich(values["title"], values["columns"], values["rows"]),

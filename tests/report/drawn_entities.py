@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy
 
-from scripts.report.errors import MOST_PLACES, error_browser, find_errors, read_texts
+from scripts.report.errors import MOST_PLACES, draw_places, error_browser, find_places, read_texts
 from scripts.report.predictions import Run
 from scripts.report.slices import count_forms
 
@@ -46,5 +46,8 @@ def draw_corpus(seed: int, documents: int) -> tuple[list[list], list[list]]:
 
 def browse_errors(variants: dict[str, list[dict]], corpus: Path, *, most: int = MOST_PLACES) -> dict:
     """What the page shows of the errors in the rows of variants."""
-    errors = find_errors({name: [Run({}, rows)] for name, rows in variants.items()}, most=most)
-    return error_browser(errors, read_texts(corpus, errors.places), count_forms(corpus / "train"))
+    runs = {name: Run({}, rows) for name, rows in variants.items()}
+    places = [*find_places([*runs.values()])]
+    kept = draw_places(places, most)
+    texts = read_texts(corpus, {document for document, _ in kept})
+    return error_browser(runs, places, kept, texts, count_forms(corpus / "train"))
