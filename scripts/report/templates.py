@@ -4,10 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader, StrictUndefined, Undefined
 from markupsafe import Markup
-
-from scripts.report.tables import INTERVALS, interval, percent
 
 FOLDER = Path(__file__).resolve().parent
 JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
@@ -15,25 +13,38 @@ JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&
 NAMED = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater", "|": "bar"}
 LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {sign: f"\\text{NAMED[sign]}{{}}" for sign in NAMED}
 LATEX |= {"[": "{[}", "*": "{*}", "–": "--"}  # behind the end of a line, [ and * would be its options
+INTERVALS = (
+    "Intervals tell what other test documents may change, and nothing of other seeds unless they say so."
+)
 
 
 def render(name: str, **values) -> str:
     """Return a template with its values, escaped as its kind wants: `.html`, `.svg`, `.md` or `.tex`."""
     kind = Path(name).suffix
+    finalize = {".md": in_markdown, ".tex": in_latex}.get(kind)
+    escapes = {"autoescape": kind in (".html", ".svg"), "finalize": finalize}
+    return _environment(undefined=StrictUndefined, **escapes).get_template(f"{name}.j2").render(values)
+
+
+def comparison_rows(report: dict) -> list[tuple[str, str]]:
+    """Return the comparison's rows of a variant; a value is empty where its report does not have it."""
+    template = _environment(undefined=ChainableUndefined).get_template("comparison.j2")
+    return template.make_module(report).rows
+
+
+def _environment(**options) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
-        autoescape=kind in (".html", ".svg"),
-        finalize={".md": in_markdown, ".tex": in_latex}.get(kind),
-        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        **options,
     )
     environment.filters |= {"percent": percent, "interval": interval, "number": number, "json": as_json}
-    environment.filters |= {"file": lambda path: Path(path).name}
+    environment.filters |= {"figures": figures, "file": lambda path: Path(path).name}
     environment.globals["INTERVALS"] = INTERVALS
     environment.globals["source"] = lambda file: Markup((FOLDER / file).read_text(encoding="utf-8"))
-    return environment.get_template(f"{name}.j2").render(values)
+    return environment
 
 
 def in_markdown(value: object) -> str:
@@ -46,6 +57,23 @@ def in_markdown(value: object) -> str:
 def in_latex(value: object) -> str:
     """Return a value as it stands in a cell of a LaTeX table."""
     return " ".join(str(value).split()).translate(str.maketrans(LATEX))
+
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * share:.1f}"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """Return from which share to which, in percent."""
+    return "–".join(map(percent, bounds)) if bounds else "–"
+
+
+def figures(found: dict | float | Undefined | None, form: str) -> str:
+    """Return a figure, or some by name, in a format; nothing where there is none."""
+    if found is None or isinstance(found, Undefined):
+        return ""
+    return form.format(**found) if isinstance(found, dict) else form.format(found)
 
 
 def number(value: float) -> str:

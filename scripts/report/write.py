@@ -15,7 +15,7 @@ from scripts.report.plots import plots
 from scripts.report.predictions import PREDICTIONS, read_runs
 from scripts.report.slices import count_forms
 from scripts.report.suspects import find_suspects, forms_of, rank_suspects, write_suspects
-from scripts.report.templates import render
+from scripts.report.templates import INTERVALS, render
 
 VERSION = 1
 """Of summary.json; it grows by new keys, and changes its number when one means something else."""
@@ -71,4 +71,4 @@ def write_report(folders: list[Path], corpus: Path, output: Path) -> tuple[list[
         tables.as_rich("Ledger", values["ledger_columns"], values["ledger"]),
         tables.as_rich(values["title"], values["columns"], values["rows"]),
     ]
-    return console_tables, "\n".join([*values["said"], f"{tables.INTERVALS} {more}"])
+    return console_tables, "\n".join([*values["said"], f"{INTERVALS} {more}"])
