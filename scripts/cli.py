@@ -2,9 +2,11 @@
 
 import errno
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import psutil
@@ -69,11 +71,12 @@ def run(main: Callable, *, failure: int = 1, takes_settings: bool = False) -> No
 
 def command_line(main: Callable, *, failure: int = 1, takes_settings: bool = False) -> typer.Typer:
     """Make the Typer application of a command function. Its help is plain: tables cut long options off."""
+    command = takes_options(main)
 
-    @functools.wraps(main)
-    def guarded(*args, **kwargs) -> None:
+    @functools.wraps(command)
+    def guarded(**values) -> None:
         try:
-            main(*args, **kwargs)
+            command(**values)
             sys.stdout.flush()
             return
         except BrokenPipeError:
@@ -94,6 +97,27 @@ def command_line(main: Callable, *, failure: int = 1, takes_settings: bool = Fal
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(context_settings={"ignore_unknown_options": takes_settings})(guarded)
     return app
+
+
+def takes_options(main: Callable) -> Callable:
+    """Let Typer see the fields of a command function's arguments that are dataclasses, after all others."""
+    arguments = inspect.signature(main).parameters
+    options = {name: own for name, own in arguments.items() if not is_dataclass(own.annotation)}
+    kinds = {name: own.annotation for name, own in arguments.items() if name not in options}
+    fields = {name: inspect.signature(kind).parameters for name, kind in kinds.items()}
+    for own in fields.values():
+        options |= own
+
+    @functools.wraps(main)
+    def command(**values) -> None:
+        for name, kind in kinds.items():
+            values[name] = kind(**{key: values.pop(key) for key in fields[name]})
+        main(**values)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    command.__signature__ = inspect.Signature([own.replace(kind=keyword) for own in options.values()])
+    command.__annotations__ = {name: own.annotation for name, own in options.items()}
+    return command
 
 
 def os_error_text(error: OSError) -> str:

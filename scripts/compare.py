@@ -11,11 +11,13 @@ import typer
 
 from scripts.cli import UserError, console, run
 from scripts.corpus.files import require_folder
+from scripts.tracking.options import TrackingOptions
 
 FOLDERS = "Folders that were evaluated, one a variant and seed; or, of --data, options of preprocess."
 
 
 def main(
+    tracking: TrackingOptions,
     folders: Annotated[
         list[str], typer.Argument(metavar="[FOLDER]... [--corpus.NAME=VALUE]...", help=FOLDERS)
     ] = [],  # noqa: B006
@@ -46,6 +48,7 @@ def main(
         remedy = "name folders that were evaluated, or pipelines by --model and their test set by --data"
         raise UserError(f"{remedy}; options of preprocess, of --data, are written --corpus.NAME=VALUE")
     from scripts.report.write import write_report
+    from scripts.tracking.tracker import track_comparison
 
     output = output or Path("training/comparison" if model else "training/report")
     require_folder(output)
@@ -64,6 +67,7 @@ def main(
     for table in shown:
         console.print(table)
     console.print(text, markup=False, soft_wrap=True)
+    track_comparison(tracking, paths, corpus, output)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,8 @@ from scripts.cli import UserError, console, run
 from scripts.corpus.config_file import one_line
 from scripts.corpus.files import write_bytes
 from scripts.training.configs import Settings, build_config, describe, make_pretrained
-from scripts.training.options import takes_options
 
 
-@takes_options
 def main(settings: Settings) -> None:
     """Write a variant's config; make the vectors and weights from which it starts, if they are not there."""
     pretrained = make_pretrained(settings)

@@ -28,8 +28,8 @@ def main(
     from scripts.report.errors import worst_documents
     from scripts.report.predictions import write_scores
     from scripts.report.scores import in_words, score_pipeline
-    from scripts.training.tracking.options import TrackingOptions
-    from scripts.training.tracking.tracker import track_evaluation
+    from scripts.tracking.options import TrackingOptions
+    from scripts.tracking.tracker import track_evaluation
 
     console.print(f"{folder.name}: evaluating")
     name, choices = variant or folder.name, {"device": device, "training": metrics, "cost": cost}

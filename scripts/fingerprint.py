@@ -17,12 +17,12 @@ SCRIPTS = Path(__file__).resolve().parent
 FILES = ("py", "toml", "j2", "css", "js")
 """The kinds of files that the code is made of."""
 CODE = {
-    "preprocess": ("formats", "corpus", "report"),
+    "preprocess": ("formats", "corpus", "tracking", "report"),
     "configure": ("formats", "corpus", "training"),
-    "validate": ("formats", "corpus", "checks", "report"),
-    "train": ("formats", "corpus", "training"),
-    "evaluate": ("formats", "corpus", "training", "report"),
-    "compare": ("formats", "corpus", "training", "report"),
+    "validate": ("formats", "corpus", "tracking", "checks", "report"),
+    "train": ("formats", "corpus", "tracking", "training"),
+    "evaluate": ("formats", "corpus", "tracking", "training", "report"),
+    "compare": ("formats", "corpus", "tracking", "training", "report"),
     "package": ("formats", "corpus", "training", "report"),
 }
 """What each verb imports; a step of project.yml depends on the hashes of these, corpus/code/VERB.json."""

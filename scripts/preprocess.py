@@ -12,11 +12,13 @@ import typer
 from scripts.cli import console, progress_bar, run
 from scripts.corpus.settings import options_help, read_settings
 from scripts.corpus.without_torch import without_torch
+from scripts.tracking.options import TrackingOptions
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "corpus.cfg"
 
 
 def main(
+    tracking: TrackingOptions,
     train: Annotated[
         str, typer.Option(help="Raw training data: a file, a folder, or several with commas between.")
     ],
@@ -44,6 +46,8 @@ def main(
     from scripts.corpus.raw import RawCorpus
     from scripts.formats.doc_annotation import describe_counts
     from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
+    from scripts.tracking.artifacts import RAW
+    from scripts.tracking.tracker import track_step
 
     settings = read_settings(config, options or [], lang=lang, seed=seed)
     raw = RawCorpus.find(train, dev, test)
@@ -65,6 +69,7 @@ def main(
             console.print(f"{split} also holds {other}", markup=False, soft_wrap=True)
     if (output / REJECTS).stat().st_size:
         console.print(f"What was left out, and why: {output / REJECTS}")
+    track_step(tracking, "preprocess", output, output / RAW, output)
 
 
 main.__doc__ += options_help()

@@ -5,12 +5,11 @@ python -m scripts.train my.cfg --code my.py --training.max_steps 40
 """
 
 from scripts.cli import console, run
-from scripts.training.options import Options, takes_options
+from scripts.training.options import Options
 from scripts.training.run import train_config
 from scripts.training.world import leave, rank
 
 
-@takes_options
 def main(options: Options) -> None:
     """Train a pipeline: model-best, model-last and metrics.json in its folder.
 

@@ -1,13 +1,13 @@
 """Check a corpus, and what each config would make of it in training.
 
 python -m scripts.validate
-python -m scripts.validate --config training/cpu/config.cfg --config training/gpu/config.cfg
 python -m scripts.validate --config my.cfg --train train.spacy --dev dev.spacy
 python -m scripts.validate --config my.cfg --code my.py --training.max_steps 40
 Exit codes: 0 no error (warnings may be), 1 errors, 2 wrong usage, or something that cannot be read.
 """
 
 import sys
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +16,11 @@ import typer
 
 from scripts.cli import UserError, physical_cores, progress_bar, run
 from scripts.corpus.without_torch import without_torch
+from scripts.tracking.options import TrackingOptions
 
 
 def main(
+    tracking: TrackingOptions,
     settings: Annotated[
         list[str], typer.Argument(metavar="[--SECTION.NAME VALUE]", help="Settings of the configs.")
     ] = [],  # noqa: B006
@@ -50,6 +52,7 @@ def main(
     from scripts.checks.examine import Report, choose_workers, validate
     from scripts.checks.inputs import find_inputs
     from scripts.report.findings import FirstSeen, show, write
+    from scripts.tracking.tracker import track_step
 
     if explain:
         sys.stdout.write(catalogue.explain(explain))
@@ -57,19 +60,16 @@ def main(
     if stamp is not None and len(config) != 1:
         raise UserError(f"--stamp {stamp}: is about one config; name one by --config")
     report = Report(places, catalogue.choose(select, ignore), FirstSeen())
-    data = {"train": train, "dev": dev, "test": test}
-    inputs = find_inputs(config, data, corpus, code, tuple(settings))
+    inputs = find_inputs(config, {"train": train, "dev": dev, "test": test}, corpus, code, tuple(settings))
     files = inputs.files()
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("documents", total=sum(path.stat().st_size for path in chain(*files.values())))
-        options = {
-            "labels": frozenset(filter(None, map(str.strip, labels.split(",")))),
-            "workers": workers or choose_workers(files, physical_cores()),
-            "progress": lambda done: bar.advance(task, done),
-        }
-        validate(inputs, report, **options)
+        allowed = frozenset(filter(None, map(str.strip, labels.split(","))))
+        chosen = workers or choose_workers(files, physical_cores())
+        validate(inputs, report, labels=allowed, workers=chosen, progress=partial(bar.advance, task))
     path = write(report, inputs, output, partial=bool(select.strip()), ignored=ignore, stamp=stamp)
     show(report, inputs, path)
+    track_step(tracking, "validate", corpus, corpus, path)
     if report.total(catalogue.Severity.error):
         raise typer.Exit(1)
 

@@ -21,11 +21,12 @@ from thinc.api import fix_random_seed, get_current_ops, set_current_ops
 from typer.testing import CliRunner
 
 from scripts import validate
+from scripts.cli import takes_options
+from scripts.tracking.tracker import Tracker
 from scripts.training.configs import Settings, Variant, build_config, make_pretrained
 from scripts.training.fast.kernels import FastOps
 from scripts.training.loop import train
 from scripts.training.options import Options
-from scripts.training.tracking.tracker import Tracker
 from tests.closure import ROOT
 from tests.make import contents
 
@@ -177,7 +178,7 @@ def command(folder: Path, corpus: Path, *options: str) -> list[str]:
 def check(corpus: Path, folder: Path, *arguments: str) -> int:
     """Validate a corpus for the config in a folder; return the exit code."""
     app = typer.Typer()
-    app.command(context_settings={"ignore_unknown_options": True})(validate.main)
+    app.command(context_settings={"ignore_unknown_options": True})(takes_options(validate.main))
     options = [f"--corpus={corpus}", f"--config={folder / 'config.cfg'}", *arguments]
     return CliRunner().invoke(app, options).exit_code
 

@@ -1,15 +1,23 @@
-"""The logger that a config names, beside the rows that training shows and the command line's tracker."""
+"""The loggers that a config may name: any, beside what training shows, and ours, for bare `spacy train`.
+
+python -m spacy train my.cfg --output mine --code scripts/training/loggers.py
+"""
 
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.util import registry
 
 from scripts.cli import UserError, console
-from scripts.training.tracking.spacy_logger import NAME as TRACKER
+from scripts.tracking.options import TrackingOptions
+from scripts.tracking.tracker import start_tracker
+from scripts.training.rows import evaluation_row
+
+TRACKER = "ner_template.tracker.v1"
 
 LogStep = Callable[[dict[str, Any] | None], None]
 NO_LOGGER = (lambda info: None), (lambda: None)
@@ -48,3 +56,26 @@ def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[]
                 console.print(text, style="yellow", markup=False)
 
     return partial(try_to, log_step), partial(try_to, finish)
+
+
+@registry.loggers(TRACKER)
+def tracker_logger(mode: str = "", project: str = "", group: str = "", tags: str = "") -> Callable:
+    """Make a [training.logger] of the options --wandb-mode and so on; scripts.train leaves it out."""
+    options = TrackingOptions(wandb_mode=mode, wandb_project=project, wandb_group=group, wandb_tags=tags)
+
+    def setup(nlp: Language, *streams: Any) -> tuple[Callable, Callable]:
+        show, end = registry.get("loggers", "spacy.ConsoleLogger.v1")(progress_bar=False)(nlp, *streams)
+        config = nlp.config.interpolate()
+        facts = {"variant": "spacy", "seed": config["training"]["seed"], "spacy": config}
+        tracker = start_tracker(options, "train", Path(), facts)
+
+        def log_step(info: dict[str, Any] | None) -> None:
+            show(info)
+            if info is not None:
+                so_far = {key: info[key] for key in ("words", "seconds", "epoch")}
+                losses = {f"loss/{pipe}": float(loss) for pipe, loss in info["losses"].items()}
+                tracker.log(info["step"], so_far | losses | evaluation_row(info))
+
+        return log_step, lambda: (end(), tracker.finish({}))
+
+    return setup

@@ -14,6 +14,7 @@ from spacy.training.loop import create_before_to_disk_callback, update_meta
 
 from scripts.cli import Stopped, UserError, console
 from scripts.corpus.files import replace_folder
+from scripts.tracking.tracker import Tracker
 from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from scripts.training.display import Display
 from scripts.training.loggers import NO_LOGGER, start_logger
@@ -23,10 +24,9 @@ from scripts.training.options import Options
 from scripts.training.parameters import check_equal
 from scripts.training.pipeline import meet, prepare
 from scripts.training.progress import Progress
+from scripts.training.rows import evaluation_row, step_row
 from scripts.training.step import TrainingStep
 from scripts.training.stopping import StopSignal
-from scripts.training.tracking.rows import evaluation_row, step_row
-from scripts.training.tracking.tracker import Tracker
 
 BEST, LAST = "model-best", "model-last"
 UNFINISHED = "unfinished"
@@ -84,7 +84,7 @@ class _Run:
         self.log_step, self.end_logger = NO_LOGGER
         self._before_to_disk = create_before_to_disk_callback(self.T["before_to_disk"])
         self.stop = StopSignal()
-        self._minutes = minutes
+        self._minutes, self._is_logged = minutes, False
         self._clock = self._saved = time.perf_counter()
         self._cost = 0.0
 
@@ -126,7 +126,7 @@ class _Run:
             progress.words += sum(map(len, batch))
             progress.step += 1
             self.log_step(self._evaluated(evaluate) if evaluates else None)
-            if self.tracker.is_due():
+            if self._is_logged:
                 self.tracker.log(step, step_row(progress, self.step))
             self._tick()
             self.display.step(progress)
@@ -206,6 +206,9 @@ class _Run:
 
     def _signals(self, evaluates: bool) -> list[bool]:
         """Say whether this process was asked to stop, and whether it, the first, wants a checkpoint."""
+        self._is_logged = self.tracker.is_due()
+        if self._is_logged or evaluates:
+            self.step.measure_gradients()
         since = time.perf_counter() - self._saved
         is_due = since >= self._minutes * 60 or (evaluates and since >= SHARE * self._cost)
         return [bool(self.stop), self.world.rank == 0 and is_due]

@@ -1,14 +1,12 @@
 """The options of `python -m scripts.train`, each with its help and its default."""
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Argument, Option
 
-from scripts.training.tracking.options import TrackingOptions
+from scripts.tracking.options import TrackingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +69,3 @@ class Options(TrackingOptions):
     verbose: Annotated[
         bool, Option("--verbose", "-V", "-VV", help="Show what spaCy logs, and where an error arose.")
     ] = False
-
-
-def takes_options(main: Callable[[Any], None]) -> Callable[..., None]:
-    """Let Typer read the options of a command function from the fields of the one argument that it takes."""
-    (options,) = [kind for name, kind in main.__annotations__.items() if name != "return"]
-
-    @functools.wraps(options, assigned=(), updated=())
-    def command(*args, **values) -> None:
-        main(options(*args, **values))
-
-    command.__doc__ = main.__doc__
-    command.__annotations__ = {field.name: field.type for field in fields(options)}
-    return command

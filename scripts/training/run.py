@@ -24,6 +24,10 @@ from scripts.corpus.files import require_folder, write_json
 from scripts.corpus.shards import VALIDATED
 from scripts.corpus.vectors import pretrained_facts
 from scripts.corpus.versions import versions
+from scripts.tracking.artifacts import Artifact, corpus_facts
+from scripts.tracking.options import TrackingOptions
+from scripts.tracking.private import scrub
+from scripts.tracking.tracker import Tracker, start_tracker
 from scripts.training.checkpoint import discard, resumable
 from scripts.training.device import Device, choose_device, cpu
 from scripts.training.gate import hashes, require_validated
@@ -32,9 +36,6 @@ from scripts.training.loop import BEST, LAST, train
 from scripts.training.memory import peak_gpu_memory_mb
 from scripts.training.options import Options
 from scripts.training.pipeline import find_fast
-from scripts.training.tracking import artifacts
-from scripts.training.tracking.options import TrackingOptions
-from scripts.training.tracking.tracker import Tracker, start_tracker
 from scripts.training.world import rank
 
 
@@ -129,15 +130,13 @@ def _identity(full: Config, options: Options) -> dict:
 
 def _track(full: Config, folder: Path, identity: dict, options: Options, run_id: str | None) -> Tracker:
     """Start the run that tracks a training, with what it is made from."""
-    corpus = artifacts.corpus_facts(options.corpus, identity["corpus_sha256"])
+    corpus = corpus_facts(options.corpus, identity["corpus_sha256"])
     machine = f"{platform.system()} {platform.machine()}, {physical_cores()} cores"
-    facts = identity | {"spacy": full, "corpus": corpus, "hardware": machine}
-    tracker = start_tracker(options, "train", folder, facts, run_id)
-    if corpus:
-        tracker.add(artifacts.corpus_manifest, corpus, is_input=True)
-    if corpus and (report := options.corpus / "validation.json").exists():
-        tracker.add(artifacts.json_file, report, "findings", options, is_input=True)
-    return tracker
+    facts = identity | corpus | {"spacy": full, "hardware": machine}
+    text = Config(scrub(full)).to_str()
+    uses = [Artifact(f"{folder.name}-config", "config", {"config.cfg": text})]
+    uses += [options.corpus, options.corpus / "validation.json"] if corpus else []
+    return start_tracker(options, "train", folder, facts, uses=uses, run_id=run_id)
 
 
 def _train(
@@ -160,7 +159,7 @@ def _train(
             metrics["seconds_with_start"] = round(time.perf_counter() - started, 2)
             metrics["peak_gpu_memory_mb"] = peak_gpu_memory_mb(gpu_id)
             for name in (BEST, LAST) if options.log_model == "all" else (BEST,):
-                tracker.add(artifacts.pipeline, folder / name, options)
+                tracker.add(folder / name)
         summary = {f"best_{key}": value for key, value in metrics.get("best", {}).items()}
         summary |= {key: value for key, value in metrics.items() if isinstance(value, (int, float, str))}
         tracker.finish(summary, failed=not metrics)

@@ -39,6 +39,7 @@ class TrainingStep:
 
     save_context: Callable[[], AbstractContextManager] = nullcontext
     """What a pipeline is saved in."""
+    gradient_norm = 0.0
 
     def __init__(
         self, nlp: Language, T: dict[str, Any], corpus: Callable, world: World, *, exact: bool
@@ -183,9 +184,14 @@ class TrainingStep:
         if self.world.rank < len(state["random"]):  # a process more than before keeps its own
             self.set_random_states(state["random"][self.world.rank])
 
+    def measure_gradients(self) -> None:
+        """Take the norm of the gradients, before the optimizer clips them and uses them up."""
+        gradients = (parameter.gradient for parameter in self.parameters)
+        self.gradient_norm = math.sqrt(sum(float((own * own).sum()) for own in gradients if own is not None))
+
     def vitals(self) -> dict[str, float]:
         """Return what this process knows of the last step without computing anything for it."""
-        return {}
+        return {"train/gradient_norm": self.gradient_norm}
 
     def summary(self) -> dict:
         """Return what metrics.json should say of how this run computed."""

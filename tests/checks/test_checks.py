@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from scripts import validate
 from scripts.checks.catalogue import BY_SLUG, CHECKS, Severity, as_markdown, choose, explain
-from scripts.cli import UserError
+from scripts.cli import UserError, takes_options
 from tests.benchmarks.trainings import write_quickstarts
 from tests.make import broken_docbin, make_corpus
 from tests.planted import examined
@@ -100,7 +100,7 @@ def test_the_planted_docbin_is_what_spacy_stumbles_over(tmp_path):
 @cache
 def app():
     made = typer.Typer()
-    made.command()(validate.main)
+    made.command()(takes_options(validate.main))
     return made
 
 

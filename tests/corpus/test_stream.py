@@ -23,7 +23,7 @@ from scripts.corpus import stream
 from scripts.corpus.shards import LABELS, MANIFEST, ShardError
 from scripts.corpus.stream import HELD, ShardStream, find_shards
 from scripts.training import configs
-from scripts.training.configs import Stream, Variant
+from scripts.training.configs import Settings, Stream, Variant
 from tests.closure import ROOT
 from tests.drawn import ALL_ATTRS, any_doc, examined, sound_doc, write, write_config
 from tests.make import make_corpus
@@ -217,7 +217,7 @@ def test_large_training_data_is_streamed(tmp_path, write_jsonl, monkeypatch):
     ):
         monkeypatch.setattr(configs, "IN_MEMORY", most)
         path = tmp_path / "config.cfg"
-        configure.main(
+        settings = Settings(
             Variant.cpu,
             stream=Stream[choice],
             vectors="",
@@ -227,6 +227,7 @@ def test_large_training_data_is_streamed(tmp_path, write_jsonl, monkeypatch):
             corpus=corpus,
             output=path,
         )
+        configure.main(settings)
         config = load_config(path).interpolate()
         assert config["training"]["max_epochs"] == expected
         assert config["initialize"]["components"]["ner"]["labels"]["require"] == (expected == -1)

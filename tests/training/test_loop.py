@@ -12,19 +12,20 @@ import torch
 from thinc.api import Model
 
 from scripts.cli import Stopped, UserError
+from scripts.tracking.tracker import Tracker
 from scripts.training.step import TrainingStep
-from scripts.training.tracking.tracker import Tracker
 from tests.closure import ROOT
 from tests.make import make_corpus
 from tests.runs import PRETRAINED, config_for, run
 
 
 class Recorder(Tracker):
-    def __init__(self):
-        self.steps = []
+    def __init__(self, is_due=False):
+        self.steps, self.rows, self.is_due = [], [], lambda: is_due
 
     def log(self, step, metrics):
         self.steps.append(step)
+        self.rows.append(metrics)
 
 
 def test_training_leaves_best_last_and_a_history(tmp_path, write_jsonl):
@@ -40,6 +41,21 @@ def test_the_tracker_gets_one_call_an_evaluation(tmp_path, write_jsonl):
     recorder = Recorder()
     run(config_for(corpus), tmp_path / "cpu", tracker=recorder)
     assert recorder.steps == [0, 1, 2, 3, 4]
+
+
+def test_each_step_knows_the_norm_of_its_gradients(tmp_path, write_jsonl):
+    config = config_for(make_corpus(tmp_path, write_jsonl))
+    config["training"]["eval_frequency"] = 3
+    config["training"]["dropout"] = 0.0
+    norms = []
+    for exact in (False, True):
+        recorder = Recorder(is_due=True)
+        run(config, tmp_path / "cpu", tracker=recorder, exact=exact)
+        norms.append([row["train/gradient_norm"] for row in recorder.rows])
+        assert {*recorder.steps} == {0, 1, 2, 3, 4}
+    assert norms[0] == pytest.approx(norms[1], rel=0.05)
+    assert norms[1][0] == pytest.approx(norms[0][0], rel=1e-4)
+    assert len({*norms[1]}) >= 5
 
 
 def compare(ours: Model, theirs: Model) -> int:

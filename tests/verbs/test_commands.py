@@ -19,7 +19,7 @@ def call(main, *arguments):
         context_settings={
             "ignore_unknown_options": main in (preprocess.main, validate.main, train.main, compare.main)
         }
-    )(main)
+    )(cli.takes_options(main))
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

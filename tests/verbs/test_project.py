@@ -91,8 +91,7 @@ def test_every_option_used_in_the_project_exists():
     for name, parts in script_parts():
         if parts[2] not in VERBS:
             continue
-        app = typer.Typer()
-        app.command()(importlib.import_module(parts[2]).main)
+        app = cli.command_line(importlib.import_module(parts[2]).main)
         known = {
             option
             for parameter in typer.main.get_command(app).params
@@ -108,7 +107,7 @@ def test_a_script_is_short(module):
     assert (ROOT / "scripts" / name).read_text(encoding="utf-8").count("\n") <= 80
 
 
-ORDER = ["formats", "corpus", "checks", "training", "report"]
+ORDER = ["formats", "corpus", "tracking", "checks", "training", "report"]
 FOREIGN = ("spacy", "thinc", "spacy_transformers", "transformers", "torch")
 
 

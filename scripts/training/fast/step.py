@@ -186,6 +186,9 @@ class FastStep(TrainingStep):
         self._some_unseen = any(state["unseen"].values())
         self._draw_faster()
 
+    def measure_gradients(self) -> None:
+        """Do nothing: each step knows these norms."""
+
     def vitals(self) -> dict[str, float]:
         """Return the last step's gradient norm before it was clipped, and the share of padding so far."""
         figures, encoder = {"train/gradient_norm": float(numpy.linalg.norm(self.flat.norms))}, self.encoder

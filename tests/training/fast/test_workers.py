@@ -32,7 +32,7 @@ from scripts.training.fast.kernels import FastOps
 from scripts.training.fast.update import _Decisions
 from scripts.training.options import Options
 from scripts.training.parameters import weights_hash
-from scripts.training.tracking.tracker import Tracker
+from scripts.tracking.tracker import Tracker
 
 config, output, count, *flags = sys.argv[1:]
 if "without-dropout" in flags:

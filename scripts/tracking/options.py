@@ -1,4 +1,4 @@
-"""What training says of tracking: a field an option."""
+"""What command lines say of tracking: a field an option."""
 
 import os
 from dataclasses import dataclass
@@ -25,6 +25,11 @@ class TrackingOptions:
         Literal["false", "best", "all"], Option(help="Pipelines to upload: none, model-best, both.")
     ] = "false"
     log_text: Annotated[bool, Option("--log-text", help="Upload findings and errors with texts.")] = False
+
+    @property
+    def is_asked(self) -> bool:
+        """Say whether somebody has named a mode: some steps are too short to be tracked otherwise."""
+        return bool(self.wandb_mode or os.environ.get("WANDB_MODE"))
 
     @property
     def mode(self) -> str:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = re.compile(r"(?i)(key|secret|password|(^|_)token)$")  # of settings and of environment variables
 
 

@@ -1,21 +1,23 @@
 """Track runs with Weights & Biases: on its server, or in files that `wandb sync` sends later."""
 
 import contextlib
+import logging
 import os
 import re
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import requests
 import wandb
-from wandb.sdk.artifacts.artifact_manifest_entry import ArtifactManifestEntry
+from wandb.sdk.artifacts.artifact_manifest_entry import ArtifactManifestEntry as Entry
 
 from scripts.cli import console
 from scripts.corpus.files import write_bytes
-from scripts.training.tracking.artifacts import Artifact
-from scripts.training.tracking.tracker import Tracker, warn
+from scripts.tracking.artifacts import Artifact, artifact_of
+from scripts.tracking.options import TrackingOptions
+from scripts.tracking.tracker import Tracker, warn
 
 ANSWER, EVERY = 1.5, 1.0  # seconds in which the server has to answer at all; between two rows of steps
 SETTINGS = {
@@ -33,26 +35,30 @@ SETTINGS = {
 }
 
 
-def start_run(mode: str, folder: Path, run: dict) -> Tracker:
+def start_run(mode: str, folder: Path, run: dict, options: TrackingOptions) -> Tracker:
     """Start a run. Raises what W&B does where it cannot start offline either. run: what wandb.init takes."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "wandb").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder / "wandb"):  # where this fails W&B would take the system's folder
+        pass
+    logging.raiseExceptions = False  # W&B keeps a log, of which a full disk makes tracebacks
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else it tells its makers of each start
     for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR"):  # else the user's home, where artifacts may get lost
         os.environ.setdefault(name, str((folder / "wandb" / "files").absolute()))
-    if mode != "offline":
-        try:
-            if _can_be_online(mode == "online"):
-                return WandbTracker(_init("online", folder, run))
-        except Exception as error:  # W&B has many errors for a refused key, or for a network that fails
-            warn("W&B: the run is kept here", error)
-    return WandbTracker(_init("offline", folder, run))
+    try:
+        if can_be_online(mode):
+            return WandbTracker(_init("online", folder, run), options)
+    except Exception as error:  # W&B has many errors for a refused key, or for a network that fails
+        warn("W&B: the run is kept here", error)
+    return WandbTracker(_init("offline", folder, run), options)
 
 
-def _can_be_online(required: bool) -> bool:
+def can_be_online(mode: str) -> bool:
     """Say whether there is a key. Raises ConnectionError where nobody answers, for whom W&B waits long."""
+    if mode == "offline":
+        return False
     url = wandb.setup(wandb.Settings(silent=True, mode="online")).settings.base_url
     has_key = wandb.login(prompt=False, verify=False)
-    if not has_key and required:
+    if not has_key and mode == "online":
         raise ConnectionError("no API key (WANDB_API_KEY or `wandb login`)")
     try:
         if has_key and requests.post(f"{url}/graphql", json={}, timeout=ANSWER).status_code >= 500:
@@ -73,9 +79,10 @@ def _init(mode: str, folder: Path, run: dict) -> wandb.Run:
 class WandbTracker(Tracker):
     """Logs to W&B. Its first failure is told and ends the logging, never the training."""
 
-    def __init__(self, run: wandb.Run) -> None:
+    def __init__(self, run: wandb.Run, options: TrackingOptions) -> None:
         """Take a run over. Its last step is kept beside its files, for the run that goes on."""
         self.run: wandb.Run | None = run
+        self._options = options
         self.run_id, self._is_offline, self._folder = run.id, run.offline, Path(run.dir).parents[1]
         self._note = self._folder / f"{run.id}.step"
         self._logged = int(self._note.read_text(encoding="ascii")) if self._note.exists() else -1
@@ -93,26 +100,28 @@ class WandbTracker(Tracker):
             self._try(lambda run: run.log(figures | {"train/step": step}, step=step, commit=True))
             self._try(lambda _: write_bytes(self._note, f"{step}".encode("ascii"), durable=False))
 
-    def add(self, make: Callable[..., Artifact], *arguments: Any, is_input: bool = False) -> None:
-        """Hand an artifact on; run.log_artifact and run.use_artifact would first wait for the server."""
+    def add(self, what: Path | Artifact, *, is_input: bool = False) -> None:
+        """Hand an artifact on."""
 
         def publish(run: wandb.Run) -> None:
-            artifact = make(*arguments)
+            artifact = artifact_of(what, self._options) if isinstance(what, Path) else what
+            if artifact is None:
+                return
             made = wandb.Artifact(re.sub(r"[^\w.-]", "-", artifact.name), artifact.kind)
             for name, text in artifact.files.items():
                 with made.new_file(name, encoding="utf-8") as file:
                     file.write(text)
             for name, digest in artifact.references.items():
-                entry = ArtifactManifestEntry(path=name, ref=f"sha256:{digest}", digest=digest)
-                made.manifest.add_entry(entry)
+                made.manifest.add_entry(Entry(path=name, ref=f"sha256:{digest}", digest=digest))
             if artifact.folder is not None:
                 made.add_dir(str(artifact.folder))
             made.finalize()
+            # public, run.use_artifact refuses offline, and both it and run.log_artifact ask the server first
             run._interface.publish_artifact(run, made, ["latest"], use_after_commit=is_input)
 
         self._try(publish)
 
-    def table(self, name: str, columns: tuple[str, ...], rows: list[tuple], chart: str = "") -> None:
+    def table(self, name: str, columns: Iterable[str], rows: Iterable[tuple], chart: str = "") -> None:
         """Log a table, or a chart, which holds its table."""
 
         def log(run: wandb.Run) -> None:

@@ -1,14 +1,17 @@
 """What is tracked, and that nothing that goes wrong with it costs a run."""
 
+import inspect
+
 import pytest
 import wandb
+from wandb.sdk.interface.interface import InterfaceBase
 
 from scripts.cli import UserError
-from scripts.training.tracking import weights_and_biases
-from scripts.training.tracking.artifacts import Artifact
-from scripts.training.tracking.options import TrackingOptions
-from scripts.training.tracking.tracker import Tracker, start_tracker
-from scripts.training.tracking.weights_and_biases import WandbTracker
+from scripts.tracking import weights_and_biases
+from scripts.tracking.artifacts import Artifact
+from scripts.tracking.options import TrackingOptions
+from scripts.tracking.tracker import Tracker, start_tracker
+from scripts.tracking.weights_and_biases import WandbTracker
 
 CONFIG = {"variant": "cpu", "seed": 0, "corpus_sha256": {"train": "68476da307b2", "dev": "44a0"}}
 KEY = "a" * 40
@@ -54,7 +57,7 @@ def init(monkeypatch, tmp_path):
 
 def test_a_row_is_one_call_with_the_training_step(tmp_path):
     run = FakeRun(tmp_path)
-    tracker = WandbTracker(run)
+    tracker = WandbTracker(run, TrackingOptions())
     tracker.log(20, {"dev/score": 0.5})
     tracker.finish({"best_score": 0.5})
     assert run.logged == [(20, {"dev/score": 0.5, "train/step": 20})]
@@ -64,7 +67,7 @@ def test_a_row_is_one_call_with_the_training_step(tmp_path):
 def test_steps_are_due_once_a_second(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(weights_and_biases.time, "perf_counter", lambda: now[0])
-    tracker = WandbTracker(FakeRun(tmp_path))
+    tracker = WandbTracker(FakeRun(tmp_path), TrackingOptions())
     due = []
     for now[0] in (100.5, 101.0, 101.5, 102.5):
         due.append(tracker.is_due())
@@ -76,17 +79,17 @@ def test_steps_are_due_once_a_second(tmp_path, monkeypatch):
 def test_a_run_that_goes_on_logs_no_step_twice(tmp_path):
     first, second = FakeRun(tmp_path), FakeRun(tmp_path)
     for run, steps in ((first, (0, 10, 20)), (second, (10, 20, 30))):
-        tracker = WandbTracker(run)
+        tracker = WandbTracker(run, TrackingOptions())
         for step in steps:
             tracker.log(step, {})
     assert [step for step, _ in first.logged + second.logged] == [0, 10, 20, 30]
 
 
 def test_a_failure_is_told_once_and_training_goes_on(tmp_path, capsys):
-    tracker = WandbTracker(FakeRun(tmp_path, failing=True))
+    tracker = WandbTracker(FakeRun(tmp_path, failing=True), TrackingOptions())
     for step in (0, 20):
         tracker.log(step, {})
-    tracker.add(Artifact, "a", "b")
+    tracker.add(Artifact("a", "b"))
     tracker.finish({})
     told = capsys.readouterr().err
     assert told.count("no network") == 1
@@ -95,13 +98,14 @@ def test_a_failure_is_told_once_and_training_goes_on(tmp_path, capsys):
 
 def test_an_artifact_that_cannot_be_made_costs_nothing_but_tracking(tmp_path, capsys):
     run = FakeRun(tmp_path)
-    WandbTracker(run).add(lambda: {}["manifest"])
-    assert "W&B is off from here on: KeyError: 'manifest'" in capsys.readouterr().err
+    (tmp_path / "scores.json").write_text("{", encoding="utf-8")
+    WandbTracker(run, TrackingOptions()).add(tmp_path / "scores.json")
+    assert "W&B is off from here on: JSONDecodeError" in capsys.readouterr().err
 
 
 def test_disabled_logs_nothing_and_makes_nothing(tmp_path):
     tracker = start(tmp_path, "disabled")
-    tracker.add(lambda: 1 / 0)
+    tracker.add(tmp_path)
     assert type(tracker) is Tracker
     assert list(tmp_path.iterdir()) == []
 
@@ -135,7 +139,7 @@ def test_without_a_key_a_run_is_kept_here(tmp_path, init, capsys, mode, told):
 
 
 def test_online_that_does_not_start_is_kept_here_and_said_in_one_line(tmp_path, init, monkeypatch, capsys):
-    monkeypatch.setattr(weights_and_biases, "_can_be_online", lambda _: True)
+    monkeypatch.setattr(weights_and_biases, "can_be_online", lambda _: True)
     init[1]["online"] = RuntimeError("Timed out\nConsider increasing")
     start(tmp_path, "online")
     assert [run["mode"] for run in init[0]] == ["online", "offline"]
@@ -167,3 +171,17 @@ def test_an_unknown_mode_is_one_clear_error(monkeypatch, asked, what):
     monkeypatch.setenv("WANDB_MODE", "quark")
     with pytest.raises(UserError, match=f"^{what}: write auto, online, offline or disabled$"):
         _ = TrackingOptions(wandb_mode=asked).mode
+
+
+def test_wandb_still_has_the_call_that_neither_waits_nor_refuses_offline():
+    known = inspect.signature(InterfaceBase.publish_artifact).parameters.keys()
+    assert {"run", "artifact", "aliases", "use_after_commit"} <= known, "see WandbTracker.add"
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_wandb_takes_another(tmp_path, init, capsys):
+    (tmp_path / "wandb").touch()
+    assert type(start(tmp_path)) is Tracker
+    assert init[0] == []
+    told = capsys.readouterr().err
+    assert told.startswith("W&B did not start, so nothing is logged there: FileExistsError")
+    assert told.count("\n") == 1

@@ -9,10 +9,10 @@ import time
 import psutil
 import pytest
 
-from scripts.training.tracking import weights_and_biases
-from scripts.training.tracking.artifacts import Artifact
-from scripts.training.tracking.options import TrackingOptions
-from scripts.training.tracking.tracker import Tracker, start_tracker
+from scripts.tracking import weights_and_biases
+from scripts.tracking.artifacts import Artifact
+from scripts.tracking.options import TrackingOptions
+from scripts.tracking.tracker import Tracker, start_tracker
 from tests.make import make_corpus
 from tests.runs import config_for, models, run
 from tests.wandb_files import files_of, read_run
@@ -165,7 +165,7 @@ def test_the_wait_at_the_end_is_under_10_seconds():
 def test_a_server_that_answers_gets_the_run_and_links_its_inputs(tmp_path, serve, capsys):
     server = serve("")
     tracker = start(tmp_path, "auto")
-    tracker.add(Artifact, "corpus", "corpus", {}, {"a": "0" * 64}, is_input=True)
+    tracker.add(Artifact("corpus", "corpus", {}, {"a": "0" * 64}), is_input=True)
     tracker.log(0, {"dev/score": 0.5})
     tracker.finish({})
     assert capsys.readouterr().err == ""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.training.tracking import artifacts, private
-from scripts.training.tracking.options import TrackingOptions
-from scripts.training.tracking.private import code_version, scrub
+from scripts.tracking import private
+from scripts.tracking.artifacts import artifact_of
+from scripts.tracking.options import TrackingOptions
+from scripts.tracking.private import code_version, scrub
 
 HOME = Path.home()
 
@@ -50,7 +51,7 @@ def test_a_report_keeps_its_texts_unless_they_are_asked_for(tmp_path):
     path = tmp_path / "validation.json"
     path.write_text(json.dumps({"errors": 1, "findings": [{"excerpt": "Ana"}]}), encoding="utf-8")
     sent = {
-        asked: json.loads(artifacts.json_file(path, "a", TrackingOptions(log_text=asked)).files[path.name])
+        asked: json.loads(artifact_of(path, TrackingOptions(log_text=asked)).files[path.name])
         for asked in (False, True)
     }
     assert sent == {False: {"errors": 1}, True: {"errors": 1, "findings": [{"excerpt": "Ana"}]}}
@@ -69,7 +70,14 @@ def test_a_pipeline_stays_unless_it_is_asked_for(tmp_path, asked, name, is_sent)
     folder = tmp_path / "cpu" / name
     (folder / "ner").mkdir(parents=True)
     (folder / "ner" / "model").write_bytes(b"weights")
-    artifact = artifacts.pipeline(folder, TrackingOptions(log_model=asked))
+    (folder / "meta.json").write_text("{}", encoding="utf-8")
+    artifact = artifact_of(folder, TrackingOptions(log_model=asked))
+    assert artifact.name == f"cpu-{name}"
     assert (artifact.folder, list(artifact.references)) == (
-        (folder, []) if is_sent else (None, ["ner/model"])
+        (folder, []) if is_sent else (None, ["meta.json", "ner/model"])
     )
+
+
+@pytest.mark.parametrize("name", ["corpus", "validation.json", "model-best"])
+def test_of_what_is_not_there_nothing_is_noted(tmp_path, name):
+    assert artifact_of(tmp_path / name, TrackingOptions()) is None

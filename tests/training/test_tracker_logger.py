@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from scripts.training.loggers import NO_LOGGER, start_logger
-from scripts.training.tracking.spacy_logger import NAME
+from scripts.training.loggers import NO_LOGGER, TRACKER, start_logger
 from tests.closure import ROOT
 from tests.make import make_corpus
 from tests.runs import config_for, small_pipeline
@@ -16,17 +15,17 @@ from tests.wandb_files import files_of, read_run
 
 def test_our_own_training_tracks_by_itself():
     nlp = small_pipeline()
-    nlp.config["training"]["logger"] = {"@loggers": NAME}
+    nlp.config["training"]["logger"] = {"@loggers": TRACKER}
     assert start_logger(nlp, {"logger": None, "frozen_components": []}) == NO_LOGGER
 
 
 @pytest.mark.slow
 def test_bare_spacy_train_is_tracked_and_shows_its_rows(tmp_path, write_jsonl):
     config = config_for(make_corpus(tmp_path, write_jsonl))
-    config["training"]["logger"] = {"@loggers": NAME, "project": "mine", "tags": "a"}
+    config["training"]["logger"] = {"@loggers": TRACKER, "project": "mine", "tags": "a"}
     config["training"]["eval_frequency"] = 2
     config.to_disk(tmp_path / "config.cfg")
-    code = ROOT / "scripts" / "training" / "tracking" / "spacy_logger.py"
+    code = ROOT / "scripts" / "training" / "loggers.py"
     command = [sys.executable, "-m", "spacy", "train", "config.cfg", "--output=out", f"--code={code}"]
     names = {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "WANDB_MODE": "offline"}
     done = subprocess.run(

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from scripts.corpus.files import read_json
+from scripts.tracking.options import TrackingOptions
+from scripts.tracking.tracker import start_tracker, track_evaluation
 from scripts.training import loop
 from scripts.training.options import Options
 from scripts.training.run import train_config
-from scripts.training.tracking.options import TrackingOptions
-from scripts.training.tracking.tracker import start_tracker, track_evaluation
 from tests.make import jsonl_writer, make_corpus
 from tests.runs import check, config_for, kept_ops, run
 from tests.wandb_files import files_of, read_run
@@ -83,12 +83,15 @@ def test_the_summary_says_how_it_ended(logged, trained):
 def test_inputs_and_the_pipeline_are_linked_by_hashes_and_nothing_of_them_is_sent(logged):
     artifacts = logged["artifacts"]
     inputs = {name: artifact.use_after_commit for name, artifact in artifacts.items()}
-    assert inputs == {"corpus": True, "findings": True, "cpu-model-best": False}
+    assert inputs == {
+        "cpu-config": True,
+        "corpus": True,
+        "corpus-validation": True,
+        "cpu-model-best": False,
+    }
     for name in ("corpus", "cpu-model-best"):
         kept = [entry for entry in artifacts[name].manifest.contents if entry.ref]
         assert all(entry.ref.startswith("sha256:") and not entry.local_path for entry in kept)
-    raw = [entry.path for entry in artifacts["corpus"].manifest.contents if entry.ref]
-    assert sorted(path.split("/")[1] for path in raw) == ["dev", "test", "train"]
     assert not [entry for entry in artifacts["cpu-model-best"].manifest.contents if entry.local_path]
 
 
@@ -160,7 +163,7 @@ def test_a_run_that_goes_on_has_the_same_id_and_no_step_twice(tmp_path, write_js
         with pytest.raises(Killed):
             run(config, output, tracker=first, checkpoint_minutes=0.0)
     first.finish({}, failed=True)
-    second = start_tracker(TrackingOptions(), "train", output, facts, first.run_id)
+    second = start_tracker(TrackingOptions(), "train", output, facts, run_id=first.run_id)
     run(config, output, tracker=second)
     second.finish({})
     runs = [read_run(path) for path in files_of(output)]
