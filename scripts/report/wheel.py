@@ -69,7 +69,8 @@ def model_card(summary: dict, report: dict, meta: dict, origins: list[dict], man
     manifests: of each split.
     """
     stages = {split: {"validated": count} for split, count in summary["validated"].items()}
-    stages["train"]["reaches the trainer"] = report["training"]["trainer"]
+    if trainer := report["training"].get("trainer"):  # not where it was trained --unvalidated
+        stages.setdefault("train", {})["reaches the trainer"] = trainer
     pairs = [each for each in summary["differences"] if report["variant"] in (each["better"], each["other"])]
     return render(
         "card.md",

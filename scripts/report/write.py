@@ -32,14 +32,15 @@ def write_report(folders: list[Path], corpus: Path, output: Path) -> tuple[list[
     variants, differences = compare(runs)
     splits = [split for split in SPLITS if (corpus / split).exists()]
     ledgers = {split: read_manifest(corpus / split)["ledger"] for split in splits}
-    known = {"validated": read_json(corpus / "validation.json")["validated"]} if "train" in splits else {}
-    stages = {split: {"validated": count} for split, count in known.get("validated", {}).items()}
+    path = corpus / "validation.json"
+    validated = read_json(path)["validated"] if path.exists() else {}
+    stages = {split: {"validated": count} for split, count in validated.items()}
     for name, report in variants.items():
-        if "training" in report:
-            stages["train"][f"trainer of {name}"] = report["training"]["trainer"]
+        if trainer := report.get("training", {}).get("trainer"):  # not where it was trained --unvalidated
+            stages.setdefault("train", {})[f"trainer of {name}"] = trainer
         stages.setdefault("test", {})[f"test of {name}"] = report["test"]
     summary = {"version": VERSION, "machine": describe(), "variants": variants, "differences": differences}
-    summary |= {"ledger": ledgers, **known}
+    summary |= {"ledger": ledgers, "validated": validated}
     write_json(output / "summary.json", summary)
     first = {name: each[0] for name, each in runs.items()}
     places, suspects = [*find_places([*first.values()])], find_suspects(runs)

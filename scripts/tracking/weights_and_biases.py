@@ -19,7 +19,7 @@ from scripts.tracking.artifacts import Artifact, artifact_of
 from scripts.tracking.options import TrackingOptions
 from scripts.tracking.tracker import Tracker, warn
 
-ANSWER, EVERY = 1.5, 1.0  # seconds in which the server has to answer at all; between two rows of steps
+ANSWER, EVERY = 0.7, 1.0  # seconds to connect, and to answer at all; between two rows of steps
 SETTINGS = {
     "silent": True,
     "console": "off",

@@ -49,8 +49,9 @@ def evaluated(tmp_path, corpus, name, *options, seed=0, shape="IS_TITLE"):
     nlp.to_disk(folder / "model-best")
     nlp.config.to_disk(folder / "config.cfg")
     hashes = {split: sha256(corpus / split / "manifest.json") for split in ("train", "dev")}
-    trainer = {"documents": 1, "tokens": 1, "entities": 1}
-    metrics = METRICS | {"seed": seed, "device": "CPU", "corpus_sha256": hashes, "trainer": trainer}
+    metrics = METRICS | {"seed": seed, "device": "CPU", "corpus_sha256": hashes}
+    if (corpus / "validation.json").exists():
+        metrics["trainer"] = {"documents": 1, "tokens": 1, "entities": 1}
     write_json(folder / "metrics.json", metrics)
     with kept_ops():
         result = call(evaluate.main, folder, f"--corpus={corpus}", "--device=cpu", *options)
@@ -116,6 +117,14 @@ def test_the_report_says_which_variant_is_better_and_how_sure_that_is(tmp_path, 
     rows = [json.loads(line) for line in (output / "suspects.jsonl").read_text("utf-8").splitlines()]
     assert [row["rank"] for row in rows] == sorted({row["places"][0]["rank"] for row in rows})
     assert f"<li>{sentence}</li>" in (output / "index.html").read_text(encoding="utf-8")
+
+
+def test_pipelines_that_were_trained_unvalidated_are_compared(tmp_path, corpus):
+    (corpus / "validation.json").unlink()
+    folder = evaluated(tmp_path, corpus, "a", "--no-cost")
+    result = call(compare.main, folder, f"--corpus={corpus}", f"--output={tmp_path / 'report'}")
+    assert result.exit_code == 0, result.output
+    assert "trainer of" not in (tmp_path / "report" / "summary.md").read_text(encoding="utf-8")
 
 
 def test_comparing_wants_the_predictions_of_each_folder(tmp_path, corpus):
