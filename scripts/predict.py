@@ -3,14 +3,13 @@
 python -m scripts.predict training/cpu/model-best texts.jsonl --output=predicted.jsonl
 """
 
-import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from scripts.cli import UserError, console, physical_cores, progress_bar, run
-from scripts.corpus.predicted import WRITERS
 from scripts.training.predict import Options, find_gpu, needs_torch, predict_files, price
 
 Precision = Literal["fp32", "bf16", "fp16", "auto", "int8"]
@@ -40,27 +39,23 @@ def main(
     model = next((path for path in (model / "model-best", model) if (path / "meta.json").is_file()), model)
     if not (model / "meta.json").is_file():
         raise UserError(f"{model}: no pipeline is there; name a folder such as training/cpu/model-best")
-    if output.suffix not in WRITERS:
-        raise UserError(f"{output}: name a file that ends in {', '.join(filter(None, WRITERS))}, or a folder")
+    if output.suffix not in ("", ".jsonl", ".conll", ".parquet"):
+        raise UserError(f"{output}: name a file that ends in .jsonl, .conll, .parquet, or a folder")
     gpu_id = find_gpu(device) if needs_torch(model) else -1
     if precision != "fp32" and needs_torch(model):
         console.print(price(model, gpu_id, precision, corpus / "dev"), markup=False, soft_wrap=True)
-    options = Options(
-        model, output.suffix, lines, text_key, encoding, on_error == "reject", gpu_id, precision
-    )
+    options = Options(model, lines, text_key, encoding, on_error == "reject", gpu_id, precision)
     processes = workers or (1 if gpu_id >= 0 else physical_cores())
-    started = time.perf_counter()
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("predicting", total=None)
 
-        def progress(total: int, done: int, words: int) -> None:
-            speed = f"{words / (time.perf_counter() - started):,.0f} words/s"
-            bar.update(task, total=total, completed=done, description=f"predicting, {speed}")
+        def progress(count: Counter) -> None:
+            speed = f"predicting, {count['words'] / count['seconds']:,.0f} words/s"
+            bar.update(task, total=count["bytes"], completed=count["position"], description=speed)
 
         count = predict_files(inputs, output, options, workers=processes, restart=restart, progress=progress)
-    seconds = time.perf_counter() - started
     rejected = f", {count['rejected']:,} rejected" if count["rejected"] else ""
-    speed = f"{count['words']:,} words in {seconds:,.1f} s, {count['words'] / seconds:,.0f} words/s"
+    speed = f"{count['words']:,} words, {count['words'] / (count['seconds'] or 1):,.0f} words/s"
     console.print(f"{output}: {count['texts']:,} texts{rejected}; {speed}", markup=False, soft_wrap=True)
 
 

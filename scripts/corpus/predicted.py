@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -34,9 +34,8 @@ def _docbin(docs: list["Doc"], rows: list[dict]) -> bytes:
     return DocBin(docs=docs, store_user_data=True).to_bytes()
 
 
-WRITERS: dict[str, Callable[[list["Doc"], list[dict]], bytes]]
-WRITERS = {".jsonl": _jsonl, ".conll": _conll, ".parquet": _jsonl, "": _docbin}
-"""By the output's ending, what writes a part of it; what has none is a folder of DocBin files."""
+WRITERS = {".jsonl": _jsonl, ".conll": _conll, ".parquet": _jsonl, ".spacy": _docbin}
+"""By the ending of a part of the output, what writes it."""
 
 
 def join(parts: list[Path], output: Path) -> None:

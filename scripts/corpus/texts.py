@@ -1,6 +1,5 @@
 """Texts to predict, from files of any kind, each with its place and with what stands beside it."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,8 @@ from scripts.formats.docbin import DocBinLayout, read_docbin, split_docs
 from scripts.formats.find import find_files, stems
 from scripts.formats.parquet import split_rows
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import Source, check_text, fail
-from scripts.formats.registry import Item, ReadOptions
+from scripts.formats.record import AnnotationError, Source, check_text, fail
+from scripts.formats.registry import Item, ReadOptions, each_line
 
 KINDS = {".txt": "text", ".spacy": "docbin", ".parquet": "parquet", ".csv": "table", ".tsv": "table"}
 KINDS |= dict.fromkeys((".json", ".jsonl", ".ndjson"), "json")
@@ -24,21 +23,16 @@ TEXTS, CHARACTERS = 250, 200_000
 SENTENCE_END = re.compile(r"[.!?…]['\"”’»)\]]*\s+|\n\s*|[。！？]")
 
 
-class Chunk(NamedTuple):
-    """Texts that are predicted together. position: bytes of the input up to its end."""
+class Text(NamedTuple):
+    """A text, or why there is none at its place. row: what stands beside it."""
 
-    number: int
-    items: list[Item]
-    position: int
-
-    @property
-    def name(self) -> str:
-        """Its number and a digest of its texts."""
-        written = repr([(item.source, item.data) for item in self.items]).encode("utf-8", "backslashreplace")
-        return f"{self.number:07}-{hashlib.blake2b(written, digest_size=8).hexdigest()}"
+    source: str
+    text: str
+    row: dict
+    error: str = ""
 
 
-def find_texts(names: list[str], *, lines: bool) -> dict[Path, str]:
+def find_texts(names: list[str], lines: bool) -> dict[Path, str]:
     """Map the files that names stand for to how each is read, by its ending; of .txt each line if `lines`.
 
     Raises AnnotationError where there is none, or an ending tells nothing.
@@ -55,23 +49,28 @@ def find_texts(names: list[str], *, lines: bool) -> dict[Path, str]:
     return found
 
 
-def read_chunks(files: dict[Path, str], encoding: str) -> Iterator[Chunk]:
-    """Yield the texts of files in their order; the input alone decides which are in a chunk."""
-    items: list[Item] = []
-    number = size = before = 0
-    options = ReadOptions(encoding=encoding)
+def read_chunks(files: dict[Path, str], key: str, encoding: str) -> Iterator[tuple[list[Text], int]]:
+    """Yield the texts of files in their order, in chunks that the input alone decides on, and how many bytes
+    of the input are read. key: of the text, in rows that have names.
+    """
+    texts: list[Text] = []
+    size = before = 0
     for path, kind in files.items():
         name = STDIN if path.name == STDIN else path.as_posix()
         with RawFile(path, encoding=encoding) as file:
             for line, data in SPLIT[kind](file):
-                items.append(Item(data, Source(name, line), kind, options))
+                item = Item(data, Source(name, line), kind, ReadOptions())
+                try:
+                    texts.append(Text(str(item.source), *_read_text(item, key)))
+                except AnnotationError as error:
+                    texts.append(Text(str(item.source), "", {}, str(error)))
                 size += len(repr(data))
-                if len(items) == TEXTS or size > CHARACTERS:
-                    yield Chunk(number, items, before + file.position)
-                    items, size, number = [], 0, number + 1
+                if len(texts) == TEXTS or size > CHARACTERS:
+                    yield texts, before + file.position
+                    texts, size = [], 0
             before += file.size
-    if items:
-        yield Chunk(number, items, before)
+    if texts:
+        yield texts, before
 
 
 def _table(file: RawFile) -> Iterator[tuple[int, tuple[list[str], list[str]]]]:
@@ -86,7 +85,7 @@ def _table(file: RawFile) -> Iterator[tuple[int, tuple[list[str], list[str]]]]:
 
 SPLIT = {
     "text": lambda file: ((1, data) for data in [file.read(MAX_DOCUMENT_BYTES + 1)] if data),
-    "lines": lambda file: ((n, line.rstrip(b"\r\n")) for n, line in file.lines() if not line.isspace()),
+    "lines": lambda file: ((n, line.rstrip(b"\r\n")) for n, line in each_line(file, None, None)),
     "json": lambda file: json_stream.rows(file, json_stream.tell_kind(file)),
     "table": _table,
     "parquet": lambda file: split_rows(file, None, None),
@@ -94,11 +93,8 @@ SPLIT = {
 }
 
 
-def read_text(item: Item, key: str) -> tuple[str, dict]:
-    """Return a text and what stands beside it in its row. Raises AnnotationError where there is none.
-
-    key: of the text, in rows that have names.
-    """
+def _read_text(item: Item, key: str) -> tuple[str, dict]:
+    """Return a text and what stands beside it in its row. Raises AnnotationError where there is none."""
     row: Any = item.data
     if item.layout in ("text", "lines"):
         row = {key: item.text(), "meta": {"source": str(item.source)}}
@@ -120,7 +116,7 @@ def read_text(item: Item, key: str) -> tuple[str, dict]:
         there = ", ".join(map(str, row)) if type(row) is dict else type(row).__name__
         fail(item.source, f"has no text under {key!r} ({there})", "name its key or column by --text-key")
     check_text(row[key], item.source)
-    return row[key], {name: value for name, value in row.items() if name != key}
+    return row.pop(key), row
 
 
 def cut(text: str, limit: int) -> Iterator[str]:

@@ -8,19 +8,21 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from ctypes.util import find_library
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from scripts.cli import UserError, console
 from scripts.corpus.files import read_json, require_folder, sha256, whole_file, write_bytes, write_json
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.predicted import WRITERS, join
-from scripts.corpus.texts import STDIN, Chunk, cut, find_texts, read_chunks, read_text
+from scripts.corpus.texts import STDIN, Text, cut, find_texts, read_chunks
 from scripts.corpus.versions import versions
 from scripts.corpus.without_torch import without_torch
 from scripts.formats.record import AnnotationError
@@ -42,10 +44,9 @@ ANEW = "add --restart to begin anew, or name another --output"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What changes what is written, beside the texts. ending: of the output. precision: see `speed_up`."""
+    """What changes what is written, beside the texts. precision: see `speed_up`."""
 
     model: Path
-    ending: str = ".jsonl"
     lines: bool = False
     text_key: str = "text"
     encoding: str = "utf-8"
@@ -129,37 +130,22 @@ def predict(nlp: "Language", texts: list[str]) -> list["Doc"]:
     return [own[0] if len(own) == 1 else Doc.from_docs(own, ensure_whitespace=False) for own in docs]
 
 
-def predict_chunk(options: Options, chunk: Chunk, part: Path) -> tuple[int, Counter]:
-    """Predict a chunk and write it; return its position, and count words and rejects.
-
-    Raises AnnotationError with the place of a text that cannot be read, unless the options reject it.
-    """
+def predict_chunk(options: Options, texts: list[Text], part: Path, position: int) -> tuple[int, float, int]:
+    """Predict a chunk and write it; return its position, when that began (`time.time`), and count words."""
     nlp = load(options.model, options.gpu_id, options.precision)
-    read, rejects = [], []
-    for item in chunk.items:
-        try:
-            read.append((item.source, *read_text(item, options.text_key)))
-        except AnnotationError as error:
-            if not options.rejects:
-                raise
-            rejects.append({"source": str(item.source), "reason": str(error)})
-    sources, texts, rows = map(list, zip(*read, strict=True)) if read else ([], [], [])
+    started = time.time()
     with nlp.memory_zone():
         try:
-            docs = predict(nlp, texts)
+            docs = predict(nlp, [text.text for text in texts])
         except Exception as error:  # a component's own
-            places = f"{chunk.items[0].source} to {chunk.items[-1].source}"
+            places = f"{texts[0].source} to {texts[-1].source}"
             raise UserError(f"{places}: cannot be predicted ({type(error).__name__}: {error})") from error
-        for doc, source, row in zip(docs, sources, rows, strict=True):
-            doc.user_data |= {"id": str(row.get("id", source)), "source": str(source)}
-        written = WRITERS[options.ending](docs, rows)
+        for doc, text in zip(docs, texts, strict=True):
+            doc.user_data |= {"id": str(text.row.get("id", text.source)), "source": text.source}
+        write_bytes(part, WRITERS[part.suffix](docs, [text.row for text in texts]))
         words = sum(map(len, docs))
         docs.clear()  # none may be used outside
-    if rejects:
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rejects)
-        write_bytes(part.parents[1] / "rejects" / part.stem, lines.encode())
-    write_bytes(part, written)
-    return chunk.position, Counter(words=words, rejected=len(rejects))
+    return position, started, words
 
 
 def score(model: Path, gpu_id: int, precision: str, shards: Path) -> float:
@@ -186,62 +172,62 @@ def predict_files(
     *,
     workers: int,
     restart: bool = False,
-    progress: Callable[[int, int, int], None] = lambda total, done, words: None,
+    progress: Callable[[Counter], None] = lambda count: None,
 ) -> Counter:
-    """Predict all texts that names stand for, and write them; count texts, and of this run words and rejects.
+    """Predict all texts that names stand for, and write them; return a count.
 
-    What is done waits in a hidden folder beside the output until all is. The result is the same byte by byte
-    whatever the number of workers, and however often a run was stopped.
-    progress: is told the bytes of all input, those that are done, and the words that were predicted.
-    Raises UserError where the output is there, or what is done is of other texts, options or another model.
+    The result is the same byte by byte whatever the number of workers, and however often a run was stopped.
+    progress: is told the count so far: `bytes` of the input and `position` in them, `texts` and `rejected`;
+    of this run `words` and, from when a worker had loaded, `seconds`.
+    Raises UserError where the output is there, or what is done is of other texts, options or another model;
+    AnnotationError with the place of a text that cannot be read, unless the options reject it.
     """
+    count: Counter = Counter()
+    with _unfinished(output, restart) as folder:
+        files = find_texts([_keep_stdin(folder) if name == "-" else name for name in names], options.lines)
+        _check_state(folder, options, files)
+        if output.exists():  # only the folder was left to be deleted
+            return count
+        count["bytes"] = sum(path.stat().st_size for path in files)
+        parts, rejects, began = folder / "parts", folder / "rejects", None
+        with whole_file(rejects) as file:
+            calls = _calls(files, parts, output.suffix or ".spacy", options, file, count)
+            for position, started, words in ordered_map(predict_chunk, calls, workers=workers):
+                began = min(began or started, started)
+                count["words"] += words
+                count |= {"position": position, "seconds": time.time() - began}
+                progress(count)
+        if not count["texts"]:
+            raise UserError(f"{', '.join(names)}: no text is in it; name a file that holds some")
+        if count["rejected"]:
+            rejects.replace(output.with_name(f"{output.stem}.rejects.jsonl"))
+        if output.suffix:
+            join(sorted(parts.glob("[0-9]*")), output)
+        else:
+            parts.rename(output)
+    return count
+
+
+@contextmanager
+def _unfinished(output: Path, restart: bool) -> Iterator[Path]:
+    """Hold the hidden folder beside the output where what is done waits until all is, then delete it."""
     folder = output.with_name(f".{output.name}.parts")
-    if output.is_dir() and (restart or not folder.exists()):
-        raise UserError(f"{output}: is there already; delete it, or name another --output")
-    if output.exists() and not (restart or folder.exists()):
-        raise UserError(f"{output}: is there already; {ANEW}")
+    if output.exists() and (output.is_dir() if restart else not folder.exists()):
+        remedy = "delete it, or name another --output" if output.is_dir() else ANEW
+        raise UserError(f"{output}: is there already; {remedy}")
     require_folder(output.parent)
-    folder.mkdir(parents=True, exist_ok=True)
+    parts = folder / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        if restart:
-            output.unlink(missing_ok=True)
-        for path in (folder / "parts", folder / "rejects"):
-            if restart:
-                shutil.rmtree(path, ignore_errors=True)
-            path.mkdir(exist_ok=True)
+        for path in (output, *parts.iterdir()) if restart else ():
+            path.unlink(missing_ok=True)
         try:
-            _check_state(folder, options)
-            count = Counter()
-            if not output.exists():  # else only the folder is left to be deleted
-                count = _predict_files(names, folder, output, options, workers, progress)
+            yield folder
         except BaseException:
-            if not any((folder / "parts").iterdir()):
+            if not any(parts.iterdir()):
                 shutil.rmtree(folder, ignore_errors=True)
             raise
     shutil.rmtree(folder)
-    return count
-
-
-def _predict_files(
-    names: list[str], folder: Path, output: Path, options: Options, workers: int, progress: Callable
-) -> Counter:
-    """Predict what is still to be done, and put all together."""
-    files = find_texts([_keep_stdin(folder) if name == "-" else name for name in names], lines=options.lines)
-    total = sum(path.stat().st_size for path in files)
-    count: Counter = Counter()
-    calls = _calls(files, folder / "parts", options, count)
-    for position, found in ordered_map(predict_chunk, calls, workers=workers):
-        count += found
-        progress(total, position, count["words"])
-    if not count["texts"]:
-        raise UserError(f"{', '.join(names)}: no text is in it; name a file that holds some")
-    if rejects := sorted((folder / "rejects").glob("[0-9]*")):
-        join(rejects, output.with_name(f"{output.stem}.rejects.jsonl"))
-    if output.suffix:
-        join(sorted((folder / "parts").glob("[0-9]*")), output)
-    else:
-        (folder / "parts").rename(output)
-    return count
 
 
 def _keep_stdin(folder: Path) -> str:
@@ -253,10 +239,11 @@ def _keep_stdin(folder: Path) -> str:
     return str(folder / STDIN)
 
 
-def _check_state(folder: Path, options: Options) -> None:
-    """See that what is done is of the same model, options and versions; note these at the start."""
-    weights = {path.as_posix(): sha256(path) for path in sorted(options.model.rglob("*")) if path.is_file()}
-    state = asdict(options) | {"model": weights, "versions": versions()}
+def _check_state(folder: Path, options: Options, files: Iterable[Path]) -> None:
+    """See that what is done is of the same texts, model, options and versions; note these at the start."""
+    inside = sorted(path for path in options.model.rglob("*") if path.is_file())
+    texts, model = ([[path.as_posix(), sha256(path)] for path in paths] for paths in (files, inside))
+    state = asdict(options) | {"texts": texts, "model": model, "versions": versions()}
     path = folder / "state.json"
     if not any((folder / "parts").iterdir()):
         write_json(path, state)
@@ -265,15 +252,18 @@ def _check_state(folder: Path, options: Options) -> None:
         raise UserError(f"{folder}: what is done there is of other {', '.join(changed)}; {ANEW}")
 
 
-def _calls(files: dict[Path, str], parts: Path, options: Options, count: Counter) -> Iterator[tuple]:
-    """Yield what is still to be done. Raises UserError where what is done is of other texts."""
-    done = {path.name.partition("-")[0]: path for path in parts.glob("[0-9]*")}
-    for chunk in read_chunks(files, options.encoding):
-        count["texts"] += len(chunk.items)
-        part = parts / f"{chunk.name}{options.ending or '.spacy'}"
-        if done.pop(f"{chunk.number:07}", part) != part:
-            raise UserError(f"{chunk.items[0].source}: other texts are done in {parts}; {ANEW}")
+def _calls(
+    files: dict[Path, str], parts: Path, ending: str, options: Options, rejects: BinaryIO, count: Counter
+) -> Iterator[tuple]:
+    """Yield what is still to be done."""
+    for number, (texts, position) in enumerate(read_chunks(files, options.text_key, options.encoding)):
+        count["texts"] += len(texts)
+        for text in (text for text in texts if text.error):
+            if not options.rejects:
+                raise AnnotationError(text.error)
+            row = {"source": text.source, "reason": text.error}
+            rejects.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+            count["rejected"] += 1
+        part = parts / f"{number:07}{ending}"
         if not part.exists():
-            yield options, chunk, part
-    if done:
-        raise UserError(f"{parts}: more texts are done there than there are now; {ANEW}")
+            yield options, [text for text in texts if not text.error], part, position

@@ -57,7 +57,7 @@ def fresh_load():
 
 
 def run(names, output: Path, model: Path, *, workers: int = 1, restart: bool = False, **options) -> Counter:
-    given = Options(model, ending=output.suffix, **options)
+    given = Options(model, **options)
     return predict_files([str(name) for name in names], output, given, workers=workers, restart=restart)
 
 
@@ -113,11 +113,11 @@ def done(monkeypatch) -> list[int]:
 
     numbers = Numbers()
 
-    def watched(options, chunk, part):
-        if chunk.number == numbers.stops:
+    def watched(options, texts, part, position):
+        if int(part.stem) == numbers.stops:
             raise KeyboardInterrupt
-        numbers.append(chunk.number)
-        return predict_chunk(options, chunk, part)
+        numbers.append(int(part.stem))
+        return predict_chunk(options, texts, part, position)
 
     monkeypatch.setattr(module, "predict_chunk", watched)
     return numbers
@@ -147,12 +147,12 @@ def test_a_run_does_not_go_on_with_other_texts_options_or_model(tmp_path, model,
     texts = tmp_path / "a.jsonl"
     for changed in (["{}\n", *lines], lines[:10]):
         texts.write_text("".join(changed), encoding="utf-8")
-        with pytest.raises(UserError, match=r"other texts are done in .*; add --restart"):
+        with pytest.raises(UserError, match="is of other texts; add --restart"):
             run([texts], stopped, model)
-    with pytest.raises(UserError, match="is of other rejects; add --restart"):
+    with pytest.raises(UserError, match="is of other rejects, texts; add --restart"):
         run([texts], stopped, model, rejects=True)
     (model / "further").write_text("", encoding="utf-8")
-    with pytest.raises(UserError, match="is of other model; add --restart"):
+    with pytest.raises(UserError, match="is of other model, texts; add --restart"):
         run([texts], stopped, model)
     (model / "further").unlink()
     run([texts], stopped, model, restart=True)
