@@ -1,4 +1,4 @@
-"""Run one function over many arguments in several processes, in order, with little waiting."""
+"""Run one function over many arguments in several processes or threads, in order, with little waiting."""
 
 import multiprocessing
 import os
@@ -6,7 +6,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
@@ -17,18 +17,21 @@ WAITING = 2
 """Calls that each process may have waiting: enough to keep it busy, and few enough to bound the memory."""
 
 
-def ordered_map(function: Callable[..., Result], calls: Iterable[tuple], *, workers: int) -> Iterator[Result]:
+def ordered_map(
+    function: Callable[..., Result], calls: Iterable[tuple], *, workers: int, threads: bool = False
+) -> Iterator[Result]:
     """Yield `function(*arguments)` for each call, in their order; `calls` is read little ahead of results.
 
     With one worker everything runs in this process. Others are spawned, leave Ctrl-C to this process, and end
-    when it does, however it ends.
+    when it does, however it ends; or they are threads.
     Raises what the function raises, and UserError where a process dies.
     """
     if workers == 1:
         for arguments in calls:
             yield function(*arguments)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+    spawn = multiprocessing.get_context("spawn")
+    pool = ThreadPoolExecutor(workers) if threads else ProcessPoolExecutor(workers, spawn, _start)
     waiting: deque[Future] = deque()
     try:
         for arguments in calls:

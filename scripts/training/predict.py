@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -39,6 +40,9 @@ BATCH, BATCH_CHARACTERS = 128, 50_000
 LIGHT = {"attribute_ruler", "doc_cleaner", "lemmatizer", "morphologizer", "ner", "parser", "sentencizer"}
 LIGHT |= {"senter", "tagger", "textcat", "textcat_multilabel", "tok2vec", "entity_ruler", "span_ruler"}
 """Components that do without torch."""
+LOADING = threading.Lock()
+SWITCH = 0.0005
+"""Seconds a thread waits for another: what needs torch runs in threads, as processes take much memory."""
 ANEW = "add --restart to begin anew, or name another --output"
 
 
@@ -91,8 +95,33 @@ def speed_up(nlp: "Language", *, gpu_id: int = -1, precision: str = "fp32") -> "
 
 
 @cache
+def loaded(model: Path, gpu_id: int, precision: str) -> dict[int, "Language"]:
+    """Return the pipelines that were loaded in this process, by thread."""
+    return {}
+
+
 def load(model: Path, gpu_id: int, precision: str) -> "Language":
-    """Load a pipeline that predicts fast, on one thread. Raises UserError where that fails."""
+    """Load a pipeline that predicts fast, in this thread alone; of several, all have the first one's weights.
+
+    Raises UserError where that fails.
+    """
+    own, thread = loaded(model, gpu_id, precision), threading.get_ident()
+    with LOADING:
+        if thread not in own:
+            own[thread] = _load(model, gpu_id, precision)
+            _share_weights(*own.values())
+    return own[thread]
+
+
+def _share_weights(first: "Language", *others: "Language") -> None:
+    for name in first.pipe_names if others else ():
+        if first.get_pipe_meta(name).factory == "transformer":
+            modules = (nlp.get_pipe(name).model.transformer for nlp in (first, others[-1]))
+            for shared, own in zip(*(module.parameters() for module in modules), strict=True):
+                own.data = shared.data
+
+
+def _load(model: Path, gpu_id: int, precision: str) -> "Language":
     if not needs_torch(model) and "spacy" not in sys.modules:
         without_torch()
     import numpy
@@ -115,6 +144,7 @@ def load(model: Path, gpu_id: int, precision: str) -> "Language":
         import torch
 
         torch.set_num_threads(1)
+        sys.setswitchinterval(SWITCH)
     return nlp
 
 
@@ -192,7 +222,8 @@ def predict_files(
         parts, rejects, began = folder / "parts", folder / "rejects", None
         with whole_file(rejects) as file:
             calls = _calls(files, parts, output.suffix or ".spacy", options, file, count)
-            for position, started, words in ordered_map(predict_chunk, calls, workers=workers):
+            found = ordered_map(predict_chunk, calls, workers=workers, threads=needs_torch(options.model))
+            for position, started, words in found:
                 began = min(began or started, started)
                 count["words"] += words
                 count |= {"position": position, "seconds": time.time() - began}

@@ -17,6 +17,7 @@ from scripts.training import predict as module
 from scripts.training.predict import (
     Options,
     load,
+    loaded,
     needs_torch,
     predict,
     predict_chunk,
@@ -25,6 +26,7 @@ from scripts.training.predict import (
 )
 from tests.make import contents
 from tests.runs import kept_ops, small_pipeline
+from tests.tiny import make_transformer, transformer_pipeline
 
 COUNT = 2 * TEXTS + 30
 
@@ -51,9 +53,9 @@ def texts(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def fresh_load():
-    load.cache_clear()
+    loaded.cache_clear()
     yield
-    load.cache_clear()
+    loaded.cache_clear()
 
 
 def run(names, output: Path, model: Path, *, workers: int = 1, restart: bool = False, **options) -> Counter:
@@ -173,6 +175,23 @@ def test_several_processes_write_the_same_bytes(tmp_path, model, texts):
     for workers in (1, 2):
         run([texts], tmp_path / f"{workers}.jsonl", model, workers=workers)
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
+
+
+def test_threads_share_a_transformers_weights_and_write_the_same_bytes(tmp_path, texts):
+    with kept_ops():
+        folder = tmp_path / "model-best"
+        transformer_pipeline(make_transformer("bert", tmp_path)).to_disk(folder)
+        for workers in (1, 3):
+            run([texts], tmp_path / f"{workers}.jsonl", folder, workers=workers)
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "3.jsonl").read_bytes()
+    first, *others = loaded(folder, -1, "fp32").values()
+    assert others
+    for nlp in others:
+        pairs = zip(
+            *(each.get_pipe("transformer").model.transformer.parameters() for each in (first, nlp)),
+            strict=True,
+        )
+        assert all(one.data_ptr() == other.data_ptr() for one, other in pairs)
 
 
 def test_an_output_that_is_there_is_never_written_over_unasked(tmp_path, model, texts):
