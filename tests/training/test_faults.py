@@ -14,6 +14,7 @@ from scripts.cli import Stopped, UserError
 from scripts.corpus.files import read_json
 from scripts.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from scripts.training.lock import LOCK, locked
+from scripts.training.options import Options
 from tests.make import contents
 from tests.runs import ENV, ROOT, check, command, config_for, finish, kept_ops, models
 
@@ -32,7 +33,7 @@ def main(folder, corpus, **options):
     """Run the command in this process."""
     given = {"device": "cpu", "wandb_mode": "disabled", "exact": True}
     with kept_ops():
-        command_file.main(folder, corpus=corpus, **(given | options))
+        command_file.main(Options(config=folder, corpus=corpus, **(given | options)))
 
 
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path):

@@ -1,6 +1,7 @@
 """Texts predicted by a command: what is written, that it goes on where it was stopped, and what it refuses."""
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import numpy
 import pyarrow.parquet
 import pytest
 import spacy
+import torch
 from spacy.tokens import DocBin
+from threadpoolctl import threadpool_limits
 
 from scripts.cli import UserError
 from scripts.corpus.texts import TEXTS
@@ -53,8 +56,13 @@ def texts(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def fresh_load():
+    """No pipeline is loaded before or after a test; threads are then as they were."""
     loaded.cache_clear()
-    yield
+    interval, threads = sys.getswitchinterval(), torch.get_num_threads()
+    with threadpool_limits():
+        yield
+    sys.setswitchinterval(interval)
+    torch.set_num_threads(threads)
     loaded.cache_clear()
 
 
