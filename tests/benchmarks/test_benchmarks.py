@@ -248,10 +248,18 @@ def test_commands_of_the_page_parse(command):
     "name",
     [
         "preprocessing",
-        "validation",
         *(
             pytest.param(name, marks=pytest.mark.long)
-            for name in ("faults", "train", "processes", "transformer", "frontier", "vectors", "predict")
+            for name in (
+                "validation",
+                "faults",
+                "train",
+                "processes",
+                "transformer",
+                "frontier",
+                "vectors",
+                "predict",
+            )
         ),
     ],
 )
