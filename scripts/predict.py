@@ -26,7 +26,10 @@ def main(
         Literal["stop", "reject"], typer.Option(help="Texts that cannot be read; reject: into a file.")
     ] = "stop",
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes; 0: one a core. The result is the same.")
+        int,
+        typer.Option(
+            min=0, help="Processes, of a transformer threads; 0: one a core. The result is the same."
+        ),
     ] = 0,
     device: Annotated[str, typer.Option(help="Of a transformer: auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[

@@ -13,7 +13,7 @@ def with_spaces(doc: Doc) -> Doc:
     Token-level documents are stored with unknown spaces, so that training keeps their tokens.
     """
     spaces = doc.user_data.get("spaces")
-    if spaces is None:
+    if spaces is None or not doc.has_unknown_spaces:
         return doc
     words = [token.text for token in doc]
     made = Doc(doc.vocab, words=words, spaces=list(map(bool, spaces)), user_data=doc.user_data)
@@ -24,11 +24,16 @@ def with_spaces(doc: Doc) -> Doc:
     return made
 
 
+def spans_of(doc: Doc) -> list[dict]:
+    """Return the entities by characters, as annotation tools write them."""
+    return [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in doc.ents]
+
+
 def as_jsonl(doc: Doc) -> str:
     """Return id, text, spans, group and source as a line of JSON; tokens where they are the data's own."""
     known, text = doc.user_data, with_spaces(doc)
     row = {"id": known["id"], "text": text.text}
-    row["spans"] = [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in text.ents]
+    row["spans"] = spans_of(text)
     row |= {"group": known["group"]} if "group" in known else {}
     row["meta"] = {"source": known["source"]}
     if "spaces" in known:

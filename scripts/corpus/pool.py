@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,8 @@ from scripts.cli import UserError
 Result = TypeVar("Result")
 WAITING = 2
 """Calls that each process may have waiting: enough to keep it busy, and few enough to bound the memory."""
+SWITCH = 0.0005
+"""Seconds that a thread waits until another hands Python over."""
 
 
 def ordered_map(
@@ -31,7 +34,10 @@ def ordered_map(
             yield function(*arguments)
         return
     spawn = multiprocessing.get_context("spawn")
-    pool = ThreadPoolExecutor(workers) if threads else ProcessPoolExecutor(workers, spawn, _start)
+    if threads:
+        pool = ThreadPoolExecutor(workers, initializer=sys.setswitchinterval, initargs=(SWITCH,))
+    else:
+        pool = ProcessPoolExecutor(workers, spawn, _start)
     waiting: deque[Future] = deque()
     try:
         for arguments in calls:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 def _jsonl(docs: list["Doc"], rows: list[dict]) -> bytes:
     """Write the text, what stood beside it, and in the place of spans there those of the document."""
-    made = []
-    for doc, row in zip(docs, rows, strict=True):
-        spans = [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in doc.ents]
-        made.append({"text": doc.text} | row | {"text": doc.text, "spans": spans})
+    from scripts.corpus.exports import spans_of  # which imports spaCy
+
+    made = [
+        {"text": doc.text} | row | {"text": doc.text, "spans": spans_of(doc)}
+        for doc, row in zip(docs, rows, strict=True)
+    ]
     return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in made).encode()
 
 
@@ -43,7 +45,8 @@ def join(parts: list[Path], output: Path) -> None:
     with whole_file(output) as file:
         if output.suffix == ".parquet":
             _join_as_parquet(parts, file)
-        for part in parts if output.suffix != ".parquet" else ():
+            return
+        for part in parts:
             with part.open("rb") as source:
                 shutil.copyfileobj(source, file)
 

@@ -21,6 +21,7 @@ from scripts.corpus.hub import require_models
 from scripts.corpus.stream import ShardStream
 from scripts.training import stream  # noqa: F401  (registers what a config names)
 from scripts.training.device import gpu_obstacle, set_threads, use_device
+from scripts.training.fast_guard import has_fast
 from scripts.training.memory import limit_gpu_memory, parse_gpu_memory
 from scripts.training.options import Options
 from scripts.training.step import TrainingStep
@@ -128,13 +129,7 @@ def meet(workers: int, why_alone: str) -> AbstractContextManager[World]:
 @cache
 def find_fast() -> ModuleType | None:
     """Return what makes the fast step; None where there is none, or (and say so) it is for other versions."""
-    try:
-        from scripts.training import fast
-    except ImportError:
-        return None
-    why = fast.why_not()
-    if why:
-        console.print(f"Training computes as spaCy does, slower: {why}", style="yellow")
+    if not has_fast("Training computes"):
         return None
     from scripts.training.fast import step
 

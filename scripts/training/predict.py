@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from scripts.cli import UserError, console
+from scripts.cli import UserError
 from scripts.corpus.files import read_json, require_folder, sha256, whole_file, write_bytes, write_json
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.predicted import WRITERS, join
@@ -27,6 +27,7 @@ from scripts.corpus.texts import STDIN, Text, cut, find_texts, read_chunks
 from scripts.corpus.versions import versions
 from scripts.corpus.without_torch import without_torch
 from scripts.formats.record import AnnotationError
+from scripts.training.fast_guard import has_fast
 from scripts.training.lock import locked
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ LIGHT = {"attribute_ruler", "doc_cleaner", "lemmatizer", "morphologizer", "ner",
 LIGHT |= {"senter", "tagger", "textcat", "textcat_multilabel", "tok2vec", "entity_ruler", "span_ruler"}
 """Components that do without torch."""
 LOADING = threading.Lock()
-SWITCH = 0.0005
-"""Seconds a thread waits for another: what needs torch runs in threads, as processes take much memory."""
 ANEW = "add --restart to begin anew, or name another --output"
 
 
@@ -81,16 +80,10 @@ def speed_up(nlp: "Language", *, gpu_id: int = -1, precision: str = "fp32") -> "
     gpu_id: where its transformer is to compute. precision: bf16, fp16, auto or int8; only fp32 gives the
     entities that spaCy gives.
     """
-    try:
-        from scripts.training.fast import why_not
-    except ImportError:
-        return nlp
-    if why := why_not():
-        console.print(f"Predicting as spaCy does, slower: {why}", style="yellow")
-        return nlp
-    from scripts.training.fast import predict
+    if has_fast("Predicting"):
+        from scripts.training.fast import predict
 
-    predict.speed_up(nlp, gpu_id, precision)
+        predict.speed_up(nlp, gpu_id, precision)
     return nlp
 
 
@@ -144,7 +137,6 @@ def _load(model: Path, gpu_id: int, precision: str) -> "Language":
         import torch
 
         torch.set_num_threads(1)
-        sys.setswitchinterval(SWITCH)
     return nlp
 
 
@@ -222,7 +214,8 @@ def predict_files(
         parts, rejects, began = folder / "parts", folder / "rejects", None
         with whole_file(rejects) as file:
             calls = _calls(files, parts, output.suffix or ".spacy", options, file, count)
-            found = ordered_map(predict_chunk, calls, workers=workers, threads=needs_torch(options.model))
+            threads = needs_torch(options.model)  # which takes much memory in each process
+            found = ordered_map(predict_chunk, calls, workers=workers, threads=threads)
             for position, started, words in found:
                 began = min(began or started, started)
                 count["words"] += words

@@ -72,7 +72,8 @@ def train_config(options: Options) -> tuple[Path, dict]:
         if options.restart and is_first:
             discard(folder)
         run_id = resumable(folder, identity, force=options.force)
-        tracker = _track(full, folder, identity | facts, options, run_id) if is_first else Tracker()
+        is_tracked = is_first and options.mode != "disabled"
+        tracker = _track(full, folder, identity | facts, options, run_id) if is_tracked else Tracker()
         metrics = _train(own, folder, device.gpu_id, tracker, identity, options)
         if is_first:
             if noted is not None:
