@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from scripts.training.device import gpu_obstacle
+from scripts.training.device import gpu_obstacle, set_threads
 from tests.make import jsonl_writer
 
 
@@ -23,6 +24,15 @@ def pytest_collection_modifyitems(items):
         obstacle = marker and gpu_obstacle(0, needs_cupy=marker.kwargs.get("cupy", False))
         if obstacle:
             item.add_marker(pytest.mark.skip(reason=f"no GPU: {obstacle}"))
+
+
+@pytest.fixture(autouse=True)
+def kept_threads():
+    """Give torch and BLAS the threads that they had: what trains or predicts in this process sets them."""
+    before = torch.get_num_threads()
+    yield
+    if torch.get_num_threads() != before:
+        set_threads(before)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from confection import Config
 
 from tests.make import make_corpus, rows
@@ -65,11 +64,3 @@ def ready(tmp_path, write_jsonl) -> tuple[Path, Callable[..., Path]]:
         return folder
 
     return corpus, make
-
-
-@pytest.fixture(autouse=True)
-def kept_threads():
-    """Give torch the threads that it had: trainings set their number."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)

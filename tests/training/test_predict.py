@@ -9,9 +9,7 @@ import numpy
 import pyarrow.parquet
 import pytest
 import spacy
-import torch
 from spacy.tokens import DocBin
-from threadpoolctl import threadpool_limits
 
 from scripts.cli import UserError
 from scripts.corpus.texts import TEXTS
@@ -56,13 +54,11 @@ def texts(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def fresh_load():
-    """No pipeline is loaded before or after a test; threads are then as they were."""
+    """No pipeline is loaded before or after a test; threads then change as they did before."""
     loaded.cache_clear()
-    interval, threads = sys.getswitchinterval(), torch.get_num_threads()
-    with threadpool_limits():
-        yield
+    interval = sys.getswitchinterval()
+    yield
     sys.setswitchinterval(interval)
-    torch.set_num_threads(threads)
     loaded.cache_clear()
 
 
