@@ -8,12 +8,12 @@ from tests.make import jsonl_writer
 
 
 def pytest_addoption(parser):
-    """Let the tests of killed trainings be as thorough as there is time for."""
+    """Let the tests of what is killed be as thorough as there is time for."""
     parser.addoption(
         "--kills",
         type=int,
         default=6,
-        help="kills of trainings at random moments, half of them with two processes",
+        help="kills at random moments: of trainings, half of them with two processes, of predictions, of builds a third",
     )
 
 

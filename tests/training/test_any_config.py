@@ -46,7 +46,12 @@ ALIKE = (
     "two_ners",
     "two_tok2vecs",
 )
-TOGETHER = ("sourced_ner_with_one_new_label", "everything_beside_ner", "own_reader_that_draws", "seed_null")
+TOGETHER = (
+    "own_reader_that_draws",
+    "seed_null",
+    pytest.param("sourced_ner_with_one_new_label", marks=pytest.mark.long),
+    pytest.param("everything_beside_ner", marks=pytest.mark.long),
+)
 
 
 @pytest.fixture(scope="module")

@@ -202,7 +202,10 @@ runpy.run_module("scripts.train", run_name="__main__")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("largest", [0, 1_000, 100_000, 3_000_000, 8_000_000])
+@pytest.mark.parametrize(
+    "largest",
+    [*(pytest.param(size, marks=pytest.mark.long) for size in (0, 1_000, 3_000_000)), 100_000, 8_000_000],
+)
 def test_a_full_disk_is_told_and_leaves_what_was_whole(stopped, largest):
     """Files may be no larger than the lock, a config, a model or a checkpoint."""
     corpus, folder = stopped

@@ -78,7 +78,7 @@ def compare(ours: Model, theirs: Model) -> int:
     [
         ("cpu", 6, {}),
         ("cpu", 6, PRETRAINED),
-        pytest.param("gpu", 3, {}, marks=pytest.mark.slow),
+        pytest.param("gpu", 3, {}, marks=[pytest.mark.slow, pytest.mark.long]),
         pytest.param("gpu", 3, PRETRAINED, marks=pytest.mark.slow),
     ],
 )

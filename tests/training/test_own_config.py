@@ -11,9 +11,11 @@ from spacy.cli._util import parse_config_overrides
 from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
+from typer.testing import CliRunner
 
+from scripts import train
 from scripts.checks.training_config import ConfigFile, TrainingConfig
-from scripts.cli import UserError
+from scripts.cli import UserError, command_line
 from scripts.corpus.config_file import (
     default_output,
     fingerprint,
@@ -111,13 +113,18 @@ def run(folder, command, **environment):
     return done.returncode, done.stdout
 
 
-def said(folder, *arguments, **environment):
-    """What training says in the end, in one line, of a command line that is refused."""
-    command = shlex.join(["python", "-m", "scripts.train", *arguments, "--device=cpu"])
-    code, output = run(folder, command, **environment)
-    assert code == 1, output
-    assert "Traceback" not in output
-    return output.splitlines()[-1]
+@pytest.fixture
+def said(folder, monkeypatch):
+    """Tells what training says in the end, in one line, of a command line that is refused."""
+    monkeypatch.chdir(folder)
+    app = command_line(train.main, takes_settings=True)
+
+    def refused(*arguments: str) -> str:
+        result = CliRunner().invoke(app, [*arguments, "--device=cpu", "--wandb-mode=disabled"])
+        assert result.exit_code == 1, result.output
+        return result.output.splitlines()[-1]
+
+    return refused
 
 
 @pytest.mark.slow
@@ -207,13 +214,13 @@ def test_errors_stop_training_unless_told_otherwise(folder):
         (["my.cfg", "--code", "bad.py"], "bad.py:2: ZeroDivisionError: division by zero"),
     ],
 )
-def test_a_mistake_is_one_line(folder, arguments, message):
+def test_a_mistake_is_one_line(folder, said, arguments, message):
     (folder / "bad.py").write_text("import spacy\n1 / 0\n", encoding="utf-8")
-    assert message in said(folder, *arguments)
+    assert message in said(*arguments)
 
 
-def test_one_device_is_named_once(folder):
-    assert "both say where to train" in said(folder, "my.cfg", "--gpu-id", "0")
+def test_one_device_is_named_once(said):
+    assert "both say where to train" in said("my.cfg", "--gpu-id", "0")
 
 
 @pytest.mark.parametrize(
