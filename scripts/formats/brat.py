@@ -48,7 +48,6 @@ def count_entities(item: Item) -> Found:
     example="T1⇥PERSON 0 3⇥Ana⏎",
     endings=(".ann",),
     beside=(".txt",),
-    may_be_empty=True,
     recognise=looks_like_brat,
     split=whole_file,
     found=count_entities,
@@ -60,7 +59,7 @@ def read_brat(item: Item) -> Record:
     path, raw_text, raw_annotations = item.data
     text = Item(raw_text, Source(path, 1), None, item.options).text().removeprefix("\ufeff")
     annotations = Item(raw_annotations, item.source, None, item.options).text().removeprefix("\ufeff")
-    spans: list[tuple[Span, str | None, int]] = []
+    found: list[tuple[Span, str | None, int]] = []
     faults: list[Fault] = []
     for number, line in enumerate(annotations.split("\n"), start=1):
         source, match = Source(item.source.path, number), ENTITY.fullmatch(line.removesuffix("\r"))
@@ -73,17 +72,10 @@ def read_brat(item: Item) -> Record:
         numbers = [int(number) for number in re.findall(r"\d{1,18}", places)]
         span = Span(numbers[0], numbers[-1], label)
         if len(numbers) == 2:
-            spans.append((span, quoted, number))
+            found.append((span, quoted, number))
         else:
             detail = f"{(quoted or '')[:80]!r} has pieces at {places}"
             faults.append(Fault("discontinuous", source, detail, span, quoted))
-    return Record(
-        path.removesuffix(".gz").removesuffix(".txt"),
-        text,
-        tuple(span for span, _, _ in spans),
-        item.source,
-        group=item.file_group,
-        faults=tuple(faults),
-        quotes=tuple(quoted for _, quoted, _ in spans),
-        lines=tuple(number for *_, number in spans),
-    )
+    spans, quotes, lines = zip(*found, strict=True) if found else ((), (), ())
+    id = path.removesuffix(".gz").removesuffix(".txt")
+    return Record(id, text, spans, item.source, faults=tuple(faults), quotes=quotes, lines=lines)

@@ -111,22 +111,21 @@ def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[N
     """Take a file's first lines apart: rows, `# global.columns`, and whether it begins as CoNLL-2012 does."""
     names: list[str] = []
     sentences: list[list[tuple[int, str]]] = [[]]
-    marks: list[bytes] = []
-    separated, kind = False, ""
+    separated, marked, begins, kind = False, False, False, ""
     for number, raw in islice(lines, SAMPLE_LINES):
         before, kind = kind, kind_of(number, raw, False)
         separated |= before == "separators" != kind
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         if kind != "rows":
-            marks += [raw] if kind == "marks" else []
+            begins, marked = begins or raw.startswith(BEGIN), marked or raw.startswith(MARKS)
             sentences += [[]]
         elif line.startswith(GLOBAL_COLUMNS):
             names = names or line.partition("=")[2].split()
         else:
             sentences[-1].append((number, line))
     every = [line for sentence in sentences for _, line in sentence]
-    tagged = [line for line in every if parse_tag(line.split()[-1])]
-    plain = [line for line in every if line[0] != "#"] or tagged
+    plain = [line for line in every if line[0] != "#"]
+    plain = plain or [line for line in every if parse_tag(line.split()[-1])]
     separator = "\t" if plain and "\t" in plain[0].rstrip("\t ") else " "
     width = len(cells_of(plain[0], separator)) if plain else 0
     draft = Layout(separator, Roles(width, 0, width - 1))
@@ -137,7 +136,6 @@ def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[N
     rows = [
         [(n, cells_of(line, separator)) for n, line in sentence if is_row(line)] for sentence in sentences
     ]
-    begins, marked = (any(mark.startswith(one) for mark in marks) for one in (BEGIN, MARKS))
     return Layout(separator, Roles(), marked, separated), list(filter(None, rows)), names, begins
 
 
@@ -233,17 +231,8 @@ def describe_layout(layout: Layout) -> str:
     "and tags without prefixes are told apart",
     example="Ana⇥B-PERSON⏎left⇥O⏎Cork⇥B-LOC⏎⏎",
     endings=(
-        ".conll",
-        ".conllu",
-        ".conllup",
-        "_conll",
-        ".iob",
-        ".iob2",
-        ".bio",
-        ".bmes",
-        ".tsv",
-        ".txt",
-        ".ner",
+        *(".conll", ".conllu", ".conllup", "_conll", ".iob", ".iob2", ".bio", ".bmes"),
+        *(".tsv", ".txt", ".ner"),
     ),
     recognise=looks_like_columns,
     guesses=True,

@@ -39,8 +39,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> DocBinLayout:
     """Look through all documents. Raises AnnotationError where the file cannot be read."""
     docs = _docs(file.path, file.path.stat().st_mtime_ns)
     also = [name for name in ATTRS if any(_has(doc, name) for doc in docs)]
-    kinds = ((CATS, "cats"), (SPANS, "spans"), (USER_DATA, "user_data"))
-    also += [kind for kind, name in kinds if any(getattr(doc, name) for doc in docs)]
+    also += [name for name in (CATS, SPANS, USER_DATA) if any(getattr(doc, name) for doc in docs)]
     return DocBinLayout(any(_has(doc, "ENT_TYPE") for doc in docs), tuple(also))
 
 
@@ -138,9 +137,7 @@ def _record(item: Item, doc: "Doc") -> Record:
     else:
         spans = tuple(Span(doc[s].idx, doc[e - 1].idx + len(doc[e - 1]), label) for s, e, label in entities)
         record = Record(id, doc.text, spans, item.source)
-    return record._replace(
-        id=id, group=item.file_group, faults=tuple(faults), unread=unread, annotation=annotation
-    )
+    return record._replace(id=id, faults=tuple(faults), unread=unread, annotation=annotation)
 
 
 def _sentences(doc: "Doc", entities: list) -> list[tuple]:

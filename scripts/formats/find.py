@@ -6,6 +6,7 @@ import fnmatch
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,13 +97,12 @@ def _expand(name: str) -> list[Path]:
         raise AnnotationError(_missing(name, path))
     paths = [Path(path.anchor)]
     parts = path.parts[1 if path.anchor else 0 :]
-    for at, part in enumerate(parts, start=1):
+    for part in parts[:-1] if parts[-1] == "**" else parts:  # at the end the folder itself stands for it
         folders = [folder for folder in paths if _is_folder(folder)]
         if part == "**":
-            if at < len(parts):  # at the end it is what the folder itself stands for
-                paths = list(
-                    dict.fromkeys(below for folder in folders for below in _walk(folder, folders=True))
-                )
+            paths = list(
+                dict.fromkeys(chain.from_iterable(_walk(folder, folders=True) for folder in folders))
+            )
         elif any(char in part for char in "*?["):
             entries = (entry for folder in folders for entry in _entries(folder))
             seen = (entry for entry in entries if part.startswith(".") or not _hidden(entry))

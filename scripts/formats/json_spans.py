@@ -147,7 +147,7 @@ def _excluded(row: dict, source: Source, options: ReadOptions) -> str | None:
 
 def _group(row: dict, source: Source, key: str) -> str | None:
     if key == "file":
-        return source.path
+        return None
     holders = (row, *(row[inner] for inner in ("meta", "data") if isinstance(row.get(inner), dict)))
     value = next((holder[key] for holder in holders if holder.get(key) is not None), None)
     return scalar(source, key, value)

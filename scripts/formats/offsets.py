@@ -130,11 +130,10 @@ def weigh(record: Record, evidence: Counter[str]) -> None:
     quotes = record.quotes or (None,) * len(record.spans)
     spans = [(*span[:2], quoted) for span, quoted in zip(record.spans, quotes, strict=True)]
     misfits = [not fits(text, *span) for span in spans]
+    wrong = [quoted for quoted, misfit in zip(quotes, misfits, strict=True) if misfit]
     evidence["spans"] += len(spans)
-    evidence["misfits"] += sum(misfits)
-    evidence["quoted"] += sum(
-        misfit for misfit, quoted in zip(misfits, quotes, strict=True) if quoted is not None
-    )
+    evidence["misfits"] += len(wrong)
+    evidence["quoted"] += len(wrong) - wrong.count(None)
     for unit in UNITS if any(misfits) else (Offsets.utf16,):
         if not spans or not changed_by(text, unit):
             continue
@@ -202,9 +201,5 @@ def settle(record: Record, unit: Offsets) -> Record:
         detail += f"; it fits with --offsets={' or '.join(likely)}" if likely else ""
         source = Source(record.source.path, line)
         faults.append(Fault("other-text", source, detail, Span(start, end, span.label), quoted))
-    return record._replace(
-        spans=tuple(span for span, _ in kept),
-        lines=tuple(line for _, line in kept) if record.lines else (),
-        quotes=(),
-        faults=tuple(faults),
-    )
+    spans, lines = zip(*kept, strict=True) if kept else ((), ())
+    return record._replace(spans=spans, lines=lines if record.lines else (), quotes=(), faults=tuple(faults))

@@ -4,12 +4,13 @@ import gzip
 import io
 import lzma
 import os
+import re
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from scripts.formats import encoding as encodings
@@ -30,6 +31,7 @@ OFFICE = {
     "": "an OpenDocument file",
 }
 OFFICE_REMEDY = "export it as CSV or plain text"
+HIDDEN = re.compile(r"__MACOSX/|(?:.*/)?\.[^/]*$")
 ENCRYPTED = 1
 MEMBERS_SHOWN = 5
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
@@ -146,12 +148,7 @@ class RawFile:
         members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
         if what := _office(set(members)):
             fail(self.path, f"is {what}", OFFICE_REMEDY)
-        paths = {name: PurePosixPath(name) for name in members}
-        files = sorted(
-            name
-            for name, path in paths.items()
-            if path.parts[0] != "__MACOSX" and not path.name.startswith(".")
-        )
+        files = sorted(name for name in members if not HIDDEN.match(name))
         if len(files) != 1:
             more = f" and {len(files) - MEMBERS_SHOWN:,} more" if len(files) > MEMBERS_SHOWN else ""
             shown = f" ({', '.join(files[:MEMBERS_SHOWN])}{more})" if files else ""

@@ -16,8 +16,7 @@ WITHIN, SENTENCE, DOCUMENT = 0, 1, 2
 """What a line starts."""
 COMMENT = b"#\n"
 """What stands for a comment inside a sentence, so that lines keep their numbers."""
-Event = tuple[int, bytes, int]
-"""A line: its number, itself (or what stands for one that is no row), and what it starts."""
+
 Numbered = tuple[int, list[str]]
 """A row: the number of its line, and its cells."""
 Rows = tuple[Sequence[int], list[list[str]]]
@@ -78,8 +77,11 @@ def describe_roles(roles: Roles) -> str:
 
 def line_events(
     file: RawFile, kind_of: Callable[[int, bytes, bool], str], *, each_line: bool = False
-) -> Iterator[Event]:
-    """Yield each line of a file, counted by its kind. each_line: whether each row is a sentence."""
+) -> Iterator[tuple[int, bytes, int]]:
+    """Yield each line of a file (or what stands for one that is no row), its number, and what it starts.
+
+    All are counted by their kinds. each_line: whether each row is a sentence.
+    """
     inside, starts = False, DOCUMENT
     for number, raw in file.lines():
         kind = kind_of(number, raw, inside)
@@ -95,7 +97,9 @@ def line_events(
             yield number, b"\n", WITHIN
 
 
-def split_documents(events: Iterable[Event], sentences_per_doc: int | None) -> Iterator[tuple[int, bytes]]:
+def split_documents(
+    events: Iterable[tuple[int, bytes, int]], sentences_per_doc: int | None
+) -> Iterator[tuple[int, bytes]]:
     """Yield each document's lines with the first one's number; `sentences_per_doc` may end one early."""
     first, size, sentences = 0, 0, 0
     lines: list[bytes] = []
@@ -145,8 +149,8 @@ def token_record(
         tags = _tags(path, numbers, rows, roles)
         spaces = None if roles.space is None else [_space_after(row[roles.space]) for row in rows]
         found.append((words, spaces, tags, numbers))
-    group, lang = item.file_group or group, item.options.lang
-    return tagged_record(item.source, found, roles.scheme, unread=unread, lang=lang, id=id, group=group)
+    details = {"lang": item.options.lang, "id": id, "group": group}
+    return tagged_record(item.source, found, roles.scheme, unread=unread, **details)
 
 
 def _without_ranges(

@@ -143,7 +143,7 @@ def read_spans(values: Iterable, source: Source, text: str) -> list[tuple[int, i
                 label, quoted = _tell_label([label, *others], (marked, quoted), text, value, source)
             is_text = label == marked and (label != label.upper() or not label.isascii())
             surfaces += is_text and not (type(value) is dict and "label" in value)
-            spans.append((start, end, label, quoted if type(quoted) is str else None))
+            spans.append((start, end, label, quoted))
     if surfaces == len(spans) > 0:
         what = f"the label of each span is just its text: {short(spans[0][:3])}"
         fail(source, what, "write the entity's kind as its label")

@@ -162,7 +162,7 @@ def read_webanno(item: Item) -> Record:
         after.append(space)
         places |= {row.start + _units(row.text[:i]): at + i for i in range(len(row.text) + 1)}
         at += len(row.text) + space
-    record = words_record(item.source, sentences.values(), lang=item.options.lang, group=item.file_group)
+    record = words_record(item.source, sentences.values(), lang=item.options.lang)
     unread = []
     for row in rows:
         if row.part or not row.text.strip():

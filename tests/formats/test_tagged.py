@@ -74,7 +74,7 @@ def test_rows_without_tagged_tokens_are_something_else(row):
 )
 def test_other_lists_beside_the_tags_are_not_used(beside):
     layout = find_tagged([{**beside, **FINE}], PATH, ReadOptions())
-    assert (layout.tokens, layout.tags, layout.unused) == ("tokens", "ner_tags", tuple(sorted(beside)))
+    assert (layout.tokens, layout.tags) == ("tokens", "ner_tags")
 
 
 @pytest.mark.parametrize(
