@@ -160,14 +160,19 @@ def broken_docbin(path: Path) -> None:
     path.write_bytes(whole.to_bytes())
 
 
-def read(path: Path, **options) -> list[Record]:
+def read(path: Path, format: str = "auto", **options) -> list[Record]:
     """The records of a raw file."""
-    return list(read_records(path, options=ReadOptions(**options)))
+    return list(read_records(path, format, ReadOptions(**options)))
 
 
-def fails(path: Path, **options) -> str:
+def entities(record: Record) -> list[tuple[str, str]]:
+    """The text and label of each entity."""
+    return [(record.text[start:end], label) for start, end, label in record.spans]
+
+
+def fails(path: Path, format: str = "auto", **options) -> str:
     """What is said of a raw file that is refused, for a reason that lies in the file."""
     with pytest.raises(AnnotationError) as error:
-        read(path, **options)
+        read(path, format, **options)
     assert "a fault of this reader" not in str(error.value)
     return str(error.value)

@@ -70,9 +70,7 @@ def read_json(item: Item) -> Record | list[Record]:
     return row_record(row, item.source, item.options, item.layout)
 
 
-def row_record(
-    row: dict, source: Source, options: ReadOptions, layout: Layout | None = None
-) -> Record | list[Record]:
+def row_record(row: dict, source: Source, options: ReadOptions, layout: Layout) -> Record | list[Record]:
     """Make a record of a row of any of these spellings, or a list of them where it holds several texts.
 
     own, Prodigy   {"text": "…", "spans": [{"start": 0, "end": 4, "label": "ORG"}], "answer": "accept"}
@@ -82,23 +80,22 @@ def row_record(
     spaCy          {"text": "…", "ents": […]}, or version 2 {"paragraphs": [{"sentences": [{"tokens": […]}]}]}
     tokens         {"tokens": ["…"], "ner_tags": ["B-ORG"]}
     """
-    layout = layout or Layout()
     if foreign := recognise_foreign_row(row):
         raise AnnotationError(f"{source}: {foreign}")
-    id, group = scalar(source, "id", row.get("id")), _group(row, source, options.group_by)
+    id = scalar(source, "id", row.get("id"))
+    id, group = made_id(source) if id is None else id, _group(row, source, options.group_by)
     if isinstance(row.get("paragraphs"), list):
-        return read_paragraphs(row, source, options, id=id, group=group)
-    if layout.tagged is not None and layout.tagged.tokens in row and not label_studio.is_task(row):
-        return read_tagged(row, layout.tagged, source, lang=options.lang, id=id, group=group)
-    name = made_id(source) if id is None else id
+        return read_paragraphs(row, source, lang=options.lang, id=id, group=group)
     if label_studio.is_task(row):
         texts = label_studio.read_task(row, source, options, layout.texts)
-        names = {field: name if len(texts) == 1 else f"{name}#{field}" for field in texts}
+        names = {field: id if len(texts) == 1 else f"{id}#{field}" for field in texts}
         return [_record(content, source, names[field], group) for field, content in texts.items()]
+    if layout.tagged is not None and layout.tagged.tokens in row:
+        return read_tagged(row, layout.tagged, source, lang=options.lang, id=id, group=group)
     excluded = _excluded(row, source, options)
     spans, unread = choose_spans(row, source, options, layout.spans, excluded)
     text = choose_text(row, spans, source, options)
-    return _record(Content(text, spans, excluded, unread), source, name, group)
+    return _record(Content(text, spans, excluded, unread), source, id, group)
 
 
 def _record(content: Content, source: Source, id: str, group: str | None) -> Record:

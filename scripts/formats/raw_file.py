@@ -48,10 +48,7 @@ class RawFile:
     def __init__(self, path: Path, *, encoding: str = "utf-8") -> None:
         self.path = path
         self.encoding = encodings.encoding_name(encoding)
-        self.size = 0
         self.count: Counter[str] = Counter()
-        self.lines_read = 0
-        self._mark = b""
         self._unpack: Callable[[], BinaryIO] = lambda: self._file
 
     def __enter__(self) -> "RawFile":
@@ -146,8 +143,12 @@ class RawFile:
         except DAMAGED as error:
             raise AnnotationError(f"{self.path}: a damaged zip file ({error}); get it again") from None
         members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
-        if what := _office(set(members)):
+        folders = {name.split("/", 1)[0] for name in members}
+        if "[Content_Types].xml" in members:
+            what = next((what for folder, what in OFFICE.items() if folder in folders), "an office document")
             fail(self.path, f"is {what}", OFFICE_REMEDY)
+        if {"mimetype", "content.xml"} <= members.keys():
+            fail(self.path, f"is {OFFICE['']}", OFFICE_REMEDY)
         files = sorted(name for name in members if not HIDDEN.match(name))
         if len(files) != 1:
             more = f" and {len(files) - MEMBERS_SHOWN:,} more" if len(files) > MEMBERS_SHOWN else ""
@@ -173,11 +174,3 @@ class RawFile:
                 what = f"grows to over {MAX_GZIP_RATIO} times its {self.size:,} bytes, as no text does"
                 fail(self.path, what, "unpack it yourself if you trust it")
         return data
-
-
-def _office(names: set[str]) -> str | None:
-    """Say what the document of an office program is whose zip file holds such names."""
-    if "[Content_Types].xml" in names:
-        folders = {name.split("/", 1)[0] for name in names}
-        return next((what for folder, what in OFFICE.items() if folder in folders), "an office document")
-    return OFFICE[""] if {"mimetype", "content.xml"} <= names else None

@@ -1,17 +1,21 @@
 import gzip
+from functools import partial
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError, Span
+from scripts.formats.record import Span
 from scripts.formats.registry import ReadOptions, choose_format, read_records
+from tests import make
 from tests.make import build, read_split
 from tests.samples import class_labels, hugging_face
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 ANA = Span(0, 3, "PER")
+
+fails = partial(make.fails, format="parquet")
 
 
 @pytest.fixture
@@ -24,12 +28,6 @@ def write_parquet(tmp_path):
         return path
 
     return write
-
-
-def fails(path) -> str:
-    with pytest.raises(AnnotationError) as error:
-        list(read_records(path, "parquet"))
-    return str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["Sequence", "List"])
