@@ -75,7 +75,7 @@ def read_brat(item: Item) -> Record:
             found.append((span, quoted, number))
         else:
             detail = f"{(quoted or '')[:80]!r} has pieces at {places}"
-            faults.append(Fault("discontinuous", source, detail, span, quoted))
+            faults.append(Fault("discontinuous", source, detail, span))
     spans, quotes, lines = zip(*found, strict=True) if found else ((), (), ())
     id = path.removesuffix(".gz").removesuffix(".txt")
     return Record(id, text, spans, item.source, faults=tuple(faults), quotes=quotes, lines=lines)

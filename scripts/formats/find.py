@@ -1,6 +1,5 @@
 """Find the raw files that a command line names: paths, patterns and folders, with commas between."""
 
-import contextlib
 import difflib
 import fnmatch
 import os
@@ -73,17 +72,15 @@ def _names(paths: list[Path]) -> str:
 
 def _split_names(names: str) -> Iterator[str]:
     """Split at commas, unless something is called so."""
-    for name in [names] if os.path.lexists(names) or os.path.lexists(_at_home(names)) else names.split(","):
+    for name in [names] if os.path.lexists(_at_home(names)) else names.split(","):
         if os.path.lexists(name) or name.strip():
             yield name if os.path.lexists(name) else name.strip()
 
 
 def _at_home(name: str) -> Path:
     """Return the path that a name stands for: `~` is the home folder, unless something is called so."""
-    path = Path(name.strip() if not os.path.lexists(name) else name)
-    with contextlib.suppress(RuntimeError):  # there is no such user, or no home
-        return path if os.path.lexists(path) else path.expanduser()
-    return path
+    path = Path(name if os.path.lexists(name) else name.strip())
+    return path if os.path.lexists(path) else Path(os.path.expanduser(path))  # noqa: PTH111 (Path's may raise)
 
 
 def _expand(name: str) -> list[Path]:

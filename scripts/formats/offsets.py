@@ -77,12 +77,12 @@ def to_characters(text: str, start: int, end: int, unit: Offsets) -> tuple[int, 
     if not UNITS[unit].where:
         return start + UNITS[unit].start, end + UNITS[unit].end
     counts = edges(text, unit)
-    found = (bisect_left(counts, offset) for offset in (start, end))
-    first, last = (
-        at if at < len(counts) and counts[at] == offset else -1
-        for at, offset in zip(found, (start, end), strict=True)
-    )
-    return first, last
+
+    def character(offset: int) -> int:
+        at = bisect_left(counts, offset)
+        return at if counts[at : at + 1] == [offset] else -1
+
+    return character(start), character(end)
 
 
 def changed_by(text: str, unit: Offsets) -> bool:
@@ -200,6 +200,6 @@ def settle(record: Record, unit: Offsets) -> Record:
         detail = f"the data says {quoted[:60]!r}, but characters {start}–{end} are {marked[:60]!r}"
         detail += f"; it fits with --offsets={' or '.join(likely)}" if likely else ""
         source = Source(record.source.path, line)
-        faults.append(Fault("other-text", source, detail, Span(start, end, span.label), quoted))
+        faults.append(Fault("other-text", source, detail, Span(start, end, span.label)))
     spans, lines = zip(*kept, strict=True) if kept else ((), ())
     return record._replace(spans=spans, lines=lines if record.lines else (), quotes=(), faults=tuple(faults))

@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scripts.formats.json_layout import Layout, describe, layout_of
-from scripts.formats.json_spans import count_row, row_record
+from scripts.formats.json_spans import Layout, count_row, describe, layout_of, row_record
 from scripts.formats.names import class_names
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, Record

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,15 +105,14 @@ class RawFile:
 
         Of a line over MAX_DOCUMENT_BYTES only the beginning comes, still over that size: so it can be told.
         """
-        line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1).removeprefix(b"\xef\xbb\xbf")
-        for number in count(1):
-            if not line:
-                return
-            self.lines_read = number
-            yield number, line
+        readline = partial(self._take, self._stream.readline, MAX_DOCUMENT_BYTES + 1)
+        line = readline().removeprefix(b"\xef\xbb\xbf")
+        while line:
+            self.lines_read += 1
+            yield self.lines_read, line
             while len(line) > MAX_DOCUMENT_BYTES and not line.endswith(b"\n"):
-                line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1)
-            line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1)
+                line = readline()
+            line = readline()
 
     def _version(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())

@@ -89,19 +89,11 @@ def read_table(item: Item) -> Record | list[Record]:
 
 
 def _sentences(rows: list[Row], layout: TableLayout, path: str) -> Iterator[Rows]:
-    numbers: list[int] = []
-    cells: list[list[str]] = []
-    for row, starts in layout.starts(rows, path):
-        if starts and numbers:
-            yield numbers, cells
-            numbers, cells = [], []
-        if layout.is_blank(row):
-            continue
-        require_width(row, len(layout.names), path)
-        token = row.cells[layout.roles.token]
-        if "\n" in token.strip() or "\r" in token.strip():
-            what = f"a token goes over several lines: {short(token)}"
-            fail(f"{path}:{row.line}", what, 'write a quotation mark inside a cell as ""')
-        numbers.append(row.line)
-        cells.append(row.cells)
-    yield numbers, cells
+    for sentence in layout.sentences(rows, path):
+        for row in sentence:
+            require_width(row, len(layout.names), path)
+            token = row.cells[layout.roles.token]
+            if "\n" in token.strip() or "\r" in token.strip():
+                what = f"a token goes over several lines: {short(token)}"
+                fail(f"{path}:{row.line}", what, 'write a quotation mark inside a cell as ""')
+        yield [row.line for row in sentence], [row.cells for row in sentence]

@@ -16,7 +16,7 @@ from scripts.formats.cells import (
     split_cell,
 )
 from scripts.formats.column_kinds import role
-from scripts.formats.json_layout import Layout, describe, layout_of
+from scripts.formats.json_spans import Layout, describe, layout_of
 from scripts.formats.json_stream import TEXT_KEYS
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, fail
@@ -84,6 +84,16 @@ class TableLayout:
                 remedy = "write a blank line after each, or number them: --columns=sentence,token,tag"
                 fail(f"{path}:{row.line}", f"a sentence of over {MAX_SENTENCE_ROWS:,} tokens", remedy)
             yield row, starts
+
+    def sentences(self, rows: Iterable[Row], path: str) -> list[list[Row]]:
+        """Return the rows of each sentence, without blank ones."""
+        found: list[list[Row]] = []
+        for row, starts in self.starts(rows, path):
+            if starts:
+                found.append([])
+            if not self.is_blank(row):
+                found[-1].append(row)
+        return found
 
 
 def cell_of(row: Row, column: int | None) -> str:
@@ -249,11 +259,8 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: Ra
         fail(file.path, what, remedy)
     roles = Roles(len(known), token, tag, sentence=sentence, document=document)
     layout = replace(layout, roles=roles)
-    sentences: list[list[tuple[int, list[str]]]] = []
-    for row, starts in layout.starts(rows, file.path.as_posix()):
-        sentences += [[]] if starts else []
-        if not layout.is_blank(row):
-            sentences[-1].append((row.line, row.cells[: len(known)]))
+    found = layout.sentences(rows, file.path.as_posix())
+    sentences = [[(row.line, row.cells[: len(known)]) for row in sentence] for sentence in found]
     if not sentences:
         return layout
     sample = Sample(file.path, sentences, layout.names, header=True, given=bool(given_names(options.columns)))
