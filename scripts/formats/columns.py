@@ -1,6 +1,6 @@
 """CoNLL-style columns: one token a line, a blank line after each sentence."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -211,13 +211,6 @@ def _has_tags(rows: Sequence[Numbered]) -> bool:
     return bool(kinds or keys or plain_columns(columns, ("O", "o", "0", "_", "-")))
 
 
-def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of each document: from mark to mark, or a sentence, or `options.sentences_per_doc`."""
-    limit = options.sentences_per_doc or (None if layout.marked else 1)
-    events = line_events(file, partial(layout.kind, file.path.as_posix()))
-    return split_documents(events, limit)
-
-
 def describe_layout(layout: Layout) -> str:
     """Say what the columns are, and what makes a document."""
     header = f"; header in line {layout.header}" if layout.header else ""
@@ -237,7 +230,9 @@ def describe_layout(layout: Layout) -> str:
     recognise=looks_like_columns,
     guesses=True,
     prepare=find_layout,
-    split=split_columns,
+    split=lambda file, layout, options: split_documents(
+        line_events(file, partial(layout.kind, file.path.as_posix())), options, marked=layout.marked
+    ),
     found=count_rows,
     describe=describe_layout,
     not_read="a second column of tags, such as nested entities: name one with `--columns=_,token,_,tag`; "

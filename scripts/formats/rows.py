@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.formats.record import Record, Unread, fail
-from scripts.formats.registry import Found, Item
+from scripts.formats.registry import Found, Item, ReadOptions
 from scripts.formats.tags import DEFAULT, OUTSIDE, PREFIXES, Spelling, Tag, describe_tags, tag_parser
 from scripts.formats.words import tagged_record
 
@@ -98,13 +98,17 @@ def line_events(
 
 
 def split_documents(
-    events: Iterable[tuple[int, bytes, int]], sentences_per_doc: int | None
+    events: Iterable[tuple[int, bytes, int]], options: ReadOptions, *, marked: bool = False
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield each document's lines with the first one's number; `sentences_per_doc` may end one early."""
+    """Yield each document's lines with the first one's number.
+
+    A document is a sentence, or all up to the next mark if `marked`, or `options.sentences_per_doc` at most.
+    """
+    limit = options.sentences_per_doc or (None if marked else 1)
     first, size, sentences = 0, 0, 0
     lines: list[bytes] = []
     for number, line, starts in events:
-        if lines and starts and (starts == DOCUMENT or sentences == sentences_per_doc):
+        if lines and starts and (starts == DOCUMENT or sentences == limit):
             yield first, b"".join(lines)
             lines, size, sentences = [], 0, 0
         if not lines and not starts:

@@ -23,10 +23,10 @@ from scripts.formats.table_layout import (
 
 def split_table(file: RawFile, layout: TableLayout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
     """Yield the rows of each document: of one number, a sentence, or `options.sentences_per_doc` of them."""
-    by_document = layout.roles is not None and layout.roles.document is not None
     rows = layout.starts(_rows(file, layout), file.path.as_posix())
     events = ((row.line, row.text.encode("latin-1"), starts) for row, starts in rows)
-    return split_documents(events, options.sentences_per_doc or (None if by_document else 1))
+    numbered = layout.roles is not None and layout.roles.document is not None
+    return split_documents(events, options, marked=numbered)
 
 
 def _rows(file: RawFile, layout: TableLayout) -> Iterator[Row]:

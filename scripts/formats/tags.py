@@ -167,9 +167,7 @@ def decode(tags: Sequence[Tag], scheme: str) -> tuple[Ranges, list[Wrong]]:
 
 def from_brackets(cells: Sequence[str]) -> tuple[Ranges, list[Wrong]]:
     """Turn one sentence's brackets into entities, as `decode` does for tags."""
-    tags: list[Tag] = []
-    wrong: list[Wrong] = []
-    label = ""
+    tags, wrong, label = [], [], ""
     for i, cell in enumerate(cells):
         match = BRACKET.fullmatch(cell.strip())
         opens, closes = match.groups() if match else (None, None)

@@ -111,13 +111,9 @@ def _choose(path: Path, labels: dict[str, list[str]], wanted: str) -> str:
     fail(path, problem, remedy)
 
 
-def split_sentences(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of each sentence, or of `options.sentences_per_doc`."""
-
-    def kind(number: int, raw: bytes, inside: bool) -> str:
-        return "separators" if raw.isspace() or raw.startswith(b"#") else "rows"
-
-    return split_documents(line_events(file, kind), options.sentences_per_doc or 1)
+def kind_of(number: int, raw: bytes, inside: bool) -> str:
+    """Say whether a line is a row of a token."""
+    return "separators" if raw.isspace() or raw.startswith(b"#") else "rows"
 
 
 def count_rows(item: Item) -> Found:
@@ -143,7 +139,7 @@ def count_rows(item: Item) -> Found:
     endings=(".tsv",),
     recognise=lambda head: head.startswith(b"#FORMAT=WebAnno TSV 3"),
     prepare=find_layout,
-    split=split_sentences,
+    split=lambda file, layout, options: split_documents(line_events(file, kind_of), options),
     found=count_rows,
     describe=lambda layout: layout.description,
     not_read="relations, chains, slots; of several features all but `--spans-field=NamedEntity.value`",
