@@ -68,12 +68,18 @@ class Layout:
     header: int = 0
 
     def kind(self, path: str, number: int, raw: bytes, inside: bool) -> str:
-        """Say what a line is."""
+        """Say what a line is. Raises AnnotationError where -DOCSTART- is inside a sentence, or an entity."""
         if 35 < raw[0] < 127 and raw[0] != 45 and number != self.header:
             return "rows"
         kind = kind_of(number, raw, inside)
-        if kind == "marks":
-            self._require_no_token(raw, f"{path}:{number}", inside=inside)
+        if raw.startswith(DOCSTART):
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
+            cells = cells_of(line, self.separator)
+            tag = len(cells) == self.roles.width and tag_parser(self.roles.spelling)(cells[self.roles.tag])
+            if (inside and self.separated) or (tag and tag.label):
+                what = f"{line[:60]!r} begins a document, but stands inside a sentence or is an entity"
+                remedy = "put a blank line before it and O as its tag, or write the token otherwise"
+                fail(f"{path}:{number}", what, remedy)
         if number == self.header:
             return "header"
         is_comment = kind == "rows" and raw[0] == 35 and self.is_comment(raw, inside=inside)
@@ -96,15 +102,6 @@ class Layout:
             if is_tag or like_a_tag or (cell.isupper() and not is_prose):
                 return False
         return not inside or line.startswith("# ") or line.strip() == "#"
-
-    def _require_no_token(self, raw: bytes, place: str, *, inside: bool) -> None:
-        """Raise AnnotationError where a line of -DOCSTART- is inside a sentence, or an entity."""
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
-        cells = cells_of(line, self.separator)
-        tag = len(cells) == self.roles.width and tag_parser(self.roles.spelling)(cells[self.roles.tag])
-        if raw.startswith(DOCSTART) and ((inside and self.separated) or (tag and tag.label)):
-            what = f"{line[:60]!r} begins a document, but stands inside a sentence or is an entity"
-            fail(place, what, "put a blank line before it and O as its tag, or write the token otherwise")
 
 
 def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[Numbered]], list[str], bool]:

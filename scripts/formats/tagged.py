@@ -211,12 +211,6 @@ def _role(key: str) -> str:
     return "tag" if "ner" in parts else role(key)
 
 
-def pairs(row: dict, tokens: str, key: str) -> bool:
-    """Tell whether a row has lists of one length under two keys."""
-    first, second = row.get(tokens), row.get(key)
-    return type(first) is list and type(second) is list and 0 < len(first) == len(second)
-
-
 def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None:
     """Return the key, the wanted one if any, of lists of strings that are no tags; None where none is."""
     keys = _keys(rows, lambda items: str in set(map(type, items)) <= {str, type(None)})
@@ -224,7 +218,8 @@ def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None
         return wanted if wanted in keys else None
     found = [key for key in keys if _role(key) == "token"]
     for key in keys if not found else ():
-        paired = any(pairs(row, key, tags) for row in rows for tags in row if tags != key)
+        beside = ((row.get(key), other) for row in rows for name, other in row.items() if name != key)
+        paired = any(type(one) is type(two) is list and 0 < len(one) == len(two) for one, two in beside)
         if _role(key) not in ("tag", "other") and paired and not _holds_tags(rows, key):
             found.append(key)
     for one, two in ((row, other) for other in found[1:] for row in rows):
