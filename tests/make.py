@@ -19,6 +19,7 @@ from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import read_manifest, read_shard
 from scripts.corpus.splits import SPLITS
+from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, Record, Source
 from scripts.formats.record import Span as CharSpan
 from scripts.formats.registry import ReadOptions, read_records
@@ -172,7 +173,19 @@ def entities(record: Record) -> list[tuple[str, str]]:
 
 def fails(path: Path, format: str = "auto", **options) -> str:
     """What is said of a raw file that is refused, for a reason that lies in the file."""
+    said = refusal(read, path, format, **options)
+    assert "a fault of this reader" not in said
+    return said
+
+
+def refusal(call: Callable, *arguments, **options) -> str:
+    """What is said where a call refuses raw data."""
     with pytest.raises(AnnotationError) as error:
-        read(path, format, **options)
-    assert "a fault of this reader" not in str(error.value)
+        call(*arguments, **options)
     return str(error.value)
+
+
+def lines(path: Path, encoding: str = "utf-8") -> list[tuple[int, bytes]]:
+    """The lines of a raw file, with their numbers."""
+    with RawFile(path, encoding=encoding) as file:
+        return list(file.lines())
