@@ -111,11 +111,7 @@ def words_record(
     sentences_known: bool = True,
 ) -> Record:
     """Make a record of sentences: words, whether a space follows each (None: by habit), and entities."""
-    words: list[str] = []
-    spaces: list[bool] = []
-    sent_starts: list[bool] = []
-    ranges: Ranges = []
-    given = True
+    words, spaces, sent_starts, ranges, given = [], [], [], [], True
     for sentence, flags, entities in sentences:
         base = len(words)
         words += sentence
