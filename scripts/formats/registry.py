@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from scripts.formats.encoding import suggest_encoding
 from scripts.formats.find import FoundFiles, find_files, stems
 from scripts.formats.foreign import recognise_foreign
-from scripts.formats.offsets import Offsets, settle
+from scripts.formats.offsets import settle
 from scripts.formats.raw_file import HEAD_BYTES, MAX_DOCUMENT_BYTES, RawFile
 from scripts.formats.record import AnnotationError, Record, Source, fail
 
@@ -245,4 +245,4 @@ def read_records(path: Path, name: str = "auto", options: ReadOptions | None = N
     options = options or ReadOptions()
     opened = open_file(path, name, options)
     for item, _ in items(opened, options):
-        yield from (settle(record, Offsets.auto) for record in records_of(item, opened.format))
+        yield from (settle(record, "auto") for record in records_of(item, opened.format))
