@@ -17,49 +17,17 @@ from scripts.formats.offsets import (
 )
 from scripts.formats.record import Record, Source, Span
 
-WORDS = {
-    "English": [
-        "the",
-        "river",
-        "near",
-        "old",
-        "Maria",
-        "went",
-        "to",
-        "Cork",
-        "with",
-        "Dr.",
-        "Smith-Jones",
-        "and",
-        "I'm",
-        "on",
-        "C3PO's",
-        "3rd",
-        "U.S.",
-        "tour",
-    ],
-    "German": [
-        "Größe",
-        "über",
-        "Müller",
-        "ging",
-        "nach",
-        "Köln",
-        "für",
-        "20€",
-        "–",
-        "„Straße“",
-        "und",
-        "Jürgens",
-        "Äpfel",
-    ],
-    "accents apart": ["e\u0301cole", "Jose\u0301", "nai\u0308ve", "Zu\u0308rich", "Ñandú"],
-    "emoji": ["the", "👩\u200d👩\u200d👧", "went", "🎉", "to", "Cork", "😀", "with", "Ana🇮🇪", "and", "Bo"],
-    "Arabic": ["ذهبت", "آنا", "إلى", "المدينة", "القديمة"],
-    "Hindi": ["अना", "कॉर्क", "गई", "थी", "और", "बो"],
-    "Chinese": list("北京大学的学生去上海旅行𠮷野家先生"),
-    "Thai": ["กรุงเทพ", "ไป", "บ้าน", "มาลี", "ที่", "ทำงาน"],
+_WORDS = {
+    "English": "the river near old Maria went to Cork with Dr. Smith-Jones and I'm on C3PO's 3rd U.S. tour",
+    "German": "Größe über Müller ging nach Köln für 20€ – „Straße“ und Jürgens Äpfel",
+    "accents apart": "e\u0301cole Jose\u0301 nai\u0308ve Zu\u0308rich Ñandú",
+    "emoji": "the 👩\u200d👩\u200d👧 went 🎉 to Cork 😀 with Ana🇮🇪 and Bo",
+    "Arabic": "ذهبت آنا إلى المدينة القديمة",
+    "Hindi": "अना कॉर्क गई थी और बो",
+    "Thai": "กรุงเทพ ไป บ้าน มาลี ที่ ทำงาน",
 }
+WORDS = {name: words.split() for name, words in _WORDS.items()}
+WORDS["Chinese"] = list("北京大学的学生去上海旅行𠮷野家先生")
 SPACED = [name for name in WORDS if name not in ("Chinese", "Thai")]
 LINES = {"crlf-as-one": "\r\n", "lf-as-two": "\n"}
 
