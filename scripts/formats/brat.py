@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import AnnotationError, Fault, Record, Source, Span, fail
+from scripts.formats.record import Fault, Record, Source, Span, fail
 from scripts.formats.registry import Found, Item, ReadOptions, reads
 
 OTHER = re.compile(
@@ -31,8 +31,7 @@ def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
     endings = (f"{ending}{packed}" for ending in (".txt", ".TXT", ".Txt") for packed in ("", ".gz"))
     found = next((path for path in map(text.with_suffix, endings) if path.is_file()), None)
     if found is None:
-        what = f"no such file; the annotations in {file.path} want their text beside them"
-        raise AnnotationError(f"{text}: {what}")
+        fail(text, "no such file", f"the annotations in {file.path} want their text beside them")
     with RawFile(found, encoding=options.encoding) as other:
         yield 1, (found.as_posix(), other.read(MAX_DOCUMENT_BYTES + 1), file.read(MAX_DOCUMENT_BYTES + 1))
 

@@ -82,8 +82,7 @@ class Layout:
                 fail(f"{path}:{number}", what, remedy)
         if number == self.header:
             return "header"
-        is_comment = kind == "rows" and raw[0] == 35 and self.is_comment(raw, inside=inside)
-        return "comments" if is_comment else kind
+        return "comments" if kind == "rows" and raw[0] == 35 and self.is_comment(raw, inside=inside) else kind
 
     def is_comment(self, raw: bytes, *, inside: bool) -> bool:
         """Tell whether a line that begins with # is a comment: a hashtag's row has all cells, and a tag."""

@@ -4,7 +4,7 @@ import codecs
 import io
 from typing import BinaryIO
 
-from scripts.formats.record import AnnotationError
+from scripts.formats.record import AnnotationError, fail
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -111,4 +111,4 @@ class Utf8Stream(io.RawIOBase):
             raise AnnotationError(f"{self._path}:{line}: {what}; {remedy}") from None
         except UnicodeEncodeError:
             what = "holds half of a surrogate pair, which is no character"
-            raise AnnotationError(f"{self._path}:{self._lines}: {what}; delete it") from None
+            fail(f"{self._path}:{self._lines}", what, "delete it")

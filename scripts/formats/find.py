@@ -162,9 +162,8 @@ def _status(path: Path) -> os.stat_result:
         return path.stat()
     except OSError as error:
         if path.is_symlink():
-            what = f"a link to {path.readlink()}, which leads nowhere"
-            raise AnnotationError(f"{path}: {what}; delete or repair the link") from None
-        raise AnnotationError(f"{path}: cannot be read: {error.strerror}; {ALLOW}") from None
+            fail(path, f"a link to {path.readlink()}, which leads nowhere", "delete or repair the link")
+        fail(path, f"cannot be read: {error.strerror}", ALLOW)
 
 
 def _is_folder(path: Path) -> bool:

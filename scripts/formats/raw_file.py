@@ -87,8 +87,7 @@ class RawFile:
         try:
             self._stream = self._unpack()
         except DAMAGED as error:
-            what = f"cannot be unpacked: {error}"
-            raise AnnotationError(f"{self.path}: {what}; unpack it yourself") from None
+            fail(self.path, f"cannot be unpacked: {error}", "unpack it yourself")
         self._read, self._check_at = 0, GZIP_CHECKED_FROM
         self.count.clear()
         self.lines_read = 0
@@ -163,7 +162,7 @@ class RawFile:
             data = read(size)
         except DAMAGED as error:
             what = f"cannot be read on after {self._read:,} bytes of content: {error}"
-            raise AnnotationError(f"{self.path}: {what}; get it again") from None
+            fail(self.path, what, "get it again")
         if not data and self._version() != self._opened:
             fail(self.path, "was changed while it was read", "run the same command again when it is complete")
         self._read += len(data)

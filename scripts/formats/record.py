@@ -16,7 +16,7 @@ class AnnotationError(UserError):
 
 def fail(place: object, what: str, remedy: str) -> NoReturn:
     """Raise AnnotationError: where something is wrong, what, and what to do next."""
-    raise AnnotationError(f"{place}: {what}; {remedy}")
+    raise AnnotationError(f"{place}: {what}; {remedy}") from None
 
 
 class Source(NamedTuple):

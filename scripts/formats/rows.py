@@ -173,8 +173,7 @@ def _without_ranges(
             unread.append(Unread(reason, f"line {line}: {number} {row[roles.token]!r}", tokens=1))
             continue
         kept.append((line, row))
-        inside = number.isdecimal() and int(number) <= until
-        if inside and roles.space is not None:
+        if number.isdecimal() and int(number) <= until and roles.space is not None:
             bare = row[roles.space].strip().replace("SpaceAfter=No", "")
             row[roles.space] = bare if int(number) == until and space else f"{bare}|SpaceAfter=No"
     return [line for line, _ in kept], [row for _, row in kept]

@@ -257,8 +257,7 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: Ra
         if {"start", "end"} <= {name.lower() for name in layout.names}:
             remedy = 'write a row a text, and its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
         fail(file.path, what, remedy)
-    roles = Roles(len(known), token, tag, sentence=sentence, document=document)
-    layout = replace(layout, roles=roles)
+    layout = replace(layout, roles=Roles(len(known), token, tag, sentence=sentence, document=document))
     found = layout.sentences(rows, file.path.as_posix())
     sentences = [[(row.line, row.cells[: len(known)]) for row in sentence] for sentence in found]
     if not sentences:

@@ -169,8 +169,7 @@ def read_tagged(row: dict, layout: TaggedLayout, source: Source, **details) -> R
         tag = tags[parsed.index(None)]
         fail(source, f"{tag!r} in {layout.tags} is none of {known}: {short(tags)}", remedy)
     sentences = [(words, None, parsed, [source.line] * len(words))]
-    unread = _other_spans(row, layout, source)
-    details |= {"unread": unread, "sentences_known": False}
+    details |= {"unread": _other_spans(row, layout, source), "sentences_known": False}
     return tagged_record(source, sentences, layout.scheme, **details)._replace(lines=())
 
 
