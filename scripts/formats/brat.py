@@ -58,8 +58,7 @@ def read_brat(item: Item) -> Record:
     path, raw_text, raw_annotations = item.data
     text = Item(raw_text, Source(path, 1), None, item.options).text().removeprefix("\ufeff")
     annotations = Item(raw_annotations, item.source, None, item.options).text().removeprefix("\ufeff")
-    found: list[tuple[Span, str | None, int]] = []
-    faults: list[Fault] = []
+    found, faults = [], []
     for number, line in enumerate(annotations.split("\n"), start=1):
         source, match = Source(item.source.path, number), ENTITY.fullmatch(line.removesuffix("\r"))
         if not line.strip() or line[0] in OTHER_KINDS:

@@ -146,7 +146,21 @@ def _delimiter(line: str) -> str | None:
 def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
     """Find out how a table is written."""
     path = file.path.as_posix()
-    rows, dialect = _first_rows(file)
+    lines, size, whole = [], 0, True
+    for number, raw in file.lines():
+        if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
+            whole = False
+            break
+        size += len(raw)
+        lines.append((number, raw.decode("utf-8", "replace")))
+    first = next((line for _, line in lines if line.strip()), "")
+    dialect = find_dialect(lines, _delimiter(first) or max(DELIMITERS, key=first.count), path)
+    rows: list[Row] = []
+    try:
+        rows.extend(read_rows(lines, dialect, path))
+    except AnnotationError:
+        if whole:  # else the sample may end inside a row
+            raise
     filled = [row for row in rows if any(map(str.strip, row.cells))]
     if not filled:
         fail(path, "holds no rows", "write one at least, or leave the variable empty")
@@ -161,27 +175,6 @@ def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
     if any(content != "text" for name, content in zip(names, contents, strict=True) if _is_tags(name)):
         return _documents(filled, layout, options, file)
     return _tokens(rows, layout, options, file)
-
-
-def _first_rows(file: RawFile) -> tuple[list[Row], Dialect]:
-    """Return a file's first rows, and how they are written."""
-    lines, size, whole = [], 0, True
-    for number, raw in file.lines():
-        if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
-            whole = False
-            break
-        size += len(raw)
-        lines.append((number, raw.decode("utf-8", "replace")))
-    path = file.path.as_posix()
-    first = next((line for _, line in lines if line.strip()), "")
-    dialect = find_dialect(lines, _delimiter(first) or max(DELIMITERS, key=first.count), path)
-    rows: list[Row] = []
-    try:
-        rows.extend(read_rows(lines, dialect, path))
-    except AnnotationError:
-        if whole:  # else the sample may end inside a row
-            raise
-    return rows, dialect
 
 
 def _names(rows: list[Row], options: ReadOptions, file: RawFile) -> tuple[list[str], int]:

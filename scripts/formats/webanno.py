@@ -50,9 +50,7 @@ class Row(NamedTuple):
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     """Read the layers from the header, and tell which feature holds the entities' labels."""
     columns: dict[str, int] = {}
-    links: list[str] = []
-    width = 3
-    rows = []
+    links, rows, width = [], [], 3
     for _, raw in islice(file.lines(), SAMPLE_LINES):
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         kind, _, names = line.partition("=")
