@@ -191,11 +191,12 @@ def _space_after(cell: str) -> bool:
 
 def _words(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[str]:
     """Return the token of each row; white space becomes nothing."""
-    words = [row[roles.token].strip() for row in rows]
-    for number, row in zip(numbers, rows, strict=True) if not all(words) else ():
-        if not row[roles.token]:
-            shown = " ".join(row)[:80]
-            fail(f"{path}:{number}", f"an empty token: {shown!r}", "delete the row or write its token")
+    cells = [row[roles.token] for row in rows]
+    if "" in cells:
+        at = cells.index("")
+        what = f"an empty token: {' '.join(rows[at])[:80]!r}"
+        fail(f"{path}:{numbers[at]}", what, "delete the row or write its token")
+    words = list(map(str.strip, cells))
     if not roles.affix:
         return words
     matches = [re.fullmatch(roles.affix, word) for word in words]

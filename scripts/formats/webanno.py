@@ -158,12 +158,11 @@ def read_webanno(item: Item) -> Record:
         at += len(row.text) + space
     record = words_record(item.source, sentences.values(), lang=item.options.lang)
     unread = []
+    groups: dict[tuple, tuple[str, list[Row]]] = {}
     for row in rows:
         if row.part or not row.text.strip():
             reason = "sub-token" if row.part else "white-space-token"
             unread.append(Unread(reason, f"line {row.line}: {row.text!r}", tokens=1))
-    groups: dict[tuple, tuple[str, list[Row]]] = {}
-    for row in rows:
         for i, (label, number) in enumerate(row.annotations):
             key = (row.line, i) if number is None else (row.sentence, number, label)
             groups.setdefault(key, (label or item.layout.layer, []))[1].append(row)
