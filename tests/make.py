@@ -22,7 +22,7 @@ from scripts.corpus.splits import SPLITS
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, Record, Source
 from scripts.formats.record import Span as CharSpan
-from scripts.formats.registry import ReadOptions, read_records
+from scripts.formats.registry import ReadOptions, open_file, read_records
 
 NAMES = ("Ana", "Bo", "Cy", "Di", "Ed", "Flo")
 SYLLABLES = ("ka", "lo", "mi", "nu", "re", "so", "ti", "va", "ze", "do")
@@ -164,6 +164,12 @@ def broken_docbin(path: Path) -> None:
 def read(path: Path, format: str = "auto", **options) -> list[Record]:
     """The records of a raw file."""
     return list(read_records(path, format, ReadOptions(**options)))
+
+
+def described(path: Path, **options) -> str:
+    """How a raw file is understood."""
+    opened = open_file(path, "auto", ReadOptions(**options))
+    return opened.format.describe(opened.layout)
 
 
 def entities(record: Record) -> list[tuple[str, str]]:

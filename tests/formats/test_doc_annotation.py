@@ -10,8 +10,7 @@ from scripts.corpus.shards import read_manifest, read_shard
 from scripts.corpus.stream import ShardStream
 from scripts.formats.doc_annotation import ATTRS, describe_counts
 from scripts.formats.record import AnnotationError
-from scripts.formats.registry import ReadOptions, formats, open_file
-from tests.make import NAMES, build, read_rejects, read_split, vocab
+from tests.make import NAMES, build, described, read_rejects, read_split, vocab
 
 SENTENCE = {
     "words": ["Ana", "saw", "Cork", "."],
@@ -242,7 +241,7 @@ def test_spans_can_be_accepted_for_no_entities(convert):
 def test_what_is_carried_is_told_of_the_file(tmp_path):
     path = tmp_path / "a.spacy"
     DocBin(docs=[annotated()]).to_disk(path)
-    told = formats()["docbin"].describe(open_file(path, "auto", ReadOptions()).layout)
+    told = described(path)
     assert told == "also carried: TAG, POS, MORPH, LEMMA, DEP, HEAD, SENT_START, ENT_KB_ID, cats, spans"
 
 

@@ -5,8 +5,8 @@ reading.
 import pytest
 
 from scripts.formats.record import AnnotationError
-from scripts.formats.registry import ReadOptions, open_file, read_records
-from tests.make import fails, read
+from scripts.formats.registry import read_records
+from tests.make import described, fails, read
 
 SENTENCES = [
     [
@@ -45,11 +45,6 @@ def table(cells, *, separator="\t", header="", before="", end="\n") -> str:
 
 def entities(records):
     return [(record.text[start:end], label) for record in records for start, end, label in record.spans]
-
-
-def described(path, **options):
-    opened = open_file(path, "auto", ReadOptions(**options))
-    return opened.format.describe(opened.layout)
 
 
 LAYOUTS = {

@@ -7,10 +7,9 @@ from functools import partial
 
 import pytest
 
-from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError
 from scripts.formats.registry import ReadOptions, choose_format, formats, read_records
-from tests.make import refusal
+from tests.make import described, refusal
 
 SENTENCES = [
     [("Ana", "B-PER"), ("left", "O"), ("Curaçao", "B-LOC"), (".", "O")],
@@ -27,12 +26,6 @@ def found(path, **options) -> list[list[tuple[str, str]]]:
 
 
 fails = partial(refusal, found)
-
-
-def described(path, **options) -> str:
-    format = choose_format(path)
-    with RawFile(path) as file:
-        return format.describe(format.prepare(file, ReadOptions(**options)))
 
 
 def table(rows, delimiter=",", quoting=csv.QUOTE_MINIMAL, end="\n") -> str:

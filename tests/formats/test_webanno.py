@@ -1,8 +1,8 @@
 import pytest
 
 from scripts.formats.record import Span
-from scripts.formats.registry import ReadOptions, choose_format, open_file
-from tests.make import entities, fails, read
+from scripts.formats.registry import choose_format
+from tests.make import described, entities, fails, read
 
 HEAD = "#FORMAT=WebAnno TSV 3.3\n"
 NER = "#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|identifier|value\n"
@@ -105,8 +105,7 @@ def test_relations_are_told_and_not_read(write_text):
     path = write_text(
         "a.tsv", file(["1-1\t0-3\tAna\t*\tPER\t_\t_", "1-2\t4-6\tBo\t*\tPER\t1999\t1-1"], layers=layers)
     )
-    opened = open_file(path, "auto", ReadOptions())
-    assert "relations and chains are not read: Knows" in opened.format.describe(opened.layout)
+    assert "relations and chains are not read: Knows" in described(path)
     assert entities(read(path)[0]) == [("Ana", "PER"), ("Bo", "PER")]
 
 
