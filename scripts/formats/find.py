@@ -80,7 +80,7 @@ def _split_names(names: str) -> Iterator[str]:
 def _at_home(name: str) -> Path:
     """Return the path that a name stands for: `~` is the home folder, unless something is called so."""
     path = Path(name if os.path.lexists(name) else name.strip())
-    return path if os.path.lexists(path) else Path(os.path.expanduser(path))  # noqa: PTH111 (Path's may raise)
+    return path if os.path.lexists(path) else Path(os.path.expanduser(path))  # noqa: PTH111 (its own raises)
 
 
 def _expand(name: str) -> list[Path]:
