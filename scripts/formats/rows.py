@@ -78,9 +78,9 @@ def describe_roles(roles: Roles) -> str:
 def line_events(
     file: RawFile, kind_of: Callable[[int, bytes, bool], str], *, each_line: bool = False
 ) -> Iterator[tuple[int, bytes, int]]:
-    """Yield each line of a file (or what stands for one that is no row), its number, and what it starts.
+    """Yield each line's number, itself or what stands for it, and what it starts; count it by its kind.
 
-    All are counted by their kinds. each_line: whether each row is a sentence.
+    each_line: whether each row is a sentence.
     """
     inside, starts = False, DOCUMENT
     for number, raw in file.lines():

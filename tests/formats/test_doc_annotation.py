@@ -176,11 +176,7 @@ def test_a_document_that_is_cut_keeps_its_annotation_part_by_part(convert):
     assert [part.cats for part in parts] == [whole.cats] * 3
     assert [
         [(span.start, span.end, span.label_, span.id_) for span in part.spans["sc"]] for part in parts
-    ] == [
-        [(0, 3, "EVENT", "e1"), (0, 1, "PERSON", "")],
-        [],
-        [],
-    ]
+    ] == [[(0, 3, "EVENT", "e1"), (0, 1, "PERSON", "")], [], []]
     assert parts[0].spans["sc"].attrs == {"by": "Bo"}
     assert ledger.additions["sharded", "cut"].count.other == {"cats": 2}
 

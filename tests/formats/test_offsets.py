@@ -5,16 +5,7 @@ from collections import Counter
 
 import pytest
 
-from scripts.formats.offsets import (
-    OFFSETS,
-    UNITS,
-    edges,
-    settle,
-    to_characters,
-    undecided,
-    verdict,
-    weigh,
-)
+from scripts.formats.offsets import OFFSETS, UNITS, edges, settle, to_characters, undecided, verdict, weigh
 from scripts.formats.record import Record, Source, Span
 
 _WORDS = {
