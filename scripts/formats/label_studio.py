@@ -46,7 +46,11 @@ def read_task(
         fail(source, what, "export each turn as a text")
     spans: dict[str, list] = {field: [] for field in fields if field in texts and len(fields) > 1}
     for name, on_text in results.items() or ([] if spans else [("", [])]):
-        spans.setdefault(_field(name, texts, on_text, source, options), []).extend(on_text)
+        if options.text_field and options.text_field not in texts:
+            what = f"the task's data have no text {options.text_field!r}, but {', '.join(texts)}"
+            fail(source, what, "set --text-field")
+        field = options.text_field or (name if name in texts else which_text(texts, on_text, source))
+        spans.setdefault(field, []).extend(on_text)
     unread = _unread(row, annotations, chosen, [span for on_text in results.values() for span in on_text])
     first = next(iter(spans))
     return {
@@ -133,13 +137,3 @@ def _results(annotation: dict, source: Source) -> dict[str, list]:
         what = f"its regions are on no text ({regions[0]})"
         raise AnnotationError(f"{source}: {what}: name a file of annotated texts")
     return found
-
-
-def _field(name: str, texts: dict[str, str], spans: list, source: Source, options: ReadOptions) -> str:
-    """Return the key of the text that an object's spans are on."""
-    if options.text_field and options.text_field not in texts:
-        what = f"the task's data have no text {options.text_field!r}, but {', '.join(texts)}"
-        fail(source, what, "set --text-field")
-    if options.text_field or name in texts:
-        return options.text_field or name
-    return which_text(texts, spans, source)

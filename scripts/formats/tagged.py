@@ -143,19 +143,6 @@ def _beside(row: dict, layout: TaggedLayout) -> dict[str, list]:
     return find_spans({key: value for key, value in row.items() if key not in (layout.tokens, layout.tags)})
 
 
-def _other_spans(row: dict, layout: TaggedLayout, source: Source) -> list[Unread]:
-    """Return what spans stand beside a row's tags, if these may be left out."""
-    unread = []
-    for key, spans in _beside(row, layout).items():
-        if not layout.skip_spans:
-            held = f"{short(row.get(layout.tags))} and {short(spans)}"
-            what = f"both `{layout.tags}` and `{key}` hold entities: {held}"
-            fail(source, what, f"choose --spans-field={layout.tags} or --spans-field={key}")
-        labels = tuple(str(label) for span in spans for label in span_fields(span).labels)
-        unread.append(Unread("other-spans", f"`{key}`", labels=labels))
-    return unread
-
-
 def read_tagged(row: dict, layout: TaggedLayout, source: Source, **details) -> Record:
     """Read one row. details: as `words_record` has."""
     words, tags = row.get(layout.tokens), row.get(layout.tags)
@@ -168,8 +155,15 @@ def read_tagged(row: dict, layout: TaggedLayout, source: Source, **details) -> R
             remedy = "name all labels in the order of their numbers with --label-names"
         tag = tags[parsed.index(None)]
         fail(source, f"{tag!r} in {layout.tags} is none of {known}: {short(tags)}", remedy)
+    unread = []
+    for key, spans in _beside(row, layout).items():
+        if not layout.skip_spans:
+            what = f"both `{layout.tags}` and `{key}` hold entities: {short(tags)} and {short(spans)}"
+            fail(source, what, f"choose --spans-field={layout.tags} or --spans-field={key}")
+        labels = tuple(str(label) for span in spans for label in span_fields(span).labels)
+        unread.append(Unread("other-spans", f"`{key}`", labels=labels))
     sentences = [(words, None, parsed, [source.line] * len(words))]
-    details |= {"unread": _other_spans(row, layout, source), "sentences_known": False}
+    details |= {"unread": unread, "sentences_known": False}
     return tagged_record(source, sentences, layout.scheme, **details)._replace(lines=())
 
 
