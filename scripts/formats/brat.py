@@ -14,6 +14,7 @@ OTHER = re.compile(
 )
 """Events, attributes, notes and relations: each speaks of another annotation."""
 OTHER_KINDS = "ERAMN#*"
+LINE_OF_T = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?T")
 ENTITY = re.compile(r"T\S+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
 TO_WRITE = "write T1⇥LABEL START END⇥TEXT"
 
@@ -36,11 +37,6 @@ def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
         yield 1, (found.as_posix(), other.read(MAX_DOCUMENT_BYTES + 1), file.read(MAX_DOCUMENT_BYTES + 1))
 
 
-def count_entities(item: Item) -> Found:
-    """Count the lines that begin with T."""
-    return Found(entities=len(re.findall(rb"(?m)^(?:\xef\xbb\xbf)?T", item.data[2])))
-
-
 @reads(
     "brat",
     title="brat standoff: `x.ann` beside `x.txt`; entities in several pieces are reported and left out",
@@ -49,7 +45,7 @@ def count_entities(item: Item) -> Found:
     beside=(".txt",),
     recognise=looks_like_brat,
     split=whole_file,
-    found=count_entities,
+    found=lambda item: Found(entities=len(LINE_OF_T.findall(item.data[2]))),
     not_read="entities in several pieces: annotate one piece; relations, events, attributes and notes have "
     "no place in a ner",
 )
