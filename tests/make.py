@@ -19,9 +19,10 @@ from scripts.corpus.raw import RawCorpus
 from scripts.corpus.settings import Settings
 from scripts.corpus.shards import read_manifest, read_shard
 from scripts.corpus.splits import SPLITS
+from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, Record, Source
 from scripts.formats.record import Span as CharSpan
-from scripts.formats.registry import ReadOptions, read_records
+from scripts.formats.registry import ReadOptions, open_file, read_records
 
 NAMES = ("Ana", "Bo", "Cy", "Di", "Ed", "Flo")
 SYLLABLES = ("ka", "lo", "mi", "nu", "re", "so", "ti", "va", "ze", "do")
@@ -160,14 +161,37 @@ def broken_docbin(path: Path) -> None:
     path.write_bytes(whole.to_bytes())
 
 
-def read(path: Path, **options) -> list[Record]:
+def read(path: Path, format: str = "auto", **options) -> list[Record]:
     """The records of a raw file."""
-    return list(read_records(path, options=ReadOptions(**options)))
+    return list(read_records(path, format, ReadOptions(**options)))
 
 
-def fails(path: Path, **options) -> str:
+def described(path: Path, **options) -> str:
+    """How a raw file is understood."""
+    opened = open_file(path, "auto", ReadOptions(**options))
+    return opened.format.describe(opened.layout)
+
+
+def entities(record: Record) -> list[tuple[str, str]]:
+    """The text and label of each entity."""
+    return [(record.text[start:end], label) for start, end, label in record.spans]
+
+
+def fails(path: Path, format: str = "auto", **options) -> str:
     """What is said of a raw file that is refused, for a reason that lies in the file."""
+    said = refusal(read, path, format, **options)
+    assert "a fault of this reader" not in said
+    return said
+
+
+def refusal(call: Callable, *arguments, **options) -> str:
+    """What is said where a call refuses raw data."""
     with pytest.raises(AnnotationError) as error:
-        read(path, **options)
-    assert "a fault of this reader" not in str(error.value)
+        call(*arguments, **options)
     return str(error.value)
+
+
+def lines(path: Path, encoding: str = "utf-8") -> list[tuple[int, bytes]]:
+    """The lines of a raw file, with their numbers."""
+    with RawFile(path, encoding=encoding) as file:
+        return list(file.lines())

@@ -15,7 +15,7 @@ from scripts.corpus.settings import Settings
 from scripts.corpus.shards import Document, write_shards
 from scripts.corpus.tokenizer import cached_tokenizer
 from scripts.formats.doc_annotation import SPANS, USER_DATA, describe_counts
-from scripts.formats.offsets import Offsets, settle, weigh
+from scripts.formats.offsets import settle, weigh
 from scripts.formats.record import AnnotationError, Fault, Record, Source
 from scripts.formats.registry import Item, Opened, formats, items, records_of
 
@@ -65,7 +65,7 @@ class Chunk:
                 found.append((item, error))
                 continue
             for record in records:
-                if settings.offsets is Offsets.auto and record.spans and record.words is None:
+                if settings.offsets == "auto" and record.spans and record.words is None:
                     weigh(record, evidence.setdefault(together, Counter()))
                 found.append((item, settle(record, settings.offsets)))
         if errors and settings.on_error == "stop":

@@ -10,7 +10,7 @@ from confection import Config
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scripts.cli import UserError
-from scripts.formats.offsets import Offsets
+from scripts.formats.offsets import OFFSETS
 from scripts.formats.registry import ACCEPTABLE, ReadOptions
 
 SECTION = "corpus"
@@ -33,7 +33,7 @@ class Settings(BaseModel):
         "", "Column files: what each column is, token and tag among it; empty: told by looking."
     )
     encoding: str = option("utf-8", "Of the raw files; UTF-16 with a byte order mark is told by itself.")
-    offsets: Offsets = option(Offsets.auto, f"What offsets of spans count: {', '.join(Offsets)}.")
+    offsets: Literal[OFFSETS] = option("auto", f"What offsets of spans count: {', '.join(OFFSETS)}.")
     text_field: str = option("", "JSON, Parquet, tables: the key of the text; empty: told by looking.")
     spans_field: str = option(
         "", "The key of spans or tags, or DocBin's group of spans; empty: told by looking."

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
-from scripts.formats.record import AnnotationError, Fault, Record, Source, Span, fail
+from scripts.formats.record import Fault, Record, Source, Span, fail
 from scripts.formats.registry import Found, Item, ReadOptions, reads
 
 OTHER = re.compile(
@@ -14,6 +14,7 @@ OTHER = re.compile(
 )
 """Events, attributes, notes and relations: each speaks of another annotation."""
 OTHER_KINDS = "ERAMN#*"
+LINE_OF_T = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?T")
 ENTITY = re.compile(r"T\S+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
 TO_WRITE = "write T1⇥LABEL START END⇥TEXT"
 
@@ -31,15 +32,9 @@ def whole_file(file: RawFile, layout: Any, options: ReadOptions) -> Iterator[tup
     endings = (f"{ending}{packed}" for ending in (".txt", ".TXT", ".Txt") for packed in ("", ".gz"))
     found = next((path for path in map(text.with_suffix, endings) if path.is_file()), None)
     if found is None:
-        what = f"no such file; the annotations in {file.path} want their text beside them"
-        raise AnnotationError(f"{text}: {what}")
+        fail(text, "no such file", f"the annotations in {file.path} want their text beside them")
     with RawFile(found, encoding=options.encoding) as other:
         yield 1, (found.as_posix(), other.read(MAX_DOCUMENT_BYTES + 1), file.read(MAX_DOCUMENT_BYTES + 1))
-
-
-def count_entities(item: Item) -> Found:
-    """Count the lines that begin with T."""
-    return Found(entities=len(re.findall(rb"(?m)^(?:\xef\xbb\xbf)?T", item.data[2])))
 
 
 @reads(
@@ -48,10 +43,9 @@ def count_entities(item: Item) -> Found:
     example="T1⇥PERSON 0 3⇥Ana⏎",
     endings=(".ann",),
     beside=(".txt",),
-    may_be_empty=True,
     recognise=looks_like_brat,
     split=whole_file,
-    found=count_entities,
+    found=lambda item: Found(entities=len(LINE_OF_T.findall(item.data[2]))),
     not_read="entities in several pieces: annotate one piece; relations, events, attributes and notes have "
     "no place in a ner",
 )
@@ -60,8 +54,7 @@ def read_brat(item: Item) -> Record:
     path, raw_text, raw_annotations = item.data
     text = Item(raw_text, Source(path, 1), None, item.options).text().removeprefix("\ufeff")
     annotations = Item(raw_annotations, item.source, None, item.options).text().removeprefix("\ufeff")
-    spans: list[tuple[Span, str | None, int]] = []
-    faults: list[Fault] = []
+    found, faults = [], []
     for number, line in enumerate(annotations.split("\n"), start=1):
         source, match = Source(item.source.path, number), ENTITY.fullmatch(line.removesuffix("\r"))
         if not line.strip() or line[0] in OTHER_KINDS:
@@ -73,17 +66,10 @@ def read_brat(item: Item) -> Record:
         numbers = [int(number) for number in re.findall(r"\d{1,18}", places)]
         span = Span(numbers[0], numbers[-1], label)
         if len(numbers) == 2:
-            spans.append((span, quoted, number))
+            found.append((span, quoted, number))
         else:
             detail = f"{(quoted or '')[:80]!r} has pieces at {places}"
-            faults.append(Fault("discontinuous", source, detail, span, quoted))
-    return Record(
-        path.removesuffix(".gz").removesuffix(".txt"),
-        text,
-        tuple(span for span, _, _ in spans),
-        item.source,
-        group=item.file_group,
-        faults=tuple(faults),
-        quotes=tuple(quoted for _, quoted, _ in spans),
-        lines=tuple(number for *_, number in spans),
-    )
+            faults.append(Fault("discontinuous", source, detail, span))
+    spans, quotes, lines = zip(*found, strict=True) if found else ((), (), ())
+    id = path.removesuffix(".gz").removesuffix(".txt")
+    return Record(id, text, spans, item.source, faults=tuple(faults), quotes=quotes, lines=lines)

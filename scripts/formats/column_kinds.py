@@ -119,8 +119,7 @@ def keys_of_tags(column: Column) -> list[Column]:
     found = []
     for key, values in by_key.items():
         spelling = find_spelling(values, plain=role(key) == "tag")
-        real = values.keys() - {*OUTSIDE} or role(key) == "tag"
-        if spelling and real and (has_keys or not key):
+        if spelling and (has_keys or not key) and (values.keys() - {*OUTSIDE} or role(key) == "tag"):
             found.append(Column(column.index, values, "tags", spelling, key))
     return [one for one in found if one.labels] or found
 

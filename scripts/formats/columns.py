@@ -1,6 +1,6 @@
 """CoNLL-style columns: one token a line, a blank line after each sentence."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -68,16 +68,21 @@ class Layout:
     header: int = 0
 
     def kind(self, path: str, number: int, raw: bytes, inside: bool) -> str:
-        """Say what a line is."""
+        """Say what a line is. Raises AnnotationError where -DOCSTART- is inside a sentence, or an entity."""
         if 35 < raw[0] < 127 and raw[0] != 45 and number != self.header:
             return "rows"
         kind = kind_of(number, raw, inside)
-        if kind == "marks":
-            self._require_no_token(raw, f"{path}:{number}", inside=inside)
+        if raw.startswith(DOCSTART):
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
+            cells = cells_of(line, self.separator)
+            tag = len(cells) == self.roles.width and tag_parser(self.roles.spelling)(cells[self.roles.tag])
+            if (inside and self.separated) or (tag and tag.label):
+                what = f"{line[:60]!r} begins a document, but stands inside a sentence or is an entity"
+                remedy = "put a blank line before it and O as its tag, or write the token otherwise"
+                fail(f"{path}:{number}", what, remedy)
         if number == self.header:
             return "header"
-        is_comment = kind == "rows" and raw[0] == 35 and self.is_comment(raw, inside=inside)
-        return "comments" if is_comment else kind
+        return "comments" if kind == "rows" and raw[0] == 35 and self.is_comment(raw, inside=inside) else kind
 
     def is_comment(self, raw: bytes, *, inside: bool) -> bool:
         """Tell whether a line that begins with # is a comment: a hashtag's row has all cells, and a tag."""
@@ -97,36 +102,26 @@ class Layout:
                 return False
         return not inside or line.startswith("# ") or line.strip() == "#"
 
-    def _require_no_token(self, raw: bytes, place: str, *, inside: bool) -> None:
-        """Raise AnnotationError where a line of -DOCSTART- is inside a sentence, or an entity."""
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
-        cells = cells_of(line, self.separator)
-        tag = len(cells) == self.roles.width and tag_parser(self.roles.spelling)(cells[self.roles.tag])
-        if raw.startswith(DOCSTART) and ((inside and self.separated) or (tag and tag.label)):
-            what = f"{line[:60]!r} begins a document, but stands inside a sentence or is an entity"
-            fail(place, what, "put a blank line before it and O as its tag, or write the token otherwise")
-
 
 def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[Numbered]], list[str], bool]:
     """Take a file's first lines apart: rows, `# global.columns`, and whether it begins as CoNLL-2012 does."""
     names: list[str] = []
     sentences: list[list[tuple[int, str]]] = [[]]
-    marks: list[bytes] = []
-    separated, kind = False, ""
+    separated, marked, begins, kind = False, False, False, ""
     for number, raw in islice(lines, SAMPLE_LINES):
         before, kind = kind, kind_of(number, raw, False)
         separated |= before == "separators" != kind
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         if kind != "rows":
-            marks += [raw] if kind == "marks" else []
+            begins, marked = begins or raw.startswith(BEGIN), marked or raw.startswith(MARKS)
             sentences += [[]]
         elif line.startswith(GLOBAL_COLUMNS):
             names = names or line.partition("=")[2].split()
         else:
             sentences[-1].append((number, line))
     every = [line for sentence in sentences for _, line in sentence]
-    tagged = [line for line in every if parse_tag(line.split()[-1])]
-    plain = [line for line in every if line[0] != "#"] or tagged
+    plain = [line for line in every if line[0] != "#"]
+    plain = plain or [line for line in every if parse_tag(line.split()[-1])]
     separator = "\t" if plain and "\t" in plain[0].rstrip("\t ") else " "
     width = len(cells_of(plain[0], separator)) if plain else 0
     draft = Layout(separator, Roles(width, 0, width - 1))
@@ -137,7 +132,6 @@ def first_lines(lines: Iterable[tuple[int, bytes]]) -> tuple[Layout, list[list[N
     rows = [
         [(n, cells_of(line, separator)) for n, line in sentence if is_row(line)] for sentence in sentences
     ]
-    begins, marked = (any(mark.startswith(one) for mark in marks) for one in (BEGIN, MARKS))
     return Layout(separator, Roles(), marked, separated), list(filter(None, rows)), names, begins
 
 
@@ -213,13 +207,6 @@ def _has_tags(rows: Sequence[Numbered]) -> bool:
     return bool(kinds or keys or plain_columns(columns, ("O", "o", "0", "_", "-")))
 
 
-def split_columns(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of each document: from mark to mark, or a sentence, or `options.sentences_per_doc`."""
-    limit = options.sentences_per_doc or (None if layout.marked else 1)
-    events = line_events(file, partial(layout.kind, file.path.as_posix()))
-    return split_documents(events, limit)
-
-
 def describe_layout(layout: Layout) -> str:
     """Say what the columns are, and what makes a document."""
     header = f"; header in line {layout.header}" if layout.header else ""
@@ -233,22 +220,15 @@ def describe_layout(layout: Layout) -> str:
     "and tags without prefixes are told apart",
     example="Ana⇥B-PERSON⏎left⇥O⏎Cork⇥B-LOC⏎⏎",
     endings=(
-        ".conll",
-        ".conllu",
-        ".conllup",
-        "_conll",
-        ".iob",
-        ".iob2",
-        ".bio",
-        ".bmes",
-        ".tsv",
-        ".txt",
-        ".ner",
+        *(".conll", ".conllu", ".conllup", "_conll", ".iob", ".iob2", ".bio", ".bmes"),
+        *(".tsv", ".txt", ".ner"),
     ),
     recognise=looks_like_columns,
     guesses=True,
     prepare=find_layout,
-    split=split_columns,
+    split=lambda file, layout, options: split_documents(
+        line_events(file, partial(layout.kind, file.path.as_posix())), options, marked=layout.marked
+    ),
     found=count_rows,
     describe=describe_layout,
     not_read="a second column of tags, such as nested entities: name one with `--columns=_,token,_,tag`; "

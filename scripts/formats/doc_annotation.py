@@ -14,8 +14,8 @@ ATTRS = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "SENT_START", "ENT_KB_ID
 """What DocBin stores of a token beside text and entity; NORM is left to the vocabulary, which knows it."""
 STRINGS = frozenset({"TAG", "MORPH", "LEMMA", "DEP", "ENT_KB_ID", "ENT_ID"})
 CATS, SPANS, USER_DATA = "cats", "spans", "user_data"
-WHAT = {CATS: "documents", SPANS: "", USER_DATA: "documents"}
-"""What is counted of each; of attributes, tokens."""
+WHAT = dict.fromkeys(ATTRS, "tokens") | {CATS: "documents", SPANS: "", USER_DATA: "documents"}
+"""What is counted of each."""
 
 
 class Annotated(NamedTuple):
@@ -108,8 +108,7 @@ def _with_spans_inside(doc: "Doc", start: int, end: int) -> "Doc":
 
 def describe_counts(counts: dict[str, int]) -> str:
     """Say how much of each kind there is: `TAG of 12 tokens, cats of 3 documents, 4 spans`."""
-    order = [*ATTRS, CATS, SPANS, USER_DATA]
-    parts = ((name, counts[name], WHAT.get(name, "tokens")) for name in order if counts.get(name))
+    parts = ((name, counts[name], what) for name, what in WHAT.items() if counts.get(name))
     return ", ".join(
         f"{name} of {number:,} {what}" if what else f"{number:,} {name}" for name, number, what in parts
     )

@@ -39,8 +39,7 @@ def find_layout(file: RawFile, options: ReadOptions) -> DocBinLayout:
     """Look through all documents. Raises AnnotationError where the file cannot be read."""
     docs = _docs(file.path, file.path.stat().st_mtime_ns)
     also = [name for name in ATTRS if any(_has(doc, name) for doc in docs)]
-    kinds = ((CATS, "cats"), (SPANS, "spans"), (USER_DATA, "user_data"))
-    also += [kind for kind, name in kinds if any(getattr(doc, name) for doc in docs)]
+    also += [name for name in (CATS, SPANS, USER_DATA) if any(getattr(doc, name) for doc in docs)]
     return DocBinLayout(any(_has(doc, "ENT_TYPE") for doc in docs), tuple(also))
 
 
@@ -132,29 +131,16 @@ def _record(item: Item, doc: "Doc") -> Record:
     given = doc.user_data.get("id")
     id = made_id(item.source) if given is None else str(given)
     if doc.has_unknown_spaces:
-        known = doc.has_annotation("SENT_START")
-        sentences, lang = _sentences(doc, entities), item.options.lang
-        record = words_record(item.source, sentences, lang=lang, sentences_known=known)
+        known, sentences = doc.has_annotation("SENT_START"), []
+        starts = [token.i for token in doc if token.i == 0 or (known and token.is_sent_start)]
+        for start, end in pairwise([*starts, len(doc)]):  # an entity belongs to the sentence where it starts
+            inside = [(s - start, e - start, label) for s, e, label in entities if start <= s < end]
+            sentences.append(([token.text for token in doc[start:end]], None, inside))
+        record = words_record(item.source, sentences, lang=item.options.lang, sentences_known=known)
     else:
         spans = tuple(Span(doc[s].idx, doc[e - 1].idx + len(doc[e - 1]), label) for s, e, label in entities)
         record = Record(id, doc.text, spans, item.source)
-    return record._replace(
-        id=id, group=item.file_group, faults=tuple(faults), unread=unread, annotation=annotation
-    )
-
-
-def _sentences(doc: "Doc", entities: list) -> list[tuple]:
-    """Return words, no spaces and entities of each sentence; an entity belongs to that where it starts."""
-    known = doc.has_annotation("SENT_START")
-    starts = [token.i for token in doc if token.i == 0 or (known and token.is_sent_start)]
-    return [
-        (
-            [token.text for token in doc[start:end]],
-            None,
-            [(s - start, e - start, label) for s, e, label in entities if start <= s < end],
-        )
-        for start, end in pairwise([*starts, len(doc)])
-    ]
+    return record._replace(id=id, faults=tuple(faults), unread=unread, annotation=annotation)
 
 
 def _entities(doc: "Doc") -> tuple[list[tuple[int, int, str]], list[tuple]]:

@@ -4,7 +4,7 @@ import codecs
 import io
 from typing import BinaryIO
 
-from scripts.formats.record import AnnotationError
+from scripts.formats.record import AnnotationError, fail
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -70,8 +70,7 @@ def suggest_encoding(data: bytes) -> str | None:
     start = data.rfind(b"\n", 0, max(0, first - EVIDENCE)) + 1
     end = data.find(b"\n", first + EVIDENCE) + 1 or None
     matches = list(from_bytes(data[start:end], cp_isolation=list(COMMON)))
-    ranks = [(match.chaos, match.coherence) for match in matches]
-    best = [match for match, rank in zip(matches, ranks, strict=True) if rank == ranks[0]]
+    best = [one for one in matches if (one.chaos, one.coherence) == (matches[0].chaos, matches[0].coherence)]
     fitting = {encoding for match in best for encoding in match.could_be_from_charset}
     return next((encoding for encoding in COMMON if encoding in fitting), None)
 
@@ -111,4 +110,4 @@ class Utf8Stream(io.RawIOBase):
             raise AnnotationError(f"{self._path}:{line}: {what}; {remedy}") from None
         except UnicodeEncodeError:
             what = "holds half of a surrogate pair, which is no character"
-            raise AnnotationError(f"{self._path}:{self._lines}: {what}; delete it") from None
+            fail(f"{self._path}:{self._lines}", what, "delete it")

@@ -1,11 +1,11 @@
 """Find the raw files that a command line names: paths, patterns and folders, with commas between."""
 
-import contextlib
 import difflib
 import fnmatch
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,17 +72,15 @@ def _names(paths: list[Path]) -> str:
 
 def _split_names(names: str) -> Iterator[str]:
     """Split at commas, unless something is called so."""
-    for name in [names] if os.path.lexists(names) or os.path.lexists(_at_home(names)) else names.split(","):
+    for name in [names] if os.path.lexists(_at_home(names)) else names.split(","):
         if os.path.lexists(name) or name.strip():
             yield name if os.path.lexists(name) else name.strip()
 
 
 def _at_home(name: str) -> Path:
     """Return the path that a name stands for: `~` is the home folder, unless something is called so."""
-    path = Path(name.strip() if not os.path.lexists(name) else name)
-    with contextlib.suppress(RuntimeError):  # there is no such user, or no home
-        return path if os.path.lexists(path) else path.expanduser()
-    return path
+    path = Path(name if os.path.lexists(name) else name.strip())
+    return path if os.path.lexists(path) else Path(os.path.expanduser(path))  # noqa: PTH111 (its own raises)
 
 
 def _expand(name: str) -> list[Path]:
@@ -96,13 +94,12 @@ def _expand(name: str) -> list[Path]:
         raise AnnotationError(_missing(name, path))
     paths = [Path(path.anchor)]
     parts = path.parts[1 if path.anchor else 0 :]
-    for at, part in enumerate(parts, start=1):
+    for part in parts[:-1] if parts[-1] == "**" else parts:  # at the end the folder itself stands for it
         folders = [folder for folder in paths if _is_folder(folder)]
         if part == "**":
-            if at < len(parts):  # at the end it is what the folder itself stands for
-                paths = list(
-                    dict.fromkeys(below for folder in folders for below in _walk(folder, folders=True))
-                )
+            paths = list(
+                dict.fromkeys(chain.from_iterable(_walk(folder, folders=True) for folder in folders))
+            )
         elif any(char in part for char in "*?["):
             entries = (entry for folder in folders for entry in _entries(folder))
             seen = (entry for entry in entries if part.startswith(".") or not _hidden(entry))
@@ -165,9 +162,8 @@ def _status(path: Path) -> os.stat_result:
         return path.stat()
     except OSError as error:
         if path.is_symlink():
-            what = f"a link to {path.readlink()}, which leads nowhere"
-            raise AnnotationError(f"{path}: {what}; delete or repair the link") from None
-        raise AnnotationError(f"{path}: cannot be read: {error.strerror}; {ALLOW}") from None
+            fail(path, f"a link to {path.readlink()}, which leads nowhere", "delete or repair the link")
+        fail(path, f"cannot be read: {error.strerror}", ALLOW)
 
 
 def _is_folder(path: Path) -> bool:

@@ -2,9 +2,7 @@
 
 import re
 import tomllib
-from collections import defaultdict
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,10 @@ def way_out(text: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: TABLE["words"][match[1]], text)
 
 
-@cache
-def _rows() -> dict[str, list[tuple[list[str], str, str]]]:
-    """Return keys, name and way out of each kind of row, by the first of its keys."""
-    rows = defaultdict(list)
-    for keys, name, remedy in TABLE["rows"]["formats"]:
-        rows[keys[0]].append((keys, name, way_out(remedy)))
-    return rows
+ROWS: dict[str, list[tuple[list[str], str, str]]] = {}
+"""Keys, name and way out of each kind of row, by the first of its keys."""
+for keys, name, remedy in TABLE["rows"]["formats"]:
+    ROWS.setdefault(keys[0], []).append((keys, name, way_out(remedy)))
 
 
 def recognise_foreign(head: bytes, path: Path) -> str | None:
@@ -43,7 +38,7 @@ def recognise_foreign(head: bytes, path: Path) -> str | None:
 def recognise_foreign_row(row: dict) -> str | None:
     """Return what a JSON row that is not read seems to be, and the way out; None where nothing is certain."""
     for first in row:
-        for keys, name, remedy in _rows().get(first, ()):
+        for keys, name, remedy in ROWS.get(first, ()):
             needed = [key for key in keys if key != "!"]
             alone = len(row) == len(row.keys() & set(needed))
             if all(_holds(row, key) for key in needed) and (alone or "!" not in keys):

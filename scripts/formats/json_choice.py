@@ -126,9 +126,8 @@ def _require_one_text_and_user(row: dict, path: str, source: Source, options: Re
 
 def choose_text(row: dict, spans: list, source: Source, options: ReadOptions) -> str:
     """Return a row's text."""
-    known = [key for key in (*TEXT_KEYS, "data") if key in row]
-    if options.text_field:
-        known = [options.text_field] if options.text_field in row else []
+    usual = (*TEXT_KEYS, "data")
+    known = [key for key in ((options.text_field,) if options.text_field else usual) if key in row]
     strings = [key for key, value in row.items() if type(value) is str]
     if not known:
         likely = [key for key in strings if key != "id"]
@@ -153,15 +152,12 @@ def which_text(texts: dict[str, str], spans: list, source: Source) -> str:
     if len(texts) == 1:
         return next(iter(texts))
     fields = [one for one in map(span_fields, spans) if type(one.start) is type(one.end) is int]
-    quotes = [one.quoted if type(one.quoted) is str else None for one in fields]
-    fitting = [
-        key
-        for key, text in texts.items()
-        if all(fits(text, one.start, one.end, quoted) for one, quoted in zip(fields, quotes, strict=True))
-    ]
+    places = [(one.start, one.end, one.quoted) for one in fields]
+    fitting = [key for key, text in texts.items() if all(fits(text, *place) for place in places)]
     if "text" in fitting or ("text" in texts and not fitting):
         return "text"
-    if len({texts[key] for key in fitting}) == 1 and (None not in quotes or "text" not in texts):
+    all_quoted = all(one.quoted is not None for one in fields)
+    if len({texts[key] for key in fitting}) == 1 and (all_quoted or "text" not in texts):
         return fitting[0]
     shown = "; ".join(f"{key}: {short(text)}" for key, text in texts.items())
     likely = next(iter(fitting), next(iter(texts)))

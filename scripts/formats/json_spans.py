@@ -1,17 +1,25 @@
 """JSON with character offsets or tagged tokens, in the spellings of many tools and our own."""
 
 import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 
 from scripts.formats import json_stream, label_studio
 from scripts.formats.foreign import recognise_foreign_row
 from scripts.formats.json_choice import Content, choose_spans, choose_text, require_once
-from scripts.formats.json_layout import Layout, describe, find_layout, unfold
-from scripts.formats.json_stream import ANNOTATOR_KEYS
+from scripts.formats.json_stream import ANNOTATOR_KEYS, TEXT_KEYS
+from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.formats.record import AnnotationError, Record, Source, Span, Unread, check_text, fail, made_id
 from scripts.formats.registry import Found, Item, ReadOptions, reads
 from scripts.formats.spacy_json import count_tokens, read_paragraphs
-from scripts.formats.spans import count_spans, find_spans, read_spans, short, span_fields
-from scripts.formats.tagged import count_tagged, read_tagged
+from scripts.formats.spans import SPAN_KEYS, count_spans, find_spans, read_spans, short, span_fields, union
+from scripts.formats.tagged import TaggedLayout, count_tagged, describe_tagged, find_tagged, read_tagged
+
+SAMPLE_ROWS = 1000
 
 
 def looks_like_json(head: bytes) -> bool:
@@ -22,6 +30,105 @@ def looks_like_json(head: bytes) -> bool:
         return start[1:2] not in (b"\t", b" ") or inner in (b'"', b"}", b"")
     goes_on = inner in (b"{", b"]", b"", b"[") or (inner == b'"' and start[1:2] in b'"\r\n')
     return start[:1] == b"[" and (goes_on or start.startswith(b"[null"))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a JSON file is understood, by its first rows.
+
+    kind: as `json_stream.tell_kind` says. tagged: the keys of tokens and tags. texts: keys of text. spans:
+    paths of keys of spans. pairs: the rows are spaCy's training tuples.
+    """
+
+    kind: str = json_stream.LINES
+    tagged: TaggedLayout | None = None
+    texts: tuple[str, ...] = ()
+    spans: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    pairs: bool = False
+    unused: tuple[str, ...] = ()
+
+
+def find_layout(file: RawFile, options: ReadOptions) -> Layout:
+    """Look at the file's first rows."""
+    kind, sample = json_stream.tell_kind(file), []
+    with suppress(json.JSONDecodeError, AnnotationError):  # is told when the row is read
+        for _, data in islice(json_stream.rows(file, kind), SAMPLE_ROWS):
+            if len(data) <= MAX_DOCUMENT_BYTES:
+                sample.append(json_stream.load(data))
+    return replace(layout_of(sample, file.path, options), kind=kind)
+
+
+def layout_of(
+    sample: list, path: Path, options: ReadOptions, *, names: Mapping[str, Sequence[str]] | None = None
+) -> Layout:
+    """Tell from some rows how all are understood. names: of tags that are numbers, by key."""
+    whole = [row for row in map(unfold, sample) if isinstance(row, dict)]
+    _require_one_annotator(whole, path, options)
+    found = list(map(find_spans, whole))
+    plain = [row for row, spans in zip(whole, found, strict=True) if not spans or names is not None]
+    tagged = find_tagged(plain, path, options, names=names)
+    texts = Counter()
+    for row in filter(label_studio.is_task, whole):
+        with suppress(AnnotationError):  # is told when the row is read
+            read = label_studio.read_task(row, Source(path.as_posix(), 1), options)
+            texts.update(field for field, content in read.items() if content.spans)
+    if not texts and tagged is None:
+        known = filter(None, (options.text_field, *TEXT_KEYS, "data"))
+        texts.update(key for key in known if any(type(row.get(key)) is str for row in whole))
+    spans = Counter(path for paths in found for path in paths)
+    used = {*texts, *(path.split(".")[0] for path in spans), *SPAN_KEYS, "id"}
+    used |= {tagged.tokens, tagged.tags} if tagged else set()
+    return Layout(
+        tagged=tagged,
+        texts=tuple(texts),
+        spans=tuple(path for path, _ in spans.most_common()),
+        labels=tuple(sorted({label for one in found for _, label in union(one)})),
+        pairs=any(isinstance(row, list) for row in sample),
+        unused=tuple(sorted({key for row in whole for key in row} - used)),
+    )
+
+
+def unfold(row: object) -> object:
+    """Return a training tuple `[text, {"entities": …}]`, or what stands in `row`, as a row."""
+    if isinstance(row, list) and json_stream.is_row(row):
+        text, rest = row
+        return {"text": text} | (rest if isinstance(rest, dict) else {"spans": rest})
+    if isinstance(row, dict) and isinstance(row.get("row"), dict) and "text" not in row:
+        return row["row"]
+    return row
+
+
+def _require_one_annotator(rows: Sequence[dict], path: Path, options: ReadOptions) -> None:
+    """See that no text is there by several annotators, unless the options say whose counts."""
+    by_text: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        known = (row.get(key) for key in (options.text_field, *TEXT_KEYS, "data"))
+        text = next((text for text in known if type(text) is str), None)
+        for key in ANNOTATOR_KEYS if text is not None else ():
+            if isinstance(row.get(key), str | int):
+                by_text[key, text].add(str(row[key]))
+    for (_, text), who in by_text.items():
+        if len(who) > 1 and not options.annotator:
+            what = f"several annotators ({', '.join(sorted(who))}) annotated the same text {short(text)}"
+            fail(path, what, f"choose one by --annotator={min(who)}, or take all rows by --annotator=all")
+
+
+def describe(layout: Layout) -> str:
+    """Say which keys are the text and the spans, or tokens and tags, and which are not used."""
+
+    def listed(keys: Sequence[str], joint: str) -> str:
+        return joint.join(f"`{key}`" for key in keys[:12]) + (", …" if len(keys) > 12 else "")
+
+    if layout.tagged is not None:
+        said = describe_tagged(layout.tagged)
+    else:
+        labels = f"{', '.join(layout.labels[:20])}{', …' if len(layout.labels) > 20 else ''}"
+        said = (
+            f"text = {listed(layout.texts, ' or ') or '?'}, entities = "
+            f"{listed(layout.spans, ' or ') or 'none in the first rows'}{f' ({labels})' if labels else ''}"
+        )
+    return said + (f"; not used: {listed(layout.unused, ', ')}" if layout.unused else "")
 
 
 def count_row(row: object, layout: Layout) -> Found:
@@ -70,9 +177,7 @@ def read_json(item: Item) -> Record | list[Record]:
     return row_record(row, item.source, item.options, item.layout)
 
 
-def row_record(
-    row: dict, source: Source, options: ReadOptions, layout: Layout | None = None
-) -> Record | list[Record]:
+def row_record(row: dict, source: Source, options: ReadOptions, layout: Layout) -> Record | list[Record]:
     """Make a record of a row of any of these spellings, or a list of them where it holds several texts.
 
     own, Prodigy   {"text": "…", "spans": [{"start": 0, "end": 4, "label": "ORG"}], "answer": "accept"}
@@ -82,23 +187,22 @@ def row_record(
     spaCy          {"text": "…", "ents": […]}, or version 2 {"paragraphs": [{"sentences": [{"tokens": […]}]}]}
     tokens         {"tokens": ["…"], "ner_tags": ["B-ORG"]}
     """
-    layout = layout or Layout()
     if foreign := recognise_foreign_row(row):
         raise AnnotationError(f"{source}: {foreign}")
-    id, group = scalar(source, "id", row.get("id")), _group(row, source, options.group_by)
+    id = scalar(source, "id", row.get("id"))
+    id, group = made_id(source) if id is None else id, _group(row, source, options.group_by)
     if isinstance(row.get("paragraphs"), list):
-        return read_paragraphs(row, source, options, id=id, group=group)
-    if layout.tagged is not None and layout.tagged.tokens in row and not label_studio.is_task(row):
-        return read_tagged(row, layout.tagged, source, lang=options.lang, id=id, group=group)
-    name = made_id(source) if id is None else id
+        return read_paragraphs(row, source, lang=options.lang, id=id, group=group)
     if label_studio.is_task(row):
         texts = label_studio.read_task(row, source, options, layout.texts)
-        names = {field: name if len(texts) == 1 else f"{name}#{field}" for field in texts}
+        names = {field: id if len(texts) == 1 else f"{id}#{field}" for field in texts}
         return [_record(content, source, names[field], group) for field, content in texts.items()]
+    if layout.tagged is not None and layout.tagged.tokens in row:
+        return read_tagged(row, layout.tagged, source, lang=options.lang, id=id, group=group)
     excluded = _excluded(row, source, options)
     spans, unread = choose_spans(row, source, options, layout.spans, excluded)
     text = choose_text(row, spans, source, options)
-    return _record(Content(text, spans, excluded, unread), source, name, group)
+    return _record(Content(text, spans, excluded, unread), source, id, group)
 
 
 def _record(content: Content, source: Source, id: str, group: str | None) -> Record:
@@ -147,7 +251,7 @@ def _excluded(row: dict, source: Source, options: ReadOptions) -> str | None:
 
 def _group(row: dict, source: Source, key: str) -> str | None:
     if key == "file":
-        return source.path
+        return None
     holders = (row, *(row[inner] for inner in ("meta", "data") if isinstance(row.get(inner), dict)))
     value = next((holder[key] for holder in holders if holder.get(key) is not None), None)
     return scalar(source, key, value)

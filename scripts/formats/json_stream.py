@@ -123,8 +123,7 @@ class JsonText:
         while (char := self.peek()) != end:
             if not char:
                 raise self.error("the array is not closed")
-            line = self.line
-            yield line, *self.value()
+            yield self.line, *self.value()
         self.move(self.at + len(end))
 
     def members(self) -> Iterator[tuple[str, Any]]:

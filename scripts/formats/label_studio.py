@@ -42,11 +42,15 @@ def read_task(
         dialogue = next((key for key, value in row["data"].items() if isinstance(value, list)), None)
         if dialogue is None:
             raise _incomplete(row, source)
-        remedy = "whose offsets count within each turn; export each turn as a text"
-        raise AnnotationError(f"{source}: {dialogue!r} is a dialogue, {remedy}")
+        what = f"{dialogue!r} is a dialogue, whose offsets count within each turn"
+        fail(source, what, "export each turn as a text")
     spans: dict[str, list] = {field: [] for field in fields if field in texts and len(fields) > 1}
     for name, on_text in results.items() or ([] if spans else [("", [])]):
-        spans.setdefault(_field(name, texts, on_text, source, options), []).extend(on_text)
+        if options.text_field and options.text_field not in texts:
+            what = f"the task's data have no text {options.text_field!r}, but {', '.join(texts)}"
+            fail(source, what, "set --text-field")
+        field = options.text_field or (name if name in texts else which_text(texts, on_text, source))
+        spans.setdefault(field, []).extend(on_text)
     unread = _unread(row, annotations, chosen, [span for on_text in results.values() for span in on_text])
     first = next(iter(spans))
     return {
@@ -130,16 +134,6 @@ def _results(annotation: dict, source: Source) -> dict[str, list]:
         elif kind in SPAN_TYPES or (kind not in ("relation", "choices") and looks_like_span(value)):
             found[str(result.get("to_name", ""))].append(value)
     if regions and not found:
-        remedy = "name a file of annotated texts"
-        raise AnnotationError(f"{source}: its regions are on no text ({regions[0]}): {remedy}")
+        what = f"its regions are on no text ({regions[0]})"
+        raise AnnotationError(f"{source}: {what}: name a file of annotated texts")
     return found
-
-
-def _field(name: str, texts: dict[str, str], spans: list, source: Source, options: ReadOptions) -> str:
-    """Return the key of the text that an object's spans are on."""
-    if options.text_field and options.text_field not in texts:
-        what = f"the task's data have no text {options.text_field!r}, but {', '.join(texts)}"
-        fail(source, what, "set --text-field")
-    if options.text_field or name in texts:
-        return options.text_field or name
-    return which_text(texts, spans, source)

@@ -6,26 +6,11 @@ import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
-from enum import StrEnum
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
 from scripts.formats.record import Fault, Record, Source, Span
-
-
-class Offsets(StrEnum):
-    """What offsets count; `auto`: characters, unless the file itself shows otherwise, which is an error."""
-
-    auto = "auto"
-    characters = "characters"
-    utf16 = "utf-16"
-    bytes = "bytes"
-    crlf_as_one = "crlf-as-one"
-    lf_as_two = "lf-as-two"
-    inclusive = "inclusive"
-    from_one = "from-1"
-    from_one_inclusive = "from-1-inclusive"
 
 
 class Unit(NamedTuple):
@@ -39,14 +24,16 @@ class Unit(NamedTuple):
 
 
 UNITS = {
-    Offsets.utf16: Unit("UTF-16 units (a JavaScript or Java tool?)", "[\U00010000-\U0010ffff]", lambda _: 2),
-    Offsets.bytes: Unit("UTF-8 bytes", "[^\0-\x7f]", lambda char: len(char.encode("utf-8", "surrogatepass"))),
-    Offsets.crlf_as_one: Unit("characters with each line end (CR LF) as one", "\r(?=\n)", lambda _: 0),
-    Offsets.lf_as_two: Unit("characters with each line end (LF) as two, CR LF", "(?<!\r)\n", lambda _: 2),
-    Offsets.inclusive: Unit("characters with an inclusive end", end=1),
-    Offsets.from_one: Unit("characters from 1 on", start=-1, end=-1),
-    Offsets.from_one_inclusive: Unit("characters from 1 on with an inclusive end", start=-1),
+    "utf-16": Unit("UTF-16 units (a JavaScript or Java tool?)", "[\U00010000-\U0010ffff]", lambda _: 2),
+    "bytes": Unit("UTF-8 bytes", "[^\0-\x7f]", lambda char: len(char.encode("utf-8", "surrogatepass"))),
+    "crlf-as-one": Unit("characters with each line end (CR LF) as one", "\r(?=\n)", lambda _: 0),
+    "lf-as-two": Unit("characters with each line end (LF) as two, CR LF", "(?<!\r)\n", lambda _: 2),
+    "inclusive": Unit("characters with an inclusive end", end=1),
+    "from-1": Unit("characters from 1 on", start=-1, end=-1),
+    "from-1-inclusive": Unit("characters from 1 on with an inclusive end", start=-1),
 }
+OFFSETS = ("auto", "characters", *UNITS)
+"""What offsets may count; `auto`: characters, unless the file itself shows otherwise, which is an error."""
 MOST_FIT, SYSTEMATIC = 0.8, 0.3
 """Units are believed if 30 % of the spans that they move are wrong as characters, and 80 % of these fit."""
 UNSPACED = re.compile(
@@ -61,7 +48,7 @@ BLANKS = re.compile(r"\s|\\[nrt]")
 
 
 @lru_cache(maxsize=16)
-def edges(text: str, unit: Offsets) -> list[int]:
+def edges(text: str, unit: str) -> list[int]:
     """Return how many units stand before each character of a text, and in all of it."""
     widths = [1] * len(text)
     if UNITS[unit].where:
@@ -70,22 +57,22 @@ def edges(text: str, unit: Offsets) -> list[int]:
     return list(accumulate(widths, initial=0))
 
 
-def to_characters(text: str, start: int, end: int, unit: Offsets) -> tuple[int, int]:
+def to_characters(text: str, start: int, end: int, unit: str) -> tuple[int, int]:
     """Turn offsets in some unit into characters; one inside a character or beyond the text becomes −1."""
     if unit not in UNITS:
         return start, end
     if not UNITS[unit].where:
         return start + UNITS[unit].start, end + UNITS[unit].end
     counts = edges(text, unit)
-    found = (bisect_left(counts, offset) for offset in (start, end))
-    first, last = (
-        at if at < len(counts) and counts[at] == offset else -1
-        for at, offset in zip(found, (start, end), strict=True)
-    )
-    return first, last
+
+    def character(offset: int) -> int:
+        at = bisect_left(counts, offset)
+        return at if counts[at : at + 1] == [offset] else -1
+
+    return character(start), character(end)
 
 
-def changed_by(text: str, unit: Offsets) -> bool:
+def changed_by(text: str, unit: str) -> bool:
     """Say whether a unit counts a text otherwise than characters do."""
     return re.search(UNITS[unit].where, text) is not None
 
@@ -130,12 +117,11 @@ def weigh(record: Record, evidence: Counter[str]) -> None:
     quotes = record.quotes or (None,) * len(record.spans)
     spans = [(*span[:2], quoted) for span, quoted in zip(record.spans, quotes, strict=True)]
     misfits = [not fits(text, *span) for span in spans]
+    wrong = [quoted for quoted, misfit in zip(quotes, misfits, strict=True) if misfit]
     evidence["spans"] += len(spans)
-    evidence["misfits"] += sum(misfits)
-    evidence["quoted"] += sum(
-        misfit for misfit, quoted in zip(misfits, quotes, strict=True) if quoted is not None
-    )
-    for unit in UNITS if any(misfits) else (Offsets.utf16,):
+    evidence["misfits"] += len(wrong)
+    evidence["quoted"] += len(wrong) - wrong.count(None)
+    for unit in UNITS if any(misfits) else ("utf-16",):
         if not spans or not changed_by(text, unit):
             continue
         for (start, end, quoted), misfit in zip(spans, misfits, strict=True):
@@ -143,11 +129,11 @@ def weigh(record: Record, evidence: Counter[str]) -> None:
             if moved != (start, end):
                 evidence[f"{unit} changed"] += 1
                 evidence[f"{unit} misfit"] += misfit
-                if misfit or unit is Offsets.utf16:
+                if misfit or unit == "utf-16":
                     evidence[f"{unit} {'fit' if misfit else 'both'}"] += fits(text, *moved, quoted)
 
 
-def verdict(evidence: Counter[str]) -> tuple[Offsets, str] | None:
+def verdict(evidence: Counter[str]) -> tuple[str, str] | None:
     """Return the unit that spans are shown to count, and how; None where characters fit well enough."""
     best = max(UNITS, key=lambda unit: (evidence[f"{unit} fit"], -evidence[f"{unit} changed"]))
     changed, misfit, fit = (evidence[f"{best} {what}"] for what in ("changed", "misfit", "fit"))
@@ -158,7 +144,7 @@ def verdict(evidence: Counter[str]) -> tuple[Offsets, str] | None:
     all_fit, all_quoted = fit == misfit == changed, evidence["quoted"] == evidence["misfits"]
     if fit < (3 if not all_fit else 2 if not all_quoted else 1):
         return None
-    rivals = [unit for unit in UNITS if unit is not best and evidence[f"{unit} fit"] == fit]
+    rivals = [unit for unit in UNITS if unit != best and evidence[f"{unit} fit"] == fit]
     others = "".join(f" (or just as well in {UNITS[unit].name}: {unit})" for unit in rivals)
     return best, (
         f"of {changed:,} spans that would move, {changed - misfit:,} fit the text as they are, and {fit:,} "
@@ -178,7 +164,7 @@ def undecided(evidence: Counter[str]) -> str | None:
     )
 
 
-def settle(record: Record, unit: Offsets) -> Record:
+def settle(record: Record, unit: str) -> Record:
     """Put a record's spans into characters, and make those faults that quote another text than they mark."""
     if not record.spans or not (unit in UNITS or record.quotes):
         return record
@@ -201,10 +187,6 @@ def settle(record: Record, unit: Offsets) -> Record:
         detail = f"the data says {quoted[:60]!r}, but characters {start}–{end} are {marked[:60]!r}"
         detail += f"; it fits with --offsets={' or '.join(likely)}" if likely else ""
         source = Source(record.source.path, line)
-        faults.append(Fault("other-text", source, detail, Span(start, end, span.label), quoted))
-    return record._replace(
-        spans=tuple(span for span, _ in kept),
-        lines=tuple(line for _, line in kept) if record.lines else (),
-        quotes=(),
-        faults=tuple(faults),
-    )
+        faults.append(Fault("other-text", source, detail, Span(start, end, span.label)))
+    spans, lines = zip(*kept, strict=True) if kept else ((), ())
+    return record._replace(spans=spans, lines=lines if record.lines else (), quotes=(), faults=tuple(faults))

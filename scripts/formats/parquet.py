@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scripts.formats.json_layout import Layout, describe, layout_of
-from scripts.formats.json_spans import count_row, row_record
+from scripts.formats.json_spans import Layout, count_row, describe, layout_of, row_record
 from scripts.formats.names import class_names
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError, Record
+from scripts.formats.record import Record, fail
 from scripts.formats.registry import Item, ReadOptions, reads
 
 BATCH = 1000
@@ -39,8 +38,7 @@ def _batches(file: RawFile):
             readable = [field.name for field in schema if "binary" not in str(field.type)]
             yield schema, (batch.to_pylist() for batch in table.iter_batches(BATCH, columns=readable))
     except (pyarrow.ArrowException, *UNREADABLE) as error:
-        what = f"cannot be read as Parquet ({type(error).__name__}: {error})"
-        raise AnnotationError(f"{file.path}: {what}; write it again") from None
+        fail(file.path, f"cannot be read as Parquet ({type(error).__name__}: {error})", "write it again")
 
 
 def split_rows(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, dict]]:

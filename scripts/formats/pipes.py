@@ -69,12 +69,6 @@ def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     return Layout(separator, find_roles(Sample(file.path, rows, names, given=bool(names))), marked)
 
 
-def split_lines(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield each document's lines: one, all between two marks, or `options.sentences_per_doc`."""
-    events = line_events(file, kind_of, each_line=True)
-    return split_documents(events, options.sentences_per_doc or (None if layout.marked else 1))
-
-
 def describe_layout(layout: Layout) -> str:
     """Say which part of a token is what."""
     return f"parts between {layout.separator!r}: {describe_roles(layout.roles).replace('column', 'part')}"
@@ -87,7 +81,9 @@ def describe_layout(layout: Layout) -> str:
     endings=(".iob", ".txt"),
     recognise=looks_like_pipes,
     prepare=find_layout,
-    split=split_lines,
+    split=lambda file, layout, options: split_documents(
+        line_events(file, kind_of, each_line=True), options, marked=layout.marked
+    ),
     found=lambda item: Found(tokens=len(item.checked_data().split())),
     describe=describe_layout,
     not_read="parts of speech between token and tag",

@@ -4,12 +4,13 @@ import gzip
 import io
 import lzma
 import os
+import re
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import count
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from scripts.formats import encoding as encodings
@@ -30,6 +31,7 @@ OFFICE = {
     "": "an OpenDocument file",
 }
 OFFICE_REMEDY = "export it as CSV or plain text"
+HIDDEN = re.compile(r"__MACOSX/|(?:.*/)?\.[^/]*$")
 ENCRYPTED = 1
 MEMBERS_SHOWN = 5
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
@@ -46,10 +48,7 @@ class RawFile:
     def __init__(self, path: Path, *, encoding: str = "utf-8") -> None:
         self.path = path
         self.encoding = encodings.encoding_name(encoding)
-        self.size = 0
         self.count: Counter[str] = Counter()
-        self.lines_read = 0
-        self._mark = b""
         self._unpack: Callable[[], BinaryIO] = lambda: self._file
 
     def __enter__(self) -> "RawFile":
@@ -88,8 +87,7 @@ class RawFile:
         try:
             self._stream = self._unpack()
         except DAMAGED as error:
-            what = f"cannot be unpacked: {error}"
-            raise AnnotationError(f"{self.path}: {what}; unpack it yourself") from None
+            fail(self.path, f"cannot be unpacked: {error}", "unpack it yourself")
         self._read, self._check_at = 0, GZIP_CHECKED_FROM
         self.count.clear()
         self.lines_read = 0
@@ -106,15 +104,14 @@ class RawFile:
 
         Of a line over MAX_DOCUMENT_BYTES only the beginning comes, still over that size: so it can be told.
         """
-        line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1).removeprefix(b"\xef\xbb\xbf")
-        for number in count(1):
-            if not line:
-                return
-            self.lines_read = number
-            yield number, line
+        readline = partial(self._take, self._stream.readline, MAX_DOCUMENT_BYTES + 1)
+        line = readline().removeprefix(b"\xef\xbb\xbf")
+        while line:
+            self.lines_read += 1
+            yield self.lines_read, line
             while len(line) > MAX_DOCUMENT_BYTES and not line.endswith(b"\n"):
-                line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1)
-            line = self._take(self._stream.readline, MAX_DOCUMENT_BYTES + 1)
+                line = readline()
+            line = readline()
 
     def _version(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())
@@ -144,14 +141,13 @@ class RawFile:
         except DAMAGED as error:
             raise AnnotationError(f"{self.path}: a damaged zip file ({error}); get it again") from None
         members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
-        if what := _office(set(members)):
+        folders = {name.split("/", 1)[0] for name in members}
+        if "[Content_Types].xml" in members:
+            what = next((what for folder, what in OFFICE.items() if folder in folders), "an office document")
             fail(self.path, f"is {what}", OFFICE_REMEDY)
-        paths = {name: PurePosixPath(name) for name in members}
-        files = sorted(
-            name
-            for name, path in paths.items()
-            if path.parts[0] != "__MACOSX" and not path.name.startswith(".")
-        )
+        if {"mimetype", "content.xml"} <= members.keys():
+            fail(self.path, f"is {OFFICE['']}", OFFICE_REMEDY)
+        files = sorted(name for name in members if not HIDDEN.match(name))
         if len(files) != 1:
             more = f" and {len(files) - MEMBERS_SHOWN:,} more" if len(files) > MEMBERS_SHOWN else ""
             shown = f" ({', '.join(files[:MEMBERS_SHOWN])}{more})" if files else ""
@@ -166,7 +162,7 @@ class RawFile:
             data = read(size)
         except DAMAGED as error:
             what = f"cannot be read on after {self._read:,} bytes of content: {error}"
-            raise AnnotationError(f"{self.path}: {what}; get it again") from None
+            fail(self.path, what, "get it again")
         if not data and self._version() != self._opened:
             fail(self.path, "was changed while it was read", "run the same command again when it is complete")
         self._read += len(data)
@@ -176,11 +172,3 @@ class RawFile:
                 what = f"grows to over {MAX_GZIP_RATIO} times its {self.size:,} bytes, as no text does"
                 fail(self.path, what, "unpack it yourself if you trust it")
         return data
-
-
-def _office(names: set[str]) -> str | None:
-    """Say what the document of an office program is whose zip file holds such names."""
-    if "[Content_Types].xml" in names:
-        folders = {name.split("/", 1)[0] for name in names}
-        return next((what for folder, what in OFFICE.items() if folder in folders), "an office document")
-    return OFFICE[""] if {"mimetype", "content.xml"} <= names else None

@@ -16,7 +16,7 @@ class AnnotationError(UserError):
 
 def fail(place: object, what: str, remedy: str) -> NoReturn:
     """Raise AnnotationError: where something is wrong, what, and what to do next."""
-    raise AnnotationError(f"{place}: {what}; {remedy}")
+    raise AnnotationError(f"{place}: {what}; {remedy}") from None
 
 
 class Source(NamedTuple):
@@ -43,13 +43,12 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong in a readable record: its check's code, an entity that was lost, the text it quotes."""
+    """Something wrong in a readable record: its check's code, and an entity that was lost."""
 
     code: str
     source: Source
     detail: str
     span: Span | None = None
-    quoted: str | None = None
 
 
 class Unread(NamedTuple):

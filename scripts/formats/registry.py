@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from scripts.formats.encoding import suggest_encoding
 from scripts.formats.find import FoundFiles, find_files, stems
 from scripts.formats.foreign import recognise_foreign
-from scripts.formats.offsets import Offsets, settle
+from scripts.formats.offsets import settle
 from scripts.formats.raw_file import HEAD_BYTES, MAX_DOCUMENT_BYTES, RawFile
 from scripts.formats.record import AnnotationError, Record, Source, fail
 
@@ -54,11 +54,6 @@ class Item(NamedTuple):
     layout: Any
     options: ReadOptions
 
-    @property
-    def file_group(self) -> str | None:
-        """The file as the document's group, where the options say so."""
-        return self.source.path if self.options.group_by == "file" else None
-
     def checked_data(self) -> bytes:
         """Return the data, unless it is too long."""
         if len(self.data) > MAX_DOCUMENT_BYTES:
@@ -94,10 +89,11 @@ class Format:
     """A way to write annotations.
 
     name: as the option `format` has it. title, example, not_read: the row of the table in README.md.
-    endings: of the files that are taken from a folder. beside: endings of files that belong to one of these.
+    endings: of the files that are taken from a folder. beside: endings of files that belong to one of these,
+    which may then be empty: a document without entities.
     recognise: tells from the first bytes (unpacked) whether a file is of this format.
     guesses: whether `recognise` guesses from words, and so is asked after all others.
-    may_be_empty: whether an empty file with one of the endings is a document without entities.
+
     prepare: looks through the opened file before it is split; what it returns travels with each item.
     split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
     read: makes a Record of an Item (or a list of them), or raises AnnotationError; runs in several processes.
@@ -113,7 +109,7 @@ class Format:
     recognise: Callable[[bytes], bool]
     read: Callable[[Item], Record | list[Record]]
     beside: tuple[str, ...] = ()
-    may_be_empty: bool = False
+
     guesses: bool = False
     prepare: Callable[[RawFile, ReadOptions], Any] = lambda file, options: None
     split: Callable[[RawFile, Any, ReadOptions], Iterator[tuple[int, Any]]] = each_line
@@ -176,9 +172,7 @@ def choose_format(path: Path, name: str = "auto", options: ReadOptions | None = 
     sure = [format for format in known.values() if not format.guesses]
     found = [format for format in sure if format.recognise(head)]
     if not head.strip():
-        found = [
-            format for format in known.values() if format.may_be_empty and any(stems(path, format.endings))
-        ]
+        found = [format for format in known.values() if format.beside and any(stems(path, format.endings))]
         if not found:
             fail(path, "is empty", "write one document at least, or leave the option empty")
     if not found and options.columns:
@@ -229,6 +223,8 @@ def records_of(item: Item, format: Format) -> list[Record]:
     """Read an item, and see that all that stands in it is in its records or has a reason not to be."""
     read = format.read(item)
     records = read if isinstance(read, list) else [read]
+    if item.options.group_by == "file":
+        records = [record._replace(group=item.source.path) for record in records]
     found = format.found(item)
     unread = [one for record in records for one in record.unread]
     lost = sum(fault.span is not None for record in records for fault in record.faults)
@@ -249,4 +245,4 @@ def read_records(path: Path, name: str = "auto", options: ReadOptions | None = N
     options = options or ReadOptions()
     opened = open_file(path, name, options)
     for item, _ in items(opened, options):
-        yield from (settle(record, Offsets.auto) for record in records_of(item, opened.format))
+        yield from (settle(record, "auto") for record in records_of(item, opened.format))

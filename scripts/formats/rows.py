@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scripts.formats.raw_file import MAX_DOCUMENT_BYTES, RawFile
 from scripts.formats.record import Record, Unread, fail
-from scripts.formats.registry import Found, Item
+from scripts.formats.registry import Found, Item, ReadOptions
 from scripts.formats.tags import DEFAULT, OUTSIDE, PREFIXES, Spelling, Tag, describe_tags, tag_parser
 from scripts.formats.words import tagged_record
 
@@ -16,8 +16,7 @@ WITHIN, SENTENCE, DOCUMENT = 0, 1, 2
 """What a line starts."""
 COMMENT = b"#\n"
 """What stands for a comment inside a sentence, so that lines keep their numbers."""
-Event = tuple[int, bytes, int]
-"""A line: its number, itself (or what stands for one that is no row), and what it starts."""
+
 Numbered = tuple[int, list[str]]
 """A row: the number of its line, and its cells."""
 Rows = tuple[Sequence[int], list[list[str]]]
@@ -78,8 +77,11 @@ def describe_roles(roles: Roles) -> str:
 
 def line_events(
     file: RawFile, kind_of: Callable[[int, bytes, bool], str], *, each_line: bool = False
-) -> Iterator[Event]:
-    """Yield each line of a file, counted by its kind. each_line: whether each row is a sentence."""
+) -> Iterator[tuple[int, bytes, int]]:
+    """Yield each line's number, itself or what stands for it, and what it starts; count it by its kind.
+
+    each_line: whether each row is a sentence.
+    """
     inside, starts = False, DOCUMENT
     for number, raw in file.lines():
         kind = kind_of(number, raw, inside)
@@ -95,12 +97,18 @@ def line_events(
             yield number, b"\n", WITHIN
 
 
-def split_documents(events: Iterable[Event], sentences_per_doc: int | None) -> Iterator[tuple[int, bytes]]:
-    """Yield each document's lines with the first one's number; `sentences_per_doc` may end one early."""
+def split_documents(
+    events: Iterable[tuple[int, bytes, int]], options: ReadOptions, *, marked: bool = False
+) -> Iterator[tuple[int, bytes]]:
+    """Yield each document's lines with the first one's number.
+
+    A document is a sentence, or all up to the next mark if `marked`, or `options.sentences_per_doc` at most.
+    """
+    limit = options.sentences_per_doc or (None if marked else 1)
     first, size, sentences = 0, 0, 0
     lines: list[bytes] = []
     for number, line, starts in events:
-        if lines and starts and (starts == DOCUMENT or sentences == sentences_per_doc):
+        if lines and starts and (starts == DOCUMENT or sentences == limit):
             yield first, b"".join(lines)
             lines, size, sentences = [], 0, 0
         if not lines and not starts:
@@ -145,8 +153,8 @@ def token_record(
         tags = _tags(path, numbers, rows, roles)
         spaces = None if roles.space is None else [_space_after(row[roles.space]) for row in rows]
         found.append((words, spaces, tags, numbers))
-    group, lang = item.file_group or group, item.options.lang
-    return tagged_record(item.source, found, roles.scheme, unread=unread, lang=lang, id=id, group=group)
+    details = {"lang": item.options.lang, "id": id, "group": group}
+    return tagged_record(item.source, found, roles.scheme, unread=unread, **details)
 
 
 def _without_ranges(
@@ -165,8 +173,7 @@ def _without_ranges(
             unread.append(Unread(reason, f"line {line}: {number} {row[roles.token]!r}", tokens=1))
             continue
         kept.append((line, row))
-        inside = number.isdecimal() and int(number) <= until
-        if inside and roles.space is not None:
+        if number.isdecimal() and int(number) <= until and roles.space is not None:
             bare = row[roles.space].strip().replace("SpaceAfter=No", "")
             row[roles.space] = bare if int(number) == until and space else f"{bare}|SpaceAfter=No"
     return [line for line, _ in kept], [row for _, row in kept]
@@ -184,11 +191,12 @@ def _space_after(cell: str) -> bool:
 
 def _words(path: str, numbers: Sequence[int], rows: list[list[str]], roles: Roles) -> list[str]:
     """Return the token of each row; white space becomes nothing."""
-    words = [row[roles.token].strip() for row in rows]
-    for number, row in zip(numbers, rows, strict=True) if not all(words) else ():
-        if not row[roles.token]:
-            shown = " ".join(row)[:80]
-            fail(f"{path}:{number}", f"an empty token: {shown!r}", "delete the row or write its token")
+    cells = [row[roles.token] for row in rows]
+    if "" in cells:
+        at = cells.index("")
+        what = f"an empty token: {' '.join(rows[at])[:80]!r}"
+        fail(f"{path}:{numbers[at]}", what, "delete the row or write its token")
+    words = list(map(str.strip, cells))
     if not roles.affix:
         return words
     matches = [re.fullmatch(roles.affix, word) for word in words]

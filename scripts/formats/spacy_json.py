@@ -2,8 +2,7 @@
 
 import re
 
-from scripts.formats.record import AnnotationError, Fault, Record, Source, fail, made_id
-from scripts.formats.registry import ReadOptions
+from scripts.formats.record import AnnotationError, Fault, Record, Source, fail
 from scripts.formats.spans import find_spans, short
 from scripts.formats.tags import find_scheme, parse_tag
 from scripts.formats.words import tagged_record
@@ -25,42 +24,15 @@ def count_tokens(row: dict) -> int:
     return count
 
 
-def read_paragraphs(
-    row: dict, source: Source, options: ReadOptions, *, id: str | None, group: str | None
-) -> list[Record]:
-    """Make a record of each paragraph of a document."""
+def read_paragraphs(row: dict, source: Source, *, id: str, **details) -> list[Record]:
+    """Make a record of each paragraph of a document. details: as `words_record` has."""
     paragraphs = row["paragraphs"] or [{"sentences": []}]
-    base = made_id(source) if id is None else id
-    names = [base] if len(paragraphs) == 1 else [f"{base}#{i}" for i in range(1, len(paragraphs) + 1)]
-    return [
-        _paragraph(paragraph, source, options, name, group)
-        for paragraph, name in zip(paragraphs, names, strict=True)
-    ]
+    names = [id] if len(paragraphs) == 1 else [f"{id}#{i}" for i in range(1, len(paragraphs) + 1)]
+    pairs = zip(paragraphs, names, strict=True)
+    return [_paragraph(paragraph, source, id=name, **details) for paragraph, name in pairs]
 
 
-def _paragraph(paragraph: dict, source: Source, options: ReadOptions, id: str, group: str | None) -> Record:
-    sentences = _tokens(paragraph, source)
-    tokens = [token for part in sentences for token in part]
-    parsed = [[parse_tag("O" if tag == MISSING else tag) for _, tag in part] for part in sentences]
-    tags = [tag for part in parsed for tag in part]
-    if None in tags:
-        what = f"{tokens[tags.index(None)][1]!r} is no tag such as O, B-PER, I-PER, L-PER, U-PER or -"
-        fail(source, what, "repair it")
-    faults = []
-    if missing := sum(tag == MISSING for _, tag in tokens):
-        detail = f"{missing} of {len(tokens)} tokens; they are taken for O"
-        faults.append(Fault("missing-annotation", source, detail))
-    after = _spaces([word for word, _ in tokens], paragraph.get("raw"))
-    read, end = [], 0
-    for part, tags in zip(sentences, parsed, strict=True):
-        start, end = end, end + len(part)
-        read.append(([word for word, _ in part], after and after[start:end], tags, [source.line] * len(part)))
-    details = {"lang": options.lang, "id": id, "group": group, "faults": faults}
-    return tagged_record(source, read, find_scheme(parsed), **details)._replace(lines=())
-
-
-def _tokens(paragraph: dict, source: Source) -> list[list[tuple[str, str]]]:
-    """Return token and tag of each sentence."""
+def _paragraph(paragraph: dict, source: Source, **details) -> Record:
     try:
         sentences = [
             [(token["orth"], token.get("ner", MISSING)) for token in part["tokens"]]
@@ -76,7 +48,21 @@ def _tokens(paragraph: dict, source: Source) -> list[list[tuple[str, str]]]:
     if not all(isinstance(word, str) and word.strip() and isinstance(tag, str) for word, tag in tokens):
         what = f"a token has no text, or a tag that is no string: {short(paragraph)}"
         fail(source, what, "repair or delete it")
-    return sentences
+    parsed = [[parse_tag("O" if tag == MISSING else tag) for _, tag in part] for part in sentences]
+    tags = [tag for part in parsed for tag in part]
+    if None in tags:
+        what = f"{tokens[tags.index(None)][1]!r} is no tag such as O, B-PER, I-PER, L-PER, U-PER or -"
+        fail(source, what, "repair it")
+    faults = []
+    if missing := sum(tag == MISSING for _, tag in tokens):
+        detail = f"{missing} of {len(tokens)} tokens; they are taken for O"
+        faults.append(Fault("missing-annotation", source, detail))
+    after = _spaces([word for word, _ in tokens], paragraph.get("raw"))
+    read, end = [], 0
+    for part, tags in zip(sentences, parsed, strict=True):
+        start, end = end, end + len(part)
+        read.append(([word for word, _ in part], after and after[start:end], tags, [source.line] * len(part)))
+    return tagged_record(source, read, find_scheme(parsed), faults=faults, **details)._replace(lines=())
 
 
 def _spaces(words: list[str], raw: object) -> list[bool] | None:

@@ -2,17 +2,14 @@
 
 import re
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
 USUAL = {"start", "end", "label"}
 BOUNDS = (("start", "end"), ("start", "stop"), ("begin", "end"), ("begin", "stop"), ("from", "to"))
 OF_BOUNDS = ("", "offset", "char", "pos", "position", "index", "idx", "character", "characteroffset", "span")
 """What stands before or after these words in keys of offsets, without case, `_` and `-`."""
-LENGTHS = [
-    (start, end)
-    for start in ("offset", "start", "begin", "startoffset", "beginoffset")
-    for end in ("length", "len")
-]
+LENGTHS = tuple(product(("offset", "start", "begin", "startoffset", "beginoffset"), ("length", "len")))
 STARTS = re.compile("start|begin|anfang|d[eé]but|inici|inizi|iníci|开始|開始|начал|^(from|von|desde|offset)$")
 STOPS = re.compile("end|stop|^fin|^fim|ende|hasta|结束|結束|終了|конец|^(to|bis)$")
 NO_OFFSETS = re.compile("time|date|page|line|row|year|sec|second|frame")

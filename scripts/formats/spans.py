@@ -60,8 +60,7 @@ def _spans_under(key: str, value: dict | list) -> list:
     may_be_by_label = BY_LABEL.search(key.lower())
     if type(value) is dict:
         lists = all(type(part) is list and part and type(part[0]) is list for part in value.values())
-        surfaces = not key.startswith("annotation")
-        return _by_label(value, surfaces=surfaces) if may_be_by_label or lists else []
+        return _by_label(value, surfaces=not key.startswith("annotation")) if may_be_by_label or lists else []
     if any(looks_like_span(part) or _lacks_label(key, part) for part in value):
         return [part for part in value if part is not None]
     if may_be_by_label and all(type(part) is dict for part in value):
@@ -143,7 +142,7 @@ def read_spans(values: Iterable, source: Source, text: str) -> list[tuple[int, i
                 label, quoted = _tell_label([label, *others], (marked, quoted), text, value, source)
             is_text = label == marked and (label != label.upper() or not label.isascii())
             surfaces += is_text and not (type(value) is dict and "label" in value)
-            spans.append((start, end, label, quoted if type(quoted) is str else None))
+            spans.append((start, end, label, quoted))
     if surfaces == len(spans) > 0:
         what = f"the label of each span is just its text: {short(spans[0][:3])}"
         fail(source, what, "write the entity's kind as its label")

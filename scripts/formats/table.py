@@ -23,10 +23,10 @@ from scripts.formats.table_layout import (
 
 def split_table(file: RawFile, layout: TableLayout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
     """Yield the rows of each document: of one number, a sentence, or `options.sentences_per_doc` of them."""
-    by_document = layout.roles is not None and layout.roles.document is not None
     rows = layout.starts(_rows(file, layout), file.path.as_posix())
     events = ((row.line, row.text.encode("latin-1"), starts) for row, starts in rows)
-    return split_documents(events, options.sentences_per_doc or (None if by_document else 1))
+    numbered = layout.roles is not None and layout.roles.document is not None
+    return split_documents(events, options, marked=numbered)
 
 
 def _rows(file: RawFile, layout: TableLayout) -> Iterator[Row]:
@@ -89,19 +89,11 @@ def read_table(item: Item) -> Record | list[Record]:
 
 
 def _sentences(rows: list[Row], layout: TableLayout, path: str) -> Iterator[Rows]:
-    numbers: list[int] = []
-    cells: list[list[str]] = []
-    for row, starts in layout.starts(rows, path):
-        if starts and numbers:
-            yield numbers, cells
-            numbers, cells = [], []
-        if layout.is_blank(row):
-            continue
-        require_width(row, len(layout.names), path)
-        token = row.cells[layout.roles.token]
-        if "\n" in token.strip() or "\r" in token.strip():
-            what = f"a token goes over several lines: {short(token)}"
-            fail(f"{path}:{row.line}", what, 'write a quotation mark inside a cell as ""')
-        numbers.append(row.line)
-        cells.append(row.cells)
-    yield numbers, cells
+    for sentence in layout.sentences(rows, path):
+        for row in sentence:
+            require_width(row, len(layout.names), path)
+            token = row.cells[layout.roles.token]
+            if "\n" in token.strip() or "\r" in token.strip():
+                what = f"a token goes over several lines: {short(token)}"
+                fail(f"{path}:{row.line}", what, 'write a quotation mark inside a cell as ""')
+        yield [row.line for row in sentence], [row.cells for row in sentence]

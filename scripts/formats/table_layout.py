@@ -16,7 +16,7 @@ from scripts.formats.cells import (
     split_cell,
 )
 from scripts.formats.column_kinds import role
-from scripts.formats.json_layout import Layout, describe, layout_of
+from scripts.formats.json_spans import Layout, describe, layout_of
 from scripts.formats.json_stream import TEXT_KEYS
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError, fail
@@ -85,6 +85,16 @@ class TableLayout:
                 fail(f"{path}:{row.line}", f"a sentence of over {MAX_SENTENCE_ROWS:,} tokens", remedy)
             yield row, starts
 
+    def sentences(self, rows: Iterable[Row], path: str) -> list[list[Row]]:
+        """Return the rows of each sentence, without blank ones."""
+        found: list[list[Row]] = []
+        for row, starts in self.starts(rows, path):
+            if starts:
+                found.append([])
+            if not self.is_blank(row):
+                found[-1].append(row)
+        return found
+
 
 def cell_of(row: Row, column: int | None) -> str:
     """Return the content of a row's cell; empty where the row has no such column."""
@@ -136,7 +146,21 @@ def _delimiter(line: str) -> str | None:
 def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
     """Find out how a table is written."""
     path = file.path.as_posix()
-    rows, dialect = _first_rows(file)
+    lines, size, whole = [], 0, True
+    for number, raw in file.lines():
+        if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
+            whole = False
+            break
+        size += len(raw)
+        lines.append((number, raw.decode("utf-8", "replace")))
+    first = next((line for _, line in lines if line.strip()), "")
+    dialect = find_dialect(lines, _delimiter(first) or max(DELIMITERS, key=first.count), path)
+    rows: list[Row] = []
+    try:
+        rows.extend(read_rows(lines, dialect, path))
+    except AnnotationError:
+        if whole:  # else the sample may end inside a row
+            raise
     filled = [row for row in rows if any(map(str.strip, row.cells))]
     if not filled:
         fail(path, "holds no rows", "write one at least, or leave the variable empty")
@@ -151,27 +175,6 @@ def find_layout(file: RawFile, options: ReadOptions) -> TableLayout:
     if any(content != "text" for name, content in zip(names, contents, strict=True) if _is_tags(name)):
         return _documents(filled, layout, options, file)
     return _tokens(rows, layout, options, file)
-
-
-def _first_rows(file: RawFile) -> tuple[list[Row], Dialect]:
-    """Return a file's first rows, and how they are written."""
-    lines, size, whole = [], 0, True
-    for number, raw in file.lines():
-        if len(lines) >= SAMPLE_LINES or size > SAMPLE_BYTES:
-            whole = False
-            break
-        size += len(raw)
-        lines.append((number, raw.decode("utf-8", "replace")))
-    path = file.path.as_posix()
-    first = next((line for _, line in lines if line.strip()), "")
-    dialect = find_dialect(lines, _delimiter(first) or max(DELIMITERS, key=first.count), path)
-    rows: list[Row] = []
-    try:
-        rows.extend(read_rows(lines, dialect, path))
-    except AnnotationError:
-        if whole:  # else the sample may end inside a row
-            raise
-    return rows, dialect
 
 
 def _names(rows: list[Row], options: ReadOptions, file: RawFile) -> tuple[list[str], int]:
@@ -247,13 +250,9 @@ def _tokens(rows: list[Row], layout: TableLayout, options: ReadOptions, file: Ra
         if {"start", "end"} <= {name.lower() for name in layout.names}:
             remedy = 'write a row a text, and its spans as JSON: [{"start": 0, "end": 3, "label": "PER"}]'
         fail(file.path, what, remedy)
-    roles = Roles(len(known), token, tag, sentence=sentence, document=document)
-    layout = replace(layout, roles=roles)
-    sentences: list[list[tuple[int, list[str]]]] = []
-    for row, starts in layout.starts(rows, file.path.as_posix()):
-        sentences += [[]] if starts else []
-        if not layout.is_blank(row):
-            sentences[-1].append((row.line, row.cells[: len(known)]))
+    layout = replace(layout, roles=Roles(len(known), token, tag, sentence=sentence, document=document))
+    found = layout.sentences(rows, file.path.as_posix())
+    sentences = [[(row.line, row.cells[: len(known)]) for row in sentence] for sentence in found]
     if not sentences:
         return layout
     sample = Sample(file.path, sentences, layout.names, header=True, given=bool(given_names(options.columns)))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,13 +41,12 @@ class TaggedLayout:
 
     tokens: str
     tags: str
-    names: tuple[str, ...] = ()
-    names_from: str = ""
-    scheme: str = "IOB1"
-    spelling: Spelling = DEFAULT
-    labels: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()
-    skip_spans: bool = False
+    names: tuple[str, ...]
+    names_from: str
+    scheme: str
+    spelling: Spelling
+    labels: tuple[str, ...]
+    skip_spans: bool
 
 
 def find_tagged(
@@ -67,11 +66,13 @@ def find_tagged(
     if not keys:
         return None
     layouts = [_layout(rows, tokens, key, path, options, names.get(key, ())) for key in keys]
-    chosen = next((layout for layout in layouts if not _unnamed(rows, layout)), layouts[0])
+    unnamed = {layout.tags: [] if layout.names else _numbers(rows, layout.tags) for layout in layouts}
+    chosen = next((layout for layout in layouts if not unnamed[layout.tags]), layouts[0])
     for other in layouts:
-        if not _agree(_tags(rows, chosen), _tags(rows, other), bool(_unnamed(rows, other))):
+        both = (_tags(rows, layout.tags, layout.names) for layout in (chosen, other))
+        if not _agree(*both, one_to_one=bool(unnamed[other.tags])):
             _two_readings(rows, path, tokens, chosen.tags, other.tags)
-    if numbers := _unnamed(rows, chosen):
+    if numbers := unnamed[chosen.tags]:
         some = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
         what = f"`{chosen.tags}` holds {len(numbers)} different numbers in the first {len(rows)} rows"
         remedy = "name all labels in the order of their numbers, as in --label-names=O,B-PER,I-PER"
@@ -83,43 +84,34 @@ def _layout(
     rows: Sequence[dict], tokens: str, key: str, path: Path, options: ReadOptions, names: Sequence[str]
 ) -> TaggedLayout:
     """Tell how the tags under a key are written, with the names of their numbers where they are numbers."""
-    layout = TaggedLayout(tokens, key, tuple(names), names_from="the file's ClassLabel")
+    source = "the file's ClassLabel"
     if not _numbers(rows, key):
-        layout = replace(layout, names=(), names_from="")
+        names, source = (), ""
     elif options.label_names:
-        layout = replace(layout, names=options.label_names, names_from="--label-names")
+        names, source = options.label_names, "--label-names"
     elif not names:
         names, source = nearby_names(path, key)
-        layout = replace(layout, names=names, names_from=source)
-    tags = _tags(rows, layout)
-    values = {*layout.names, *chain.from_iterable(tags)}
-    spelling = find_spelling(layout.names or values, plain=True) or DEFAULT
+    tags = _tags(rows, key, names)
+    values = {*names, *chain.from_iterable(tags)}
+    spelling = find_spelling(names or values, plain=True) or DEFAULT
     parse = tag_parser(spelling)
-    last_or_alone = [tag for tag in map(parse, layout.names) if tag and tag.prefix in "LU"]
-    beside = {other for row in rows for other in row if pairs(row, tokens, other)} - {tokens, key}
-    return replace(
-        layout,
-        scheme=find_scheme([last_or_alone, *(map(parse, one) for one in tags)]),
-        spelling=spelling,
-        labels=labels_of(values, spelling),
-        unused=tuple(sorted(beside)),
-        skip_spans="other-spans" in options.accept or options.spans_field == key,
-    )
+    last_or_alone = [tag for tag in map(parse, names) if tag and tag.prefix in "LU"]
+    scheme = find_scheme([last_or_alone, *(map(parse, one) for one in tags)])
+    skip_spans = "other-spans" in options.accept or options.spans_field == key
+    labels = labels_of(values, spelling)
+    return TaggedLayout(tokens, key, tuple(names), source, scheme, spelling, labels, skip_spans)
 
 
-def _tags(rows: Sequence[dict], layout: TaggedLayout) -> list[list[str]]:
-    lists = [row[layout.tags] for row in rows if isinstance(row.get(layout.tags), list)]
-    return [[_name(tag, layout.names) for tag in tags] for tags in lists]
+def _lists(rows: Sequence[dict], key: str) -> list[list]:
+    return [row[key] for row in rows if isinstance(row.get(key), list)]
+
+
+def _tags(rows: Sequence[dict], key: str, names: Sequence[str]) -> list[list[str]]:
+    return [[_name(tag, names) for tag in tags] for tags in _lists(rows, key)]
 
 
 def _numbers(rows: Sequence[dict], key: str) -> list[int]:
-    lists = [row[key] for row in rows if isinstance(row.get(key), list)]
-    return sorted({tag for tags in lists for tag in tags if type(tag) is int})
-
-
-def _unnamed(rows: Sequence[dict], layout: TaggedLayout) -> list[int]:
-    """Return the numbers that nothing names."""
-    return [] if layout.names else _numbers(rows, layout.tags)
+    return sorted({tag for tags in _lists(rows, key) for tag in tags if type(tag) is int})
 
 
 def _name(tag: Any, names: Sequence[str]) -> str:
@@ -129,9 +121,9 @@ def _name(tag: Any, names: Sequence[str]) -> str:
     return names[tag] if type(tag) is int and 0 <= tag < len(names) else f"{tag!r}"
 
 
-def _agree(tags: list[list[str]], others: list[list[str]], unnamed: bool) -> bool:
-    """Tell whether two keys say the same: equal tags, or one number without a name for each tag."""
-    if tags == others or not unnamed or list(map(len, tags)) != list(map(len, others)):
+def _agree(tags: list[list[str]], others: list[list[str]], *, one_to_one: bool) -> bool:
+    """Tell whether two keys say the same: equal tags, or one number for each tag."""
+    if tags == others or not one_to_one or list(map(len, tags)) != list(map(len, others)):
         return tags == others
     both = {pair for one, two in zip(tags, others, strict=True) for pair in zip(one, two, strict=True)}
     return len(both) == len({one for one, _ in both}) == len({two for _, two in both})
@@ -151,19 +143,6 @@ def _beside(row: dict, layout: TaggedLayout) -> dict[str, list]:
     return find_spans({key: value for key, value in row.items() if key not in (layout.tokens, layout.tags)})
 
 
-def _other_spans(row: dict, layout: TaggedLayout, source: Source) -> list[Unread]:
-    """Return what spans stand beside a row's tags, if these may be left out."""
-    unread = []
-    for key, spans in _beside(row, layout).items():
-        if not layout.skip_spans:
-            held = f"{short(row.get(layout.tags))} and {short(spans)}"
-            what = f"both `{layout.tags}` and `{key}` hold entities: {held}"
-            fail(source, what, f"choose --spans-field={layout.tags} or --spans-field={key}")
-        labels = [str(label) for span in spans for label in span_fields(span)[2]]
-        unread.append(Unread("other-spans", f"`{key}`", labels=tuple(labels)))
-    return unread
-
-
 def read_tagged(row: dict, layout: TaggedLayout, source: Source, **details) -> Record:
     """Read one row. details: as `words_record` has."""
     words, tags = row.get(layout.tokens), row.get(layout.tags)
@@ -176,8 +155,14 @@ def read_tagged(row: dict, layout: TaggedLayout, source: Source, **details) -> R
             remedy = "name all labels in the order of their numbers with --label-names"
         tag = tags[parsed.index(None)]
         fail(source, f"{tag!r} in {layout.tags} is none of {known}: {short(tags)}", remedy)
+    unread = []
+    for key, spans in _beside(row, layout).items():
+        if not layout.skip_spans:
+            what = f"both `{layout.tags}` and `{key}` hold entities: {short(tags)} and {short(spans)}"
+            fail(source, what, f"choose --spans-field={layout.tags} or --spans-field={key}")
+        labels = tuple(str(label) for span in spans for label in span_fields(span).labels)
+        unread.append(Unread("other-spans", f"`{key}`", labels=labels))
     sentences = [(words, None, parsed, [source.line] * len(words))]
-    unread = _other_spans(row, layout, source)
     details |= {"unread": unread, "sentences_known": False}
     return tagged_record(source, sentences, layout.scheme, **details)._replace(lines=())
 
@@ -199,7 +184,7 @@ def _check_tokens(words: Any, tags: Any, layout: TaggedLayout, source: Source) -
 
 def count_tagged(row: dict, layout: TaggedLayout) -> Found:
     """Count a row's tokens, and the entities of its tags and of whatever spans stand beside them."""
-    spans = sum(len(span_fields(span)[2]) for found in _beside(row, layout).values() for span in found)
+    spans = sum(len(span_fields(span).labels) for found in _beside(row, layout).values() for span in found)
     tags = [_name(tag, layout.names) for tag in row.get(layout.tags) or []]
     return Found(len(row.get(layout.tokens) or []), count_entities(tags, layout.spelling) + spans)
 
@@ -219,12 +204,6 @@ def _role(key: str) -> str:
     return "tag" if "ner" in parts else role(key)
 
 
-def pairs(row: dict, tokens: str, key: str) -> bool:
-    """Tell whether a row has lists of one length under two keys."""
-    first, second = row.get(tokens), row.get(key)
-    return type(first) is list and type(second) is list and 0 < len(first) == len(second)
-
-
 def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None:
     """Return the key, the wanted one if any, of lists of strings that are no tags; None where none is."""
     keys = _keys(rows, lambda items: str in set(map(type, items)) <= {str, type(None)})
@@ -232,7 +211,8 @@ def find_tokens_key(rows: Sequence[dict], path: Path, wanted: str) -> str | None
         return wanted if wanted in keys else None
     found = [key for key in keys if _role(key) == "token"]
     for key in keys if not found else ():
-        paired = any(pairs(row, key, tags) for row in rows for tags in row if tags != key)
+        beside = ((row.get(key), other) for row in rows for name, other in row.items() if name != key)
+        paired = any(type(one) is type(two) is list and 0 < len(one) == len(two) for one, two in beside)
         if _role(key) not in ("tag", "other") and paired and not _holds_tags(rows, key):
             found.append(key)
     for one, two in ((row, other) for other in found[1:] for row in rows):
@@ -271,6 +251,6 @@ def _keys(rows: Sequence[dict], fits: Callable[[list], bool]) -> list[str]:
 
 def _holds_tags(rows: Sequence[dict], key: str) -> bool:
     """Tell whether all that stands under a key are tags with prefixes, and one at least is no `O`."""
-    values = [one for row in rows if type(row.get(key)) is list for one in row[key]]
+    values = list(chain.from_iterable(_lists(rows, key)))
     is_text = all(type(one) is str for one in values)
     return is_text and not set(values) <= {*OUTSIDE} and find_spelling(values) is not None

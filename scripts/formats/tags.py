@@ -139,8 +139,7 @@ def decode(tags: Sequence[Tag], scheme: str) -> tuple[Ranges, list[Wrong]]:
     """Turn one sentence's tags into entities (a forbidden I starts one), and name what the scheme forbids."""
     if scheme == "brackets":
         return from_brackets(tags)
-    entities: Ranges = []
-    wrong: list[Wrong] = []
+    entities, wrong = [], []
     if tags.count(NO_ENTITY) == len(tags):
         return entities, wrong
     start: int | None = None
@@ -167,9 +166,7 @@ def decode(tags: Sequence[Tag], scheme: str) -> tuple[Ranges, list[Wrong]]:
 
 def from_brackets(cells: Sequence[str]) -> tuple[Ranges, list[Wrong]]:
     """Turn one sentence's brackets into entities, as `decode` does for tags."""
-    tags: list[Tag] = []
-    wrong: list[Wrong] = []
-    label = ""
+    tags, wrong, label = [], [], ""
     for i, cell in enumerate(cells):
         match = BRACKET.fullmatch(cell.strip())
         opens, closes = match.groups() if match else (None, None)

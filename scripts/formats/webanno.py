@@ -50,9 +50,7 @@ class Row(NamedTuple):
 def find_layout(file: RawFile, options: ReadOptions) -> Layout:
     """Read the layers from the header, and tell which feature holds the entities' labels."""
     columns: dict[str, int] = {}
-    links: list[str] = []
-    width = 3
-    rows = []
+    links, rows, width = [], [], 3
     for _, raw in islice(file.lines(), SAMPLE_LINES):
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         kind, _, names = line.partition("=")
@@ -111,13 +109,9 @@ def _choose(path: Path, labels: dict[str, list[str]], wanted: str) -> str:
     fail(path, problem, remedy)
 
 
-def split_sentences(file: RawFile, layout: Layout, options: ReadOptions) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of each sentence, or of `options.sentences_per_doc`."""
-
-    def kind(number: int, raw: bytes, inside: bool) -> str:
-        return "separators" if raw.isspace() or raw.startswith(b"#") else "rows"
-
-    return split_documents(line_events(file, kind), options.sentences_per_doc or 1)
+def kind_of(number: int, raw: bytes, inside: bool) -> str:
+    """Say whether a line is a row of a token."""
+    return "separators" if raw.isspace() or raw.startswith(b"#") else "rows"
 
 
 def count_rows(item: Item) -> Found:
@@ -143,7 +137,7 @@ def count_rows(item: Item) -> Found:
     endings=(".tsv",),
     recognise=lambda head: head.startswith(b"#FORMAT=WebAnno TSV 3"),
     prepare=find_layout,
-    split=split_sentences,
+    split=lambda file, layout, options: split_documents(line_events(file, kind_of), options),
     found=count_rows,
     describe=lambda layout: layout.description,
     not_read="relations, chains, slots; of several features all but `--spans-field=NamedEntity.value`",
@@ -162,14 +156,13 @@ def read_webanno(item: Item) -> Record:
         after.append(space)
         places |= {row.start + _units(row.text[:i]): at + i for i in range(len(row.text) + 1)}
         at += len(row.text) + space
-    record = words_record(item.source, sentences.values(), lang=item.options.lang, group=item.file_group)
+    record = words_record(item.source, sentences.values(), lang=item.options.lang)
     unread = []
+    groups: dict[tuple, tuple[str, list[Row]]] = {}
     for row in rows:
         if row.part or not row.text.strip():
             reason = "sub-token" if row.part else "white-space-token"
             unread.append(Unread(reason, f"line {row.line}: {row.text!r}", tokens=1))
-    groups: dict[tuple, tuple[str, list[Row]]] = {}
-    for row in rows:
         for i, (label, number) in enumerate(row.annotations):
             key = (row.line, i) if number is None else (row.sentence, number, label)
             groups.setdefault(key, (label or item.layout.layer, []))[1].append(row)

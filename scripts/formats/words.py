@@ -62,25 +62,22 @@ def tagged_record(
 
     Tags that the scheme forbids are faults; words of white space are unread. details: as `words_record` has.
     """
-    faults, unread, lines = [], list(unread), []
-
-    def decoded() -> Iterable[tuple[Sequence[str], Sequence[bool] | None, Ranges]]:
-        for words, spaces, tags, numbers in sentences:
-            entities, wrong = decode(tags, scheme)
-            for i, code, detail in wrong:
-                place = source if numbers[i] == source.line else Source(source.path, numbers[i])
-                faults.append(Fault(code, place, f"{words[i]!r}: {detail} ({scheme})"))
-            if not all(map(str.strip, words)):
-                kept = [i for i, word in enumerate(words) if word.strip()]
-                entities, dropped = _drop_white_space(words, entities, numbers)
-                unread.extend(dropped)
-                words, numbers = [words[i] for i in kept], [numbers[i] for i in kept]
-                spaces = spaces and [spaces[i] for i in kept]
-            lines.extend([numbers[start] for start, _, _ in entities])
-            if words:
-                yield words, spaces, entities
-
-    record = words_record(source, decoded(), **details)
+    faults, unread, lines, decoded = [], list(unread), [], []
+    for words, spaces, tags, numbers in sentences:
+        entities, wrong = decode(tags, scheme)
+        for i, code, detail in wrong:
+            place = source if numbers[i] == source.line else Source(source.path, numbers[i])
+            faults.append(Fault(code, place, f"{words[i]!r}: {detail} ({scheme})"))
+        if not all(map(str.strip, words)):
+            kept = [i for i, word in enumerate(words) if word.strip()]
+            entities, dropped = _drop_white_space(words, entities, numbers)
+            unread.extend(dropped)
+            words, numbers = [words[i] for i in kept], [numbers[i] for i in kept]
+            spaces = spaces and [spaces[i] for i in kept]
+        lines.extend([numbers[start] for start, _, _ in entities])
+        if words:
+            decoded.append((words, spaces, entities))
+    record = words_record(source, decoded, **details)
     return record._replace(faults=(*faults, *record.faults), unread=tuple(unread), lines=tuple(lines))
 
 
@@ -111,11 +108,7 @@ def words_record(
     sentences_known: bool = True,
 ) -> Record:
     """Make a record of sentences: words, whether a space follows each (None: by habit), and entities."""
-    words: list[str] = []
-    spaces: list[bool] = []
-    sent_starts: list[bool] = []
-    ranges: Ranges = []
-    given = True
+    words, spaces, sent_starts, ranges, given = [], [], [], [], True
     for sentence, flags, entities in sentences:
         base = len(words)
         words += sentence

@@ -1,13 +1,17 @@
 import gzip
+from functools import partial
 
 import pytest
 
 from scripts.checks.doc_view import TaggedShard
 from scripts.formats.record import AnnotationError, Span
 from scripts.formats.registry import ReadOptions, read_records
+from tests import make
 from tests.make import build, read_rejects, read_split
 
 TEXT = "Ana left Cork.\nBo ran."
+
+fails = partial(make.fails, format="brat")
 
 
 @pytest.fixture
@@ -21,12 +25,6 @@ def write_pair(tmp_path):
         return path
 
     return write
-
-
-def fails(path) -> str:
-    with pytest.raises(AnnotationError) as error:
-        list(read_records(path, "brat"))
-    return str(error.value)
 
 
 def test_a_pair_is_one_document(write_pair):

@@ -1,21 +1,17 @@
+from functools import partial
+
 import pytest
 
 from scripts.formats import rows
-from scripts.formats.record import AnnotationError, Span
-from scripts.formats.registry import ReadOptions, items, open_file, read_records
+from scripts.formats.record import Span
+from scripts.formats.registry import ReadOptions, items, open_file
+from tests import make
 from tests.make import build, read_split
 
 HEADER = "# global.columns = ID FORM MISC NER\n"
 
-
-def read(path, **options):
-    return list(read_records(path, "columns", ReadOptions(**options)))
-
-
-def fails(path, **options) -> str:
-    with pytest.raises(AnnotationError) as error:
-        read(path, **options)
-    return str(error.value)
+fails = partial(make.fails, format="columns")
+read = partial(make.read, format="columns")
 
 
 def test_sentences_become_documents(write_text):

@@ -10,8 +10,7 @@ from scripts.corpus.shards import read_manifest, read_shard
 from scripts.corpus.stream import ShardStream
 from scripts.formats.doc_annotation import ATTRS, describe_counts
 from scripts.formats.record import AnnotationError
-from scripts.formats.registry import ReadOptions, formats, open_file
-from tests.make import NAMES, build, read_rejects, read_split, vocab
+from tests.make import NAMES, build, described, read_rejects, read_split, vocab
 
 SENTENCE = {
     "words": ["Ana", "saw", "Cork", "."],
@@ -177,11 +176,7 @@ def test_a_document_that_is_cut_keeps_its_annotation_part_by_part(convert):
     assert [part.cats for part in parts] == [whole.cats] * 3
     assert [
         [(span.start, span.end, span.label_, span.id_) for span in part.spans["sc"]] for part in parts
-    ] == [
-        [(0, 3, "EVENT", "e1"), (0, 1, "PERSON", "")],
-        [],
-        [],
-    ]
+    ] == [[(0, 3, "EVENT", "e1"), (0, 1, "PERSON", "")], [], []]
     assert parts[0].spans["sc"].attrs == {"by": "Bo"}
     assert ledger.additions["sharded", "cut"].count.other == {"cats": 2}
 
@@ -242,7 +237,7 @@ def test_spans_can_be_accepted_for_no_entities(convert):
 def test_what_is_carried_is_told_of_the_file(tmp_path):
     path = tmp_path / "a.spacy"
     DocBin(docs=[annotated()]).to_disk(path)
-    told = formats()["docbin"].describe(open_file(path, "auto", ReadOptions()).layout)
+    told = described(path)
     assert told == "also carried: TAG, POS, MORPH, LEMMA, DEP, HEAD, SENT_START, ENT_KB_ID, cats, spans"
 
 

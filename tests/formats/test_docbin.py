@@ -1,4 +1,5 @@
 import zlib
+from functools import partial
 
 import pytest
 import spacy
@@ -8,13 +9,16 @@ from spacy.tokens import Doc, DocBin
 from scripts.corpus.shards import read_manifest
 from scripts.formats.record import AnnotationError, Span
 from scripts.formats.registry import ReadOptions, choose_format, read_records
-from tests.make import broken_docbin, build, make_corpus, read_split
+from tests import make
+from tests.make import broken_docbin, build, entities, make_corpus, read_split
 
 VOCAB = spacy.blank("en").vocab
 WORDS = ["Ana", "Tarn", "left", "Cork", "."]
 TAGS = ["B-PER", "I-PER", "O", "B-LOC", "O"]
 ENTITIES = [("Ana Tarn", "PER"), ("Cork", "LOC")]
 KNOWN = [True, True, True, False, False]
+
+fails = partial(make.fails, format="docbin")
 
 
 @pytest.fixture
@@ -27,16 +31,6 @@ def write_docs(tmp_path):
         return path
 
     return write
-
-
-def entities(record) -> list[tuple[str, str]]:
-    return [(record.text[start:end], label) for start, end, label in record.spans]
-
-
-def fails(path) -> str:
-    with pytest.raises(AnnotationError) as error:
-        list(read_records(path, "docbin"))
-    return str(error.value)
 
 
 def test_a_document_that_knows_its_spaces_is_a_text_with_spans(write_docs):

@@ -2,14 +2,15 @@
 
 import codecs
 import gzip
+from functools import partial
 
 import pytest
 
 from scripts.formats import encoding
 from scripts.formats.encoding import encoding_name, suggest_encoding
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError
 from scripts.formats.registry import choose_format, read_records
+from tests.make import lines, refusal
 
 TEXT = "Zoë\tB-PER\nmet\tO\n東京\tB-LOC\n😀\tO\n"
 LATIN = "Zoë\tB-PER\nnaïve\tO\n"
@@ -20,6 +21,8 @@ MARKS = {
     "utf-32-be": codecs.BOM_UTF32_BE,
 }
 
+fails = partial(refusal, lines)
+
 
 @pytest.fixture
 def write(tmp_path):
@@ -29,17 +32,6 @@ def write(tmp_path):
         return path
 
     return write_file
-
-
-def lines(path, encoding: str = "utf-8") -> list[tuple[int, bytes]]:
-    with RawFile(path, encoding=encoding) as file:
-        return list(file.lines())
-
-
-def fails(path, encoding: str = "utf-8") -> str:
-    with pytest.raises(AnnotationError) as error:
-        lines(path, encoding)
-    return str(error.value)
 
 
 def as_lines(text: str) -> list[tuple[int, bytes]]:

@@ -16,26 +16,8 @@ from scripts.formats.registry import ReadOptions, read_records
 
 EXAMPLES = int(os.environ.get("EXPORTS", "300"))
 """How many corpora are drawn for each reader."""
-WORDS = [
-    "Ana",
-    "left",
-    "Köln",
-    "东京",
-    "😀",
-    "José",
-    "U.S.",
-    '"Bo"',
-    "a\\b",
-    "{x}",
-    "[1]",
-    "l'an",
-    "3",
-    ".",
-    "PER",
-    "กรุงเทพ",
-    "\u2028",
-    "text",
-]
+_WORDS = 'Ana left Köln 东京 😀 José U.S. "Bo" a\\b {x} [1] l\'an 3 . PER กรุงเทพ'
+WORDS = [*_WORDS.split(), "\u2028", "text"]
 LABELS = ["PER", "LOC", "Music Group/Band", "人物", "B-52", "O", "1"]
 Content = list[tuple[str, list[tuple[int, int, str]]]]
 
@@ -80,36 +62,12 @@ NAMES += [
     ("x1", "x2"),
     ("begin", "stop"),
 ]
-LABEL_NAMES = [
-    "label",
-    "label",
-    "type",
-    "entity",
-    "tag",
-    "category",
-    "labels",
-    "class",
-    "entity_group",
-    "kind",
-    "ner_type",
-    "Label",
-    "name",
-]
+_LABEL_NAMES = "label label type entity tag category labels class entity_group kind ner_type Label name"
+LABEL_NAMES = _LABEL_NAMES.split()
 UNHEARD = [("a", "b"), ("first", "last"), ("s", "e"), ("x1", "x2")]
 """Beside a label of a name as unheard of, and an empty list of spans, these do not look like offsets."""
-SPAN_FIELDS = [
-    "id",
-    "score",
-    "text",
-    "rank",
-    "user",
-    "note",
-    "token_start",
-    "answer",
-    "created_at",
-    "word",
-    "kb_id",
-]
+_SPAN_FIELDS = "id score text rank user note token_start answer created_at word kb_id"
+SPAN_FIELDS = _SPAN_FIELDS.split()
 
 
 def a_span(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from scripts.corpus.raw import RawCorpus
 from scripts.formats.find import FoundFiles, find_files
 from scripts.formats.record import AnnotationError
 from scripts.formats.registry import find_raw_files
+from tests.make import refusal
 
 ENDINGS = (".jsonl", ".conll")
 ROW = b'{"text": "Ana ran", "spans": [[0, 3, "PER"]]}\n'
@@ -27,10 +29,7 @@ def found(names) -> list[Path]:
     return find_files(str(names), ENDINGS).files
 
 
-def fails(names) -> str:
-    with pytest.raises(AnnotationError) as error:
-        find_files(str(names), ENDINGS)
-    return str(error.value)
+fails = partial(refusal, found)
 
 
 @pytest.fixture

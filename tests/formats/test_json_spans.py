@@ -1,22 +1,20 @@
 import gzip
 import json
 import re
+from functools import partial
 
 import pytest
 
 from scripts.formats.record import AnnotationError, Fault, Source, Span
 from scripts.formats.registry import ReadOptions, read_records
+from tests import make
 from tests.make import build, read_rejects, read_split
 
 TEXT = "Ana ran"
 ANA = Span(0, 3, "PER")
 FINE = '{"text": "fine", "spans": []}'
 
-
-def fails(path) -> str:
-    with pytest.raises(AnnotationError) as error:
-        list(read_records(path, "json"))
-    return str(error.value)
+fails = partial(make.fails, format="json")
 
 
 def task(*annotations: dict, text: str = TEXT, **further) -> dict:

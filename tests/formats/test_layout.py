@@ -5,7 +5,8 @@ reading.
 import pytest
 
 from scripts.formats.record import AnnotationError
-from scripts.formats.registry import ReadOptions, open_file, read_records
+from scripts.formats.registry import read_records
+from tests.make import described, fails, read
 
 SENTENCES = [
     [
@@ -42,23 +43,8 @@ def table(cells, *, separator="\t", header="", before="", end="\n") -> str:
     return end.join(lines) + end
 
 
-def read(path, **options):
-    return list(read_records(path, options=ReadOptions(**options)))
-
-
 def entities(records):
     return [(record.text[start:end], label) for record in records for start, end, label in record.spans]
-
-
-def described(path, **options):
-    opened = open_file(path, "auto", ReadOptions(**options))
-    return opened.format.describe(opened.layout)
-
-
-def fails(path, **options) -> str:
-    with pytest.raises(AnnotationError) as error:
-        read(path, **options)
-    return str(error.value)
 
 
 LAYOUTS = {

@@ -1,17 +1,20 @@
 import gzip
+from functools import partial
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError, Span
+from scripts.formats.record import Span
 from scripts.formats.registry import ReadOptions, choose_format, read_records
-from tests.make import build, read_split
+from tests import make
+from tests.make import build, described, read_split
 from tests.samples import class_labels, hugging_face
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 ANA = Span(0, 3, "PER")
+
+fails = partial(make.fails, format="parquet")
 
 
 @pytest.fixture
@@ -24,12 +27,6 @@ def write_parquet(tmp_path):
         return path
 
     return write
-
-
-def fails(path) -> str:
-    with pytest.raises(AnnotationError) as error:
-        list(read_records(path, "parquet"))
-    return str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["Sequence", "List"])
@@ -291,9 +288,7 @@ def test_what_the_columns_are_understood_as_is_said(tmp_path):
     path = tmp_path / "a.parquet"
     features = class_labels(["O", "B-PER"])
     hugging_face(path, {"tokens": [["Ana"]], "pos_tags": [[3]], "ner_tags": [[1]]}, features)
-    format = choose_format(path)
-    with RawFile(path) as file:
-        said = format.describe(format.prepare(file, ReadOptions()))
+    said = described(path)
     assert said == (
         "tokens = `tokens`, tags = `ner_tags` (IOB2: PER; numbers named by the file's ClassLabel); "
         "not used: `pos_tags`"

@@ -1,22 +1,11 @@
+from functools import partial
+
 import pytest
 
 from scripts.formats.record import AnnotationError
-from scripts.formats.registry import ReadOptions, choose_format, read_records
-
-
-def read(path, **options):
-    return list(read_records(path, options=ReadOptions(**options)))
-
-
-def entities(record):
-    return [(record.text[start:end], label) for start, end, label in record.spans]
-
-
-def fails(path, **options) -> str:
-    with pytest.raises(AnnotationError) as error:
-        list(read_records(path, "pipes", ReadOptions(**options)))
-    return str(error.value)
-
+from scripts.formats.registry import choose_format
+from tests import make
+from tests.make import entities, read
 
 SENTENCES = {
     "pipes": "Ana|B-PER Pilar|I-PER left|O Cork|B-LOC .|O\nBo|B-PER ran|O\n",
@@ -27,6 +16,8 @@ SENTENCES = {
     "blank lines": "\nAna|B-PER Pilar|I-PER left|O Cork|B-LOC .|O\n\n\nBo|B-PER ran|O",
     "IOBES": "Ana|B-PER Pilar|E-PER left|O Cork|S-LOC .|O\nBo|S-PER ran|O\n",
 }
+
+fails = partial(make.fails, format="pipes")
 
 
 @pytest.mark.parametrize("text", SENTENCES.values(), ids=SENTENCES)

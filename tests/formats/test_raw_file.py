@@ -3,6 +3,7 @@ import errno
 import gzip
 import json
 import os
+from functools import partial
 
 import pytest
 
@@ -10,13 +11,11 @@ from scripts.formats import raw_file
 from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError
 from scripts.formats.registry import choose_format, read_records
+from tests.make import lines, refusal
 
 ROW = b'{"text": "Ana ran", "spans": [[0, 3, "PER"]]}\n'
 
-
-def lines(path) -> list[tuple[int, bytes]]:
-    with RawFile(path) as file:
-        return list(file.lines())
+fails = partial(refusal, lines)
 
 
 def test_lines_are_numbered_and_keep_their_ends(write_text):
@@ -160,12 +159,6 @@ def test_what_cannot_be_opened_is_an_error_with_the_reason(tmp_path, name):
         RawFile(tmp_path / name),
     ):
         pass
-
-
-def fails(path) -> str:
-    with pytest.raises(AnnotationError) as error:
-        lines(path)
-    return str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.formats.record import AnnotationError, Span
 from scripts.formats.registry import FORMATS, choose_format, find_raw_files, formats, read_records, reads
-from tests.make import build, read_split
+from tests.make import build, fails, read_split
 
 FINE = '{"text": "fine", "spans": []}\n'
 SECTIONS = """
@@ -67,12 +67,6 @@ def sections(tmp_path, monkeypatch):
     sys.modules.pop("scripts.formats.sections", None)
     vars(package).pop("sections", None)
     formats.cache_clear()
-
-
-def fails(path, name: str = "auto") -> str:
-    with pytest.raises(AnnotationError) as error:
-        list(read_records(path, name))
-    return str(error.value)
 
 
 def test_the_formats_of_the_package_register_themselves():

@@ -3,12 +3,13 @@ import csv
 import io
 import json
 import random
+from functools import partial
 
 import pytest
 
-from scripts.formats.raw_file import RawFile
 from scripts.formats.record import AnnotationError
 from scripts.formats.registry import ReadOptions, choose_format, formats, read_records
+from tests.make import described, refusal
 
 SENTENCES = [
     [("Ana", "B-PER"), ("left", "O"), ("Curaçao", "B-LOC"), (".", "O")],
@@ -24,16 +25,7 @@ def found(path, **options) -> list[list[tuple[str, str]]]:
     return [[(record.text[span.start : span.end], span.label) for span in record.spans] for record in records]
 
 
-def fails(path, **options) -> str:
-    with pytest.raises(AnnotationError) as error:
-        found(path, **options)
-    return str(error.value)
-
-
-def described(path, **options) -> str:
-    format = choose_format(path)
-    with RawFile(path) as file:
-        return format.describe(format.prepare(file, ReadOptions(**options)))
+fails = partial(refusal, found)
 
 
 def table(rows, delimiter=",", quoting=csv.QUOTE_MINIMAL, end="\n") -> str:

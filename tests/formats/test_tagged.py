@@ -1,6 +1,7 @@
 import contextlib
 import json
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from scripts.formats.record import AnnotationError, Source
 from scripts.formats.registry import ReadOptions
 from scripts.formats.tagged import count_tagged, describe_tagged, find_tagged, read_tagged
+from tests.make import refusal
 
 PATH = Path("train.jsonl")
 FINE = {"tokens": ["Ana", "Tarn", "left", "Cork"], "ner_tags": ["B-PER", "I-PER", "O", "B-LOC"]}
@@ -26,10 +28,7 @@ def surfaces(rows, path=PATH, **options):
     return [[(record.text[span.start : span.end], span.label) for span in record.spans] for record in records]
 
 
-def fails(rows, path=PATH, **options) -> str:
-    with pytest.raises(AnnotationError) as error:
-        surfaces(rows, path, **options)
-    return str(error.value)
+fails = partial(refusal, surfaces)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ def test_rows_without_tagged_tokens_are_something_else(row):
 )
 def test_other_lists_beside_the_tags_are_not_used(beside):
     layout = find_tagged([{**beside, **FINE}], PATH, ReadOptions())
-    assert (layout.tokens, layout.tags, layout.unused) == ("tokens", "ner_tags", tuple(sorted(beside)))
+    assert (layout.tokens, layout.tags) == ("tokens", "ner_tags")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import pytest
 
-from scripts.formats.record import AnnotationError, Span
-from scripts.formats.registry import ReadOptions, choose_format, open_file, read_records
+from scripts.formats.record import Span
+from scripts.formats.registry import choose_format
+from tests.make import described, entities, fails, read
 
 HEAD = "#FORMAT=WebAnno TSV 3.3\n"
 NER = "#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|identifier|value\n"
@@ -13,20 +14,6 @@ def file(*sentences, layers=NER):
     """A file of sentences; each is rows without trailing tab."""
     texts = ["#Text=x\n" + "".join(f"{row}\t\n" for row in sentence) for sentence in sentences]
     return HEAD + layers + "\n\n" + "\n".join(texts)
-
-
-def read(path, **options):
-    return list(read_records(path, options=ReadOptions(**options)))
-
-
-def entities(record):
-    return [(record.text[start:end], label) for start, end, label in record.spans]
-
-
-def fails(path, **options) -> str:
-    with pytest.raises(AnnotationError) as error:
-        read(path, **options)
-    return str(error.value)
 
 
 ANA = [
@@ -118,8 +105,7 @@ def test_relations_are_told_and_not_read(write_text):
     path = write_text(
         "a.tsv", file(["1-1\t0-3\tAna\t*\tPER\t_\t_", "1-2\t4-6\tBo\t*\tPER\t1999\t1-1"], layers=layers)
     )
-    opened = open_file(path, "auto", ReadOptions())
-    assert "relations and chains are not read: Knows" in opened.format.describe(opened.layout)
+    assert "relations and chains are not read: Knows" in described(path)
     assert entities(read(path)[0]) == [("Ana", "PER"), ("Bo", "PER")]
 
 

@@ -1,19 +1,17 @@
 """Raw files in a zip: one is read, whatever else is refused by what it is."""
 
 import zipfile
+from functools import partial
 
 import pytest
 
 from scripts.formats.raw_file import RawFile
-from scripts.formats.record import AnnotationError
 from scripts.formats.registry import read_records
+from tests.make import lines, refusal
 
 ROW = b'{"text": "Ana ran", "spans": [[0, 3, "PER"]]}\n'
 
-
-def lines(path) -> list[tuple[int, bytes]]:
-    with RawFile(path) as file:
-        return list(file.lines())
+fails = partial(refusal, lines)
 
 
 def zipped(path, members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED):
@@ -21,12 +19,6 @@ def zipped(path, members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLA
         for name, data in members.items():
             archive.writestr(name, data)
     return path
-
-
-def fails(path) -> str:
-    with pytest.raises(AnnotationError) as error:
-        lines(path)
-    return str(error.value)
 
 
 @pytest.mark.parametrize(
