@@ -93,7 +93,6 @@ class Format:
     which may then be empty: a document without entities.
     recognise: tells from the first bytes (unpacked) whether a file is of this format.
     guesses: whether `recognise` guesses from words, and so is asked after all others.
-
     prepare: looks through the opened file before it is split; what it returns travels with each item.
     split: yields `(line, data)` for each document, cheaply: it runs in one process, and `data` must pickle.
     read: makes a Record of an Item (or a list of them), or raises AnnotationError; runs in several processes.
@@ -109,7 +108,6 @@ class Format:
     recognise: Callable[[bytes], bool]
     read: Callable[[Item], Record | list[Record]]
     beside: tuple[str, ...] = ()
-
     guesses: bool = False
     prepare: Callable[[RawFile, ReadOptions], Any] = lambda file, options: None
     split: Callable[[RawFile, Any, ReadOptions], Iterator[tuple[int, Any]]] = each_line

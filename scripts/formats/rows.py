@@ -16,7 +16,6 @@ WITHIN, SENTENCE, DOCUMENT = 0, 1, 2
 """What a line starts."""
 COMMENT = b"#\n"
 """What stands for a comment inside a sentence, so that lines keep their numbers."""
-
 Numbered = tuple[int, list[str]]
 """A row: the number of its line, and its cells."""
 Rows = tuple[Sequence[int], list[list[str]]]
