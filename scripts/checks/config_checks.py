@@ -78,7 +78,7 @@ def streaming(config: TrainingConfig) -> Iterator[str]:
     settings, components = config.config["initialize"]["components"], config.config["components"]
     new = [name for name in trained(config.config, NERS) if "source" not in components[name]]
     labels = all(settings.get(name, {}).get("labels") for name in new)
-    reader = config.reader("train")
+    reader = config.readers["train"]
     if not (labels and isinstance(reader, ShardStream) and reader.shuffle):
         given = "labels are given" if labels else "and no label file in [initialize.components]"
         yield f"max_epochs = -1, {given}"

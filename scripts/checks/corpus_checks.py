@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy
 
 from scripts.checks.document_checks import by_slug
-from scripts.checks.stats import CorpusFinding, CorpusStats, Pair
+from scripts.checks.stats import CorpusFinding, CorpusStats
 
 FEW_DOCUMENTS = 100
 A_HANDFUL = 20
@@ -41,31 +41,28 @@ TAG = re.compile(r"[BILUSE]-(.+)")
 def repetition(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find texts that come again, in any split, with the same annotation or not; or nearly so."""
     same, nearly_same = corpus.same_texts()
-    for pair in same:
-        other = pair.other[0]
-        if not pair.has_same_entities:
-            yield _repeated(pair, f"annotated otherwise than {other},", "conflicting-annotation")
-        if (other != pair.split or pair.has_same_entities) and not _is_short(corpus, pair):
-            if other != pair.split:
-                yield _repeated(pair, f"the same text is in {other},", "text-in-two-splits")
-            else:
-                yield _repeated(pair, "the same as", "duplicate-text")
-    for pair in nearly_same:
-        if pair.other[0] != pair.split:
-            yield _repeated(pair, f"nearly the same as {pair.other[0]},", "near-duplicate-across-splits")
-        else:
-            yield _repeated(pair, "nearly the same as", "near-duplicate")
+    for (split, document), other, is_same in same:
+        found, is_here = CorpusFinding(split, "", document, other=other), other[0] == split
+        if not is_same:
+            yield found._replace(
+                detail=f"annotated otherwise than {other[0]},", slug="conflicting-annotation"
+            )
+        if is_here and is_same and not _is_short(corpus, split, document):
+            yield found._replace(detail="the same as", slug="duplicate-text")
+        if not is_here and not _is_short(corpus, split, document):
+            yield found._replace(detail=f"the same text is in {other[0]},", slug="text-in-two-splits")
+    for (split, document), other, _ in nearly_same:
+        near, slug = "nearly the same as", "near-duplicate"
+        if other[0] != split:
+            near, slug = f"{near} {other[0]},", f"{slug}-across-splits"
+        yield CorpusFinding(split, near, document, other=other, slug=slug)
 
 
-def _repeated(pair: Pair, detail: str, slug: str) -> CorpusFinding:
-    return CorpusFinding(pair.split, detail, pair.document, other=pair.other, slug=slug)
-
-
-def _is_short(corpus: CorpusStats, pair: Pair) -> bool:
+def _is_short(corpus: CorpusStats, split: str, document: int) -> bool:
     """Say whether a document has only one or two words."""
-    if corpus.splits[pair.split].lengths[pair.document] > FEW_TOKENS:
+    if corpus.splits[split].lengths[document] > FEW_TOKENS:
         return False
-    words = corpus.view(pair.split, pair.document).words
+    words = corpus.view(split, document).words
     return sum(any(map(str.isalnum, word)) for word in words) <= FEW_WORDS
 
 

@@ -1,6 +1,7 @@
 """A document of a DocBin file as checks see it: by columns of its shard, in a tenth of a Doc's time."""
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -122,15 +123,12 @@ class TaggedShard(Shard):
         lasts = stops[numpy.searchsorted(stops, firsts, side="right")]
         return firsts.tolist(), lasts.tolist(), numpy.searchsorted(firsts, [0, *self.ends]).tolist()
 
-    def count_words(self) -> tuple[dict[str, int], dict[str, int]]:
+    def count_words(self, words: Counter[str], in_entities: Counter[str]) -> None:
         """Count how often each token occurs, white space aside, and how often in entities."""
         inside = ~self.white & ((self.iob == BEGIN) | (self.iob == INSIDE))
-        counts = [
-            numpy.bincount(self._which[mask], minlength=len(self._distinct)) for mask in (~self.white, inside)
-        ]
-        return tuple(
-            {self._distinct[i]: int(count[i]) for i in numpy.flatnonzero(count).tolist()} for count in counts
-        )
+        for counter, mask in ((words, ~self.white), (in_entities, inside)):
+            counts = numpy.bincount(self._which[mask], minlength=len(self._distinct)).tolist()
+            counter.update({word: n for word, n in zip(self._distinct, counts, strict=True) if n})
 
     def run_hashes(self, length: int) -> numpy.ndarray:
         """Return the hash of every run of so many tokens, `(tokens − length + 1,)` of uint64."""
@@ -138,10 +136,6 @@ class TaggedShard(Shard):
         for i in range(length):
             value = value * numpy.uint64(FACTOR) + self.orths[i : i + len(value)]
         return value
-
-    def view(self, index: int, allowed: frozenset[str] = frozenset()) -> "DocView":
-        """Return one document."""
-        return DocView(self, index, allowed)
 
 
 def load_shard(path: Path) -> TaggedShard:
@@ -168,33 +162,20 @@ class DocView:
     allowed: labels; none: any.
     """
 
-    def __init__(self, shard: TaggedShard, index: int, allowed: frozenset[str]) -> None:
+    def __init__(self, shard: TaggedShard, index: int, allowed: frozenset[str] = frozenset()) -> None:
         self.shard, self.index, self.allowed = shard, index, allowed
         self.start, self.end = shard.starts[index], shard.ends[index]
         self.unknown_spaces, self.is_plain = shard.unknown_spaces[index], shard.plain[index]
+        self.words: list[str] = self.column("texts").tolist()
+        self.spaces: list[bool] = self.column("spaces").tolist()
+        self.text = self.surface(0, len(self))
 
     def __len__(self) -> int:
-        """Return the number of tokens."""
         return self.end - self.start
 
     def column(self, name: str) -> numpy.ndarray:
         """Return the document's part of one of the shard's columns."""
         return getattr(self.shard, name)[self.start : self.end]
-
-    @cached_property
-    def words(self) -> list[str]:
-        """The tokens' texts."""
-        return self.column("texts").tolist()
-
-    @cached_property
-    def spaces(self) -> list[bool]:
-        """Whether a space follows each token."""
-        return self.column("spaces").tolist()
-
-    @cached_property
-    def text(self) -> str:
-        """The document's text."""
-        return self.surface(0, len(self))
 
     @cached_property
     def ents(self) -> list[tuple[int, int, str]]:
@@ -204,20 +185,10 @@ class DocView:
         own = range(number[self.index], number[self.index + 1])
         return [(firsts[i] - self.start, lasts[i] - self.start, names[int(types[firsts[i]])]) for i in own]
 
-    @property
-    def sentences(self) -> list[int]:
-        """The tokens but the first that begin a sentence."""
-        return self.sentences_in(0, len(self))
-
-    @property
-    def sentences_known(self) -> bool:
-        """Whether the data says where sentences begin: of the first token spaCy always does."""
-        return bool(self.column("sent_starts")[1:].any())
-
-    def sentences_in(self, start: int, end: int) -> list[int]:
+    def sentences(self, start: int = 0, end: int | None = None) -> list[int]:
         """Return which of some tokens, but for the first, begin a sentence."""
-        begins = self.shard.sentences
-        inside = slice(bisect_right(begins, self.start + start), bisect_left(begins, self.start + end))
+        begins, stop = self.shard.sentences, self.end if end is None else self.start + end
+        inside = slice(bisect_right(begins, self.start + start), bisect_left(begins, stop))
         return [i - self.start for i in begins[inside]]
 
     def surface(self, start: int, end: int) -> str:
@@ -241,10 +212,9 @@ class DocView:
 
         The source is the line of an entity there, where the corpus knows it.
         """
-        known = self.shard.places or {"sources": {}, "ids": {}}
-        source, id = (str(known[name][self.index]) if known[name] else "" for name in ("sources", "ids"))
-        lines = known["lines"][self.index] if "lines" in known else ()
-        for line, (first, last, _) in zip(lines, self.ents, strict=False):
+        known = {name: values[self.index] for name, values in (self.shard.places or {}).items()}
+        source = known.get("sources", "")
+        for line, (first, last, _) in zip(known.get("lines", ()), self.ents, strict=False):
             if first < end and start < last:
                 source = f"{source.rpartition(':')[0]}:{line}"
                 break
@@ -253,7 +223,7 @@ class DocView:
         return {
             "shard": f"{self.shard.path.as_posix()}#{self.index}",
             "source": source,
-            "document": id,
+            "document": known.get("ids", ""),
             "tokens": (start, end) if start < end else None,
             "excerpt": excerpt(text, len(before), len(before) + len(inside.rstrip())),
         }

@@ -115,9 +115,9 @@ def across_sentences(view: DocView, start: int, end: int, label: str) -> str:
     """Say whether an entity holds a sentence's end; without sentences in the data, a `!` or `?` counts."""
     if end - start == 1:
         return ""
-    if view.sentences_in(start, end):
+    if view.sentences(start, end):
         return f"{view.name(start, end)!r} {label} holds a sentence's end"
-    if view.sentences_known or ENDS.isdisjoint(view.words[start : end - 1]):
+    if view.column("sent_starts")[1:].any() or ENDS.isdisjoint(view.words[start : end - 1]):
         return ""
     return f"{view.name(start, end)!r} {label} looks as if it held a sentence's end"
 

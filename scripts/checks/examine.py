@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from scripts.checks.catalogue import BY_SLUG, CHECKS, Check, Finding, Severity, choose, finding
+from scripts.checks.catalogue import CHECKS, Check, Finding, Severity, choose, finding
 from scripts.checks.config_checks import CONFIG_CHECKS
 from scripts.checks.corpus_checks import CORPUS_CHECKS
 from scripts.checks.inputs import Inputs
@@ -50,25 +50,22 @@ class Report:
     def add(self, found: Iterable[Finding]) -> None:
         """Count findings of the checks that count, and keep those that still have a place."""
         for one in (one for one in found if one.slug in self.checks):
-            is_kept = not self._has_enough(one.slug, one.split, one.variant)
-            self.found[one.slug, one.split, one.variant, one.severity] += 1
-            if is_kept:
+            if self._keeps(one.slug, one.split, one.variant):
                 self.findings.append(one)
                 self.tell(one)
+            self.found[one.slug, one.split, one.variant, one.severity] += 1
 
     def add_from(
         self, corpus: CorpusStats, found: Iterable[CorpusFinding], config: ConfigFile | None = None
     ) -> None:
         """Add what was found in a corpus, or by a config in it; look up the places of those that are kept."""
-        variant, source = (config.name, config.path.as_posix()) if config else ("", "")
+        more = {"variant": config.name, "source": config.path.as_posix()} if config else {}
         for one in (one for one in found if one.slug in self.checks):
-            if self._has_enough(one.slug, one.split, variant):
-                self.found[one.slug, one.split, variant, BY_SLUG[one.slug].severity] += 1
-            else:
-                self.add([corpus.finding(one, variant=variant, source=source)])
+            is_kept = self._keeps(one.slug, one.split, more.get("variant", ""))
+            self.add([corpus.finding(one if is_kept else one._replace(document=None, other=None), **more)])
 
-    def _has_enough(self, slug: str, split: str, variant: str) -> bool:
-        return 0 < self.places <= self.count(slug, split, variant)
+    def _keeps(self, slug: str, split: str, variant: str) -> bool:
+        return not 0 < self.places <= self.count(slug, split, variant)
 
     def count(self, slug: str, split: str, variant: str = "") -> int:
         """Return how often a check found something in a split."""
@@ -134,14 +131,7 @@ def examine(
         vectors: config for config in loaded[::-1] if (vectors := config.config["initialize"]["vectors"])
     }
     tasks = [
-        Task(
-            split,
-            tuple(paths[start:end]),
-            report.checks,
-            labels,
-            named if split != "test" else {},
-            bool(starts),
-        )
+        Task(split, paths[start:end], report.checks, labels, {} if split == "test" else named, bool(starts))
         for split, paths in splits.items()
         for start, end in cut(paths)
     ]
@@ -149,9 +139,7 @@ def examine(
         corpus = CorpusStats(splits, labels, Path(folder) / "shingles")
         _look_at_shards(corpus, tasks, report, workers, progress)
         for slug, function in CORPUS_CHECKS.items():
-            report.add_from(
-                corpus, (one if one.slug else one._replace(slug=slug) for one in function(corpus))
-            )
+            report.add_from(corpus, (one._replace(slug=one.slug or slug) for one in function(corpus)))
     if "labelled-elsewhere" in report.checks:
         report.add_from(corpus, labelled_elsewhere(corpus, workers))
     for config in starts.values():

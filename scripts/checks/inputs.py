@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spacy.tokens import DocBin
-from spacy.training.corpus import FILE_TYPE, walk_corpus
+from spacy.training.corpus import FILE_TYPE
 
 from scripts.checks.training_config import TrainingConfig, load_training_config
 from scripts.cli import UserError
@@ -13,6 +13,7 @@ from scripts.corpus.config_file import CONFIG, ConfigFile, one_line
 from scripts.corpus.files import sha256
 from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
+from scripts.corpus.stream import docbin_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,8 @@ class Inputs:
             if path.is_file() and path.suffix != FILE_TYPE:
                 remedy = f"turn it into a corpus by: python -m scripts.preprocess --train={path}"
                 raise UserError(f"{path}: is no .spacy file; {remedy}")
-            holds_any = path.is_file() or any(path.rglob(f"*{FILE_TYPE}"))
-            found[split] = walk_corpus(path, FILE_TYPE) if holds_any else []
-            if not holds_any and self.corpus is None:
+            found[split] = docbin_files(path)
+            if not found[split] and self.corpus is None:
                 raise UserError(f"{path}: holds no .spacy file")
         return found
 

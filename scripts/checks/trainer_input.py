@@ -30,7 +30,7 @@ def trainer_input(
     rows, failures = (stats.inputs[name], []) if name else read_whole(config, split)
     examples = numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS))
     lost = [CorpusFinding(split, one.detail, slug=one.slug) for one in failures]
-    limit = config.reader(split).limit if name else 0
+    limit = config.readers[split].limit if name else 0
     if limit >= 1:
         filled = numpy.flatnonzero(numpy.array(stats.lengths))
         kept = _limited(stats.ends, filled, limit)

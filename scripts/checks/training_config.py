@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy
 from confection import Config, ConfigValidationError
-from spacy.tokens import Doc
 from spacy.training import Corpus, Example
-from spacy.training.corpus import FILE_TYPE
 from spacy.util import copy_config, load_model_from_config, registry, resolve_dot_names
 
 from scripts.checks.annotators import Annotators
@@ -29,7 +27,7 @@ from scripts.corpus.config_file import (
     reader_block,
 )
 from scripts.corpus.shards import ShardError
-from scripts.corpus.stream import ShardStream
+from scripts.corpus.stream import ShardStream, docbin_files
 from scripts.corpus.tokenizer import MAX_STRINGS, load_tokenizer
 
 CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
@@ -94,13 +92,8 @@ class TrainingConfig:
             problem = f"{name} cannot be made: {one_line(error)}"
             raise UserError(f"{self.file.path}: {problem}; is its code given (--code)?") from None
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a new one should take its place, because its vocabulary has grown large."""
-        return "nlp" in vars(self) and len(self.nlp.vocab.strings) > MAX_STRINGS
-
     @cached_property
-    def _readers(self) -> dict[str, Callable]:
+    def readers(self) -> dict[str, Callable]:
         """The readers of train and dev, without their augmenters."""
         names = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}
         given = dict(self.file.paths)
@@ -115,14 +108,10 @@ class TrainingConfig:
         except Exception as error:  # a reader may be anybody's code
             raise self._failed("its readers cannot be made", error) from None
 
-    def reader(self, split: str) -> Callable:
-        """Return the reader of train or dev."""
-        return self._readers[split]
-
     @property
     def has_plain_readers(self) -> bool:
         """Whether spaCy's Corpus or our ShardStream reads both: then documents can be read one by one."""
-        return all(type(reader) in (Corpus, ShardStream) for reader in self._readers.values())
+        return all(type(reader) in (Corpus, ShardStream) for reader in self.readers.values())
 
     def path(self, split: str) -> Path | None:
         """Return where train's or dev's DocBin files are; None where a reader has its data elsewhere.
@@ -140,23 +129,16 @@ class TrainingConfig:
             remedy = "run: python -m spacy project run corpus" if is_own else f"give it by {setting}"
             problem = f"{split}'s data is at {path}, which does not exist"
             raise UserError(f"{self.file.path}: {problem}; {remedy}")
-        holds_docbins = path.suffix == FILE_TYPE or (path.is_dir() and any(path.rglob(f"*{FILE_TYPE}")))
-        return path if self.has_plain_readers or holds_docbins else None
+        return path if self.has_plain_readers or docbin_files(path) else None
 
     def read(self, split: str) -> Iterator[Example]:
         """Yield what the reader makes of all its data, up to MOST examples."""
-        return islice(self.reader(split)(self.nlp), MOST)
-
-    def examples(self, split: str, doc: Doc) -> Iterator[Example]:
-        """Yield what the reader makes of one document."""
-        reader = self.reader(split)
-        make = reader.make_examples_gold_preproc if reader.gold_preproc else reader.make_examples
-        return make(self.nlp, [doc])
+        return islice(self.readers[split](self.nlp), MOST)
 
     @property
     def reading_key(self) -> str:
         """What decides the examples: configs in which it is the same need to read only once."""
-        blocks = [reader_block(self.config, self.training[f"{split}_corpus"]) for split in self._readers]
+        blocks = [reader_block(self.config, self.training[f"{split}_corpus"]) for split in self.readers]
         nlp = [self.config["nlp"][name] for name in ("lang", "tokenizer", *CALLBACKS)]
         return repr((blocks, nlp, self.config["initialize"]["before_init"], self.annotators.key))
 
@@ -167,10 +149,10 @@ class TrainingConfig:
         Raises UserError where it fails.
         """
         try:
-            return self._batches([_Sized(int(length)) for length in lengths])
+            return self._batches([range(length) for length in lengths.tolist()])
         except UserError:
             raise
-        except Exception:  # a batcher may be anybody's code, and want more of an example
+        except Exception:  # a batcher may be anybody's code, and want more of an example than its length
             examples = list(self.read("train"))
         if len(examples) != len(lengths):  # nothing more can be told of it
             return [list(range(len(lengths)))]
@@ -184,7 +166,7 @@ class TrainingConfig:
 
         They are shuffled as spaCy does by the config's seed (spacy/training/loop.py), or as ShardStream does.
         """
-        reader, order = self.reader("train"), list(range(len(items)))
+        reader, order = self.readers["train"], list(range(len(items)))
         if isinstance(reader, ShardStream):
             with suppress(ShardError):  # which is told where shards are looked at
                 numbers = reader.numbers(0)
@@ -193,7 +175,6 @@ class TrainingConfig:
         try:
             batcher = self.resolve("[training.batcher]", self.training["batcher"])
             if self.training["max_epochs"] >= 0:
-                order = list(order)
                 random.seed(self.training["seed"])
                 random.shuffle(order)
             known = {id(items[number]): number for number in order}
@@ -217,37 +198,25 @@ class TrainingConfig:
         for name in self.config["nlp"]["pipeline"]:
             block = component(self.config, name)
             model = block.get("model", {})
-            if block.get("factory") == "transformer" and "TransformerModel" in str(
-                model.get("@architectures")
+            if block.get("factory") != "transformer" or "TransformerModel" not in str(
+                model["@architectures"]
             ):
-                is_own = block is self.config["components"][name]
-                if is_own or Path(model["name"]).exists():  # else its tokeniser is only among its weights
-                    return model
+                continue
+            if block is self.config["components"][name] or Path(model["name"]).exists():
+                return model  # else its tokeniser is only among its weights
         return None
 
 
 def load_training_config(file: ConfigFile) -> TrainingConfig:
-    """Load a config, once in each process as long as its file stays what it is."""
-    return _loaded(file, file.path.read_bytes() if file.path.exists() else b"")
+    """Load a config, once in each process as long as its file and its vocabulary stay what they are."""
+    content = file.path.read_bytes() if file.path.exists() else b""
+    config = _loaded(file, content)
+    if "nlp" in vars(config) and len(config.nlp.vocab.strings) > MAX_STRINGS:
+        _loaded.cache_clear()
+        config = _loaded(file, content)
+    return config
 
 
 @lru_cache(maxsize=8)
 def _loaded(file: ConfigFile, content: bytes) -> TrainingConfig:
     return TrainingConfig(file)
-
-
-def forget_training_configs() -> None:
-    """Let go of all that is loaded, with its vocabularies."""
-    _loaded.cache_clear()
-
-
-class _Sized:
-    """Something with an example's length, which is all that batchers ask for."""
-
-    __slots__ = ("length",)
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
