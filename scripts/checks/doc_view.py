@@ -212,7 +212,7 @@ class DocView:
 
         The source is the line of an entity there, where the corpus knows it.
         """
-        known = {name: values[self.index] for name, values in (self.shard.places or {}).items()}
+        known = {name: values[self.index] for name, values in self.shard.places.items()}
         source = known.get("sources", "")
         for line, (first, last, _) in zip(known.get("lines", ()), self.ents, strict=False):
             if first < end and start < last:

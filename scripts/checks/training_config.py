@@ -6,13 +6,13 @@ from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy
 from confection import Config, ConfigValidationError
+from spacy.language import Language
 from spacy.training import Corpus, Example
-from spacy.util import copy_config, load_model_from_config, registry, resolve_dot_names
+from spacy.util import load_model_from_config, registry, resolve_dot_names
 
 from scripts.checks.annotators import Annotators
 from scripts.checks.components import component, faults
@@ -28,7 +28,7 @@ from scripts.corpus.config_file import (
 )
 from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream, docbin_files
-from scripts.corpus.tokenizer import MAX_STRINGS, load_tokenizer
+from scripts.corpus.tokenizer import MAX_STRINGS, remember_more
 
 CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
 OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
@@ -58,19 +58,13 @@ class TrainingConfig:
         self.lang: str = self.config["nlp"]["lang"]
 
     @cached_property
-    def nlp(self) -> Any:
-        """What readers need of a pipeline, `vocab` and `make_doc`; a real one if there is code for it."""
-        settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
-        has_code = before_init or any(settings[name] for name in CALLBACKS)
-        is_spacys = settings["tokenizer"]["@tokenizers"].startswith("spacy.")
-        if self.has_plain_readers and is_spacys and not has_code:
-            tokenizer = load_tokenizer(self.lang, settings["tokenizer"])
-            return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
-        config = copy_config(self.config)
-        config["nlp"] |= {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
-        config["components"] = {}
+    def nlp(self) -> Language:
+        """A pipeline without components, which readers need."""
+        block = self.config["nlp"] | {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
+        before_init = self.config["initialize"]["before_init"]
         try:
-            nlp = load_model_from_config(config, auto_fill=True)
+            nlp = load_model_from_config({"nlp": block}, auto_fill=True)
+            remember_more(nlp.tokenizer)
             if before_init:
                 self.resolve("[initialize.before_init]", before_init)(nlp)
         except UserError:
