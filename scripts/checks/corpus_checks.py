@@ -44,9 +44,8 @@ def repetition(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     for (split, document), other, is_same in same:
         found, is_here = CorpusFinding(split, "", document, other=other), other[0] == split
         if not is_same:
-            yield found._replace(
-                detail=f"annotated otherwise than {other[0]},", slug="conflicting-annotation"
-            )
+            detail = f"annotated otherwise than {other[0]},"
+            yield found._replace(detail=detail, slug="conflicting-annotation")
         if is_here and is_same and not _is_short(corpus, split, document):
             yield found._replace(detail="the same as", slug="duplicate-text")
         if not is_here and not _is_short(corpus, split, document):
@@ -95,9 +94,7 @@ def no_negatives(corpus: CorpusStats) -> Iterator[CorpusFinding]:
 def length_outlier(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find documents that are many times as long as most."""
     for name, split in corpus.splits.items():
-        if not split.documents:
-            continue
-        lengths = numpy.array(split.lengths)
+        lengths = numpy.array(split.lengths or [0])
         percentile = 95 if split.documents > 20 else 50
         usual = max(float(numpy.percentile(lengths, percentile)), 1.0)
         for document in numpy.flatnonzero(lengths > max(LONG, OUTLIER * usual)).tolist():

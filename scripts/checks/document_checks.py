@@ -32,10 +32,8 @@ ENDS = frozenset(Sentencizer.default_punct_chars) - {"."}
 
 def invisible_characters(view: DocView) -> Iterator[TokenFinding]:
     """Find control characters and characters of no width."""
-    if view.text.isascii() and view.text.isprintable():
-        return
-    found = list(INVISIBLE.finditer(view.text))
-    if found:
+    is_plain = view.text.isascii() and view.text.isprintable()
+    if found := [] if is_plain else list(INVISIBLE.finditer(view.text)):
         names = sorted({f"U+{ord(match[0]):04X} {unicodedata.name(match[0], 'CONTROL')}" for match in found})
         yield _at(view, found[0].start(), f"{len(found)} of {', '.join(names)}")
 
@@ -145,16 +143,14 @@ def unknown_label(view: DocView, start: int, end: int, label: str) -> str:
 def check_tags(view: DocView) -> Iterator[TokenFinding]:
     """Find tokens whose tag says too little, or what cannot be."""
     iob, is_typed = view.column("iob"), view.column("types") != 0
-    masks = {
-        "i-without-b": view.column("illegal"),
-        "empty-label": (iob == BEGIN) & ~is_typed,
-        "outside-with-label": numpy.isin(iob, (OUTSIDE, MISSING)) & is_typed,
+    faults = {
+        "i-without-b": (view.column("illegal"), lambda i: f"is {view.tag(i)} after {view.tag(i - 1)}"),
+        "empty-label": ((iob == BEGIN) & ~is_typed, lambda i: "begins an entity without a label"),
+        "outside-with-label": (numpy.isin(iob, (OUTSIDE, MISSING)) & is_typed, lambda i: f"is {view.tag(i)}"),
     }
-    for slug, mask in masks.items():
+    for slug, (mask, describe) in faults.items():
         for i in numpy.flatnonzero(mask).tolist():
-            tag = "begins an entity without a label" if slug == "empty-label" else f"is {view.tag(i)}"
-            after = f" after {view.tag(i - 1)}" if slug == "i-without-b" else ""
-            yield TokenFinding(i, i + 1, f"token {i} {view.words[i]!r} {tag}{after}", slug)
+            yield TokenFinding(i, i + 1, f"token {i} {view.words[i]!r} {describe(i)}", slug)
     missing = numpy.flatnonzero((iob == MISSING) & ~is_typed).tolist()
     if missing:
         detail = f"{len(missing)} of {len(view)} tokens"

@@ -53,11 +53,7 @@ class Inputs:
 
 
 def find_inputs(
-    configs: list[Path],
-    data: dict[str, Path | None],
-    corpus: Path,
-    code: list[Path],
-    overrides: tuple[str, ...] = (),
+    configs: list[Path], data: dict[str, Path | None], corpus: Path, code: list[Path], overrides: tuple = ()
 ) -> Inputs:
     """Find out what is to be checked: the files that are named, or else the configs', or else the corpus.
 
@@ -80,23 +76,23 @@ def find_inputs(
     loaded = [load_training_config(file) for file in files.values()]
     if given:
         return Inputs(given, tuple(files.values()))
-    return _of_configs(loaded, corpus) if loaded else _of_corpus(corpus, ())
+    return _of_configs(loaded, corpus)
 
 
 def _of_configs(configs: list[TrainingConfig], corpus: Path) -> Inputs:
-    """Find the data that all configs name: the corpus, other files, or what the first's reader yields."""
-    first, files = configs[0], tuple(config.file for config in configs)
-    found = {split: first.path(split) for split in ("train", "dev")}
+    """Find the data that all configs (or none) name: the corpus, files, or what the first's reader yields."""
+    files = tuple(config.file for config in configs)
+    found = {split: config.path(split) for config in configs[:1] for split in ("train", "dev")}
     for config in configs[1:]:
         if {split: config.path(split) for split in found} != found:
-            both = f"{config.file.path} and {first.file.path} name other data"
+            both = f"{config.file.path} and {files[0].path} name other data"
             raise UserError(f"{both}; give --train and --dev, or check one at a time")
     if all(path and path.resolve() == (corpus / split).resolve() for split, path in found.items()):
         return _of_corpus(corpus, files)
     if all(found.values()):
         return Inputs(found, files)
     folder = tempfile.TemporaryDirectory(prefix="validate-", ignore_cleanup_errors=True)
-    data = {split: path or _draw(first, split, Path(folder.name)) for split, path in found.items()}
+    data = {split: path or _draw(configs[0], split, Path(folder.name)) for split, path in found.items()}
     return Inputs(data, files, drawn=folder)
 
 

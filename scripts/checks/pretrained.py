@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import srsly
 from spacy.strings import hash_string
@@ -69,7 +68,9 @@ def misfitting_weights(config: TrainingConfig) -> Iterator[str]:
         yield f"[pretraining] component = {name!r} is not in the pipeline"
         return
     try:
-        found = _layers(srsly.msgpack_loads(Path(weights).read_bytes()))
+        message = srsly.msgpack_loads(Path(weights).read_bytes())
+        pairs = zip(message["nodes"], message["params"], strict=True)
+        found = [(node["name"], node["dims"]) for node, params in pairs if params]
     except OSError as error:
         yield f"init_tok2vec = {weights}: {error.strerror}"
         return
@@ -79,16 +80,15 @@ def misfitting_weights(config: TrainingConfig) -> Iterator[str]:
     model = component(config.config, name)["model"]
     if str(model.get("@architectures")).startswith("spacy."):
         wanted = config.resolve(f"[components.{name}.model]", model)
-        yield from _differences(weights, found, wanted.get_ref(layer) if layer else wanted, _width(config))
+        yield from _differences(weights, found, wanted.get_ref(layer) if layer else wanted, _folder(config))
 
 
 def weights_of_other_vectors(config: TrainingConfig) -> Iterator[str]:
     """Find weights that were trained with other vectors."""
     weights, folder = config.config["initialize"]["init_tok2vec"], _folder(config)
-    notes = Path(weights).with_suffix(".json") if weights else None
-    if folder is None or notes is None or not notes.is_file():
+    if folder is None or not weights or not Path(weights).with_suffix(".json").is_file():
         return
-    trained_with = read_json(notes).get("vectors_sha256")
+    trained_with = read_json(Path(weights).with_suffix(".json")).get("vectors_sha256")
     here = read_json(folder / "meta.json").get(ORIGIN, {}).get("vectors_sha256")
     if trained_with and trained_with not in (here, sha256(folder / "vocab" / "vectors")):
         yield f"{weights} was trained with other vectors than those of {folder.as_posix()}"
@@ -113,7 +113,7 @@ def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[Cor
         if not tokens[0]:
             continue
         parts = [(tokens, FEW, "tokens"), (in_entities, FEW_IN_ENTITIES, "tokens in entities")]
-        texts = [f"{_percent(counted)} of {counted[0]:,} {what}" for counted, _, what in parts]
+        texts = [f"{_share(counted)} {what}" for counted, _, what in parts]
         detail = f"{split}: {' and '.join(texts)} have a vector"
         yield CorpusFinding(split, detail, slug="vector-coverage")
         if tokens[1] < NEARLY_NONE * tokens[0]:
@@ -121,8 +121,7 @@ def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[Cor
         elif any(counted[1] < least * counted[0] for counted, least, _ in parts):
             yield CorpusFinding(split, detail, slug="few-vectors")
         if capitalised[1] > MOSTLY * capitalised[0]:
-            share = f"{split}: {_percent(capitalised)} of {capitalised[0]:,}"
-            detail = f"{share} capitalised tokens have a vector only in lower case"
+            detail = f"{split}: {_share(capitalised)} capitalised tokens have a vector only in lower case"
             yield CorpusFinding(split, detail, slug="lowercase-vectors")
 
 
@@ -133,27 +132,18 @@ def _folder(config: TrainingConfig) -> Path | None:
     return folder if folder is not None and cached_vectors(folder).size else None
 
 
-def _width(config: TrainingConfig) -> int | None:
-    folder = _folder(config)
-    return cached_vectors(folder).shape[1] if folder else None
+def _share(counted: list[int]) -> str:
+    return (f"{100 * counted[1] / counted[0]:.0f} %" if counted[0] else "none") + f" of {counted[0]:,}"
 
 
-def _percent(counted: list[int]) -> str:
-    return f"{100 * counted[1] / counted[0]:.0f} %" if counted[0] else "none"
-
-
-def _layers(message: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
-    """Return name and dimensions of each layer that has weights in the bytes of a thinc model."""
-    pairs = zip(message["nodes"], message["params"], strict=True)
-    return [(node["name"], node["dims"]) for node, params in pairs if params]
-
-
-def _differences(path: str, found: list, model: Model, width: int | None) -> Iterator[str]:
+def _differences(path: str, found: list, model: Model, vectors: Path | None) -> Iterator[str]:
     """Find the first layer that is another in a file than in the model that it is for."""
     wanted = []
     for node in [node for node in model.walk() if node.param_names]:
         dims = {name: node.get_dim(name) for name in node.dim_names if node.has_dim(name)}
-        wanted.append((node.name, dims | ({"nM": width} if node.name == "static_vectors" and width else {})))
+        if node.name == "static_vectors" and vectors is not None:
+            dims["nM"] = cached_vectors(vectors).shape[1]
+        wanted.append((node.name, dims))
     for number, ((name, dims), (own_name, own_dims)) in enumerate(zip(found, wanted, strict=False), 1):
         if name != own_name or any(dims.get(dim, size) not in (None, size) for dim, size in own_dims.items()):
             shapes = [_shape(name, dims), _shape(own_name, own_dims)]

@@ -1,6 +1,7 @@
 """What reaches a config's trainer in the first epoch, once reader and batcher have had their way."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy
@@ -75,8 +76,6 @@ def _limited(ends: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarra
     Its loop over files goes on after that over documents has ended: it takes one document of each then.
     """
     kept: list[int] = []
-    first = 0
-    for last in numpy.searchsorted(filled, ends).tolist():
+    for first, last in pairwise([0, *numpy.searchsorted(filled, ends).tolist()]):
         kept += filled[first : min(last, first + max(1, limit - len(kept)))].tolist()
-        first = last
     return numpy.array(kept, dtype=numpy.int64)

@@ -17,7 +17,7 @@ from scripts.corpus.shards import LABELS, MANIFEST, VERSION, label_data
 from scripts.corpus.splits import draw_splits, survey_chunk
 from scripts.corpus.versions import versions
 from scripts.formats.offsets import undecided, verdict
-from scripts.formats.record import AnnotationError, Source
+from scripts.formats.record import AnnotationError, Source, fail
 from scripts.formats.registry import Opened
 
 STAGING, OLD = ".new", ".old"
@@ -139,9 +139,7 @@ class _Build:
             key = hash64(f"{converted.split} {source.path}\n{id}")
             if key in self._lines:
                 first = Source(source.path, self._lines[key])
-                raise AnnotationError(
-                    f"{source} ({id}): the id is used at {first} too; give each document its own"
-                )
+                fail(f"{source} ({id})", f"the id is used at {first} too", "give each document its own")
             self._lines[key] = source.line
 
     def _add_part(self, part: Part) -> None:
@@ -190,31 +188,26 @@ class _Build:
         """Raise AnnotationError where a file's spans count no characters; note where nothing shows it."""
         part = Part(split, self.settings)
         for path, counts in evidence.items():
-            if (found := verdict(counts)) is not None:
+            if found := verdict(counts):
                 unit, why = found
-                remedy = f"set --offsets={unit}, or --offsets=characters if they are right as they are"
-                raise AnnotationError(f"{path}: {why}; {remedy}")
-            if (why := undecided(counts)) is not None:
+                fail(
+                    path, why, f"set --offsets={unit}, or --offsets=characters if they are right as they are"
+                )
+            if why := undecided(counts):
                 part.note("repairs", "aligned", "offset-units", path, detail=why)
         self._add_part(part)
 
     def _require_few_rejects(self) -> None:
         """Raise AnnotationError where more documents or entities were rejected than the settings allow."""
-        most, stated = self.settings.max_reject_rate, {"duplicate-span"}
-        if self.settings.overlaps != "error":
-            stated |= {"overlap", "nested"}
-        read, lost = Counter(), Counter()
-        for whole in self.wholes.values():
-            count = whole.ledger.stages["read"]
-            read.update(documents=count.documents, entities=count.entities)
-            for (_, reason), change in whole.ledger.losses.items():
-                if reason == "unreadable":
-                    lost["documents"] += change.count.documents
-                elif not change.count.documents and reason not in stated:
-                    lost["entities"] += change.count.entities
-        for what in ("documents", "entities"):
-            if lost[what] > most * read[what]:
-                share = f"{lost[what]:,} of {read[what]:,} {what} ({100 * lost[what] / read[what]:.1f} %)"
+        most, ledgers = self.settings.max_reject_rate, [whole.ledger for whole in self.wholes.values()]
+        stated = {"duplicate-span", *(("overlap", "nested") if self.settings.overlaps != "error" else ())}
+        losses = [(reason, change.count) for one in ledgers for (_, reason), change in one.losses.items()]
+        unread = sum(lost.documents for reason, lost in losses if reason == "unreadable")
+        spans = sum(lost.entities for why, lost in losses if not lost.documents and why not in stated)
+        for lost, what in ((unread, "documents"), (spans, "entities")):
+            read = sum(getattr(ledger.stages["read"], what) for ledger in ledgers)
+            if lost > most * read:
+                share = f"{lost:,} of {read:,} {what} ({100 * lost / read:.1f} %)"
                 raise AnnotationError(
                     f"{share} cannot be used, more than max_reject_rate allows ({100 * most:g} %); "
                     f"{self.staging / REJECTS} says why: repair the data, or raise --max-reject-rate"

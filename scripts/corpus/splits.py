@@ -3,9 +3,9 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy
 
@@ -23,11 +23,8 @@ LARGE = HELD_OUT / 2
 SMALL = 3
 """A group of so few documents is not large, however few there are."""
 
-Labels = tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """What a chunk's documents are, one value each, and their shingles.
 
     keys: a hash of what decides the split. groups: a hash, 0 for none. labels: None for documents that will
@@ -36,7 +33,7 @@ class Survey:
 
     keys: array
     groups: array
-    labels: list[Labels | None]
+    labels: list[tuple[str, ...] | None]
     shingles: bytes
 
 
@@ -59,7 +56,7 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
     train where they are too many to be held out.
     """
     keys, groups, labels, ends = array("Q"), array("Q"), [], [0]
-    known: dict[Labels | None, Labels | None] = {}
+    known: dict[tuple[str, ...] | None, tuple[str, ...] | None] = {}  # each is kept once
     path = folder / "shingles"
     with path.open("wb") as file:
         for survey in surveys:
@@ -83,7 +80,7 @@ def _draw(
     splits: tuple[str, ...],
     seed: int,
     keys: array,
-    labels: list[Labels | None],
+    labels: list[tuple[str, ...] | None],
     firsts: list[int],
     is_large: list[bool],
 ) -> bytearray:
@@ -104,10 +101,7 @@ def _draw(
         return max(range(len(splits)), key=lambda i: (lacking[i], hash64(f"{seed}\n{key} {splits[i]}")))
 
     for i, (names, first) in enumerate(zip(labels, firsts, strict=True)):
-        if names is None:
-            drawn[i] = split_of(keys[i], ())
-            continue
-        needed = ("", *names)  # "" is what every document has
+        needed = () if names is None else ("", *names)  # "" is what every document has
         if first != i:
             drawn[i] = drawn[first]
         elif not is_large[i]:
