@@ -1,5 +1,6 @@
 """Find names of a corpus where they are not labelled and nothing says why."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,17 +29,15 @@ WITHIN = frozenset((",", "&", "/", "(", ")", "[", "]", "%", "$", "+", "=", "#", 
 def labelled_elsewhere(corpus: CorpusStats, workers: int) -> Iterator[CorpusFinding]:
     """Find names that are labelled at least twice as often as not, and the first place where they are not."""
     labelled: dict[tuple[int, str], int] = {}
-    wanted: dict[int, set[int]] = {}
+    wanted: defaultdict[int, set[int]] = defaultdict(set)
     for (key, text), labels in corpus.labels_of_names.items():
         _, _, start, end = next(iter(labels.values()))
         often = sum(count for count, *_ in labels.values())
         is_value = all(label.upper() in VALUES for label in labels)
         if often >= OFTEN and end - start <= LONGEST and _is_telling(text) and not is_value:
             labelled[key, text] = often
-            wanted.setdefault(end - start, set()).add(key)
-    hashes = {
-        length: numpy.array(sorted(keys), dtype=numpy.uint64) for length, keys in sorted(wanted.items())
-    }
+            wanted[end - start].add(key)
+    hashes = {n: numpy.array(sorted(keys), dtype=numpy.uint64) for n, keys in sorted(wanted.items())}
     unlabelled: dict[int, First] = {}
     parts = [
         (split, stats.paths[start:end], stats.ends[start - 1] if start else 0)
