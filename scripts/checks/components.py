@@ -62,7 +62,6 @@ def trained(config: dict, kinds: tuple[str, ...]) -> list[str]:
 
 def meta_of(lang: str, factory: str) -> FactoryMeta | None:
     """Return what a factory says of its components: what they set, and settings. None if it is not loaded."""
-    register_factories()
     try:
         return get_lang_class(lang).get_factory_meta(factory)
     except ValueError:
@@ -71,7 +70,6 @@ def meta_of(lang: str, factory: str) -> FactoryMeta | None:
 
 def module_of(factory: str) -> str:
     """Return the module that registers a factory; empty where none has done so yet."""
-    register_factories()
     return registry.factories.get(factory).__module__ if factory in registry.factories else ""
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, zip_longest
 
 import numpy
 
@@ -184,10 +184,8 @@ def label_typo(corpus: CorpusStats) -> Iterator[CorpusFinding]:
 def _differing(one: str, two: str) -> tuple[str, str]:
     """Return the only part in which two labels differ; nothing where there are several, or other parts."""
     parts = [SEPARATORS.split(label.casefold()) for label in (one, two)]
-    if len(parts[0]) != len(parts[1]):
-        return "", ""
-    differing = [pair for pair in zip(*parts, strict=True) if pair[0] != pair[1]]
-    return differing[0] if len(differing) == 1 else ("", "")
+    differing = [pair for pair in zip_longest(*parts) if pair[0] != pair[1]]
+    return differing[0] if len(differing) == 1 and None not in differing[0] else ("", "")
 
 
 def _is_one_word(one: str, two: str, *, is_rare: bool) -> bool:

@@ -50,7 +50,6 @@ class TaggedShard(Shard):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.starts = [end - length for end, length in zip(self.ends, self.lengths, strict=True)]
         self.iob, self.types = self._column(ENT_IOB), self._column(ENT_TYPE)
         self._require(self.iob <= BEGIN, lambda i: f"the tag code {self.iob[i]}, of 0 to {BEGIN} (E982)")
         distinct, self._which = numpy.unique(self.orths, return_inverse=True)
@@ -68,7 +67,7 @@ class TaggedShard(Shard):
         """Raise ShardError, naming document and token, unless all tokens are sound."""
         if not sound.all():
             token = int(numpy.argmin(sound))
-            index = bisect_right(self.ends, token)
+            index = bisect_right(self.starts, token) - 1
             place = f"{what(token)} at token {token - self.starts[index]}"
             raise ShardError(f"{self.path}: spaCy can read it only up to document {index}, which has {place}")
 
@@ -92,17 +91,11 @@ class TaggedShard(Shard):
         return numpy.flatnonzero(self.sent_starts == 1).tolist()
 
     @cached_property
-    def begins_document(self) -> numpy.ndarray:
-        """Whether a token is its document's first."""
-        begins = numpy.zeros(len(self.tokens) + 1, dtype=bool)
-        begins[self.starts] = True
-        return begins[:-1]
-
-    @cached_property
     def illegal(self) -> numpy.ndarray:
         """Whether a token is tagged I and no B or I of its label precedes it in its document."""
         before = numpy.isin(numpy.roll(self.iob, 1), (INSIDE, BEGIN))
-        follows = before & (numpy.roll(self.types, 1) == self.types) & ~self.begins_document
+        follows = before & (numpy.roll(self.types, 1) == self.types)
+        follows[[start for start in self.starts if start < len(follows)]] = False
         return (self.iob == INSIDE) & ~follows
 
     @cached_property
@@ -112,16 +105,16 @@ class TaggedShard(Shard):
         refused = [type for type, label in self.labels.items() if label.startswith(("?", "!"))]  # E084, E869
         odd = self.illegal | (self.iob == 0) | (inside == (self.types == 0)) | (inside & self.white)
         count = numpy.concatenate(([0], numpy.cumsum(odd | numpy.isin(self.types, refused))))
-        return (count[self.ends] == count[self.starts]).tolist()
+        return (numpy.diff(count[self.starts]) == 0).tolist()
 
     @cached_property
     def entities(self) -> tuple[list[int], list[int], list[int]]:
         """First token and token after the last of all entities, and by document the number of the first."""
         firsts = numpy.flatnonzero((self.iob == BEGIN) | self.illegal)
-        stops = numpy.flatnonzero((self.iob != INSIDE) | self.illegal | self.begins_document)
-        stops = numpy.append(stops, len(self.tokens))
+        stops = numpy.flatnonzero((self.iob != INSIDE) | self.illegal)
+        stops = numpy.union1d(stops, self.starts)
         lasts = stops[numpy.searchsorted(stops, firsts, side="right")]
-        return firsts.tolist(), lasts.tolist(), numpy.searchsorted(firsts, [0, *self.ends]).tolist()
+        return firsts.tolist(), lasts.tolist(), numpy.searchsorted(firsts, self.starts).tolist()
 
     def count_words(self, words: Counter[str], in_entities: Counter[str]) -> None:
         """Count how often each token occurs, white space aside, and how often in entities."""
@@ -164,7 +157,7 @@ class DocView:
 
     def __init__(self, shard: TaggedShard, index: int, allowed: frozenset[str] = frozenset()) -> None:
         self.shard, self.index, self.allowed = shard, index, allowed
-        self.start, self.end = shard.starts[index], shard.ends[index]
+        self.start, self.end = shard.starts[index : index + 2]
         self.unknown_spaces, self.is_plain = shard.unknown_spaces[index], shard.plain[index]
         self.words: list[str] = self.column("texts").tolist()
         self.spaces: list[bool] = self.column("spaces").tolist()

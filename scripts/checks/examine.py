@@ -15,7 +15,7 @@ from scripts.checks.preprocessed import check_counts, check_files
 from scripts.checks.pretrained import PRETRAINED_CHECKS, vector_coverage
 from scripts.checks.stats import CorpusFinding, CorpusStats, Task, cut, shard_stats
 from scripts.checks.trainer_input import TrainerInput, trainer_input
-from scripts.checks.training_config import ConfigFile, TrainingConfig, load_training_config
+from scripts.checks.training_config import ConfigFile, load_training_config
 from scripts.checks.unlabelled import labelled_elsewhere
 from scripts.corpus.pool import ordered_map
 
@@ -127,9 +127,8 @@ def examine(
         if config.has_plain_readers:
             alike.setdefault(config.reading_key, []).append(config.file)
     named = {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
-    starts = {
-        vectors: config for config in loaded[::-1] if (vectors := config.config["initialize"]["vectors"])
-    }
+    starts = {config.config["initialize"]["vectors"]: config for config in reversed(loaded)}
+    starts = {vectors: config for vectors, config in starts.items() if vectors}
     tasks = [
         Task(split, paths[start:end], report.checks, labels, {} if split == "test" else named, bool(starts))
         for split, paths in splits.items()
@@ -147,7 +146,13 @@ def examine(
     report.counts |= {name: stats.as_json() for name, stats in corpus.splits.items()}
     for config in loaded:
         name = next((name for name, files in named.items() if config.file in files), "")
-        _add_trainer_input(report, corpus, config, name)
+        reaches = report.trainers[config.file.name] = {}
+        for split in [split for split in ("train", "dev") if split in splits]:
+            reaches[split], lost = trainer_input(config, split, corpus.splits[split], name)
+            report.add_from(corpus, lost, config.file)
+        doubts = config.annotators.doubts(report.count("across-sentences", "train"))
+        found = (CorpusFinding("train", doubt, slug="unknown-annotation") for doubt in doubts)
+        report.add_from(corpus, found, config.file)
     return report
 
 
@@ -155,26 +160,14 @@ def _look_at_shards(
     corpus: CorpusStats, tasks: list[Task], report: Report, workers: int, progress: Callable[[int], None]
 ) -> None:
     """Add the statistics and findings of all shards, and write their shingles to the corpus's file."""
-    here = len(tasks) if workers == 1 else FIRST
-    elsewhere = ordered_map(shard_stats, ((task,) for task in tasks[here:]), workers=workers)
-    results = chain(map(shard_stats, tasks[:here]), elsewhere)
+    elsewhere = ordered_map(shard_stats, ((task,) for task in tasks[FIRST:]), workers=workers)
+    results = chain(map(shard_stats, tasks[:FIRST]), elsewhere)
     with corpus.shingles.open("wb") as file:
         for task, (stats, findings, shingles) in zip(tasks, results, strict=True):
             corpus.splits[task.split].add(stats)
             report.add(findings)
             file.write(shingles)
             progress(sum(shard.stat().st_size for shard in task.paths))
-
-
-def _add_trainer_input(report: Report, corpus: CorpusStats, config: TrainingConfig, name: str) -> None:
-    """Add what reaches a config's trainer and evaluation, and what does not. name: see `trainer_input`."""
-    reaches = report.trainers[config.file.name] = {}
-    for split in [split for split in ("train", "dev") if split in corpus.splits]:
-        reaches[split], lost = trainer_input(config, split, corpus.splits[split], name)
-        report.add_from(corpus, lost, config.file)
-    doubts = config.annotators.doubts(report.count("across-sentences", "train"))
-    found = (CorpusFinding("train", doubt, slug="unknown-annotation") for doubt in doubts)
-    report.add_from(corpus, found, config.file)
 
 
 def choose_workers(splits: dict[str, list[Path]], cores: int) -> int:

@@ -1,6 +1,7 @@
 """Checks of what a pipeline starts from, word vectors and weights. Functions are called as their checks."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,26 +102,24 @@ def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[Cor
         return
     known = cached_vectors(folder).key2row
     for split, stats in corpus.splits.items():
-        tokens, in_entities, capitalised = [0, 0], [0, 0], [0, 0]
+        tokens, in_entities, capitalised = Counter(), Counter(), Counter()  # by whether they have a vector
         for word, count in stats.types.items():
             has_vector = hash_string(word) in known
-            for counted, times in ((tokens, count), (in_entities, stats.entity_types[word])):
-                counted[0] += times
-                counted[1] += times * has_vector
+            tokens[has_vector] += count
+            in_entities[has_vector] += stats.entity_types[word]
             if (lower := word.lower()) != word:
-                capitalised[0] += count
-                capitalised[1] += count * (not has_vector and hash_string(lower) in known)
-        if not tokens[0]:
+                capitalised[not has_vector and hash_string(lower) in known] += count
+        if not tokens:
             continue
         parts = [(tokens, FEW, "tokens"), (in_entities, FEW_IN_ENTITIES, "tokens in entities")]
         texts = [f"{_share(counted)} {what}" for counted, _, what in parts]
         detail = f"{split}: {' and '.join(texts)} have a vector"
         yield CorpusFinding(split, detail, slug="vector-coverage")
-        if tokens[1] < NEARLY_NONE * tokens[0]:
+        if tokens[True] < NEARLY_NONE * tokens.total():
             yield CorpusFinding(split, detail, slug="unknown-script")
-        elif any(counted[1] < least * counted[0] for counted, least, _ in parts):
+        elif any(counted[True] < least * counted.total() for counted, least, _ in parts):
             yield CorpusFinding(split, detail, slug="few-vectors")
-        if capitalised[1] > MOSTLY * capitalised[0]:
+        if capitalised[True] > MOSTLY * capitalised.total():
             detail = f"{split}: {_share(capitalised)} capitalised tokens have a vector only in lower case"
             yield CorpusFinding(split, detail, slug="lowercase-vectors")
 
@@ -132,8 +131,9 @@ def _folder(config: TrainingConfig) -> Path | None:
     return folder if folder is not None and cached_vectors(folder).size else None
 
 
-def _share(counted: list[int]) -> str:
-    return (f"{100 * counted[1] / counted[0]:.0f} %" if counted[0] else "none") + f" of {counted[0]:,}"
+def _share(counted: Counter[bool]) -> str:
+    total = counted.total()
+    return (f"{100 * counted[True] / total:.0f} %" if total else "none") + f" of {total:,}"
 
 
 def _differences(path: str, found: list, model: Model, vectors: Path | None) -> Iterator[str]:

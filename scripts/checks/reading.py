@@ -14,7 +14,7 @@ from scripts.checks.annotators import learnable
 from scripts.checks.catalogue import Finding, Severity
 from scripts.checks.doc_view import DocView, First, TokenFinding, add_first
 from scripts.checks.training_config import TrainingConfig
-from scripts.checks.wordpieces import WORDPIECE_CHECKS, SeenDoc
+from scripts.checks.wordpieces import SLUGS, SeenDoc
 from scripts.corpus.config_file import one_line
 
 COLUMNS = ("document", "length", "tokens", "entities")
@@ -34,7 +34,7 @@ class Reading:
         self.words: Counter[str] = Counter()
         self.unknown: dict[str, First] = {}
         self._checks = checks
-        windows = {config.file.name: config.windows for config in configs if checks & WORDPIECE_CHECKS}
+        windows = {config.file.name: config.windows for config in configs if checks & SLUGS}
         self._windows = {name: one for name, one in windows.items() if one is not None}
         self._reader = self.config.readers[split]
         self._annotates = "forbidden-entity" in checks and bool(self.config.annotators.splits[split])

@@ -23,8 +23,6 @@ from scripts.corpus.shards import ShardError
 
 SHARDS = 10
 """Shards that a process looks at in one go."""
-Name = tuple[int, str, str]
-"""An entity as it is written: hash of its tokens, text and label."""
 
 
 class Task(NamedTuple):
@@ -46,16 +44,17 @@ class Task(NamedTuple):
 class Stats:
     """What is in some shards; arrays have a value a document.
 
-    ends: documents up to the end of each shard. with_label: documents that hold a label. texts, annotations:
-    hashes, 0 where there are none. inputs: by configs, the examples. words, unknown: as of `Reading`.
-    types, entity_types: how often each token occurs, and how often in entities, if a config has vectors.
+    starts: documents before each shard, and in all. with_label: documents that hold a label. names: entities,
+    by hash of their tokens, text and label. texts, annotations: hashes, 0 where there are none. inputs: by
+    configs, the examples. words, unknown: as of `Reading`. types, entity_types: how often each token occurs,
+    and how often in entities, if a config has vectors.
     """
 
     paths: list[Path] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=lambda: [0])
     labels: Counter[str] = field(default_factory=Counter)
     with_label: Counter[str] = field(default_factory=Counter)
-    names: dict[Name, First] = field(default_factory=dict)
+    names: dict[tuple[int, str, str], First] = field(default_factory=dict)
     lengths: array = field(default_factory=partial(array, "i"))
     texts: array = field(default_factory=partial(array, "Q"))
     annotations: array = field(default_factory=partial(array, "Q"))
@@ -94,7 +93,7 @@ class Stats:
             self.inputs.setdefault(configs, array("i")).frombytes(table.tobytes())
         for name in ("labels", "with_label", "words", "types", "entity_types"):
             getattr(self, name).update(getattr(other, name))
-        self.ends += [before + end for end in other.ends]
+        self.starts += [before + start for start in other.starts[1:]]
         for name in ("paths", "lengths", "texts", "annotations"):
             getattr(self, name).extend(getattr(other, name))
 
@@ -122,7 +121,7 @@ def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
             shard = load_shard(path)
         except ShardError as error:
             findings.append(finding("damaged-shard", task.split, str(error), shard=path.as_posix()))
-            stats.ends.append(stats.documents)
+            stats.starts.append(stats.documents)
             continue
         for index in range(len(shard)):
             view = DocView(shard, index, task.labels)
@@ -130,7 +129,7 @@ def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
             for reading in readings:
                 findings += reading.read(view, stats.documents)
             texts.append(stats.count(view))
-        stats.ends.append(stats.documents)
+        stats.starts.append(stats.documents)
         if task.counts_types:
             shard.count_words(stats.types, stats.entity_types)
     for reading in readings:
@@ -185,15 +184,14 @@ class CorpusStats:
 
         Each is split and number, with the first of its kind, and whether that has the same entities.
         """
-        texts, annotations = (
-            numpy.concatenate([numpy.array(getattr(split, name)) for split in self.splits.values()])
-            for name in ("texts", "annotations")
-        )
-        names, ends = list(self.splits), list(accumulate(split.documents for split in self.splits.values()))
+        splits, names = self.splits.values(), list(self.splits)
+        texts = numpy.concatenate([numpy.array(split.texts) for split in splits])
+        annotations = numpy.concatenate([numpy.array(split.annotations) for split in splits])
+        starts = [0, *accumulate(split.documents for split in splits)]
 
         def place(i: int) -> tuple[str, int]:
-            split = bisect_right(ends, i)
-            return names[split], i - (ends[split - 1] if split else 0)
+            split = bisect_right(starts, i) - 1
+            return names[split], i - starts[split]
 
         _, first, which = numpy.unique(texts, return_index=True, return_inverse=True)
         joined = [near(self.shingles, numpy.sort(first))] if self.shingles.stat().st_size else []
@@ -212,9 +210,8 @@ class CorpusStats:
     def view(self, split: str, document: int) -> DocView:
         """Return a document of a split by its number."""
         stats = self.splits[split]
-        shard = bisect_right(stats.ends, document)
-        before = stats.ends[shard - 1] if shard else 0
-        return DocView(load_shard(stats.paths[shard]), document - before)
+        shard = bisect_right(stats.starts, document) - 1
+        return DocView(load_shard(stats.paths[shard]), document - stats.starts[shard])
 
     def finding(self, found: CorpusFinding, **more: str) -> Finding:
         """Return what a check found, with its place."""

@@ -34,7 +34,7 @@ def trainer_input(
     limit = config.readers[split].limit if name else 0
     if limit >= 1:
         filled = numpy.flatnonzero(numpy.array(stats.lengths))
-        kept = _limited(stats.ends, filled, limit)
+        kept = _limited(stats.starts, filled, limit)
         if len(kept) < len(filled):
             detail = f"limit = {limit}: {len(kept):,} of {stats.documents:,} documents are read"
             lost.append(CorpusFinding(split, detail, slug="limit"))
@@ -70,12 +70,12 @@ def _dropped(config: TrainingConfig, examples: numpy.ndarray, *, has_places: boo
         yield CorpusFinding("train", detail, document if has_places else None, slug=slug)
 
 
-def _limited(ends: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarray:
+def _limited(starts: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarray:
     """Return the documents that spaCy's Corpus reads under a limit, of those that have tokens.
 
     Its loop over files goes on after that over documents has ended: it takes one document of each then.
     """
     kept: list[int] = []
-    for first, last in pairwise([0, *numpy.searchsorted(filled, ends).tolist()]):
+    for first, last in pairwise(numpy.searchsorted(filled, starts).tolist()):
         kept += filled[first : min(last, first + max(1, limit - len(kept)))].tolist()
     return numpy.array(kept, dtype=numpy.int64)

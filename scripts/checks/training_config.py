@@ -74,9 +74,8 @@ class TrainingConfig:
         return nlp
 
     def _failed(self, what: str, error: Exception) -> UserError:
-        return UserError(
-            f"{self.file.path}: {what}: {type(error).__name__}: {one_line(error)}; repair that code"
-        )
+        why = f"{type(error).__name__}: {one_line(error)}"
+        return UserError(f"{self.file.path}: {what}: {why}; repair that code")
 
     def resolve(self, name: str, block: dict) -> Any:
         """Make what a block of the config names. Raises UserError where it cannot be made."""
@@ -191,12 +190,9 @@ class TrainingConfig:
         """The model block of the transformer component, where the pipeline has one of spacy-transformers."""
         for name in self.config["nlp"]["pipeline"]:
             block = component(self.config, name)
-            model = block.get("model", {})
-            if block.get("factory") != "transformer" or "TransformerModel" not in str(
-                model["@architectures"]
-            ):
-                continue
-            if block is self.config["components"][name] or Path(model["name"]).exists():
+            model = block["model"] if block.get("factory") == "transformer" else {}
+            is_known = "TransformerModel" in str(model.get("@architectures"))
+            if is_known and (block is self.config["components"][name] or Path(model["name"]).exists()):
                 return model  # else its tokeniser is only among its weights
         return None
 

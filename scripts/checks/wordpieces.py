@@ -14,9 +14,7 @@ from scripts.checks.doc_view import TokenFinding
 from scripts.cli import UserError
 from scripts.corpus.hub import require_model
 
-WORDPIECE_CHECKS = frozenset(
-    {"wordpiece-overflow", "no-wordpiece", "outside-windows", "unknown-words", "unknown-script"}
-)
+SLUGS = {"wordpiece-overflow", "no-wordpiece", "outside-windows", "unknown-words", "unknown-script"}
 MANY = 0.05
 """Share of unknown tokens from which it is told."""
 MOST = 0.5
@@ -92,9 +90,8 @@ class Windows:
                 unknown[window] |= _covered(words, spaces, unknown_offsets)
             if len(offsets) > self.limit:
                 cut[window] |= _covered(words, spaces, offsets) & ~kept
-        unknown_tokens = numpy.flatnonzero(unknown).tolist()
         if read.all():
-            return {}, unknown_tokens
+            return {}, numpy.flatnonzero(unknown).tolist()
         black = numpy.array([not word.isspace() for word in doc.words])
         overflow = f"its window has {most} wordpieces, the transformer reads {self.limit}"
         no_wordpiece = seen & ~read & ~cut & black
@@ -102,7 +99,7 @@ class Windows:
             "wordpiece-overflow": (cut & ~read, overflow),
             "outside-windows": (~seen & black, "in no window"),
             "no-wordpiece": (no_wordpiece, "the transformer's tokeniser makes no wordpiece of it"),
-        }, unknown_tokens
+        }, numpy.flatnonzero(unknown).tolist()
 
     def _offsets(self, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Return the characters that each wordpiece, special ones among them, stands for; and the unknown.
@@ -139,7 +136,6 @@ def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tu
 
 
 def _covered(words: list[str], spaces: list[bool], offsets: list[tuple[int, int]]) -> numpy.ndarray:
-    """Say which tokens have a wordpiece."""
     marks = bytearray(sum(map(len, words)) + sum(spaces))
     for start, end in offsets:
         marks[start:end] = b"\x01" * (end - start)

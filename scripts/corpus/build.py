@@ -3,7 +3,6 @@
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -52,11 +51,11 @@ def build_corpus(
         tell(line)
     for leftover in (STAGING, OLD):
         shutil.rmtree(folder / leftover, ignore_errors=True)
-    build = _Build(folder / STAGING, raw, settings, understood)
+    build = _Build(folder / STAGING, raw, settings)
     try:
         for converted in _convert(build, opened, workers, progress):
             build.add(converted)
-        build.finish()
+        build.finish(understood)
     except AnnotationError:
         build.discard()
         raise
@@ -91,23 +90,17 @@ def _convert(
     yield from ordered_map(convert_chunk, map(arguments, chunks("converting", opened)), workers=workers)
 
 
-@dataclass(slots=True)
 class _Build:
     """A corpus that is being made in a folder of its own: what the chunks came to."""
 
-    staging: Path
-    raw: RawCorpus
-    settings: Settings
-    understood: dict[str, list[str]]
-    wholes: dict[str, Part] = field(init=False)
-    evidence: dict[str, Evidence] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Counter)))
-    _lines: dict[int, int] = field(default_factory=dict)  # of ids, by the hashes of their files and them
-
-    def __post_init__(self) -> None:
-        self.wholes = {split: Part(split, self.settings) for split in self.raw.files}
-        self.staging.mkdir(parents=True)
+    def __init__(self, staging: Path, raw: RawCorpus, settings: Settings) -> None:
+        self.staging, self.raw, self.settings = staging, raw, settings
+        self.wholes = {split: Part(split, settings) for split in raw.files}
+        self.evidence: dict[str, Evidence] = defaultdict(lambda: defaultdict(Counter))
+        self._lines: dict[int, int] = {}  # of ids, by the hashes of their files and them
+        staging.mkdir(parents=True)
         for name in (REJECTS, REPAIRS):
-            (self.staging / name).touch()
+            (staging / name).touch()
 
     def discard(self) -> None:
         """Delete a build whose data is at fault, but for the list of what was rejected."""
@@ -151,8 +144,8 @@ class _Build:
             with (self.staging / name).open("ab") as file:
                 file.write("".join(rows).encode("utf-8", "replace"))
 
-    def finish(self) -> None:
-        """Check that all is there, and write the manifests."""
+    def finish(self, understood: dict[str, list[str]]) -> None:
+        """Check that all is there, and write the manifests. understood: as of `RawCorpus`."""
         for split, evidence in self.evidence.items():
             self._weigh_offsets(split, evidence)
         if self.settings.on_error == "reject":
@@ -175,7 +168,7 @@ class _Build:
                 **({"other_annotation": count["other"]} if "other" in count else {}),
                 "settings": self.settings.model_dump(mode="json"),
                 "versions": versions(("python", "spacy")),
-                "understood": self.understood[own],
+                "understood": understood[own],
                 "spaces": whole.spaces,
                 "shards": whole.shards,
                 "ledger": whole.ledger.as_json(),
@@ -190,9 +183,8 @@ class _Build:
         for path, counts in evidence.items():
             if found := verdict(counts):
                 unit, why = found
-                fail(
-                    path, why, f"set --offsets={unit}, or --offsets=characters if they are right as they are"
-                )
+                remedy = f"set --offsets={unit}, or --offsets=characters if they are right as they are"
+                fail(path, why, remedy)
             if why := undecided(counts):
                 part.note("repairs", "aligned", "offset-units", path, detail=why)
         self._add_part(part)

@@ -22,9 +22,8 @@ def make_doc(record: Record, tokenizer: Tokenizer) -> Doc:
         return Doc(tokenizer.vocab, words=record.words, spaces=record.spaces)
     if record.annotation is None:
         return tokenizer(record.text)
-    words, spaces = zip(
-        *((token.text, bool(token.whitespace_)) for token in record.annotation.doc), strict=True
-    )
+    tokens = [(token.text, bool(token.whitespace_)) for token in record.annotation.doc]
+    words, spaces = zip(*tokens, strict=True)
     return Doc(tokenizer.vocab, words=words, spaces=spaces)
 
 

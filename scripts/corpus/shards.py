@@ -170,7 +170,7 @@ class Shard:
             self.tokens = numpy.frombuffer(message["tokens"], dtype=numpy.uint64).reshape(-1, len(self.attrs))
             self.spaces = numpy.frombuffer(message["spaces"], dtype=bool)
             self.lengths: list[int] = numpy.frombuffer(message["lengths"], dtype=numpy.int32).tolist()
-            self.ends: list[int] = numpy.cumsum(self.lengths, dtype=numpy.int64).tolist()
+            self.starts: list[int] = [0, *numpy.cumsum(self.lengths, dtype=numpy.int64).tolist()]
             self.strings: list[str] = message["strings"]
             self.places: dict[str, list] = message.get(PLACES, {})
             absent = {"cats": {}, "user_data": None, "flags": {}, "span_groups": b""}
@@ -197,7 +197,7 @@ class Shard:
 
         Only its own strings go to the vocabulary, each time anew: a memory zone takes them away.
         """
-        own, one = slice(self.ends[index] - self.lengths[index], self.ends[index]), DocBin(attrs=())
+        own, one = slice(self.starts[index], self.starts[index + 1]), DocBin(attrs=())
         one.attrs, one.tokens, one.spaces = self.attrs, [self.tokens[own]], [self.spaces[own].reshape(-1, 1)]
         for name, values in self._further.items():
             setattr(one, name, [values[index]])

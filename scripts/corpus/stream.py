@@ -67,8 +67,7 @@ class ShardStream(Corpus):
 
     def __init__(self, path: Path, *, seed: int = 0, shuffle: bool = True) -> None:
         super().__init__(path, shuffle=shuffle)
-        self.seed = seed
-        self.calls = 0
+        self.seed, self.calls = seed, 0
         self._held: dict[int, Shard] = {}
 
     @cached_property
@@ -121,12 +120,11 @@ class ShardStream(Corpus):
         windows: list[list[int]] = []
         tokens = TOKENS
         for shard in shards:
-            size = int(self.lengths[shard].sum())
-            if tokens + size > TOKENS or len(windows[-1]) == WINDOW:
+            tokens += int(self.lengths[shard].sum())
+            if tokens > TOKENS or len(windows[-1]) == WINDOW:
                 windows.append([])
-                tokens = 0
+                tokens = int(self.lengths[shard].sum())
             windows[-1].append(shard)
-            tokens += size
         return windows
 
     def _shard(self, number: int) -> Shard:
