@@ -78,11 +78,6 @@ class Annotators:
             proc.initialize(get_examples, nlp=made, **settings)
         return proc
 
-    def doubts(self, crossing: int) -> list[str]:
-        """Say why something is not known, and what is: how many entities of train hold a sentence's end."""
-        known = f"; {crossing:,} entities of train hold a sentence's end" if crossing else ""
-        return [f"{name}: {why}{known}" for name, why in self.unknown.items()]
-
     def forbidden(self, example: Example, split: str) -> Iterator[TokenFinding]:
         """Let components annotate an example that the ner could learn; yield what it then cannot.
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,6 +77,11 @@ BY_SLUG = {
 }
 CHECKS = sorted(BY_SLUG.values(), key=lambda check: check.code)
 """Every check there is, by code."""
+
+
+def by_slug(names: dict[str, Any]) -> dict[str, Callable]:
+    """Return what of a module's names is called as a check, in the module's order, by the check's slug."""
+    return {slug: names[name] for name in names if (slug := name.replace("_", "-")) in BY_SLUG}
 
 
 def finding(slug: str, split: str, detail: str, **place: Any) -> Finding:

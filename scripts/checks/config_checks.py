@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from scripts.checks.catalogue import by_slug
 from scripts.checks.components import ENCODERS, NERS, factories, meta_of, module_of, trained
-from scripts.checks.document_checks import by_slug
 from scripts.checks.training_config import TrainingConfig
 from scripts.corpus.config_file import TOO_HIGH
 from scripts.corpus.stream import ShardStream
@@ -161,15 +161,4 @@ def _rates(config: TrainingConfig) -> list[float]:
         return []
 
 
-CONFIG_CHECKS = by_slug(
-    learning_rate,
-    rate_ends_early,
-    patience,
-    scored_too_seldom,
-    never_ends,
-    streaming,
-    no_score,
-    no_ner,
-    grad_scaler,
-    impossible_setting,
-)
+CONFIG_CHECKS = by_slug(globals())

@@ -3,12 +3,13 @@
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
 
 import numpy
 from spacy.pipeline import Sentencizer
 
+from scripts.checks.catalogue import by_slug
 from scripts.checks.characters import EDGES, is_unspaced, odd_edge
 from scripts.checks.doc_view import DocView, TokenFinding
 from scripts.corpus.shards import BEGIN, MISSING, OUTSIDE
@@ -83,6 +84,10 @@ def giant_token(view: DocView) -> Iterator[TokenFinding]:
         yield TokenFinding(i, i + 1, f"{len(word):,} characters in one token, {word[:20]!r} …")
 
 
+TEXT_CHECKS = by_slug(globals())
+"""The checks up to here."""
+
+
 def punctuation_edge(view: DocView, start: int, end: int, label: str) -> str:
     """Say whether an entity begins or ends with a mark of the text around it."""
     words = view.words
@@ -128,16 +133,20 @@ def long_entity(view: DocView, start: int, end: int, label: str) -> str:
     return f"{len(view.name(start, end))} characters {label}" if is_long else ""
 
 
+def unknown_label(view: DocView, start: int, end: int, label: str) -> str:
+    """Say whether a label is not allowed, unless any is."""
+    is_unknown = label and view.allowed and label not in view.allowed
+    return f"{label!r} is none of {', '.join(sorted(view.allowed))}" if is_unknown else ""
+
+
 def whitespace_edge(view: DocView, start: int, end: int, label: str) -> str:
     """Say whether an entity begins or ends with a token of white space."""
     is_white = view.words[start].isspace() or view.words[end - 1].isspace()
     return f"{view.surface(start, end)!r} {label}" if is_white else ""
 
 
-def unknown_label(view: DocView, start: int, end: int, label: str) -> str:
-    """Say whether a label is not allowed, unless any is."""
-    is_unknown = label and view.allowed and label not in view.allowed
-    return f"{label!r} is none of {', '.join(sorted(view.allowed))}" if is_unknown else ""
+ENTITY_CHECKS = {slug: check for slug, check in by_slug(globals()).items() if slug not in TEXT_CHECKS}
+"""The checks from there on."""
 
 
 def check_tags(view: DocView) -> Iterator[TokenFinding]:
@@ -155,19 +164,6 @@ def check_tags(view: DocView) -> Iterator[TokenFinding]:
     if missing:
         detail = f"{len(missing)} of {len(view)} tokens"
         yield TokenFinding(missing[0], missing[0] + 1, detail, "missing-annotation")
-
-
-def by_slug(*functions: Callable) -> dict[str, Callable]:
-    """Map functions that are called as their checks to the checks' slugs."""
-    return {function.__name__.replace("_", "-"): function for function in functions}
-
-
-TEXT_CHECKS = by_slug(
-    invisible_characters, damaged_characters, not_nfc, empty_document, text_too_long, giant_token
-)
-ENTITY_CHECKS = by_slug(
-    punctuation_edge, inside_word, across_sentences, long_entity, unknown_label, whitespace_edge
-)
 
 
 def check_document(view: DocView, checks: frozenset[str]) -> Iterator[TokenFinding]:

@@ -150,7 +150,9 @@ def examine(
         for split in [split for split in ("train", "dev") if split in splits]:
             reaches[split], lost = trainer_input(config, split, corpus.splits[split], name)
             report.add_from(corpus, lost, config.file)
-        doubts = config.annotators.doubts(report.count("across-sentences", "train"))
+        crossing = report.count("across-sentences", "train")
+        known = f"; {crossing:,} entities of train hold a sentence's end" if crossing else ""
+        doubts = (f"{component}: {why}{known}" for component, why in config.annotators.unknown.items())
         found = (CorpusFinding("train", doubt, slug="unknown-annotation") for doubt in doubts)
         report.add_from(corpus, found, config.file)
     return report

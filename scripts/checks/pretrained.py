@@ -9,8 +9,8 @@ import srsly
 from spacy.strings import hash_string
 from thinc.api import Model
 
+from scripts.checks.catalogue import by_slug
 from scripts.checks.components import component
-from scripts.checks.document_checks import by_slug
 from scripts.checks.stats import CorpusFinding, CorpusStats
 from scripts.checks.training_config import TrainingConfig
 from scripts.cli import UserError
@@ -95,6 +95,10 @@ def weights_of_other_vectors(config: TrainingConfig) -> Iterator[str]:
         yield f"{weights} was trained with other vectors than those of {folder.as_posix()}"
 
 
+PRETRAINED_CHECKS = by_slug(globals())
+"""Of a config; what follows is of a corpus."""
+
+
 def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Tell which share of a corpus has a vector; find shares that are small, and tables without case."""
     folder = _folder(config)
@@ -156,6 +160,3 @@ def _differences(path: str, found: list, model: Model, vectors: Path | None) -> 
 def _shape(name: str, dims: dict[str, int | None]) -> str:
     known = ", ".join(f"{dim} {size:,}" for dim, size in sorted(dims.items()) if size is not None)
     return f"{name} ({known})"
-
-
-PRETRAINED_CHECKS = by_slug(no_vectors, other_language, misfitting_weights, weights_of_other_vectors)

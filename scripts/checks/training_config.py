@@ -30,7 +30,6 @@ from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream, docbin_files
 from scripts.corpus.tokenizer import MAX_STRINGS, remember_more
 
-CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
 OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
 """What registers all that this project's own configs name."""
 PLAIN = ("spacy.Corpus.v1", "ner_template.shards.v1")
@@ -132,7 +131,8 @@ class TrainingConfig:
     def reading_key(self) -> str:
         """What decides the examples: configs in which it is the same need to read only once."""
         blocks = [reader_block(self.config, self.training[f"{split}_corpus"]) for split in self.readers]
-        nlp = [self.config["nlp"][name] for name in ("lang", "tokenizer", *CALLBACKS)]
+        names = ("lang", "tokenizer", "before_creation", "after_creation", "after_pipeline_creation")
+        nlp = [self.config["nlp"][name] for name in names]
         return repr((blocks, nlp, self.config["initialize"]["before_init"], self.annotators.key))
 
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:

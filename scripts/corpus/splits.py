@@ -77,12 +77,7 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
 
 
 def _draw(
-    splits: tuple[str, ...],
-    seed: int,
-    keys: array,
-    labels: list[tuple[str, ...] | None],
-    firsts: list[int],
-    is_large: list[bool],
+    splits: tuple[str, ...], seed: int, keys: array, labels: list, firsts: list[int], is_large: list[bool]
 ) -> bytearray:
     """Return the index of each document's split; a later document never changes where an earlier one went.
 
