@@ -36,11 +36,10 @@ class Annotators:
         for name, splits in wanted.items():
             try:
                 proc = self._make(name, vocab, get_examples)
+                for split in splits:
+                    self.splits[split][name] = proc
             except Exception as error:  # of somebody's code
                 self.unknown[name] = f"it cannot be run here: {type(error).__name__}: {one_line(error)}"
-                continue
-            for split in splits:
-                self.splits[split][name] = proc
 
     def _wanted(self) -> dict[str, list[str]]:
         """Return the components to be run, and on which splits; note in `unknown` which cannot be."""

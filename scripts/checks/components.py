@@ -4,7 +4,6 @@ import importlib.metadata
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import product
-from pathlib import Path
 
 from catalogue import check_exists
 from confection import Config
@@ -19,6 +18,7 @@ from scripts.corpus.vectors import pipeline_folder
 
 NERS = ("ner", "beam_ner")
 ENCODERS = ("transformer", "curated_transformer")
+_read = lru_cache(maxsize=8)(lambda path, modified: load_config(path, interpolate=True))
 
 
 def factories(config: dict) -> dict[str, str]:
@@ -47,11 +47,6 @@ def component(config: dict, name: str) -> dict:
         problem = f"has no component {wanted!r}, but {', '.join(config['nlp']['pipeline'])}"
         raise UserError(f"{place}: {problem}; name one by component =")
     return config["components"][wanted]
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path, modified: int) -> Config:
-    return load_config(path, interpolate=True)
 
 
 def trained(config: dict, kinds: tuple[str, ...]) -> list[str]:

@@ -131,14 +131,12 @@ class TaggedShard(Shard):
         return value
 
 
+_load = lru_cache(maxsize=64)(lambda path, modified: TaggedShard(path))
+
+
 def load_shard(path: Path) -> TaggedShard:
     """Read a shard, unless it was read lately and is the same: a small corpus is read once for all checks."""
     return _load(path, path.stat().st_mtime_ns if path.exists() else 0)
-
-
-@lru_cache(maxsize=64)
-def _load(path: Path, modified: int) -> TaggedShard:
-    return TaggedShard(path)
 
 
 def run_hash(orths: Iterable[int]) -> int:

@@ -170,8 +170,7 @@ def check_document(view: DocView, checks: frozenset[str]) -> Iterator[TokenFindi
     """Yield what the checks named by their slugs find. In plain tags, no check of tags finds a thing."""
     for slug, function in TEXT_CHECKS.items():
         if slug in checks:
-            for found in function(view):
-                yield found._replace(slug=slug)
+            yield from (found._replace(slug=slug) for found in function(view))
     for slug, function in ENTITY_CHECKS.items() if view.ents else ():
         if slug in checks:
             details = ((start, end, function(view, start, end, label)) for start, end, label in view.ents)

@@ -4,7 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, starmap
 from pathlib import Path
 
 from scripts.checks.catalogue import CHECKS, Check, Finding, Severity, choose, finding
@@ -13,7 +13,7 @@ from scripts.checks.corpus_checks import CORPUS_CHECKS
 from scripts.checks.inputs import Inputs
 from scripts.checks.preprocessed import check_counts, check_files
 from scripts.checks.pretrained import PRETRAINED_CHECKS, vector_coverage
-from scripts.checks.stats import CorpusFinding, CorpusStats, Task, cut, shard_stats
+from scripts.checks.stats import CorpusFinding, CorpusStats, cut, shard_stats
 from scripts.checks.trainer_input import TrainerInput, trainer_input
 from scripts.checks.training_config import ConfigFile, load_training_config
 from scripts.checks.unlabelled import labelled_elsewhere
@@ -130,7 +130,7 @@ def examine(
     starts = {config.config["initialize"]["vectors"]: config for config in reversed(loaded)}
     starts = {vectors: config for vectors, config in starts.items() if vectors}
     tasks = [
-        Task(split, paths[start:end], report.checks, labels, {} if split == "test" else named, bool(starts))
+        (split, paths[start:end], report.checks, labels, {} if split == "test" else named, bool(starts))
         for split, paths in splits.items()
         for start, end in cut(paths)
     ]
@@ -159,17 +159,17 @@ def examine(
 
 
 def _look_at_shards(
-    corpus: CorpusStats, tasks: list[Task], report: Report, workers: int, progress: Callable[[int], None]
+    corpus: CorpusStats, tasks: list[tuple], report: Report, workers: int, progress: Callable[[int], None]
 ) -> None:
-    """Add the statistics and findings of all shards, and write their shingles to the corpus's file."""
-    elsewhere = ordered_map(shard_stats, ((task,) for task in tasks[FIRST:]), workers=workers)
-    results = chain(map(shard_stats, tasks[:FIRST]), elsewhere)
+    """Add what `shard_stats` finds, given the arguments in `tasks`, and write the shingles to their file."""
+    elsewhere = ordered_map(shard_stats, tasks[FIRST:], workers=workers)
+    results = chain(starmap(shard_stats, tasks[:FIRST]), elsewhere)
     with corpus.shingles.open("wb") as file:
-        for task, (stats, findings, shingles) in zip(tasks, results, strict=True):
-            corpus.splits[task.split].add(stats)
+        for (split, paths, *_), (stats, findings, shingles) in zip(tasks, results, strict=True):
+            corpus.splits[split].add(stats)
             report.add(findings)
             file.write(shingles)
-            progress(sum(shard.stat().st_size for shard in task.paths))
+            progress(sum(shard.stat().st_size for shard in paths))
 
 
 def choose_workers(splits: dict[str, list[Path]], cores: int) -> int:

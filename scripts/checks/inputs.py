@@ -57,6 +57,7 @@ def find_inputs(
 ) -> Inputs:
     """Find out what is to be checked: the files that are named, or else the configs', or else the corpus.
 
+    All configs have to name the same: the corpus, other files, or a reader (of which the first is asked).
     code, overrides: of every config, as the command line has them.
     Raises UserError where something is missing, or raw files changed after the corpus was made.
     """
@@ -73,27 +74,21 @@ def find_inputs(
         name = path.resolve().parent.name if path.name == CONFIG else path.stem
         name = path.as_posix() if name in files else name
         files[name] = ConfigFile(name, path, tuple(code), paths, overrides)
-    loaded = [load_training_config(file) for file in files.values()]
+    named, loaded = tuple(files.values()), [load_training_config(file) for file in files.values()]
     if given:
-        return Inputs(given, tuple(files.values()))
-    return _of_configs(loaded, corpus)
-
-
-def _of_configs(configs: list[TrainingConfig], corpus: Path) -> Inputs:
-    """Find the data that all configs (or none) name: the corpus, files, or what the first's reader yields."""
-    files = tuple(config.file for config in configs)
-    found = {split: config.path(split) for config in configs[:1] for split in ("train", "dev")}
-    for config in configs[1:]:
+        return Inputs(given, named)
+    found = {split: config.path(split) for config in loaded[:1] for split in ("train", "dev")}
+    for config in loaded[1:]:
         if {split: config.path(split) for split in found} != found:
-            both = f"{config.file.path} and {files[0].path} name other data"
+            both = f"{config.file.path} and {named[0].path} name other data"
             raise UserError(f"{both}; give --train and --dev, or check one at a time")
     if all(path and path.resolve() == (corpus / split).resolve() for split, path in found.items()):
-        return _of_corpus(corpus, files)
+        return _of_corpus(corpus, named)
     if all(found.values()):
-        return Inputs(found, files)
+        return Inputs(found, named)
     folder = tempfile.TemporaryDirectory(prefix="validate-", ignore_cleanup_errors=True)
-    data = {split: path or _draw(configs[0], split, Path(folder.name)) for split, path in found.items()}
-    return Inputs(data, files, drawn=folder)
+    drawn = {split: path or _draw(loaded[0], split, Path(folder.name)) for split, path in found.items()}
+    return Inputs(drawn, named, drawn=folder)
 
 
 def _draw(config: TrainingConfig, split: str, folder: Path) -> Path:

@@ -16,28 +16,13 @@ from scripts.checks.catalogue import Finding, finding
 from scripts.checks.doc_view import DocView, First, add_first, load_shard, run_hash
 from scripts.checks.document_checks import check_document
 from scripts.checks.reading import Reading
-from scripts.checks.training_config import ConfigFile, load_training_config
+from scripts.checks.training_config import load_training_config
 from scripts.corpus.duplicates import first_of_group, near, shingles
 from scripts.corpus.files import hash64
 from scripts.corpus.shards import ShardError
 
 SHARDS = 10
 """Shards that a process looks at in one go."""
-
-
-class Task(NamedTuple):
-    """Some shards of a split, and what to look at in them.
-
-    checks: slugs. labels: those allowed. configs: whose readers to run; those that read alike have one name.
-    counts_types: whether some config's vectors are to be looked up.
-    """
-
-    split: str
-    paths: list[Path]
-    checks: frozenset[str]
-    labels: frozenset[str]
-    configs: dict[str, tuple[ConfigFile, ...]]
-    counts_types: bool
 
 
 @dataclass(slots=True)
@@ -108,35 +93,39 @@ def cut(paths: list[Path]) -> Iterator[tuple[int, int]]:
     return pairwise([0, *range(1, len(paths), SHARDS), len(paths)])
 
 
-def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
-    """Look at some shards; return what is in them, what was found, and `shingles` if a check needs them."""
+def shard_stats(
+    split: str, paths: list[Path], checks: frozenset[str], labels: frozenset[str], configs: dict, types: bool
+) -> tuple[Stats, list[Finding], bytes]:
+    """Look at some shards; return what is in them, what was found, and `shingles` if a check needs them.
+
+    checks: slugs. labels: those allowed. configs: the ConfigFiles whose readers to run, by the name of those
+    that read alike. types: whether some config's vectors are to be looked up.
+    """
     stats, findings, texts = Stats(), [], []
-    readings = [
-        Reading(name, [load_training_config(file) for file in files], task.split, task.checks)
-        for name, files in task.configs.items()
-    ]
-    for path in task.paths:
+    loaded = {name: [load_training_config(file) for file in files] for name, files in configs.items()}
+    readings = [Reading(name, alike, split, checks) for name, alike in loaded.items()]
+    for path in paths:
         stats.paths.append(path)
         try:
             shard = load_shard(path)
         except ShardError as error:
-            findings.append(finding("damaged-shard", task.split, str(error), shard=path.as_posix()))
+            findings.append(finding("damaged-shard", split, str(error), shard=path.as_posix()))
             stats.starts.append(stats.documents)
             continue
         for index in range(len(shard)):
-            view = DocView(shard, index, task.labels)
-            findings += [view.finding(task.split, found) for found in check_document(view, task.checks)]
+            view = DocView(shard, index, labels)
+            findings += [view.finding(split, found) for found in check_document(view, checks)]
             for reading in readings:
                 findings += reading.read(view, stats.documents)
             texts.append(stats.count(view))
         stats.starts.append(stats.documents)
-        if task.counts_types:
+        if types:
             shard.count_words(stats.types, stats.entity_types)
     for reading in readings:
         stats.inputs[reading.name] = reading.rows
         stats.words |= reading.words
         stats.unknown |= reading.unknown
-    needs_shingles = task.checks & {"near-duplicate", "near-duplicate-across-splits"}
+    needs_shingles = checks & {"near-duplicate", "near-duplicate-across-splits"}
     return stats, findings, shingles(texts).tobytes() if needs_shingles else b""
 
 

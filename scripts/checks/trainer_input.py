@@ -48,10 +48,9 @@ def trainer_input(
         examples = examples[arrived]
         if not len(examples):
             lost.append(CorpusFinding(split, "no document reaches the trainer", slug="nothing-to-train"))
-    for variant, (unknown, document, *tokens) in stats.unknown.items():
-        told = unknown_words(unknown, stats.words[variant])
-        if variant == config.file.name and told:
-            lost.append(CorpusFinding(split, told[1], document, tuple(tokens), slug=told[0]))
+    unknown, document, *tokens = stats.unknown.get(config.file.name, (0, None))
+    if told := unknown_words(unknown, stats.words[config.file.name]):
+        lost.append(CorpusFinding(split, told[1], document, tuple(tokens), slug=told[0]))
     documents, (tokens, entities) = len(numpy.unique(examples[:, 0])), examples[:, 2:].sum(axis=0).tolist()
     return TrainerInput(documents, tokens, entities, len(batches)), lost
 

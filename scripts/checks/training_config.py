@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 from confection import Config, ConfigValidationError
 from spacy.language import Language
+from spacy.tokenizer import Tokenizer
 from spacy.training import Corpus, Example
 from spacy.util import load_model_from_config, registry, resolve_dot_names
 
@@ -28,7 +29,7 @@ from scripts.corpus.config_file import (
 )
 from scripts.corpus.shards import ShardError
 from scripts.corpus.stream import ShardStream, docbin_files
-from scripts.corpus.tokenizer import MAX_STRINGS, remember_more
+from scripts.corpus.tokenizer import CACHE, MAX_STRINGS
 
 OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
 """What registers all that this project's own configs name."""
@@ -63,7 +64,8 @@ class TrainingConfig:
         before_init = self.config["initialize"]["before_init"]
         try:
             nlp = load_model_from_config({"nlp": block}, auto_fill=True)
-            remember_more(nlp.tokenizer)
+            if isinstance(nlp.tokenizer, Tokenizer):
+                nlp.tokenizer.max_cache_size = CACHE
             if before_init:
                 self.resolve("[initialize.before_init]", before_init)(nlp)
         except UserError:
@@ -197,6 +199,9 @@ class TrainingConfig:
         return None
 
 
+_loaded = lru_cache(maxsize=8)(lambda file, content: TrainingConfig(file))
+
+
 def load_training_config(file: ConfigFile) -> TrainingConfig:
     """Load a config, once in each process as long as its file and its vocabulary stay what they are."""
     content = file.path.read_bytes() if file.path.exists() else b""
@@ -205,8 +210,3 @@ def load_training_config(file: ConfigFile) -> TrainingConfig:
         _loaded.cache_clear()
         config = _loaded(file, content)
     return config
-
-
-@lru_cache(maxsize=8)
-def _loaded(file: ConfigFile, content: bytes) -> TrainingConfig:
-    return TrainingConfig(file)

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from scripts.corpus.chunks import Chunk, Converted, Evidence, Part, convert_chunk, cut_into_chunks
-from scripts.corpus.files import hash64, require_folder, write_json
+from scripts.corpus.files import hash64, require_folder, sha256, write_json
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.raw import RawCorpus
@@ -150,7 +150,10 @@ class _Build:
             self._weigh_offsets(split, evidence)
         if self.settings.on_error == "reject":
             self._require_few_rejects()
-        sources = self.raw.hashes()
+        sources = {
+            split: [{"path": path.as_posix(), "sha256": sha256(path)} for path in paths]
+            for split, paths in self.raw.files.items()
+        }
         for split, whole in self.wholes.items():
             whole.ledger.check()
             count = whole.ledger.stages["sharded"].as_json()

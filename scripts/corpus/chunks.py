@@ -110,13 +110,7 @@ class Part:
     rejects: list[str] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     spaces: Counter[str] = field(default_factory=lambda: Counter(original=0, given=0, rebuilt=0))
-    _documents: list[Document] = field(default_factory=list)
-
-    def write(self, folder: Path, chunk: int) -> None:
-        """Write all documents, and see that the ledger balances."""
-        self.shards, self.ledger.stages["sharded"] = write_shards(folder, chunk, self._documents)
-        self.ledger.check()
-        self._documents = []
+    documents: list[Document] = field(default_factory=list)
 
     def note(
         self,
@@ -161,7 +155,10 @@ class Part:
         read["tokens"] = None if record.words is None else len(record.words)
         read["other"] = other = None if record.annotation is None else +record.annotation.whole.counts
         self.ledger.stages["read"].add(**read)
-        self._note_unread(record)
+        for reason, detail, tokens, labels in record.unread:
+            rows = [] if record.excluded else [{"label": label} for label in labels]  # else its row tells all
+            place = (record.source, record.id, detail)
+            self.note("losses", "read", reason, *place, rows=rows, tokens=tokens, labels=labels)
         if record.excluded or not record.text:
             reason, row = record.excluded or "empty text", {"text": record.text}
             self.note("losses", "aligned", reason, record.source, record.id, rows=[row], documents=1, **read)
@@ -180,7 +177,7 @@ class Part:
         if 0 < self.settings.max_tokens < len(doc):
             self._add_cut(record, document)
         else:
-            self._documents.append(document)
+            self.documents.append(document)
 
     def _add_cut(self, record: Record, document: Document) -> None:
         """Cut a document, and note it."""
@@ -195,7 +192,7 @@ class Part:
             why = f"between {before!r} and {after!r}: no sentence starts within {max_tokens:,} tokens"
             self.note("repairs", "sharded", "cut-in-sentence", record.source, record.id, why)
         for number, (start, end) in enumerate(ranges, start=1):
-            self._documents.append(document._replace(start=start, end=end, id=f"{record.id}#{number}"))
+            self.documents.append(document._replace(start=start, end=end, id=f"{record.id}#{number}"))
 
     def _note_lost_by_cuts(self, record: Record, ranges: list[tuple[int, int]]) -> Counter[str]:
         """Note what cuts take away of other annotation; return what there is more of, categories."""
@@ -209,13 +206,6 @@ class Part:
             place = (record.source, record.id, f"{lost}: {why}")
             self.note("losses", "sharded", reason, *place, shown=lost, other=other)
         return left - whole
-
-    def _note_unread(self, record: Record) -> None:
-        """Note what stands in the data and was not read; annotations among it go to the rejects."""
-        for reason, detail, tokens, labels in record.unread:
-            rows = [] if record.excluded else [{"label": label} for label in labels]  # else its row tells all
-            place = (record.source, record.id, detail)
-            self.note("losses", "read", reason, *place, rows=rows, tokens=tokens, labels=labels)
 
     def _note_faults(self, record: Record, kind: str, faults: list[Fault]) -> None:
         """Note what happened to spans, or is wrong beside them."""
@@ -261,7 +251,10 @@ def convert_chunk(
                 part.add(record, tokenizer)
                 converted.ids.append((item.source, record.id))
         for part in converted.parts:
-            part.write(folder / part.split, chunk.index)
+            written = write_shards(folder / part.split, chunk.index, part.documents)
+            part.shards, part.ledger.stages["sharded"] = written
+            part.ledger.check()
+            part.documents = []
     finally:
         gc.enable()
     return converted

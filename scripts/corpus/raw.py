@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 from pathlib import Path
 
-from scripts.corpus.files import sha256
 from scripts.corpus.settings import Settings
 from scripts.corpus.splits import SPLITS
 from scripts.formats.find import FoundFiles
@@ -52,13 +51,6 @@ class RawCorpus:
         for split, paths in self.passed_over.items():
             if paths:
                 yield f"{self.names[split]}: {FoundFiles(self.files[split], paths)}"
-
-    def hashes(self) -> dict[str, list[dict]]:
-        """Return path and SHA-256 of each file of each split."""
-        return {
-            split: [{"path": path.as_posix(), "sha256": sha256(path)} for path in paths]
-            for split, paths in self.files.items()
-        }
 
     def open(self, settings: Settings) -> dict[str, list[Opened]]:
         """Find out each file's format and layout. Raises AnnotationError where that is not clear."""

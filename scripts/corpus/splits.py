@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy
 
@@ -24,17 +23,9 @@ SMALL = 3
 """A group of so few documents is not large, however few there are."""
 
 
-class Survey(NamedTuple):
-    """What a chunk's documents are, one value each, and their shingles.
-
-    keys: a hash of what decides the split. groups: a hash, 0 for none. labels: None for documents that will
-    be left out of the corpus.
-    """
-
-    keys: array
-    groups: array
-    labels: list[tuple[str, ...] | None]
-    shingles: bytes
+Survey = tuple[array, array, list[tuple[str, ...] | None], bytes]
+"""Of each document of a chunk a hash of what decides its split, one of its group (0: none), its labels (None
+where it will be left out of the corpus); and the shingles of all."""
 
 
 def survey_chunk(chunk: Chunk, settings: Settings) -> Survey:
@@ -46,7 +37,7 @@ def survey_chunk(chunk: Chunk, settings: Settings) -> Survey:
         groups.append(0 if left_out or record.group is None else hash64(f"0\n{record.group}"))
         labels.append(None if left_out else tuple(sorted({span.label for span in record.spans})))
         texts.append("" if left_out else record.text)
-    return Survey(keys, groups, labels, shingles(texts).tobytes())
+    return keys, groups, labels, shingles(texts).tobytes()
 
 
 def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path) -> list[bytes]:
@@ -59,12 +50,12 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
     known: dict[tuple[str, ...] | None, tuple[str, ...] | None] = {}  # each is kept once
     path = folder / "shingles"
     with path.open("wb") as file:
-        for survey in surveys:
-            keys += survey.keys
-            groups += survey.groups
-            labels += [known.setdefault(names, names) for names in survey.labels]
+        for chunk_keys, chunk_groups, chunk_labels, runs in surveys:
+            keys += chunk_keys
+            groups += chunk_groups
+            labels += [known.setdefault(names, names) for names in chunk_labels]
             ends.append(len(keys))
-            file.write(survey.shingles)
+            file.write(runs)
     used = numpy.flatnonzero([names is not None for names in labels])
     columns = [numpy.array(column, dtype=numpy.uint64) for column in (groups, keys)]
     firsts = first_of_group(len(keys), *map(equal, columns), near(path, used))

@@ -19,14 +19,8 @@ def load_tokenizer(lang: str) -> Tokenizer:
     except ImportError as error:
         why = f"spaCy cannot set up its tokeniser ({str(error).splitlines()[0]})"
         raise UserError(f"language {lang!r}: {why}; see vars.lang") from None
-    remember_more(tokenizer)
+    tokenizer.max_cache_size = CACHE  # to a language's own tokeniser that means nothing
     return tokenizer
-
-
-def remember_more(tokenizer: object) -> None:
-    """Let a tokeniser, if it is spaCy's, remember the tokens of CACHE strings."""
-    if isinstance(tokenizer, Tokenizer):
-        tokenizer.max_cache_size = CACHE
 
 
 def cached_tokenizer(lang: str) -> Tokenizer:

@@ -68,14 +68,12 @@ def read_vectors(folder: Path) -> Vectors:
     return vectors
 
 
+_cached = lru_cache(maxsize=1)(lambda folder, modified: read_vectors(folder))
+
+
 def cached_vectors(folder: Path) -> Vectors:
     """Return `read_vectors`, once as long as the table stays what it is."""
     return _cached(folder, (folder / "vocab" / TABLE[0]).stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=1)
-def _cached(folder: Path, modified: int) -> Vectors:
-    return read_vectors(folder)
 
 
 def pretrained_sha256(full: dict[str, Any]) -> dict[str, str | None]:
