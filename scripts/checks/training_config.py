@@ -76,7 +76,8 @@ class TrainingConfig:
 
     def _failed(self, what: str, error: Exception) -> UserError:
         why = f"{type(error).__name__}: {one_line(error)}"
-        return UserError(f"{self.file.path}: {what}: {why}; repair that code")
+        remedy = "install that" if isinstance(error, ImportError) else "repair that code"
+        return UserError(f"{self.file.path}: {what}: {why}; {remedy}")
 
     def resolve(self, name: str, block: dict) -> Any:
         """Make what a block of the config names. Raises UserError where it cannot be made."""
