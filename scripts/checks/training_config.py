@@ -193,7 +193,7 @@ class TrainingConfig:
         """The model block of the transformer component, where the pipeline has one of spacy-transformers."""
         for name in self.config["nlp"]["pipeline"]:
             block = component(self.config, name)
-            model = block["model"] if block.get("factory") == "transformer" else {}
+            model = block.get("model", {}) if block.get("factory") == "transformer" else {}
             is_known = "TransformerModel" in str(model.get("@architectures"))
             if is_known and (block is self.config["components"][name] or Path(model["name"]).exists()):
                 return model  # else its tokeniser is only among its weights
