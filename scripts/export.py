@@ -4,11 +4,10 @@ python -m scripts.export corpus/train --output=train.jsonl
 python -m scripts.export corpus/train --format=conll --output=train.conll
 """
 
-import contextlib
 import sys
-from enum import StrEnum
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from spacy.vocab import Vocab
@@ -18,33 +17,26 @@ from scripts.corpus.exports import as_conll, as_jsonl
 from scripts.corpus.shards import check_shards, read_manifest, read_shard
 from scripts.formats.doc_annotation import describe_counts
 
-
-class Format(StrEnum):
-    """Texts with spans (Prodigy, this project), or a token and its tag a line."""
-
-    jsonl = "jsonl"
-    conll = "conll"
+WRITERS = {"jsonl": as_jsonl, "conll": as_conll}
+"""Texts with spans (Prodigy, this project), or a token and its tag a line."""
 
 
 def main(
     split: Annotated[Path, typer.Argument(help="The folder of a split: corpus/train.")],
     format: Annotated[
-        Format, typer.Option(help="jsonl keeps texts, conll tokens and sentences.")
-    ] = Format.jsonl,
+        Literal["jsonl", "conll"], typer.Option(help="jsonl keeps texts, conll tokens and sentences.")
+    ] = "jsonl",
     output: Annotated[Path | None, typer.Option(help="A new file; else standard output.")] = None,
 ) -> None:
     """Write a split of the corpus as JSONL or CoNLL, in the corpus's order."""
     manifest = read_manifest(split)
     check_shards(split, manifest)
-    write = as_jsonl if format is Format.jsonl else as_conll
     unknown = 0
-    with contextlib.ExitStack() as stack:
-        file = sys.stdout
-        if output is not None:
-            file = stack.enter_context(output.open("x", encoding="utf-8", newline="\n"))
+    file = nullcontext(sys.stdout) if output is None else output.open("x", encoding="utf-8", newline="\n")
+    with file as out:
         for shard in manifest["shards"]:
             for doc in read_shard(split / shard["name"], Vocab()):
-                file.write(write(doc))
+                out.write(WRITERS[format](doc))
                 unknown += sum(token.ent_iob == 0 for token in doc)
     if output is not None:
         console.print(f"{output}: {manifest['documents']:,} documents", markup=False, soft_wrap=True)

@@ -38,7 +38,10 @@ def main(
 ) -> None:
     """Hash raw files, shards and code, and note versions; a record is rewritten only when it changed."""
     files = {
-        split: [fingerprint(path) for path in find_raw_files(names).files]
+        split: [
+            {"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": sha256(path)}
+            for path in find_raw_files(names).files
+        ]
         for split, names in (("train", train), ("dev", dev), ("test", test))
     }
     records = {"sources.json": files, "shards.json": digests(corpus, "*.spacy")}
@@ -50,11 +53,6 @@ def main(
     for name, record in records.items():
         changed = write_json_if_changed(corpus / name, record)
         console.print(f"{corpus / name}: {'written' if changed else 'unchanged'}")
-
-
-def fingerprint(path: Path) -> dict:
-    """Return the path, the size in bytes and the SHA-256 of a raw file."""
-    return {"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
 if __name__ == "__main__":

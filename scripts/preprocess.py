@@ -34,11 +34,8 @@ def main(
     ] = 1,
     output: Annotated[Path, typer.Option(help="The corpus folder.")] = Path("corpus"),
     options: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[--corpus.NAME=VALUE]", show_default=False, help="Options of the config, see above."
-        ),
-    ] = None,
+        list[str], typer.Argument(metavar="[--corpus.NAME=VALUE]", help="Options of the config, see above.")
+    ] = [],  # noqa: B006
 ) -> None:
     """Turn raw annotations into shards of up to 100 documents, with a manifest for each split."""
     from scripts.corpus.build import REJECTS, build_corpus
@@ -49,7 +46,7 @@ def main(
     from scripts.tracking.artifacts import RAW
     from scripts.tracking.tracker import track_step
 
-    settings = read_settings(config, options or [], lang=lang, seed=seed)
+    settings = read_settings(config, options, lang=lang, seed=seed)
     raw = RawCorpus.find(train, dev, test)
     with progress_bar(unit="bytes") as bar:
         task = bar.add_task("hashing raw files", total=raw.bytes)

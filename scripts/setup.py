@@ -42,9 +42,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "job", choices=JOBS, help="the main job (spacy project run all), or the tests (pytest)"
     )
-    parser.add_argument(
-        "--cuda", choices=("12", "13"), help="also install cupy for an NVIDIA GPU with this CUDA version"
-    )
+    help = "also install cupy for an NVIDIA GPU with this CUDA version"
+    parser.add_argument("--cuda", choices=("12", "13"), help=help)
     return parser.parse_known_args(argv)
 
 
@@ -57,30 +56,26 @@ def make_environment() -> str:
         try:
             venv.create(VENV, with_pip=True, clear=True, symlinks=os.name != "nt")
         except subprocess.CalledProcessError:
-            sys.exit(
-                "Error: this Python cannot make environments (ensurepip is missing). "
-                "On Debian and Ubuntu: apt install python3-venv"
-            )
+            missing = "this Python cannot make environments (ensurepip is missing)"
+            sys.exit(f"Error: {missing}. On Debian and Ubuntu: apt install python3-venv")
     return str(python)
 
 
 def install(python: str, files: list[Path]) -> None:
     """Install the requirements at the locked versions, unless this very set is installed already."""
-    wanted = {
-        path.as_posix(): hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
-        for path in (LOCK, Path("requirements.txt"), *files)
-    }
+    paths = (LOCK, Path("requirements.txt"), *files)
+    wanted = {path.as_posix(): hashlib.sha256((ROOT / path).read_bytes()).hexdigest() for path in paths}
     stamp = VENV / "installed.txt"
-    lines = {f"{name} {digest}" for name, digest in wanted.items()}
-    done = set(stamp.read_text(encoding="utf-8").splitlines()) if stamp.exists() else set()
-    if lines <= done:
+    lines = stamp.read_text(encoding="utf-8").splitlines() if stamp.exists() else []
+    done = dict(line.split(" ") for line in lines)
+    if done | wanted == done:
         return
     print("Installing packages (the first time this takes minutes and some GB)", flush=True)
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "-c", str(LOCK)]
     if subprocess.call([*command, *(part for path in files for part in ("-r", str(path)))], cwd=ROOT) != 0:
         sys.exit("Error: packages could not be installed; the lines above say why. Then run this again.")
-    kept = {line for line in done if line.split(" ")[0] not in wanted}
-    stamp.write_text("\n".join(sorted(kept | lines)) + "\n", encoding="utf-8")
+    lines = [f"{name} {digest}\n" for name, digest in sorted((done | wanted).items())]
+    stamp.write_text("".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -36,11 +36,10 @@ class Annotators:
         for name, splits in wanted.items():
             try:
                 proc = self._make(name, vocab, get_examples)
+                for split in splits:
+                    self.splits[split][name] = proc
             except Exception as error:  # of somebody's code
                 self.unknown[name] = f"it cannot be run here: {type(error).__name__}: {one_line(error)}"
-                continue
-            for split in splits:
-                self.splits[split][name] = proc
 
     def _wanted(self) -> dict[str, list[str]]:
         """Return the components to be run, and on which splits; note in `unknown` which cannot be."""
@@ -50,10 +49,10 @@ class Annotators:
         learned: list[str] = []  # the components with weights up to here
         for name in nlp["pipeline"][: nlp["pipeline"].index(ners[-1])] if ners else ():
             factory, meta, annotates = known[name], meta_of(nlp["lang"], known[name]), name in annotating
-            sets = meta is None or not SENTENCES_OR_ENTITIES.isdisjoint(meta.assigns)
-            may_set = sets or not module_of(factory).startswith("spacy.pipeline.")
             if factory in ("tok2vec", *ENCODERS) or name in nlp["disabled"]:
                 continue
+            sets = meta is None or not SENTENCES_OR_ENTITIES.isdisjoint(meta.assigns)
+            may_set = sets or not module_of(factory).startswith("spacy.pipeline.")
             if meta is None or "model" in meta.default_config:
                 if annotates and sets:
                     self.unknown[name] = "what it will predict is not known here"
@@ -77,11 +76,6 @@ class Annotators:
             settings = validate_init_settings(proc.initialize, settings, section="components", name=name)
             proc.initialize(get_examples, nlp=made, **settings)
         return proc
-
-    def doubts(self, crossing: int) -> list[str]:
-        """Say why something is not known, and what is: how many entities of train hold a sentence's end."""
-        known = f"; {crossing:,} entities of train hold a sentence's end" if crossing else ""
-        return [f"{name}: {why}{known}" for name, why in self.unknown.items()]
 
     def forbidden(self, example: Example, split: str) -> Iterator[TokenFinding]:
         """Let components annotate an example that the ner could learn; yield what it then cannot.
@@ -113,7 +107,7 @@ def _crossed(example: Example, name: str) -> Iterator[TokenFinding]:
     """Yield the entities in which a sentence begins."""
     for ent in example.reference.ents:
         for span in example.get_aligned_spans_y2x([ent]):
-            for token in [token for token in span[1:] if token.is_sent_start][:1]:
+            if token := next((token for token in span[1:] if token.is_sent_start), None):
                 detail = f"{name} begins a sentence at {token.text!r}, inside {ent.text!r} {ent.label_}"
                 yield TokenFinding(ent.start, ent.end, detail, "forbidden-entity")
 
@@ -121,11 +115,10 @@ def _crossed(example: Example, name: str) -> Iterator[TokenFinding]:
 def _preset(example: Example, name: str) -> Iterator[TokenFinding]:
     """Yield the entities that are set already and not the data's."""
     gold = {(ent.start_char, ent.end_char, ent.label) for ent in example.reference.ents}
-    for ent in [
-        ent for ent in example.predicted.ents if (ent.start_char, ent.end_char, ent.label) not in gold
-    ]:
+    for ent in example.predicted.ents:
         tokens = [example.reference[int(i)] for i in sorted({*example.alignment.x2y[ent.start : ent.end]})]
-        if any(token.ent_iob for token in tokens):
+        is_new = (ent.start_char, ent.end_char, ent.label) not in gold
+        if is_new and any(token.ent_iob for token in tokens):
             there = ", ".join(dict.fromkeys(token.ent_type_ or "no entity" for token in tokens))
             detail = f"{name} sets {ent.text!r} {ent.label_}; the data has {there} there"
             yield TokenFinding(tokens[0].i, tokens[-1].i + 1, detail, "forbidden-entity")

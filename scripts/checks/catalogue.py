@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,7 @@ class Severity(StrEnum):
     note = "note"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One kind of fault. `catalogue.toml` says what each field is."""
 
     slug: str
@@ -69,17 +68,20 @@ class Finding(NamedTuple):
 
     def as_json(self) -> dict:
         """Return the finding as plain data."""
-        tokens = list(self.tokens) if self.tokens else None
-        return {"code": self.check.code} | self._asdict() | {"tokens": tokens, "severity": str(self.severity)}
+        return {"code": self.check.code} | self._asdict()
 
 
-_described = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 BY_SLUG = {
     slug: Check(slug, **fields | {"severity": Severity(fields["severity"])})
-    for slug, fields in _described.items()
+    for slug, fields in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 }
 CHECKS = sorted(BY_SLUG.values(), key=lambda check: check.code)
 """Every check there is, by code."""
+
+
+def by_slug(names: dict[str, Any]) -> dict[str, Callable]:
+    """Return what of a module's names is called as a check, in the module's order, by the check's slug."""
+    return {slug: names[name] for name in names if (slug := name.replace("_", "-")) in BY_SLUG}
 
 
 def finding(slug: str, split: str, detail: str, **place: Any) -> Finding:
@@ -103,8 +105,7 @@ def choose(select: str = "", ignore: str = "") -> frozenset[str]:
 
     select: these alone; empty: all. ignore: all but these. Raises UserError on a name that no check has.
     """
-    chosen = _named(select) if select.strip() else BY_SLUG.keys()
-    return frozenset(chosen - _named(ignore))
+    return frozenset((_named(select) if select.strip() else BY_SLUG.keys()) - _named(ignore))
 
 
 def _named(names: str) -> set[str]:

@@ -4,20 +4,13 @@ import importlib.metadata
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import product
-from pathlib import Path
 
 from catalogue import check_exists
 from confection import Config
 from spacy.language import FactoryMeta
 from spacy.pipeline.factories import register_factories
 from spacy.schemas import ConfigSchema
-from spacy.util import (
-    copy_config,
-    get_lang_class,
-    load_config,
-    registry,
-    walk_dict,
-)
+from spacy.util import get_lang_class, load_config, registry, walk_dict
 
 from scripts.cli import UserError
 from scripts.corpus.config_file import CONFIG, one_line
@@ -25,6 +18,7 @@ from scripts.corpus.vectors import pipeline_folder
 
 NERS = ("ner", "beam_ner")
 ENCODERS = ("transformer", "curated_transformer")
+_read = lru_cache(maxsize=8)(lambda path, modified: load_config(path, interpolate=True))
 
 
 def factories(config: dict) -> dict[str, str]:
@@ -44,23 +38,15 @@ def component(config: dict, name: str) -> dict:
         raise UserError(f"[components.{name}] has neither factory nor source; write one")
     folder = pipeline_folder(block["source"])
     place = f"[components.{name}] source = {block['source']!r}"
-    path = folder / CONFIG if folder else None
-    if path is None or not path.is_file():
+    if folder is None or not (folder / CONFIG).is_file():
         problem = "no such pipeline, neither a folder nor an installed package"
         raise UserError(f"{place}: {problem}; name one that is there")
-    there = _sections(path, path.stat().st_mtime_ns)
+    config = _read(folder / CONFIG, (folder / CONFIG).stat().st_mtime_ns)
     wanted = block.get("component", name)
-    if wanted not in there:
-        raise UserError(
-            f"{place}: has no component {wanted!r}, but {', '.join(there)}; name one by component ="
-        )
-    return there[wanted]
-
-
-@lru_cache(maxsize=8)
-def _sections(path: Path, modified: int) -> dict[str, dict]:
-    config = load_config(path, interpolate=True)
-    return {name: config["components"][name] for name in config["nlp"]["pipeline"]}
+    if wanted not in config["nlp"]["pipeline"]:
+        problem = f"has no component {wanted!r}, but {', '.join(config['nlp']['pipeline'])}"
+        raise UserError(f"{place}: {problem}; name one by component =")
+    return config["components"][wanted]
 
 
 def trained(config: dict, kinds: tuple[str, ...]) -> list[str]:
@@ -71,7 +57,6 @@ def trained(config: dict, kinds: tuple[str, ...]) -> list[str]:
 
 def meta_of(lang: str, factory: str) -> FactoryMeta | None:
     """Return what a factory says of its components: what they set, and settings. None if it is not loaded."""
-    register_factories()
     try:
         return get_lang_class(lang).get_factory_meta(factory)
     except ValueError:
@@ -80,33 +65,30 @@ def meta_of(lang: str, factory: str) -> FactoryMeta | None:
 
 def module_of(factory: str) -> str:
     """Return the module that registers a factory; empty where none has done so yet."""
-    register_factories()
     return registry.factories.get(factory).__module__ if factory in registry.factories else ""
 
 
-def faults(full: Config) -> Iterator[str]:
-    """Yield what of a config, filled with defaults and without variables, spaCy could not make."""
+def faults(full: Config) -> list[str]:
+    """Return what of a config, filled with defaults and without variables, spaCy could not make."""
     registry.ensure_populated()
     register_factories()
     get_lang_class(str(full["nlp"]["lang"]))  # which registers that language's own
-    unknown = list(_unregistered(full))
+    found = list(_unregistered(full))
     for name in full["nlp"]["pipeline"]:
         try:
             component(full, name)
         except UserError as error:
-            unknown.append(str(error))
-    yield from unknown
-    if unknown:
-        return
-    config = copy_config(full)
-    config["components"] = {}
+            found.append(str(error))
+    config = Config(full | {"components": {}})
     config.pop("pretraining", None)
     try:
-        registry.fill(config, validate=True, schema=ConfigSchema)
+        if not found:
+            registry.fill(config, validate=True, schema=ConfigSchema)
     except ImportError:
         pass  # torch is kept out of the process that checks; spaCy will load it in training
     except (ValueError, TypeError) as error:
-        yield one_line(error)
+        found.append(one_line(error))
+    return found
 
 
 def _unregistered(full: Config) -> Iterator[str]:
@@ -126,8 +108,7 @@ def _is_registered(kind: str, name: str, lang: str) -> bool:
     spacy-transformers registers more than it announces: all that bears an installed package's name is known.
     """
     names = {name, name.replace("spacy.", "spacy-legacy.", 1)}
-    groups = (f"spacy_{kind}", f"thinc_{kind}")
-    if not _announced().isdisjoint(product(groups, names)):
+    if not _announced().isdisjoint(product((f"spacy_{kind}", f"thinc_{kind}"), names)):
         return True
     if kind == "factories":
         return get_lang_class(lang).has_factory(name)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from scripts.checks.catalogue import by_slug
 from scripts.checks.components import ENCODERS, NERS, factories, meta_of, module_of, trained
-from scripts.checks.document_checks import by_slug
 from scripts.checks.training_config import TrainingConfig
 from scripts.corpus.config_file import TOO_HIGH
 from scripts.corpus.stream import ShardStream
@@ -28,14 +28,12 @@ def learning_rate(config: TrainingConfig) -> Iterator[str]:
     highest = max(_rates(config), default=0.0)
     if not 0 < highest <= MOST_RATE:
         return  # impossible_setting tells it
+    rate = "the learning rate"
     if trained(config.config, ENCODERS):
-        why = f"reaches {highest:g}; a transformer forgets all it knows from {TOO_HIGH:g} on"
-        is_wrong = highest >= TOO_HIGH
-    else:
-        why = f"never exceeds {highest:g}; without a pretrained model nothing is learned at that"
-        is_wrong = highest < TOO_LOW and _knows_nothing(config)
-    if is_wrong:
-        yield f"the learning rate {why}"
+        if highest >= TOO_HIGH:
+            yield f"{rate} reaches {highest:g}; a transformer forgets all it knows from {TOO_HIGH:g} on"
+    elif highest < TOO_LOW and _knows_nothing(config):
+        yield f"{rate} never exceeds {highest:g}; without a pretrained model nothing is learned at that"
 
 
 def rate_ends_early(config: TrainingConfig) -> Iterator[str]:
@@ -78,7 +76,7 @@ def streaming(config: TrainingConfig) -> Iterator[str]:
     settings, components = config.config["initialize"]["components"], config.config["components"]
     new = [name for name in trained(config.config, NERS) if "source" not in components[name]]
     labels = all(settings.get(name, {}).get("labels") for name in new)
-    reader = config.reader("train")
+    reader = config.readers["train"]
     if not (labels and isinstance(reader, ShardStream) and reader.shuffle):
         given = "labels are given" if labels else "and no label file in [initialize.components]"
         yield f"max_epochs = -1, {given}"
@@ -88,10 +86,8 @@ def no_score(config: TrainingConfig) -> Iterator[str]:
     """Find configs in which no score has a weight."""
     given = config.training["score_weights"]
     metas = [meta_of(config.lang, factory) for factory in factories(config.config).values()]
-    weights = {}
-    for meta in filter(None, metas):
-        weights |= meta.default_score_weights
-    if given and not any((weights | given).values()):
+    weights = [value for meta in metas if meta for value in meta.default_score_weights.items()]
+    if given and not any((dict(weights) | given).values()):
         yield f"score_weights are {dict(given)}"
 
 
@@ -119,11 +115,9 @@ def impossible_setting(config: TrainingConfig) -> Iterator[str]:
     for name, least in LEAST.items():
         if training[name] < least:
             yield f"{name} = {training[name]}: {least} or more"
-    sizes = {
-        "[nlp] batch_size": nlp["batch_size"],
-        "[training.batcher] size": training["batcher"].get("size"),
-    }
-    for name, size in sizes.items():
+    sizes = (("[nlp] batch_size", nlp), ("[training.batcher] size", training["batcher"]))
+    for name, block in sizes:
+        size = block.get(name.split()[1])
         if isinstance(size, int | float) and size < 1:
             yield f"{name} = {size}: 1 or more"
     for name in ("frozen_components", "annotating_components"):
@@ -133,10 +127,9 @@ def impossible_setting(config: TrainingConfig) -> Iterator[str]:
     if isinstance(rate, str):
         yield f"learn_rate = {rate!r}: a number, written as 0.001 or 1e-3"
     rates = _rates(config)
-    for step, rate in enumerate(rates):
-        if not 0 <= rate <= MOST_RATE:
-            yield f"the learning rate is {rate:g} at step {step}: from 0 to {MOST_RATE:g}"
-            break
+    wrong = ((step, rate) for step, rate in enumerate(rates) if not 0 <= rate <= MOST_RATE)
+    for step, rate in islice(wrong, 1):
+        yield f"the learning rate is {rate:g} at step {step}: from 0 to {MOST_RATE:g}"
     if rates and not any(rates):
         yield f"the learning rate is 0 in all steps: above 0, up to {MOST_RATE:g}"
 
@@ -168,15 +161,4 @@ def _rates(config: TrainingConfig) -> list[float]:
         return []
 
 
-CONFIG_CHECKS = by_slug(
-    learning_rate,
-    rate_ends_early,
-    patience,
-    scored_too_seldom,
-    never_ends,
-    streaming,
-    no_score,
-    no_ner,
-    grad_scaler,
-    impossible_setting,
-)
+CONFIG_CHECKS = by_slug(globals())

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, zip_longest
 
 import numpy
 
-from scripts.checks.document_checks import by_slug
-from scripts.checks.stats import CorpusFinding, CorpusStats, Pair
+from scripts.checks.catalogue import by_slug
+from scripts.checks.stats import CorpusFinding, CorpusStats
 
 FEW_DOCUMENTS = 100
 A_HANDFUL = 20
@@ -25,104 +25,42 @@ SHORTEST = 4
 """Letters of the shortest word in which one other letter may be a mistake: NAM and NOM are two words."""
 RARE = 10
 """So many times as often must the right spelling occur."""
-SHORT_FORMS = {
-    "per": ("person",),
-    "pers": ("person",),
-    "org": ("organization", "organisation"),
-    "loc": ("location",),
-    "misc": ("miscellaneous",),
-    "prod": ("product",),
-    "fac": ("facility",),
+SHORT_FORMS = {"person": ("per", "pers"), "location": ("loc",), "miscellaneous": ("misc",)}
+SHORT_FORMS |= {
+    "product": ("prod",),
+    "facility": ("fac",),
+    "organization": ("org",),
+    "organisation": ("org",),
 }
 TAG = re.compile(r"[BILUSE]-(.+)")
 """A label that is spelt like a tag of IOB2, BILUO or BIOES."""
 
 
-def repetition(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+def duplicate_text(corpus: CorpusStats) -> Iterator[CorpusFinding]:
     """Find texts that come again, in any split, with the same annotation or not; or nearly so."""
     same, nearly_same = corpus.same_texts()
-    for pair in same:
-        other = pair.other[0]
-        if not pair.has_same_entities:
-            yield _repeated(pair, f"annotated otherwise than {other},", "conflicting-annotation")
-        if (other != pair.split or pair.has_same_entities) and not _is_short(corpus, pair):
-            if other != pair.split:
-                yield _repeated(pair, f"the same text is in {other},", "text-in-two-splits")
-            else:
-                yield _repeated(pair, "the same as", "duplicate-text")
-    for pair in nearly_same:
-        if pair.other[0] != pair.split:
-            yield _repeated(pair, f"nearly the same as {pair.other[0]},", "near-duplicate-across-splits")
-        else:
-            yield _repeated(pair, "nearly the same as", "near-duplicate")
+    for (split, document), other, is_same in same:
+        found, is_here = CorpusFinding(split, "", document, other=other), other[0] == split
+        if not is_same:
+            detail = f"annotated otherwise than {other[0]},"
+            yield found._replace(detail=detail, slug="conflicting-annotation")
+        if is_here and is_same and not _is_short(corpus, split, document):
+            yield found._replace(detail="the same as", slug="duplicate-text")
+        if not is_here and not _is_short(corpus, split, document):
+            yield found._replace(detail=f"the same text is in {other[0]},", slug="text-in-two-splits")
+    for (split, document), other, _ in nearly_same:
+        near, slug = "nearly the same as", "near-duplicate"
+        if other[0] != split:
+            near, slug = f"{near} {other[0]},", f"{slug}-across-splits"
+        yield CorpusFinding(split, near, document, other=other, slug=slug)
 
 
-def _repeated(pair: Pair, detail: str, slug: str) -> CorpusFinding:
-    return CorpusFinding(pair.split, detail, pair.document, other=pair.other, slug=slug)
-
-
-def _is_short(corpus: CorpusStats, pair: Pair) -> bool:
+def _is_short(corpus: CorpusStats, split: str, document: int) -> bool:
     """Say whether a document has only one or two words."""
-    if corpus.splits[pair.split].lengths[pair.document] > FEW_TOKENS:
+    if corpus.splits[split].lengths[document] > FEW_TOKENS:
         return False
-    words = corpus.view(pair.split, pair.document).words
+    words = corpus.view(split, document).words
     return sum(any(map(str.isalnum, word)) for word in words) <= FEW_WORDS
-
-
-def seen_entities(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Tell the share of entities in dev and test that are in train, too."""
-    for split, stats in corpus.splits.items():
-        known = corpus.splits["train"].names.keys() & stats.names.keys()
-        seen, total = sum(stats.names[name][0] for name in known), stats.labels.total()
-        if seen and split != "train":
-            share = f"{100 * seen / total:.0f} % ({seen:,} of {total:,})"
-            yield CorpusFinding(split, f"{share} of the entities in {split} are in train, too")
-
-
-def empty_split(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find splits without documents or entities."""
-    for name, split in corpus.splits.items():
-        if not split.labels:
-            documents = f"{split.documents} documents without any entity"
-            yield CorpusFinding(name, documents if split.documents else "no document")
-
-
-def no_negatives(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find labels that are in every document of train."""
-    train = corpus.splits["train"]
-    for label, count in sorted(train.with_label.items()):
-        if count == train.documents > 1:
-            yield CorpusFinding("train", f"{label} is in all {count} documents")
-
-
-def length_outlier(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find documents that are many times as long as most."""
-    for name, split in corpus.splits.items():
-        if not split.documents:
-            continue
-        lengths = numpy.array(split.lengths)
-        percentile = 95 if split.documents > 20 else 50
-        usual = max(float(numpy.percentile(lengths, percentile)), 1.0)
-        for document in numpy.flatnonzero(lengths > max(LONG, OUTLIER * usual)).tolist():
-            detail = f"{lengths[document]:,} tokens; most documents have up to {usual:.0f}"
-            yield CorpusFinding(name, detail, document)
-
-
-def few_documents(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Tell if train is small."""
-    documents = corpus.splits["train"].documents
-    if 0 < documents < FEW_DOCUMENTS:
-        yield CorpusFinding("train", f"{documents} documents")
-
-
-def larger_than_train(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find splits that have more documents and more tokens than train."""
-    train = corpus.splits["train"]
-    for name, split in corpus.splits.items():
-        tokens, trained = sum(split.lengths), sum(train.lengths)
-        if split.documents > max(train.documents, A_HANDFUL) and train.documents and tokens > trained:
-            counts = f"{split.documents:,} documents, {tokens:,} tokens"
-            yield CorpusFinding(name, f"{counts}; train has {train.documents:,} and {trained:,}")
 
 
 def label_not_in_train(corpus: CorpusStats) -> Iterator[CorpusFinding]:
@@ -143,12 +81,14 @@ def label_not_held_out(corpus: CorpusStats) -> Iterator[CorpusFinding]:
                 yield CorpusFinding(name, f"{label}: {count} entities in train, none in {name}")
 
 
-def rare_label(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find labels with few entities in train."""
-    for label, count in sorted(corpus.splits["train"].labels.items()):
-        if count < FEW:
-            detail = f"{label}: {count} entities in train"
-            yield CorpusFinding("train", detail, *corpus.first_of("train", label))
+def seen_entities(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Tell the share of entities in dev and test that are in train, too."""
+    for split, stats in corpus.splits.items():
+        known = corpus.splits["train"].names.keys() & stats.names.keys()
+        seen, total = sum(stats.names[name][0] for name in known), stats.labels.total()
+        if seen and split != "train":
+            share = f"{100 * seen / total:.0f} % ({seen:,} of {total:,})"
+            yield CorpusFinding(split, f"{share} of the entities in {split} are in train, too")
 
 
 def two_labels(corpus: CorpusStats) -> Iterator[CorpusFinding]:
@@ -159,20 +99,6 @@ def two_labels(corpus: CorpusStats) -> Iterator[CorpusFinding]:
             figures = ", ".join(f"{label} {count}" for label, (count, *_) in often_first)
             _, (split, document), *tokens = min(labels.values(), key=lambda value: value[0])
             yield CorpusFinding(split, f"{text!r} is {figures}", document, tuple(tokens))
-
-
-def tag_as_label(corpus: CorpusStats) -> Iterator[CorpusFinding]:
-    """Find labels that are spelt like tags and stand for the same types."""
-    labels = corpus.labels
-    tags = {label: match[1] for label in sorted(labels) if (match := TAG.fullmatch(label))}
-    begun = {stem for label, stem in tags.items() if label.startswith("B-")}
-    others = {stem for label, stem in tags.items() if not label.startswith("B-")}
-    if begun and (begun & others or len(tags) == len(labels) or (len(begun) > 1 and begun <= labels.keys())):
-        places = ((name, tag) for name, split in corpus.splits.items() for tag in tags if tag in split.labels)
-        split, label = next(places)
-        names = ", ".join(f"{label} {labels[label]}" for label in [*tags][:8])
-        detail = f"{sum(map(labels.get, tags)):,} of {labels.total():,} entities: {names}"
-        yield CorpusFinding(split, detail, *corpus.first_of(split, label))
 
 
 def label_typo(corpus: CorpusStats) -> Iterator[CorpusFinding]:
@@ -190,10 +116,8 @@ def label_typo(corpus: CorpusStats) -> Iterator[CorpusFinding]:
 def _differing(one: str, two: str) -> tuple[str, str]:
     """Return the only part in which two labels differ; nothing where there are several, or other parts."""
     parts = [SEPARATORS.split(label.casefold()) for label in (one, two)]
-    if len(parts[0]) != len(parts[1]):
-        return "", ""
-    differing = [pair for pair in zip(*parts, strict=True) if pair[0] != pair[1]]
-    return differing[0] if len(differing) == 1 else ("", "")
+    differing = [pair for pair in zip_longest(*parts) if pair[0] != pair[1]]
+    return differing[0] if len(differing) == 1 and None not in differing[0] else ("", "")
 
 
 def _is_one_word(one: str, two: str, *, is_rare: bool) -> bool:
@@ -217,7 +141,7 @@ def _is_short_form(corpus: CorpusStats, one: str, two: str) -> bool:
     It is a usual short form; or the first letters, and half of one label's names have the other, too.
     """
     short, long = sorted(_differing(one, two), key=len)
-    if long in SHORT_FORMS.get(short, ()):
+    if short in SHORT_FORMS.get(long, ()):
         return True
     if not 3 <= len(short) <= SHORTEST or not long.startswith(short):
         return False
@@ -226,19 +150,71 @@ def _is_short_form(corpus: CorpusStats, one: str, two: str) -> bool:
     return 2 * both >= max(1, min(sum(label in labels for labels in labelled) for label in (one, two)))
 
 
-CORPUS_CHECKS = by_slug(
-    repetition,
-    label_not_in_train,
-    label_not_held_out,
-    seen_entities,
-    two_labels,
-    label_typo,
-    rare_label,
-    empty_split,
-    no_negatives,
-    length_outlier,
-    few_documents,
-    tag_as_label,
-    larger_than_train,
-)
-"""By slug, but for those whose findings have one of their own."""
+def rare_label(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Find labels with few entities in train."""
+    for label, count in sorted(corpus.splits["train"].labels.items()):
+        if count < FEW:
+            detail = f"{label}: {count} entities in train"
+            yield CorpusFinding("train", detail, *corpus.first_of("train", label))
+
+
+def empty_split(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Find splits without documents or entities."""
+    for name, split in corpus.splits.items():
+        if not split.labels:
+            documents = f"{split.documents} documents without any entity"
+            yield CorpusFinding(name, documents if split.documents else "no document")
+
+
+def no_negatives(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Find labels that are in every document of train."""
+    train = corpus.splits["train"]
+    for label, count in sorted(train.with_label.items()):
+        if count == train.documents > 1:
+            yield CorpusFinding("train", f"{label} is in all {count} documents")
+
+
+def length_outlier(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Find documents that are many times as long as most."""
+    for name, split in corpus.splits.items():
+        lengths = numpy.array(split.lengths or [0])
+        percentile = 95 if split.documents > 20 else 50
+        usual = max(float(numpy.percentile(lengths, percentile)), 1.0)
+        for document in numpy.flatnonzero(lengths > max(LONG, OUTLIER * usual)).tolist():
+            detail = f"{lengths[document]:,} tokens; most documents have up to {usual:.0f}"
+            yield CorpusFinding(name, detail, document)
+
+
+def few_documents(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Tell if train is small."""
+    documents = corpus.splits["train"].documents
+    if 0 < documents < FEW_DOCUMENTS:
+        yield CorpusFinding("train", f"{documents} documents")
+
+
+def tag_as_label(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Find labels that are spelt like tags and stand for the same types."""
+    labels = corpus.labels
+    tags = {label: match[1] for label in sorted(labels) if (match := TAG.fullmatch(label))}
+    begun = {stem for label, stem in tags.items() if label.startswith("B-")}
+    others = {stem for label, stem in tags.items() if not label.startswith("B-")}
+    if begun and (begun & others or len(tags) == len(labels) or (len(begun) > 1 and begun <= labels.keys())):
+        places = ((name, tag) for name, split in corpus.splits.items() for tag in tags if tag in split.labels)
+        split, label = next(places)
+        names = ", ".join(f"{label} {labels[label]}" for label in [*tags][:8])
+        detail = f"{sum(map(labels.get, tags)):,} of {labels.total():,} entities: {names}"
+        yield CorpusFinding(split, detail, *corpus.first_of(split, label))
+
+
+def larger_than_train(corpus: CorpusStats) -> Iterator[CorpusFinding]:
+    """Find splits that have more documents and more tokens than train."""
+    train = corpus.splits["train"]
+    for name, split in corpus.splits.items():
+        tokens, trained = sum(split.lengths), sum(train.lengths)
+        if split.documents > max(train.documents, A_HANDFUL) and train.documents and tokens > trained:
+            counts = f"{split.documents:,} documents, {tokens:,} tokens"
+            yield CorpusFinding(name, f"{counts}; train has {train.documents:,} and {trained:,}")
+
+
+CORPUS_CHECKS = by_slug(globals())
+"""By slug; what `duplicate_text` finds has slugs of its own."""

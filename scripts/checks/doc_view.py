@@ -1,6 +1,7 @@
 """A document of a DocBin file as checks see it: by columns of its shard, in a tenth of a Doc's time."""
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -49,7 +50,6 @@ class TaggedShard(Shard):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.starts = [end - length for end, length in zip(self.ends, self.lengths, strict=True)]
         self.iob, self.types = self._column(ENT_IOB), self._column(ENT_TYPE)
         self._require(self.iob <= BEGIN, lambda i: f"the tag code {self.iob[i]}, of 0 to {BEGIN} (E982)")
         distinct, self._which = numpy.unique(self.orths, return_inverse=True)
@@ -67,7 +67,7 @@ class TaggedShard(Shard):
         """Raise ShardError, naming document and token, unless all tokens are sound."""
         if not sound.all():
             token = int(numpy.argmin(sound))
-            index = bisect_right(self.ends, token)
+            index = bisect_right(self.starts, token) - 1
             place = f"{what(token)} at token {token - self.starts[index]}"
             raise ShardError(f"{self.path}: spaCy can read it only up to document {index}, which has {place}")
 
@@ -91,17 +91,11 @@ class TaggedShard(Shard):
         return numpy.flatnonzero(self.sent_starts == 1).tolist()
 
     @cached_property
-    def begins_document(self) -> numpy.ndarray:
-        """Whether a token is its document's first."""
-        begins = numpy.zeros(len(self.tokens) + 1, dtype=bool)
-        begins[self.starts] = True
-        return begins[:-1]
-
-    @cached_property
     def illegal(self) -> numpy.ndarray:
         """Whether a token is tagged I and no B or I of its label precedes it in its document."""
         before = numpy.isin(numpy.roll(self.iob, 1), (INSIDE, BEGIN))
-        follows = before & (numpy.roll(self.types, 1) == self.types) & ~self.begins_document
+        follows = before & (numpy.roll(self.types, 1) == self.types)
+        follows[[start for start in self.starts if start < len(follows)]] = False
         return (self.iob == INSIDE) & ~follows
 
     @cached_property
@@ -111,26 +105,23 @@ class TaggedShard(Shard):
         refused = [type for type, label in self.labels.items() if label.startswith(("?", "!"))]  # E084, E869
         odd = self.illegal | (self.iob == 0) | (inside == (self.types == 0)) | (inside & self.white)
         count = numpy.concatenate(([0], numpy.cumsum(odd | numpy.isin(self.types, refused))))
-        return (count[self.ends] == count[self.starts]).tolist()
+        return (numpy.diff(count[self.starts]) == 0).tolist()
 
     @cached_property
     def entities(self) -> tuple[list[int], list[int], list[int]]:
         """First token and token after the last of all entities, and by document the number of the first."""
         firsts = numpy.flatnonzero((self.iob == BEGIN) | self.illegal)
-        stops = numpy.flatnonzero((self.iob != INSIDE) | self.illegal | self.begins_document)
-        stops = numpy.append(stops, len(self.tokens))
+        stops = numpy.flatnonzero((self.iob != INSIDE) | self.illegal)
+        stops = numpy.union1d(stops, self.starts)
         lasts = stops[numpy.searchsorted(stops, firsts, side="right")]
-        return firsts.tolist(), lasts.tolist(), numpy.searchsorted(firsts, [0, *self.ends]).tolist()
+        return firsts.tolist(), lasts.tolist(), numpy.searchsorted(firsts, self.starts).tolist()
 
-    def count_words(self) -> tuple[dict[str, int], dict[str, int]]:
+    def count_words(self, words: Counter[str], in_entities: Counter[str]) -> None:
         """Count how often each token occurs, white space aside, and how often in entities."""
         inside = ~self.white & ((self.iob == BEGIN) | (self.iob == INSIDE))
-        counts = [
-            numpy.bincount(self._which[mask], minlength=len(self._distinct)) for mask in (~self.white, inside)
-        ]
-        return tuple(
-            {self._distinct[i]: int(count[i]) for i in numpy.flatnonzero(count).tolist()} for count in counts
-        )
+        for counter, mask in ((words, ~self.white), (in_entities, inside)):
+            counts = numpy.bincount(self._which[mask], minlength=len(self._distinct)).tolist()
+            counter.update({word: n for word, n in zip(self._distinct, counts, strict=True) if n})
 
     def run_hashes(self, length: int) -> numpy.ndarray:
         """Return the hash of every run of so many tokens, `(tokens − length + 1,)` of uint64."""
@@ -139,19 +130,13 @@ class TaggedShard(Shard):
             value = value * numpy.uint64(FACTOR) + self.orths[i : i + len(value)]
         return value
 
-    def view(self, index: int, allowed: frozenset[str] = frozenset()) -> "DocView":
-        """Return one document."""
-        return DocView(self, index, allowed)
+
+_load = lru_cache(maxsize=64)(lambda path, modified: TaggedShard(path))
 
 
 def load_shard(path: Path) -> TaggedShard:
     """Read a shard, unless it was read lately and is the same: a small corpus is read once for all checks."""
     return _load(path, path.stat().st_mtime_ns if path.exists() else 0)
-
-
-@lru_cache(maxsize=64)
-def _load(path: Path, modified: int) -> TaggedShard:
-    return TaggedShard(path)
 
 
 def run_hash(orths: Iterable[int]) -> int:
@@ -168,33 +153,20 @@ class DocView:
     allowed: labels; none: any.
     """
 
-    def __init__(self, shard: TaggedShard, index: int, allowed: frozenset[str]) -> None:
+    def __init__(self, shard: TaggedShard, index: int, allowed: frozenset[str] = frozenset()) -> None:
         self.shard, self.index, self.allowed = shard, index, allowed
-        self.start, self.end = shard.starts[index], shard.ends[index]
+        self.start, self.end = shard.starts[index : index + 2]
         self.unknown_spaces, self.is_plain = shard.unknown_spaces[index], shard.plain[index]
+        self.words: list[str] = self.column("texts").tolist()
+        self.spaces: list[bool] = self.column("spaces").tolist()
+        self.text = self.surface(0, len(self))
 
     def __len__(self) -> int:
-        """Return the number of tokens."""
         return self.end - self.start
 
     def column(self, name: str) -> numpy.ndarray:
         """Return the document's part of one of the shard's columns."""
         return getattr(self.shard, name)[self.start : self.end]
-
-    @cached_property
-    def words(self) -> list[str]:
-        """The tokens' texts."""
-        return self.column("texts").tolist()
-
-    @cached_property
-    def spaces(self) -> list[bool]:
-        """Whether a space follows each token."""
-        return self.column("spaces").tolist()
-
-    @cached_property
-    def text(self) -> str:
-        """The document's text."""
-        return self.surface(0, len(self))
 
     @cached_property
     def ents(self) -> list[tuple[int, int, str]]:
@@ -204,20 +176,10 @@ class DocView:
         own = range(number[self.index], number[self.index + 1])
         return [(firsts[i] - self.start, lasts[i] - self.start, names[int(types[firsts[i]])]) for i in own]
 
-    @property
-    def sentences(self) -> list[int]:
-        """The tokens but the first that begin a sentence."""
-        return self.sentences_in(0, len(self))
-
-    @property
-    def sentences_known(self) -> bool:
-        """Whether the data says where sentences begin: of the first token spaCy always does."""
-        return bool(self.column("sent_starts")[1:].any())
-
-    def sentences_in(self, start: int, end: int) -> list[int]:
+    def sentences(self, start: int = 0, end: int | None = None) -> list[int]:
         """Return which of some tokens, but for the first, begin a sentence."""
-        begins = self.shard.sentences
-        inside = slice(bisect_right(begins, self.start + start), bisect_left(begins, self.start + end))
+        begins, stop = self.shard.sentences, self.end if end is None else self.start + end
+        inside = slice(bisect_right(begins, self.start + start), bisect_left(begins, stop))
         return [i - self.start for i in begins[inside]]
 
     def surface(self, start: int, end: int) -> str:
@@ -241,10 +203,9 @@ class DocView:
 
         The source is the line of an entity there, where the corpus knows it.
         """
-        known = self.shard.places or {"sources": {}, "ids": {}}
-        source, id = (str(known[name][self.index]) if known[name] else "" for name in ("sources", "ids"))
-        lines = known["lines"][self.index] if "lines" in known else ()
-        for line, (first, last, _) in zip(lines, self.ents, strict=False):
+        known = {name: values[self.index] for name, values in self.shard.places.items()}
+        source = known.get("sources", "")
+        for line, (first, last, _) in zip(known.get("lines", ()), self.ents, strict=False):
             if first < end and start < last:
                 source = f"{source.rpartition(':')[0]}:{line}"
                 break
@@ -253,7 +214,7 @@ class DocView:
         return {
             "shard": f"{self.shard.path.as_posix()}#{self.index}",
             "source": source,
-            "document": id,
+            "document": known.get("ids", ""),
             "tokens": (start, end) if start < end else None,
             "excerpt": excerpt(text, len(before), len(before) + len(inside.rstrip())),
         }

@@ -3,12 +3,13 @@
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
 
 import numpy
 from spacy.pipeline import Sentencizer
 
+from scripts.checks.catalogue import by_slug
 from scripts.checks.characters import EDGES, is_unspaced, odd_edge
 from scripts.checks.doc_view import DocView, TokenFinding
 from scripts.corpus.shards import BEGIN, MISSING, OUTSIDE
@@ -32,10 +33,8 @@ ENDS = frozenset(Sentencizer.default_punct_chars) - {"."}
 
 def invisible_characters(view: DocView) -> Iterator[TokenFinding]:
     """Find control characters and characters of no width."""
-    if view.text.isascii() and view.text.isprintable():
-        return
-    found = list(INVISIBLE.finditer(view.text))
-    if found:
+    is_plain = view.text.isascii() and view.text.isprintable()
+    if found := [] if is_plain else list(INVISIBLE.finditer(view.text)):
         names = sorted({f"U+{ord(match[0]):04X} {unicodedata.name(match[0], 'CONTROL')}" for match in found})
         yield _at(view, found[0].start(), f"{len(found)} of {', '.join(names)}")
 
@@ -85,6 +84,10 @@ def giant_token(view: DocView) -> Iterator[TokenFinding]:
         yield TokenFinding(i, i + 1, f"{len(word):,} characters in one token, {word[:20]!r} …")
 
 
+TEXT_CHECKS = by_slug(globals())
+"""The checks up to here."""
+
+
 def punctuation_edge(view: DocView, start: int, end: int, label: str) -> str:
     """Say whether an entity begins or ends with a mark of the text around it."""
     words = view.words
@@ -115,9 +118,9 @@ def across_sentences(view: DocView, start: int, end: int, label: str) -> str:
     """Say whether an entity holds a sentence's end; without sentences in the data, a `!` or `?` counts."""
     if end - start == 1:
         return ""
-    if view.sentences_in(start, end):
+    if view.sentences(start, end):
         return f"{view.name(start, end)!r} {label} holds a sentence's end"
-    if view.sentences_known or ENDS.isdisjoint(view.words[start : end - 1]):
+    if view.column("sent_starts")[1:].any() or ENDS.isdisjoint(view.words[start : end - 1]):
         return ""
     return f"{view.name(start, end)!r} {label} looks as if it held a sentence's end"
 
@@ -130,56 +133,44 @@ def long_entity(view: DocView, start: int, end: int, label: str) -> str:
     return f"{len(view.name(start, end))} characters {label}" if is_long else ""
 
 
-def whitespace_edge(view: DocView, start: int, end: int, label: str) -> str:
-    """Say whether an entity begins or ends with a token of white space."""
-    is_white = view.words[start].isspace() or view.words[end - 1].isspace()
-    return f"{view.surface(start, end)!r} {label}" if is_white else ""
-
-
 def unknown_label(view: DocView, start: int, end: int, label: str) -> str:
     """Say whether a label is not allowed, unless any is."""
     is_unknown = label and view.allowed and label not in view.allowed
     return f"{label!r} is none of {', '.join(sorted(view.allowed))}" if is_unknown else ""
 
 
+def whitespace_edge(view: DocView, start: int, end: int, label: str) -> str:
+    """Say whether an entity begins or ends with a token of white space."""
+    is_white = view.words[start].isspace() or view.words[end - 1].isspace()
+    return f"{view.surface(start, end)!r} {label}" if is_white else ""
+
+
+ENTITY_CHECKS = {slug: check for slug, check in by_slug(globals()).items() if slug not in TEXT_CHECKS}
+"""The checks from there on."""
+
+
 def check_tags(view: DocView) -> Iterator[TokenFinding]:
     """Find tokens whose tag says too little, or what cannot be."""
     iob, is_typed = view.column("iob"), view.column("types") != 0
-    masks = {
-        "i-without-b": view.column("illegal"),
-        "empty-label": (iob == BEGIN) & ~is_typed,
-        "outside-with-label": numpy.isin(iob, (OUTSIDE, MISSING)) & is_typed,
+    faults = {
+        "i-without-b": (view.column("illegal"), lambda i: f"is {view.tag(i)} after {view.tag(i - 1)}"),
+        "empty-label": ((iob == BEGIN) & ~is_typed, lambda i: "begins an entity without a label"),
+        "outside-with-label": (numpy.isin(iob, (OUTSIDE, MISSING)) & is_typed, lambda i: f"is {view.tag(i)}"),
     }
-    for slug, mask in masks.items():
+    for slug, (mask, describe) in faults.items():
         for i in numpy.flatnonzero(mask).tolist():
-            tag = "begins an entity without a label" if slug == "empty-label" else f"is {view.tag(i)}"
-            after = f" after {view.tag(i - 1)}" if slug == "i-without-b" else ""
-            yield TokenFinding(i, i + 1, f"token {i} {view.words[i]!r} {tag}{after}", slug)
+            yield TokenFinding(i, i + 1, f"token {i} {view.words[i]!r} {describe(i)}", slug)
     missing = numpy.flatnonzero((iob == MISSING) & ~is_typed).tolist()
     if missing:
         detail = f"{len(missing)} of {len(view)} tokens"
         yield TokenFinding(missing[0], missing[0] + 1, detail, "missing-annotation")
 
 
-def by_slug(*functions: Callable) -> dict[str, Callable]:
-    """Map functions that are called as their checks to the checks' slugs."""
-    return {function.__name__.replace("_", "-"): function for function in functions}
-
-
-TEXT_CHECKS = by_slug(
-    invisible_characters, damaged_characters, not_nfc, empty_document, text_too_long, giant_token
-)
-ENTITY_CHECKS = by_slug(
-    punctuation_edge, inside_word, across_sentences, long_entity, unknown_label, whitespace_edge
-)
-
-
 def check_document(view: DocView, checks: frozenset[str]) -> Iterator[TokenFinding]:
     """Yield what the checks named by their slugs find. In plain tags, no check of tags finds a thing."""
     for slug, function in TEXT_CHECKS.items():
         if slug in checks:
-            for found in function(view):
-                yield found._replace(slug=slug)
+            yield from (found._replace(slug=slug) for found in function(view))
     for slug, function in ENTITY_CHECKS.items() if view.ents else ():
         if slug in checks:
             details = ((start, end, function(view, start, end, label)) for start, end, label in view.ents)

@@ -4,18 +4,18 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, starmap
 from pathlib import Path
 
-from scripts.checks.catalogue import BY_SLUG, CHECKS, Check, Finding, Severity, choose, finding
+from scripts.checks.catalogue import CHECKS, Check, Finding, Severity, choose, finding
 from scripts.checks.config_checks import CONFIG_CHECKS
 from scripts.checks.corpus_checks import CORPUS_CHECKS
 from scripts.checks.inputs import Inputs
 from scripts.checks.preprocessed import check_counts, check_files
 from scripts.checks.pretrained import PRETRAINED_CHECKS, vector_coverage
-from scripts.checks.stats import CorpusFinding, CorpusStats, Task, cut, shard_stats
+from scripts.checks.stats import CorpusFinding, CorpusStats, cut, shard_stats
 from scripts.checks.trainer_input import TrainerInput, trainer_input
-from scripts.checks.training_config import ConfigFile, TrainingConfig, load_training_config
+from scripts.checks.training_config import ConfigFile, load_training_config
 from scripts.checks.unlabelled import labelled_elsewhere
 from scripts.corpus.pool import ordered_map
 
@@ -50,25 +50,22 @@ class Report:
     def add(self, found: Iterable[Finding]) -> None:
         """Count findings of the checks that count, and keep those that still have a place."""
         for one in (one for one in found if one.slug in self.checks):
-            is_kept = not self._has_enough(one.slug, one.split, one.variant)
-            self.found[one.slug, one.split, one.variant, one.severity] += 1
-            if is_kept:
+            if self._keeps(one.slug, one.split, one.variant):
                 self.findings.append(one)
                 self.tell(one)
+            self.found[one.slug, one.split, one.variant, one.severity] += 1
 
     def add_from(
         self, corpus: CorpusStats, found: Iterable[CorpusFinding], config: ConfigFile | None = None
     ) -> None:
         """Add what was found in a corpus, or by a config in it; look up the places of those that are kept."""
-        variant, source = (config.name, config.path.as_posix()) if config else ("", "")
+        more = {"variant": config.name, "source": config.path.as_posix()} if config else {}
         for one in (one for one in found if one.slug in self.checks):
-            if self._has_enough(one.slug, one.split, variant):
-                self.found[one.slug, one.split, variant, BY_SLUG[one.slug].severity] += 1
-            else:
-                self.add([corpus.finding(one, variant=variant, source=source)])
+            is_kept = self._keeps(one.slug, one.split, more.get("variant", ""))
+            self.add([corpus.finding(one if is_kept else one._replace(document=None, other=None), **more)])
 
-    def _has_enough(self, slug: str, split: str, variant: str) -> bool:
-        return 0 < self.places <= self.count(slug, split, variant)
+    def _keeps(self, slug: str, split: str, variant: str) -> bool:
+        return not 0 < self.places <= self.count(slug, split, variant)
 
     def count(self, slug: str, split: str, variant: str = "") -> int:
         """Return how often a check found something in a split."""
@@ -130,18 +127,10 @@ def examine(
         if config.has_plain_readers:
             alike.setdefault(config.reading_key, []).append(config.file)
     named = {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
-    starts = {
-        vectors: config for config in loaded[::-1] if (vectors := config.config["initialize"]["vectors"])
-    }
+    starts = {config.config["initialize"]["vectors"]: config for config in reversed(loaded)}
+    starts = {vectors: config for vectors, config in starts.items() if vectors}
     tasks = [
-        Task(
-            split,
-            tuple(paths[start:end]),
-            report.checks,
-            labels,
-            named if split != "test" else {},
-            bool(starts),
-        )
+        (split, paths[start:end], report.checks, labels, {} if split == "test" else named, bool(starts))
         for split, paths in splits.items()
         for start, end in cut(paths)
     ]
@@ -149,9 +138,7 @@ def examine(
         corpus = CorpusStats(splits, labels, Path(folder) / "shingles")
         _look_at_shards(corpus, tasks, report, workers, progress)
         for slug, function in CORPUS_CHECKS.items():
-            report.add_from(
-                corpus, (one if one.slug else one._replace(slug=slug) for one in function(corpus))
-            )
+            report.add_from(corpus, (one._replace(slug=one.slug or slug) for one in function(corpus)))
     if "labelled-elsewhere" in report.checks:
         report.add_from(corpus, labelled_elsewhere(corpus, workers))
     for config in starts.values():
@@ -159,34 +146,30 @@ def examine(
     report.counts |= {name: stats.as_json() for name, stats in corpus.splits.items()}
     for config in loaded:
         name = next((name for name, files in named.items() if config.file in files), "")
-        _add_trainer_input(report, corpus, config, name)
+        reaches = report.trainers[config.file.name] = {}
+        for split in [split for split in ("train", "dev") if split in splits]:
+            reaches[split], lost = trainer_input(config, split, corpus.splits[split], name)
+            report.add_from(corpus, lost, config.file)
+        crossing = report.count("across-sentences", "train")
+        known = f"; {crossing:,} entities of train hold a sentence's end" if crossing else ""
+        doubts = (f"{component}: {why}{known}" for component, why in config.annotators.unknown.items())
+        found = (CorpusFinding("train", doubt, slug="unknown-annotation") for doubt in doubts)
+        report.add_from(corpus, found, config.file)
     return report
 
 
 def _look_at_shards(
-    corpus: CorpusStats, tasks: list[Task], report: Report, workers: int, progress: Callable[[int], None]
+    corpus: CorpusStats, tasks: list[tuple], report: Report, workers: int, progress: Callable[[int], None]
 ) -> None:
-    """Add the statistics and findings of all shards, and write their shingles to the corpus's file."""
-    here = len(tasks) if workers == 1 else FIRST
-    elsewhere = ordered_map(shard_stats, ((task,) for task in tasks[here:]), workers=workers)
-    results = chain(map(shard_stats, tasks[:here]), elsewhere)
+    """Add what `shard_stats` finds, given the arguments in `tasks`, and write the shingles to their file."""
+    elsewhere = ordered_map(shard_stats, tasks[FIRST:], workers=workers)
+    results = chain(starmap(shard_stats, tasks[:FIRST]), elsewhere)
     with corpus.shingles.open("wb") as file:
-        for task, (stats, findings, shingles) in zip(tasks, results, strict=True):
-            corpus.splits[task.split].add(stats)
+        for (split, paths, *_), (stats, findings, shingles) in zip(tasks, results, strict=True):
+            corpus.splits[split].add(stats)
             report.add(findings)
             file.write(shingles)
-            progress(sum(shard.stat().st_size for shard in task.paths))
-
-
-def _add_trainer_input(report: Report, corpus: CorpusStats, config: TrainingConfig, name: str) -> None:
-    """Add what reaches a config's trainer and evaluation, and what does not. name: see `trainer_input`."""
-    reaches = report.trainers[config.file.name] = {}
-    for split in [split for split in ("train", "dev") if split in corpus.splits]:
-        reaches[split], lost = trainer_input(config, split, corpus.splits[split], name)
-        report.add_from(corpus, lost, config.file)
-    doubts = config.annotators.doubts(report.count("across-sentences", "train"))
-    found = (CorpusFinding("train", doubt, slug="unknown-annotation") for doubt in doubts)
-    report.add_from(corpus, found, config.file)
+            progress(sum(shard.stat().st_size for shard in paths))
 
 
 def choose_workers(splits: dict[str, list[Path]], cores: int) -> int:

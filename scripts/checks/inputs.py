@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spacy.tokens import DocBin
-from spacy.training.corpus import FILE_TYPE, walk_corpus
+from spacy.training.corpus import FILE_TYPE
 
 from scripts.checks.training_config import TrainingConfig, load_training_config
 from scripts.cli import UserError
@@ -13,6 +13,7 @@ from scripts.corpus.config_file import CONFIG, ConfigFile, one_line
 from scripts.corpus.files import sha256
 from scripts.corpus.shards import read_manifest
 from scripts.corpus.splits import SPLITS
+from scripts.corpus.stream import docbin_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,18 @@ class Inputs:
             if path.is_file() and path.suffix != FILE_TYPE:
                 remedy = f"turn it into a corpus by: python -m scripts.preprocess --train={path}"
                 raise UserError(f"{path}: is no .spacy file; {remedy}")
-            holds_any = path.is_file() or any(path.rglob(f"*{FILE_TYPE}"))
-            found[split] = walk_corpus(path, FILE_TYPE) if holds_any else []
-            if not holds_any and self.corpus is None:
+            found[split] = docbin_files(path)
+            if not found[split] and self.corpus is None:
                 raise UserError(f"{path}: holds no .spacy file")
         return found
 
 
 def find_inputs(
-    configs: list[Path],
-    data: dict[str, Path | None],
-    corpus: Path,
-    code: list[Path],
-    overrides: tuple[str, ...] = (),
+    configs: list[Path], data: dict[str, Path | None], corpus: Path, code: list[Path], overrides: tuple = ()
 ) -> Inputs:
     """Find out what is to be checked: the files that are named, or else the configs', or else the corpus.
 
+    All configs have to name the same: the corpus, other files, or a reader (of which the first is asked).
     code, overrides: of every config, as the command line has them.
     Raises UserError where something is missing, or raw files changed after the corpus was made.
     """
@@ -77,27 +74,21 @@ def find_inputs(
         name = path.resolve().parent.name if path.name == CONFIG else path.stem
         name = path.as_posix() if name in files else name
         files[name] = ConfigFile(name, path, tuple(code), paths, overrides)
-    loaded = [load_training_config(file) for file in files.values()]
+    named, loaded = tuple(files.values()), [load_training_config(file) for file in files.values()]
     if given:
-        return Inputs(given, tuple(files.values()))
-    return _of_configs(loaded, corpus) if loaded else _of_corpus(corpus, ())
-
-
-def _of_configs(configs: list[TrainingConfig], corpus: Path) -> Inputs:
-    """Find the data that all configs name: the corpus, other files, or what the first's reader yields."""
-    first, files = configs[0], tuple(config.file for config in configs)
-    found = {split: first.path(split) for split in ("train", "dev")}
-    for config in configs[1:]:
+        return Inputs(given, named)
+    found = {split: config.path(split) for config in loaded[:1] for split in ("train", "dev")}
+    for config in loaded[1:]:
         if {split: config.path(split) for split in found} != found:
-            both = f"{config.file.path} and {first.file.path} name other data"
+            both = f"{config.file.path} and {named[0].path} name other data"
             raise UserError(f"{both}; give --train and --dev, or check one at a time")
     if all(path and path.resolve() == (corpus / split).resolve() for split, path in found.items()):
-        return _of_corpus(corpus, files)
+        return _of_corpus(corpus, named)
     if all(found.values()):
-        return Inputs(found, files)
+        return Inputs(found, named)
     folder = tempfile.TemporaryDirectory(prefix="validate-", ignore_cleanup_errors=True)
-    data = {split: path or _draw(first, split, Path(folder.name)) for split, path in found.items()}
-    return Inputs(data, files, drawn=folder)
+    drawn = {split: path or _draw(loaded[0], split, Path(folder.name)) for split, path in found.items()}
+    return Inputs(drawn, named, drawn=folder)
 
 
 def _draw(config: TrainingConfig, split: str, folder: Path) -> Path:

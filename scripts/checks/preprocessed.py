@@ -28,11 +28,8 @@ def check_files(corpus: Path, manifests: dict[str, dict], configs: Iterable[Conf
     settings = Settings(**manifests["train"]["settings"])
     for name, kind in ((REJECTS, "losses"), (REPAIRS, "repairs")):
         changes = chain(*(manifest["ledger"][kind] for manifest in manifests.values()))
-        listed = sum(
-            change["documents"] or change["entities"] or len(change["places"])
-            for change in changes
-            if change["stage"] != "read"
-        )
+        noted = [change for change in changes if change["stage"] != "read"]
+        listed = sum(one["documents"] or one["entities"] or len(one["places"]) for one in noted)
         yield from _noted(corpus / name, settings, listed)
     for split, manifest in manifests.items():
         try:
@@ -52,28 +49,25 @@ def _noted(path: Path, settings: Settings, listed: int) -> Iterator[Finding]:
         return
     rows = 0
     with path.open(encoding="utf-8") as file:
-        for rows, line in enumerate(file, start=1):  # noqa: B007
-            row = json.loads(line)
+        for row in map(json.loads, file):
+            rows += 1
             slug = OTHER_NAMES.get(row["reason"], row["reason"])
             if slug in BY_SLUG:
                 may_choose = slug in ("overlap", "nested") and settings.overlaps != "error"
                 is_accepted = may_choose or (settings.on_error == "reject" and slug != NEVER_ACCEPTED)
-                severity = Severity.warning if is_accepted else BY_SLUG[slug].severity
-                yield _finding(slug, row)._replace(severity=severity)
+                yield _finding(slug, row, {"severity": Severity.warning} if is_accepted else {})
     if listed > rows:
         detail = f"{path} has {rows} rows, the ledger counts {listed}"
         yield finding("ledger", "", detail, shard=path.as_posix())
 
 
-def _finding(slug: str, row: dict) -> Finding:
-    place = {"source": row["source"], "document": row.get("id", "")}
-    span = row.get("span")
-    if span is None:
-        return finding(slug, row["split"], row.get("detail", "").removeprefix(f"{row['source']}: "), **place)
-    start = min(EXCERPT, max(0, span["start"]))
-    detail = f"{span['text'][:80]!r} {span['label']} ({span['start']}–{span['end']}): {row['detail']}"
-    shown = excerpt(row["text"], start, start + len(span["text"]))
-    return finding(slug, row["split"], detail, **place, excerpt=shown)
+def _finding(slug: str, row: dict, more: dict) -> Finding:
+    detail, more = row.get("detail", "").removeprefix(f"{row['source']}: "), more | {"source": row["source"]}
+    if span := row.get("span"):
+        start = min(EXCERPT, max(0, span["start"]))
+        detail = f"{span['text'][:80]!r} {span['label']} ({span['start']}–{span['end']}): {row['detail']}"
+        more["excerpt"] = excerpt(row["text"], start, start + len(span["text"]))
+    return finding(slug, row["split"], detail, document=row.get("id", ""), **more)
 
 
 def check_counts(corpus: Path, manifests: dict[str, dict], counts: dict[str, dict]) -> Iterator[Finding]:

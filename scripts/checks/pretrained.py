@@ -1,16 +1,16 @@
 """Checks of what a pipeline starts from, word vectors and weights. Functions are called as their checks."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import srsly
 from spacy.strings import hash_string
 from thinc.api import Model
 
+from scripts.checks.catalogue import by_slug
 from scripts.checks.components import component
-from scripts.checks.document_checks import by_slug
 from scripts.checks.stats import CorpusFinding, CorpusStats
 from scripts.checks.training_config import TrainingConfig
 from scripts.cli import UserError
@@ -69,7 +69,9 @@ def misfitting_weights(config: TrainingConfig) -> Iterator[str]:
         yield f"[pretraining] component = {name!r} is not in the pipeline"
         return
     try:
-        found = _layers(srsly.msgpack_loads(Path(weights).read_bytes()))
+        message = srsly.msgpack_loads(Path(weights).read_bytes())
+        pairs = zip(message["nodes"], message["params"], strict=True)
+        found = [(node["name"], node["dims"]) for node, params in pairs if params]
     except OSError as error:
         yield f"init_tok2vec = {weights}: {error.strerror}"
         return
@@ -79,19 +81,22 @@ def misfitting_weights(config: TrainingConfig) -> Iterator[str]:
     model = component(config.config, name)["model"]
     if str(model.get("@architectures")).startswith("spacy."):
         wanted = config.resolve(f"[components.{name}.model]", model)
-        yield from _differences(weights, found, wanted.get_ref(layer) if layer else wanted, _width(config))
+        yield from _differences(weights, found, wanted.get_ref(layer) if layer else wanted, _folder(config))
 
 
 def weights_of_other_vectors(config: TrainingConfig) -> Iterator[str]:
     """Find weights that were trained with other vectors."""
     weights, folder = config.config["initialize"]["init_tok2vec"], _folder(config)
-    notes = Path(weights).with_suffix(".json") if weights else None
-    if folder is None or notes is None or not notes.is_file():
+    if folder is None or not weights or not Path(weights).with_suffix(".json").is_file():
         return
-    trained_with = read_json(notes).get("vectors_sha256")
+    trained_with = read_json(Path(weights).with_suffix(".json")).get("vectors_sha256")
     here = read_json(folder / "meta.json").get(ORIGIN, {}).get("vectors_sha256")
     if trained_with and trained_with not in (here, sha256(folder / "vocab" / "vectors")):
         yield f"{weights} was trained with other vectors than those of {folder.as_posix()}"
+
+
+PRETRAINED_CHECKS = by_slug(globals())
+"""Of a config; what follows is of a corpus."""
 
 
 def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[CorpusFinding]:
@@ -101,28 +106,25 @@ def vector_coverage(config: TrainingConfig, corpus: CorpusStats) -> Iterator[Cor
         return
     known = cached_vectors(folder).key2row
     for split, stats in corpus.splits.items():
-        tokens, in_entities, capitalised = [0, 0], [0, 0], [0, 0]
+        tokens, in_entities, capitalised = Counter(), Counter(), Counter()  # by whether they have a vector
         for word, count in stats.types.items():
             has_vector = hash_string(word) in known
-            for counted, times in ((tokens, count), (in_entities, stats.entity_types[word])):
-                counted[0] += times
-                counted[1] += times * has_vector
+            tokens[has_vector] += count
+            in_entities[has_vector] += stats.entity_types[word]
             if (lower := word.lower()) != word:
-                capitalised[0] += count
-                capitalised[1] += count * (not has_vector and hash_string(lower) in known)
-        if not tokens[0]:
+                capitalised[not has_vector and hash_string(lower) in known] += count
+        if not tokens:
             continue
         parts = [(tokens, FEW, "tokens"), (in_entities, FEW_IN_ENTITIES, "tokens in entities")]
-        texts = [f"{_percent(counted)} of {counted[0]:,} {what}" for counted, _, what in parts]
+        texts = [f"{_share(counted)} {what}" for counted, _, what in parts]
         detail = f"{split}: {' and '.join(texts)} have a vector"
         yield CorpusFinding(split, detail, slug="vector-coverage")
-        if tokens[1] < NEARLY_NONE * tokens[0]:
+        if tokens[True] < NEARLY_NONE * tokens.total():
             yield CorpusFinding(split, detail, slug="unknown-script")
-        elif any(counted[1] < least * counted[0] for counted, least, _ in parts):
+        elif any(counted[True] < least * counted.total() for counted, least, _ in parts):
             yield CorpusFinding(split, detail, slug="few-vectors")
-        if capitalised[1] > MOSTLY * capitalised[0]:
-            share = f"{split}: {_percent(capitalised)} of {capitalised[0]:,}"
-            detail = f"{share} capitalised tokens have a vector only in lower case"
+        if capitalised[True] > MOSTLY * capitalised.total():
+            detail = f"{split}: {_share(capitalised)} capitalised tokens have a vector only in lower case"
             yield CorpusFinding(split, detail, slug="lowercase-vectors")
 
 
@@ -133,27 +135,19 @@ def _folder(config: TrainingConfig) -> Path | None:
     return folder if folder is not None and cached_vectors(folder).size else None
 
 
-def _width(config: TrainingConfig) -> int | None:
-    folder = _folder(config)
-    return cached_vectors(folder).shape[1] if folder else None
+def _share(counted: Counter[bool]) -> str:
+    total = counted.total()
+    return (f"{100 * counted[True] / total:.0f} %" if total else "none") + f" of {total:,}"
 
 
-def _percent(counted: list[int]) -> str:
-    return f"{100 * counted[1] / counted[0]:.0f} %" if counted[0] else "none"
-
-
-def _layers(message: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
-    """Return name and dimensions of each layer that has weights in the bytes of a thinc model."""
-    pairs = zip(message["nodes"], message["params"], strict=True)
-    return [(node["name"], node["dims"]) for node, params in pairs if params]
-
-
-def _differences(path: str, found: list, model: Model, width: int | None) -> Iterator[str]:
+def _differences(path: str, found: list, model: Model, vectors: Path | None) -> Iterator[str]:
     """Find the first layer that is another in a file than in the model that it is for."""
     wanted = []
     for node in [node for node in model.walk() if node.param_names]:
         dims = {name: node.get_dim(name) for name in node.dim_names if node.has_dim(name)}
-        wanted.append((node.name, dims | ({"nM": width} if node.name == "static_vectors" and width else {})))
+        if node.name == "static_vectors" and vectors is not None:
+            dims["nM"] = cached_vectors(vectors).shape[1]
+        wanted.append((node.name, dims))
     for number, ((name, dims), (own_name, own_dims)) in enumerate(zip(found, wanted, strict=False), 1):
         if name != own_name or any(dims.get(dim, size) not in (None, size) for dim, size in own_dims.items()):
             shapes = [_shape(name, dims), _shape(own_name, own_dims)]
@@ -166,6 +160,3 @@ def _differences(path: str, found: list, model: Model, width: int | None) -> Ite
 def _shape(name: str, dims: dict[str, int | None]) -> str:
     known = ", ".join(f"{dim} {size:,}" for dim, size in sorted(dims.items()) if size is not None)
     return f"{name} ({known})"
-
-
-PRETRAINED_CHECKS = by_slug(no_vectors, other_language, misfitting_weights, weights_of_other_vectors)

@@ -3,7 +3,7 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise, product
 
 import numpy
 from spacy.attrs import ORTH
@@ -14,7 +14,7 @@ from scripts.checks.annotators import learnable
 from scripts.checks.catalogue import Finding, Severity
 from scripts.checks.doc_view import DocView, First, TokenFinding, add_first
 from scripts.checks.training_config import TrainingConfig
-from scripts.checks.wordpieces import UNKNOWN_CHECKS, WORDPIECE_CHECKS, SeenDoc, Windows
+from scripts.checks.wordpieces import SLUGS, SeenDoc
 from scripts.corpus.config_file import one_line
 
 COLUMNS = ("document", "length", "tokens", "entities")
@@ -34,11 +34,9 @@ class Reading:
         self.words: Counter[str] = Counter()
         self.unknown: dict[str, First] = {}
         self._checks = checks
-        self._windows: dict[str, Windows] = {}
-        for config in configs:
-            if checks & (UNKNOWN_CHECKS | WORDPIECE_CHECKS) and config.windows:
-                self._windows[config.file.name] = config.windows
-        self._reader = self.config.reader(split)
+        windows = {config.file.name: config.windows for config in configs if checks & SLUGS}
+        self._windows = {name: one for name, one in windows.items() if one is not None}
+        self._reader = self.config.readers[split]
         self._annotates = "forbidden-entity" in checks and bool(self.config.annotators.splits[split])
 
     def read(self, view: DocView, number: int) -> list[Finding]:
@@ -46,31 +44,26 @@ class Reading:
         if self._is_simple(view):
             self.rows.extend((number, len(view), len(view), len(view.ents)))
             spaces = [True] * len(view) if view.unknown_spaces else view.spaces
-            found, seen = [], [SeenDoc(view.words, spaces, view.sentences)]
+            found, seen = [], [SeenDoc(view.words, spaces, view.sentences())]
         else:
             found, predicted = self._read_as_spacy(view, number)
             seen = []
             for doc in predicted:
                 words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
-                seen.append(SeenDoc(words, spaces, view.sentences if len(doc) == len(view) else []))
+                seen.append(SeenDoc(words, spaces, view.sentences() if len(doc) == len(view) else []))
         named = [(self.name, one) for one in found]
-        for doc in seen:
-            named += self._unread(doc, number)
+        for doc, (name, windows) in product(seen, self._windows.items()):
+            unread, unknown = windows.check(doc)
+            named += [(name, one) for one in unread]
+            self.words[name] += len(doc.words)
+            if unknown:
+                add_first(self.unknown, name, (len(unknown), number, unknown[0], unknown[0] + 1))
         milder = {} if self.split == "train" else {"forbidden-entity": {"severity": Severity.warning}}
         return [
             view.finding(self.split, one, variant=name, **milder.get(one.slug, {}))
             for name, one in named
             if one.slug in self._checks
         ]
-
-    def _unread(self, doc: SeenDoc, number: int) -> Iterator[tuple[str, TokenFinding]]:
-        """Yield what transformers do not read of a document, with the config's name; count the unknown."""
-        for name, windows in self._windows.items():
-            unread, unknown = windows.check(doc)
-            yield from ((name, one) for one in unread)
-            self.words[name] += len(doc.words)
-            if unknown:
-                add_first(self.unknown, name, (len(unknown), number, unknown[0], unknown[0] + 1))
 
     def _is_simple(self, view: DocView) -> bool:
         """Say whether the reader hands a document on whole, on the data's tokens, and the ner can learn it.
@@ -92,10 +85,10 @@ class Reading:
     def _read_as_spacy(self, view: DocView, number: int) -> tuple[list[TokenFinding], list[Doc]]:
         """Let spaCy's reader have the document; return what is wrong, and what the pipeline will see."""
         found: list[TokenFinding] = []
+        reader, nlp = self._reader, self.config.nlp
+        make = reader.make_examples_gold_preproc if reader.gold_preproc else reader.make_examples
         try:
-            examples = list(
-                self.config.examples(self.split, view.shard.doc(view.index, self.config.nlp.vocab))
-            )
+            examples = list(make(nlp, [view.shard.doc(view.index, nlp.vocab)]))
         except Exception as error:  # whatever training would die of
             return [_untrainable(view, error)], []
         arrived = 0
@@ -120,25 +113,23 @@ class Reading:
         gold, most = self._reader.gold_preproc, self._reader.max_length
         if not gold and (most == 0 or len(view) < most):
             return [0]
-        sentences = pairwise([0, *view.sentences, len(view)])
+        sentences = pairwise([0, *view.sentences(), len(view)])
         return [start for start, end in sentences if gold or end - start < most]
 
     def _cuts(self, view: DocView, examples: int, arrived: int) -> Iterator[TokenFinding]:
         """Yield what a reader's settings do to a document."""
-        setting = (
-            "gold_preproc = true" if self._reader.gold_preproc else f"max_length = {self._reader.max_length}"
-        )
+        reader, total = self._reader, len(view)
+        setting = "gold_preproc = true" if reader.gold_preproc else f"max_length = {reader.max_length}"
         why = f"{setting} in [{self.config.training[f'{self.split}_corpus']}]"
-        total = len(view)
         if arrived < total:
             detail = f"{arrived} of {total} tokens are handed on: {why}"
-            no_sentences = "" if view.sentences else ", no sentence boundaries"
+            no_sentences = "" if view.sentences() else ", no sentence boundaries"
             yield TokenFinding(0, 0, detail + no_sentences, "dropped-by-reader")
         if examples > 1:
             yield TokenFinding(0, 0, f"{total} tokens in {examples} parts: {why}", "cut-by-reader")
         if examples > 1 or (arrived < total and examples):
             for start, end, label in view.ents:
-                if view.sentences_in(start, end):
+                if view.sentences(start, end):
                     name = f"tokens {start}–{end} {view.name(start, end)!r} {label}"
                     yield TokenFinding(start, end, f"{name} cross a sentence boundary; {why}", "entity-cut")
 
@@ -157,14 +148,12 @@ def _retokenised(example: Example, kept: set[tuple[int, int]]) -> Iterator[Token
 
 def _untrainable(view: DocView, error: Exception) -> TokenFinding:
     """Return what spaCy dies of in a document, and the tokens that are the likeliest reason."""
-    illegal = numpy.flatnonzero(view.column("illegal")).tolist()
+    illegal = ((i, i + 1) for i in numpy.flatnonzero(view.column("illegal")).tolist())
     white = ((start, end) for start, end, _ in view.ents if view.column("white")[start:end].any())
-    tokens = (illegal[0], illegal[0] + 1) if illegal else next(white, (0, 0))
-    return TokenFinding(*tokens, shortened(error), "untrainable")
+    return TokenFinding(*next(chain(illegal, white), (0, 0)), _shortened(error), "untrainable")
 
 
-def shortened(error: Exception) -> str:
-    """Return an error's kind and message on one line."""
+def _shortened(error: Exception) -> str:
     text = one_line(error)
     return f"{type(error).__name__}: {text[:200]}{'…' * (len(text) > 200)}"
 
@@ -184,9 +173,9 @@ def read_whole(config: TrainingConfig, split: str) -> tuple[array, list[TokenFin
                 kept_from = config.annotators.forbidden(example, split) if split == "train" else ()
                 found += [TokenFinding(0, 0, f"{place}: {one.detail}", one.slug) for one in kept_from]
             except Exception as error:
-                found.append(TokenFinding(0, 0, f"{place}: {shortened(error)}", "untrainable"))
+                found.append(TokenFinding(0, 0, f"{place}: {_shortened(error)}", "untrainable"))
             rows.extend((number, len(example.predicted), len(example.reference), entities))
     except Exception as error:
-        detail = f"[{name}] fails after {len(rows) // len(COLUMNS)} examples: {shortened(error)}"
+        detail = f"[{name}] fails after {len(rows) // len(COLUMNS)} examples: {_shortened(error)}"
         found.append(TokenFinding(0, 0, detail, "untrainable"))
     return rows, found

@@ -16,46 +16,30 @@ from scripts.checks.catalogue import Finding, finding
 from scripts.checks.doc_view import DocView, First, add_first, load_shard, run_hash
 from scripts.checks.document_checks import check_document
 from scripts.checks.reading import Reading
-from scripts.checks.training_config import ConfigFile, forget_training_configs, load_training_config
+from scripts.checks.training_config import load_training_config
 from scripts.corpus.duplicates import first_of_group, near, shingles
 from scripts.corpus.files import hash64
 from scripts.corpus.shards import ShardError
 
 SHARDS = 10
 """Shards that a process looks at in one go."""
-Name = tuple[int, str, str]
-"""An entity as it is written: hash of its tokens, text and label."""
-
-
-class Task(NamedTuple):
-    """Some shards of a split, and what to look at in them.
-
-    checks: slugs. labels: those allowed. configs: whose readers to run; those that read alike have one name.
-    counts_types: whether some config's vectors are to be looked up.
-    """
-
-    split: str
-    paths: tuple[Path, ...]
-    checks: frozenset[str]
-    labels: frozenset[str] = frozenset()
-    configs: dict[str, tuple[ConfigFile, ...]] = {}  # noqa: RUF012
-    counts_types: bool = False
 
 
 @dataclass(slots=True)
 class Stats:
     """What is in some shards; arrays have a value a document.
 
-    ends: documents up to the end of each shard. with_label: documents that hold a label. texts, annotations:
-    hashes, 0 where there are none. inputs: by configs, the examples. words, unknown: as of `Reading`.
-    types, entity_types: how often each token occurs, and how often in entities, if a config has vectors.
+    starts: documents before each shard, and in all. with_label: documents that hold a label. names: entities,
+    by hash of their tokens, text and label. texts, annotations: hashes, 0 where there are none. inputs: by
+    configs, the examples. words, unknown: as of `Reading`. types, entity_types: how often each token occurs,
+    and how often in entities, if a config has vectors.
     """
 
     paths: list[Path] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=lambda: [0])
     labels: Counter[str] = field(default_factory=Counter)
     with_label: Counter[str] = field(default_factory=Counter)
-    names: dict[Name, First] = field(default_factory=dict)
+    names: dict[tuple[int, str, str], First] = field(default_factory=dict)
     lengths: array = field(default_factory=partial(array, "i"))
     texts: array = field(default_factory=partial(array, "Q"))
     annotations: array = field(default_factory=partial(array, "Q"))
@@ -75,9 +59,8 @@ class Stats:
         text = " ".join(view.text.split())
         self.texts.append(hash64(text) if text else 0)
         self.annotations.append(hash64(repr(view.ents)) if text and view.ents else 0)
-        labels = [label for _, _, label in view.ents]
-        self.labels.update(labels)
-        self.with_label.update(set(labels))
+        self.labels.update(label for _, _, label in view.ents)
+        self.with_label.update({label for _, _, label in view.ents})
         for start, end, label in view.ents:
             name = run_hash(view.column("orths")[start:end].tolist()), view.name(start, end), label
             add_first(self.names, name, (1, self.documents, start, end))
@@ -93,11 +76,9 @@ class Stats:
         for configs, examples in other.inputs.items():
             table = numpy.array(examples, dtype=numpy.int32).reshape(-1, 4) + numpy.int32((before, 0, 0, 0))
             self.inputs.setdefault(configs, array("i")).frombytes(table.tobytes())
-        self.labels.update(other.labels)
-        self.with_label.update(other.with_label)
-        for name in ("words", "types", "entity_types"):
+        for name in ("labels", "with_label", "words", "types", "entity_types"):
             getattr(self, name).update(getattr(other, name))
-        self.ends += [before + end for end in other.ends]
+        self.starts += [before + start for start in other.starts[1:]]
         for name in ("paths", "lengths", "texts", "annotations"):
             getattr(self, name).extend(getattr(other, name))
 
@@ -112,40 +93,39 @@ def cut(paths: list[Path]) -> Iterator[tuple[int, int]]:
     return pairwise([0, *range(1, len(paths), SHARDS), len(paths)])
 
 
-def shard_stats(task: Task) -> tuple[Stats, list[Finding], bytes]:
-    """Look at some shards; return what is in them, what was found, and `shingles` if a check needs them."""
+def shard_stats(
+    split: str, paths: list[Path], checks: frozenset[str], labels: frozenset[str], configs: dict, types: bool
+) -> tuple[Stats, list[Finding], bytes]:
+    """Look at some shards; return what is in them, what was found, and `shingles` if a check needs them.
+
+    checks: slugs. labels: those allowed. configs: the ConfigFiles whose readers to run, by the name of those
+    that read alike. types: whether some config's vectors are to be looked up.
+    """
     stats, findings, texts = Stats(), [], []
-    readings = [
-        Reading(name, [load_training_config(file) for file in files], task.split, task.checks)
-        for name, files in task.configs.items()
-    ]
-    if any(reading.config.is_full for reading in readings):
-        forget_training_configs()  # the next task makes new ones: memory stays flat
-    for path in task.paths:
+    loaded = {name: [load_training_config(file) for file in files] for name, files in configs.items()}
+    readings = [Reading(name, alike, split, checks) for name, alike in loaded.items()]
+    for path in paths:
         stats.paths.append(path)
         try:
             shard = load_shard(path)
         except ShardError as error:
-            findings.append(finding("damaged-shard", task.split, str(error), shard=path.as_posix()))
-            stats.ends.append(stats.documents)
+            findings.append(finding("damaged-shard", split, str(error), shard=path.as_posix()))
+            stats.starts.append(stats.documents)
             continue
         for index in range(len(shard)):
-            view = shard.view(index, task.labels)
-            for found in check_document(view, task.checks):
-                findings.append(view.finding(task.split, found))
+            view = DocView(shard, index, labels)
+            findings += [view.finding(split, found) for found in check_document(view, checks)]
             for reading in readings:
                 findings += reading.read(view, stats.documents)
             texts.append(stats.count(view))
-        stats.ends.append(stats.documents)
-        if task.counts_types:
-            every, in_entities = shard.count_words()
-            stats.types.update(every)
-            stats.entity_types.update(in_entities)
+        stats.starts.append(stats.documents)
+        if types:
+            shard.count_words(stats.types, stats.entity_types)
     for reading in readings:
         stats.inputs[reading.name] = reading.rows
         stats.words |= reading.words
         stats.unknown |= reading.unknown
-    needs_shingles = not task.checks.isdisjoint(("near-duplicate", "near-duplicate-across-splits"))
+    needs_shingles = checks & {"near-duplicate", "near-duplicate-across-splits"}
     return stats, findings, shingles(texts).tobytes() if needs_shingles else b""
 
 
@@ -161,15 +141,6 @@ class CorpusFinding(NamedTuple):
     tokens: tuple[int, int] = (0, 0)
     other: tuple[str, int] | None = None
     slug: str = ""
-
-
-class Pair(NamedTuple):
-    """A document, and an earlier one with the same text, or nearly: then with the same entities or not."""
-
-    split: str
-    document: int
-    other: tuple[str, int]
-    has_same_entities: bool
 
 
 class CorpusStats:
@@ -197,44 +168,39 @@ class CorpusStats:
                 add_first(labels, label, (count, (split, document), *tokens))
         return found
 
-    def same_texts(self) -> tuple[list[Pair], list[Pair]]:
-        """Return the documents whose text occurred before, and those that are nearly the same as another.
+    def same_texts(self) -> Iterator[Iterator[tuple[tuple[str, int], tuple[str, int], bool]]]:
+        """Yield the documents whose text occurred before, then those that are nearly the same as another.
 
-        Each with the first of its kind.
+        Each is split and number, with the first of its kind, and whether that has the same entities.
         """
-        texts, annotations = (
-            numpy.concatenate([numpy.array(getattr(split, name)) for split in self.splits.values()])
-            for name in ("texts", "annotations")
-        )
-        names, ends = list(self.splits), list(accumulate(split.documents for split in self.splits.values()))
+        splits, names = self.splits.values(), list(self.splits)
+        texts = numpy.concatenate([numpy.array(split.texts) for split in splits])
+        annotations = numpy.concatenate([numpy.array(split.annotations) for split in splits])
+        starts = [0, *accumulate(split.documents for split in splits)]
 
         def place(i: int) -> tuple[str, int]:
-            split = bisect_right(ends, i)
-            return names[split], i - (ends[split - 1] if split else 0)
-
-        def pairs(firsts: numpy.ndarray) -> list[Pair]:
-            again = numpy.flatnonzero((firsts != numpy.arange(len(firsts))) & (texts != 0))
-            return [
-                Pair(*place(i), place(first), bool(annotations[i] == annotations[first]))
-                for i, first in zip(again.tolist(), firsts[again].tolist(), strict=True)
-            ]
+            split = bisect_right(starts, i) - 1
+            return names[split], i - starts[split]
 
         _, first, which = numpy.unique(texts, return_index=True, return_inverse=True)
-        has_shingles = self.shingles.stat().st_size
-        joined = [near(self.shingles, numpy.sort(first))] if has_shingles else []
-        return pairs(first[which]), pairs(first_of_group(len(texts), *joined))
+        joined = [near(self.shingles, numpy.sort(first))] if self.shingles.stat().st_size else []
+        for firsts in (first[which], first_of_group(len(texts), *joined)):
+            again = numpy.flatnonzero((firsts != numpy.arange(len(firsts))) & (texts != 0))
+            same = annotations[again] == annotations[firsts[again]]
+            pairs = zip(again.tolist(), firsts[again].tolist(), same.tolist(), strict=True)
+            yield ((place(i), place(first), is_same) for i, first, is_same in pairs)
 
     def first_of(self, split: str, label: str) -> tuple[int, tuple[int, int]]:
         """Return document and tokens of the first entity of a label in a split."""
         names = self.splits[split].names.items()
-        document, start, end = min(first[1:] for (_, _, other), first in names if other == label)
-        return document, (start, end)
+        document, *tokens = min(first[1:] for (_, _, other), first in names if other == label)
+        return document, tuple(tokens)
 
     def view(self, split: str, document: int) -> DocView:
         """Return a document of a split by its number."""
         stats = self.splits[split]
-        shard = bisect_right(stats.ends, document)
-        return load_shard(stats.paths[shard]).view(document - (stats.ends[shard - 1] if shard else 0))
+        shard = bisect_right(stats.starts, document) - 1
+        return DocView(load_shard(stats.paths[shard]), document - stats.starts[shard])
 
     def finding(self, found: CorpusFinding, **more: str) -> Finding:
         """Return what a check found, with its place."""

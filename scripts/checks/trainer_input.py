@@ -1,6 +1,7 @@
 """What reaches a config's trainer in the first epoch, once reader and batcher have had their way."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy
@@ -30,10 +31,10 @@ def trainer_input(
     rows, failures = (stats.inputs[name], []) if name else read_whole(config, split)
     examples = numpy.array(rows, dtype=numpy.int32).reshape(-1, len(COLUMNS))
     lost = [CorpusFinding(split, one.detail, slug=one.slug) for one in failures]
-    limit = config.reader(split).limit if name else 0
+    limit = config.readers[split].limit if name else 0
     if limit >= 1:
         filled = numpy.flatnonzero(numpy.array(stats.lengths))
-        kept = _limited(stats.ends, filled, limit)
+        kept = _limited(stats.starts, filled, limit)
         if len(kept) < len(filled):
             detail = f"limit = {limit}: {len(kept):,} of {stats.documents:,} documents are read"
             lost.append(CorpusFinding(split, detail, slug="limit"))
@@ -47,10 +48,9 @@ def trainer_input(
         examples = examples[arrived]
         if not len(examples):
             lost.append(CorpusFinding(split, "no document reaches the trainer", slug="nothing-to-train"))
-    for variant, (unknown, document, *tokens) in stats.unknown.items():
-        told = unknown_words(unknown, stats.words[variant])
-        if variant == config.file.name and told:
-            lost.append(CorpusFinding(split, told[1], document, tuple(tokens), slug=told[0]))
+    unknown, document, *tokens = stats.unknown.get(config.file.name, (0, None))
+    if told := unknown_words(unknown, stats.words[config.file.name]):
+        lost.append(CorpusFinding(split, told[1], document, tuple(tokens), slug=told[0]))
     documents, (tokens, entities) = len(numpy.unique(examples[:, 0])), examples[:, 2:].sum(axis=0).tolist()
     return TrainerInput(documents, tokens, entities, len(batches)), lost
 
@@ -69,14 +69,12 @@ def _dropped(config: TrainingConfig, examples: numpy.ndarray, *, has_places: boo
         yield CorpusFinding("train", detail, document if has_places else None, slug=slug)
 
 
-def _limited(ends: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarray:
+def _limited(starts: list[int], filled: numpy.ndarray, limit: int) -> numpy.ndarray:
     """Return the documents that spaCy's Corpus reads under a limit, of those that have tokens.
 
     Its loop over files goes on after that over documents has ended: it takes one document of each then.
     """
     kept: list[int] = []
-    first = 0
-    for last in numpy.searchsorted(filled, ends).tolist():
+    for first, last in pairwise(numpy.searchsorted(filled, starts).tolist()):
         kept += filled[first : min(last, first + max(1, limit - len(kept)))].tolist()
-        first = last
     return numpy.array(kept, dtype=numpy.int64)

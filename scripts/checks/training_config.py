@@ -6,15 +6,14 @@ from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy
 from confection import Config, ConfigValidationError
-from spacy.tokens import Doc
+from spacy.language import Language
+from spacy.tokenizer import Tokenizer
 from spacy.training import Corpus, Example
-from spacy.training.corpus import FILE_TYPE
-from spacy.util import copy_config, load_model_from_config, registry, resolve_dot_names
+from spacy.util import load_model_from_config, registry, resolve_dot_names
 
 from scripts.checks.annotators import Annotators
 from scripts.checks.components import component, faults
@@ -29,10 +28,9 @@ from scripts.corpus.config_file import (
     reader_block,
 )
 from scripts.corpus.shards import ShardError
-from scripts.corpus.stream import ShardStream
-from scripts.corpus.tokenizer import MAX_STRINGS, load_tokenizer
+from scripts.corpus.stream import ShardStream, docbin_files
+from scripts.corpus.tokenizer import CACHE, MAX_STRINGS
 
-CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
 OWN_CODE = Path(__file__).resolve().parent.parent / "training" / "stream.py"
 """What registers all that this project's own configs name."""
 PLAIN = ("spacy.Corpus.v1", "ner_template.shards.v1")
@@ -60,19 +58,14 @@ class TrainingConfig:
         self.lang: str = self.config["nlp"]["lang"]
 
     @cached_property
-    def nlp(self) -> Any:
-        """What readers need of a pipeline, `vocab` and `make_doc`; a real one if there is code for it."""
-        settings, before_init = self.config["nlp"], self.config["initialize"]["before_init"]
-        has_code = before_init or any(settings[name] for name in CALLBACKS)
-        is_spacys = settings["tokenizer"]["@tokenizers"].startswith("spacy.")
-        if self.has_plain_readers and is_spacys and not has_code:
-            tokenizer = load_tokenizer(self.lang, settings["tokenizer"])
-            return SimpleNamespace(vocab=tokenizer.vocab, make_doc=tokenizer)
-        config = copy_config(self.config)
-        config["nlp"] |= {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
-        config["components"] = {}
+    def nlp(self) -> Language:
+        """A pipeline without components, which readers need."""
+        block = self.config["nlp"] | {"pipeline": [], "disabled": [], "after_pipeline_creation": None}
+        before_init = self.config["initialize"]["before_init"]
         try:
-            nlp = load_model_from_config(config, auto_fill=True)
+            nlp = load_model_from_config({"nlp": block}, auto_fill=True)
+            if isinstance(nlp.tokenizer, Tokenizer):
+                nlp.tokenizer.max_cache_size = CACHE
             if before_init:
                 self.resolve("[initialize.before_init]", before_init)(nlp)
         except UserError:
@@ -82,9 +75,9 @@ class TrainingConfig:
         return nlp
 
     def _failed(self, what: str, error: Exception) -> UserError:
-        return UserError(
-            f"{self.file.path}: {what}: {type(error).__name__}: {one_line(error)}; repair that code"
-        )
+        why = f"{type(error).__name__}: {one_line(error)}"
+        remedy = "install that" if isinstance(error, ImportError) else "repair that code"
+        return UserError(f"{self.file.path}: {what}: {why}; {remedy}")
 
     def resolve(self, name: str, block: dict) -> Any:
         """Make what a block of the config names. Raises UserError where it cannot be made."""
@@ -94,13 +87,8 @@ class TrainingConfig:
             problem = f"{name} cannot be made: {one_line(error)}"
             raise UserError(f"{self.file.path}: {problem}; is its code given (--code)?") from None
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a new one should take its place, because its vocabulary has grown large."""
-        return "nlp" in vars(self) and len(self.nlp.vocab.strings) > MAX_STRINGS
-
     @cached_property
-    def _readers(self) -> dict[str, Callable]:
+    def readers(self) -> dict[str, Callable]:
         """The readers of train and dev, without their augmenters."""
         names = {split: self.training[f"{split}_corpus"] for split in ("train", "dev")}
         given = dict(self.file.paths)
@@ -115,14 +103,10 @@ class TrainingConfig:
         except Exception as error:  # a reader may be anybody's code
             raise self._failed("its readers cannot be made", error) from None
 
-    def reader(self, split: str) -> Callable:
-        """Return the reader of train or dev."""
-        return self._readers[split]
-
     @property
     def has_plain_readers(self) -> bool:
         """Whether spaCy's Corpus or our ShardStream reads both: then documents can be read one by one."""
-        return all(type(reader) in (Corpus, ShardStream) for reader in self._readers.values())
+        return all(type(reader) in (Corpus, ShardStream) for reader in self.readers.values())
 
     def path(self, split: str) -> Path | None:
         """Return where train's or dev's DocBin files are; None where a reader has its data elsewhere.
@@ -140,24 +124,18 @@ class TrainingConfig:
             remedy = "run: python -m spacy project run corpus" if is_own else f"give it by {setting}"
             problem = f"{split}'s data is at {path}, which does not exist"
             raise UserError(f"{self.file.path}: {problem}; {remedy}")
-        holds_docbins = path.suffix == FILE_TYPE or (path.is_dir() and any(path.rglob(f"*{FILE_TYPE}")))
-        return path if self.has_plain_readers or holds_docbins else None
+        return path if self.has_plain_readers or docbin_files(path) else None
 
     def read(self, split: str) -> Iterator[Example]:
         """Yield what the reader makes of all its data, up to MOST examples."""
-        return islice(self.reader(split)(self.nlp), MOST)
-
-    def examples(self, split: str, doc: Doc) -> Iterator[Example]:
-        """Yield what the reader makes of one document."""
-        reader = self.reader(split)
-        make = reader.make_examples_gold_preproc if reader.gold_preproc else reader.make_examples
-        return make(self.nlp, [doc])
+        return islice(self.readers[split](self.nlp), MOST)
 
     @property
     def reading_key(self) -> str:
         """What decides the examples: configs in which it is the same need to read only once."""
-        blocks = [reader_block(self.config, self.training[f"{split}_corpus"]) for split in self._readers]
-        nlp = [self.config["nlp"][name] for name in ("lang", "tokenizer", *CALLBACKS)]
+        blocks = [reader_block(self.config, self.training[f"{split}_corpus"]) for split in self.readers]
+        names = ("lang", "tokenizer", "before_creation", "after_creation", "after_pipeline_creation")
+        nlp = [self.config["nlp"][name] for name in names]
         return repr((blocks, nlp, self.config["initialize"]["before_init"], self.annotators.key))
 
     def first_epoch(self, lengths: numpy.ndarray) -> list[list[int]]:
@@ -167,10 +145,10 @@ class TrainingConfig:
         Raises UserError where it fails.
         """
         try:
-            return self._batches([_Sized(int(length)) for length in lengths])
+            return self._batches([range(length) for length in lengths.tolist()])
         except UserError:
             raise
-        except Exception:  # a batcher may be anybody's code, and want more of an example
+        except Exception:  # a batcher may be anybody's code, and want more of an example than its length
             examples = list(self.read("train"))
         if len(examples) != len(lengths):  # nothing more can be told of it
             return [list(range(len(lengths)))]
@@ -184,7 +162,7 @@ class TrainingConfig:
 
         They are shuffled as spaCy does by the config's seed (spacy/training/loop.py), or as ShardStream does.
         """
-        reader, order = self.reader("train"), list(range(len(items)))
+        reader, order = self.readers["train"], list(range(len(items)))
         if isinstance(reader, ShardStream):
             with suppress(ShardError):  # which is told where shards are looked at
                 numbers = reader.numbers(0)
@@ -193,7 +171,6 @@ class TrainingConfig:
         try:
             batcher = self.resolve("[training.batcher]", self.training["batcher"])
             if self.training["max_epochs"] >= 0:
-                order = list(order)
                 random.seed(self.training["seed"])
                 random.shuffle(order)
             known = {id(items[number]): number for number in order}
@@ -216,38 +193,21 @@ class TrainingConfig:
         """The model block of the transformer component, where the pipeline has one of spacy-transformers."""
         for name in self.config["nlp"]["pipeline"]:
             block = component(self.config, name)
-            model = block.get("model", {})
-            if block.get("factory") == "transformer" and "TransformerModel" in str(
-                model.get("@architectures")
-            ):
-                is_own = block is self.config["components"][name]
-                if is_own or Path(model["name"]).exists():  # else its tokeniser is only among its weights
-                    return model
+            model = block.get("model", {}) if block.get("factory") == "transformer" else {}
+            is_known = "TransformerModel" in str(model.get("@architectures"))
+            if is_known and (block is self.config["components"][name] or Path(model["name"]).exists()):
+                return model  # else its tokeniser is only among its weights
         return None
 
 
+_loaded = lru_cache(maxsize=8)(lambda file, content: TrainingConfig(file))
+
+
 def load_training_config(file: ConfigFile) -> TrainingConfig:
-    """Load a config, once in each process as long as its file stays what it is."""
-    return _loaded(file, file.path.read_bytes() if file.path.exists() else b"")
-
-
-@lru_cache(maxsize=8)
-def _loaded(file: ConfigFile, content: bytes) -> TrainingConfig:
-    return TrainingConfig(file)
-
-
-def forget_training_configs() -> None:
-    """Let go of all that is loaded, with its vocabularies."""
-    _loaded.cache_clear()
-
-
-class _Sized:
-    """Something with an example's length, which is all that batchers ask for."""
-
-    __slots__ = ("length",)
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
+    """Load a config, once in each process as long as its file and its vocabulary stay what they are."""
+    content = file.path.read_bytes() if file.path.exists() else b""
+    config = _loaded(file, content)
+    if "nlp" in vars(config) and len(config.nlp.vocab.strings) > MAX_STRINGS:
+        _loaded.cache_clear()
+        config = _loaded(file, content)
+    return config

@@ -1,5 +1,6 @@
 """Find names of a corpus where they are not labelled and nothing says why."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,20 +29,18 @@ WITHIN = frozenset((",", "&", "/", "(", ")", "[", "]", "%", "$", "+", "=", "#", 
 def labelled_elsewhere(corpus: CorpusStats, workers: int) -> Iterator[CorpusFinding]:
     """Find names that are labelled at least twice as often as not, and the first place where they are not."""
     labelled: dict[tuple[int, str], int] = {}
-    wanted: dict[int, set[int]] = {}
+    wanted: defaultdict[int, set[int]] = defaultdict(set)
     for (key, text), labels in corpus.labels_of_names.items():
         _, _, start, end = next(iter(labels.values()))
         often = sum(count for count, *_ in labels.values())
         is_value = all(label.upper() in VALUES for label in labels)
         if often >= OFTEN and end - start <= LONGEST and _is_telling(text) and not is_value:
             labelled[key, text] = often
-            wanted.setdefault(end - start, set()).add(key)
-    hashes = {
-        length: numpy.array(sorted(keys), dtype=numpy.uint64) for length, keys in sorted(wanted.items())
-    }
+            wanted[end - start].add(key)
+    hashes = {n: numpy.array(sorted(keys), dtype=numpy.uint64) for n, keys in sorted(wanted.items())}
     unlabelled: dict[int, First] = {}
     parts = [
-        (split, stats.paths[start:end], stats.ends[start - 1] if start else 0)
+        (split, stats.paths[start:end], stats.starts[start])
         for split, stats in corpus.splits.items()
         for start, end in (cut(stats.paths) if hashes else ())
     ]
@@ -79,11 +78,11 @@ def _find_in_shards(paths: list[Path], hashes: dict[int, numpy.ndarray]) -> dict
             places = numpy.minimum(numpy.searchsorted(wanted, runs), len(wanted) - 1)
             is_unlabelled = outside[length:][: len(runs)] - outside[: len(runs)] == length
             hits = numpy.flatnonzero((wanted[places] == runs) & is_unlabelled)
-            documents = numpy.searchsorted(shard.ends, hits, side="right")
+            documents = numpy.searchsorted(shard.starts, hits, side="right") - 1
             for hit, index in zip(hits.tolist(), documents.tolist(), strict=True):
-                if hit + length <= shard.ends[index] and not _has_reason(shard, index, hit, hit + length):
-                    start = hit - shard.starts[index]
-                    add_first(found, int(runs[hit]), (1, before + index, start, start + length))
+                start, end = shard.starts[index : index + 2]
+                if hit + length <= end and not _has_reason(shard, index, hit, hit + length):
+                    add_first(found, int(runs[hit]), (1, before + index, hit - start, hit - start + length))
         before += len(shard)
     return found
 
@@ -95,7 +94,7 @@ def _has_reason(shard: TaggedShard, index: int, first: int, last: int) -> bool:
     they are one word, which has its capital from its place in the sentence; or single characters of a script
     without spaces, where they may be part of any word.
     """
-    start, end, iob, texts = shard.starts[index], shard.ends[index], shard.iob, shard.texts
+    (start, end), iob, texts = shard.starts[index : index + 2], shard.iob, shard.texts
     if (first > start and iob[first - 1] != OUTSIDE) or (last < end and iob[last] != OUTSIDE):
         return True
     before, after = texts[first - 1] if first > start else "", texts[last] if last < end else ""

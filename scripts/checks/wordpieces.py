@@ -14,15 +14,11 @@ from scripts.checks.doc_view import TokenFinding
 from scripts.cli import UserError
 from scripts.corpus.hub import require_model
 
-WORDPIECE_CHECKS = frozenset({"wordpiece-overflow", "no-wordpiece", "outside-windows"})
-UNKNOWN_CHECKS = frozenset({"unknown-words", "unknown-script"})
+SLUGS = {"wordpiece-overflow", "no-wordpiece", "outside-windows", "unknown-words", "unknown-script"}
 MANY = 0.05
 """Share of unknown tokens from which it is told."""
 MOST = 0.5
 """Share from which the script is unknown."""
-
-Offsets = list[tuple[int, int]]
-"""Characters from and to, of wordpieces."""
 
 
 class SeenDoc(NamedTuple):
@@ -94,20 +90,19 @@ class Windows:
                 unknown[window] |= _covered(words, spaces, unknown_offsets)
             if len(offsets) > self.limit:
                 cut[window] |= _covered(words, spaces, offsets) & ~kept
-        unknown_tokens = numpy.flatnonzero(unknown).tolist()
         if read.all():
-            return {}, unknown_tokens
+            return {}, numpy.flatnonzero(unknown).tolist()
         black = numpy.array([not word.isspace() for word in doc.words])
         overflow = f"its window has {most} wordpieces, the transformer reads {self.limit}"
-        nothing = "the transformer's tokeniser makes no wordpiece of it"
+        no_wordpiece = seen & ~read & ~cut & black
         return {
             "wordpiece-overflow": (cut & ~read, overflow),
             "outside-windows": (~seen & black, "in no window"),
-            "no-wordpiece": (seen & ~read & ~cut & black, nothing),
-        }, unknown_tokens
+            "no-wordpiece": (no_wordpiece, "the transformer's tokeniser makes no wordpiece of it"),
+        }, numpy.flatnonzero(unknown).tolist()
 
-    def _offsets(self, text: str) -> tuple[Offsets, Offsets]:
-        """Return what each wordpiece, special ones among them, stands for; and the unknown ones.
+    def _offsets(self, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Return the characters that each wordpiece, special ones among them, stands for; and the unknown.
 
         A slow tokeniser does not tell: each wordpiece stands for all, and none is unknown.
         """
@@ -140,8 +135,7 @@ def windows(getter: dict[str, Any], total: int, sentences: list[int]) -> list[tu
     return found
 
 
-def _covered(words: list[str], spaces: list[bool], offsets: Offsets) -> numpy.ndarray:
-    """Say which tokens have a wordpiece."""
+def _covered(words: list[str], spaces: list[bool], offsets: list[tuple[int, int]]) -> numpy.ndarray:
     marks = bytearray(sum(map(len, words)) + sum(spaces))
     for start, end in offsets:
         marks[start:end] = b"\x01" * (end - start)

@@ -3,12 +3,11 @@
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from scripts.corpus.chunks import Chunk, Converted, Evidence, Part, convert_chunk, cut_into_chunks
-from scripts.corpus.files import hash64, require_folder, write_json
+from scripts.corpus.files import hash64, require_folder, sha256, write_json
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.pool import ordered_map
 from scripts.corpus.raw import RawCorpus
@@ -17,7 +16,7 @@ from scripts.corpus.shards import LABELS, MANIFEST, VERSION, label_data
 from scripts.corpus.splits import draw_splits, survey_chunk
 from scripts.corpus.versions import versions
 from scripts.formats.offsets import undecided, verdict
-from scripts.formats.record import AnnotationError, Source
+from scripts.formats.record import AnnotationError, Source, fail
 from scripts.formats.registry import Opened
 
 STAGING, OLD = ".new", ".old"
@@ -52,11 +51,11 @@ def build_corpus(
         tell(line)
     for leftover in (STAGING, OLD):
         shutil.rmtree(folder / leftover, ignore_errors=True)
-    build = _Build(folder / STAGING, raw, settings, understood)
+    build = _Build(folder / STAGING, raw, settings)
     try:
         for converted in _convert(build, opened, workers, progress):
             build.add(converted)
-        build.finish()
+        build.finish(understood)
     except AnnotationError:
         build.discard()
         raise
@@ -91,23 +90,17 @@ def _convert(
     yield from ordered_map(convert_chunk, map(arguments, chunks("converting", opened)), workers=workers)
 
 
-@dataclass(slots=True)
 class _Build:
     """A corpus that is being made in a folder of its own: what the chunks came to."""
 
-    staging: Path
-    raw: RawCorpus
-    settings: Settings
-    understood: dict[str, list[str]]
-    wholes: dict[str, Part] = field(init=False)
-    evidence: dict[str, Evidence] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Counter)))
-    _lines: dict[int, int] = field(default_factory=dict)  # of ids, by the hashes of their files and them
-
-    def __post_init__(self) -> None:
-        self.wholes = {split: Part(split, self.settings) for split in self.raw.files}
-        self.staging.mkdir(parents=True)
+    def __init__(self, staging: Path, raw: RawCorpus, settings: Settings) -> None:
+        self.staging, self.raw, self.settings = staging, raw, settings
+        self.wholes = {split: Part(split, settings) for split in raw.files}
+        self.evidence: dict[str, Evidence] = defaultdict(lambda: defaultdict(Counter))
+        self._lines: dict[int, int] = {}  # of ids, by the hashes of their files and them
+        staging.mkdir(parents=True)
         for name in (REJECTS, REPAIRS):
-            (self.staging / name).touch()
+            (staging / name).touch()
 
     def discard(self) -> None:
         """Delete a build whose data is at fault, but for the list of what was rejected."""
@@ -139,9 +132,7 @@ class _Build:
             key = hash64(f"{converted.split} {source.path}\n{id}")
             if key in self._lines:
                 first = Source(source.path, self._lines[key])
-                raise AnnotationError(
-                    f"{source} ({id}): the id is used at {first} too; give each document its own"
-                )
+                fail(f"{source} ({id})", f"the id is used at {first} too", "give each document its own")
             self._lines[key] = source.line
 
     def _add_part(self, part: Part) -> None:
@@ -153,13 +144,16 @@ class _Build:
             with (self.staging / name).open("ab") as file:
                 file.write("".join(rows).encode("utf-8", "replace"))
 
-    def finish(self) -> None:
-        """Check that all is there, and write the manifests."""
+    def finish(self, understood: dict[str, list[str]]) -> None:
+        """Check that all is there, and write the manifests. understood: as of `RawCorpus`."""
         for split, evidence in self.evidence.items():
             self._weigh_offsets(split, evidence)
         if self.settings.on_error == "reject":
             self._require_few_rejects()
-        sources = self.raw.hashes()
+        sources = {
+            split: [{"path": path.as_posix(), "sha256": sha256(path)} for path in paths]
+            for split, paths in self.raw.files.items()
+        }
         for split, whole in self.wholes.items():
             whole.ledger.check()
             count = whole.ledger.stages["sharded"].as_json()
@@ -177,7 +171,7 @@ class _Build:
                 **({"other_annotation": count["other"]} if "other" in count else {}),
                 "settings": self.settings.model_dump(mode="json"),
                 "versions": versions(("python", "spacy")),
-                "understood": self.understood[own],
+                "understood": understood[own],
                 "spaces": whole.spaces,
                 "shards": whole.shards,
                 "ledger": whole.ledger.as_json(),
@@ -190,31 +184,25 @@ class _Build:
         """Raise AnnotationError where a file's spans count no characters; note where nothing shows it."""
         part = Part(split, self.settings)
         for path, counts in evidence.items():
-            if (found := verdict(counts)) is not None:
+            if found := verdict(counts):
                 unit, why = found
                 remedy = f"set --offsets={unit}, or --offsets=characters if they are right as they are"
-                raise AnnotationError(f"{path}: {why}; {remedy}")
-            if (why := undecided(counts)) is not None:
+                fail(path, why, remedy)
+            if why := undecided(counts):
                 part.note("repairs", "aligned", "offset-units", path, detail=why)
         self._add_part(part)
 
     def _require_few_rejects(self) -> None:
         """Raise AnnotationError where more documents or entities were rejected than the settings allow."""
-        most, stated = self.settings.max_reject_rate, {"duplicate-span"}
-        if self.settings.overlaps != "error":
-            stated |= {"overlap", "nested"}
-        read, lost = Counter(), Counter()
-        for whole in self.wholes.values():
-            count = whole.ledger.stages["read"]
-            read.update(documents=count.documents, entities=count.entities)
-            for (_, reason), change in whole.ledger.losses.items():
-                if reason == "unreadable":
-                    lost["documents"] += change.count.documents
-                elif not change.count.documents and reason not in stated:
-                    lost["entities"] += change.count.entities
-        for what in ("documents", "entities"):
-            if lost[what] > most * read[what]:
-                share = f"{lost[what]:,} of {read[what]:,} {what} ({100 * lost[what] / read[what]:.1f} %)"
+        most, ledgers = self.settings.max_reject_rate, [whole.ledger for whole in self.wholes.values()]
+        stated = {"duplicate-span", *(("overlap", "nested") if self.settings.overlaps != "error" else ())}
+        losses = [(reason, change.count) for one in ledgers for (_, reason), change in one.losses.items()]
+        unread = sum(lost.documents for reason, lost in losses if reason == "unreadable")
+        spans = sum(lost.entities for why, lost in losses if not lost.documents and why not in stated)
+        for lost, what in ((unread, "documents"), (spans, "entities")):
+            read = sum(getattr(ledger.stages["read"], what) for ledger in ledgers)
+            if lost > most * read:
+                share = f"{lost:,} of {read:,} {what} ({100 * lost / read:.1f} %)"
                 raise AnnotationError(
                     f"{share} cannot be used, more than max_reject_rate allows ({100 * most:g} %); "
                     f"{self.staging / REJECTS} says why: repair the data, or raise --max-reject-rate"

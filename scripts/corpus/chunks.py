@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from spacy.tokenizer import Tokenizer
 
@@ -36,8 +37,7 @@ Evidence = dict[str, Counter[str]]
 """What the spans of each file say of the units that they are counted in (`offsets.weigh`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Some raw documents of one split, in order, each with the name of its format.
 
     read: how many bytes of the split's files are read with it.
@@ -54,20 +54,19 @@ class Chunk:
         Raises AnnotationError where there is one of those, unless such are rejected.
         """
         found: list[tuple[Item, Record | AnnotationError]] = []
-        errors: list[AnnotationError] = []
         for name, item in self.documents:
             format, path = formats()[name], item.source.path
             together = Path(path).parent.as_posix() if format.beside else path
             try:
                 records = records_of(item, format)
             except AnnotationError as error:
-                errors.append(error)
                 found.append((item, error))
                 continue
             for record in records:
                 if settings.offsets == "auto" and record.spans and record.words is None:
                     weigh(record, evidence.setdefault(together, Counter()))
                 found.append((item, settle(record, settings.offsets)))
+        errors = [error for _, error in found if isinstance(error, AnnotationError)]
         if errors and settings.on_error == "stop":
             also = f" (and {len(errors) - 1} more near it)" if len(errors) > 1 else ""
             raise AnnotationError(f"{errors[0]}{also}. To go on without such records set --on-error=reject")
@@ -111,13 +110,7 @@ class Part:
     rejects: list[str] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     spaces: Counter[str] = field(default_factory=lambda: Counter(original=0, given=0, rebuilt=0))
-    _documents: list[Document] = field(default_factory=list)
-
-    def write(self, folder: Path, chunk: int) -> None:
-        """Write all documents, and see that the ledger balances."""
-        self.shards, self.ledger.stages["sharded"] = write_shards(folder, chunk, self._documents)
-        self.ledger.check()
-        self._documents = []
+    documents: list[Document] = field(default_factory=list)
 
     def note(
         self,
@@ -147,7 +140,12 @@ class Part:
     def reject_unreadable(self, item: Item, error: AnnotationError) -> None:
         """Count and keep a document that could not be read."""
         self.ledger.stages["read"].documents += 1
-        row = {"detail": str(error), "text": _raw_text(item)}
+        text = "\n".join(
+            part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part)
+            for part in _parts(item)
+        )
+        text = text if len(text) <= LARGEST_EXCERPT else f"{text[:LARGEST_EXCERPT]}…"
+        row = {"detail": str(error), "text": text}
         self.note("losses", "aligned", "unreadable", item.source, rows=[row], documents=1)
 
     def add(self, record: Record, tokenizer: Tokenizer) -> None:
@@ -157,7 +155,10 @@ class Part:
         read["tokens"] = None if record.words is None else len(record.words)
         read["other"] = other = None if record.annotation is None else +record.annotation.whole.counts
         self.ledger.stages["read"].add(**read)
-        self._note_unread(record)
+        for reason, detail, tokens, labels in record.unread:
+            rows = [] if record.excluded else [{"label": label} for label in labels]  # else its row tells all
+            place = (record.source, record.id, detail)
+            self.note("losses", "read", reason, *place, rows=rows, tokens=tokens, labels=labels)
         if record.excluded or not record.text:
             reason, row = record.excluded or "empty text", {"text": record.text}
             self.note("losses", "aligned", reason, record.source, record.id, rows=[row], documents=1, **read)
@@ -170,22 +171,13 @@ class Part:
         spaces = "original" if record.words is None else "given" if record.spaces_given else "rebuilt"
         self.spaces[spaces] += 1
         line_of = record.line_of if record.words is None else {}
-        document = Document(
-            doc,
-            0,
-            len(doc),
-            record.id,
-            str(record.source),
-            keep_tokens=record.words is not None,
-            group=record.group,
-            sent_starts=sentence_starts(record),
-            lines=tuple(line_of[id(span)] for span in spans) if line_of else (),
-            annotation=record.annotation,
-        )
+        lines = tuple(line_of[id(span)] for span in spans) if line_of else ()
+        place = (0, len(doc), record.id, str(record.source), record.words is not None, record.group)
+        document = Document(doc, *place, sentence_starts(record), lines, record.annotation)
         if 0 < self.settings.max_tokens < len(doc):
             self._add_cut(record, document)
         else:
-            self._documents.append(document)
+            self.documents.append(document)
 
     def _add_cut(self, record: Record, document: Document) -> None:
         """Cut a document, and note it."""
@@ -200,7 +192,7 @@ class Part:
             why = f"between {before!r} and {after!r}: no sentence starts within {max_tokens:,} tokens"
             self.note("repairs", "sharded", "cut-in-sentence", record.source, record.id, why)
         for number, (start, end) in enumerate(ranges, start=1):
-            self._documents.append(document._replace(start=start, end=end, id=f"{record.id}#{number}"))
+            self.documents.append(document._replace(start=start, end=end, id=f"{record.id}#{number}"))
 
     def _note_lost_by_cuts(self, record: Record, ranges: list[tuple[int, int]]) -> Counter[str]:
         """Note what cuts take away of other annotation; return what there is more of, categories."""
@@ -209,24 +201,16 @@ class Part:
         whole = record.annotation.whole.counts
         left = sum((record.annotation.of(*tokens).counts for tokens in ranges), Counter())
         for kind, number in (whole - left).items():
-            reason, why = LOST_BY_CUTS[kind]
-            lost = describe_counts({kind: number})
-            counts, detail = {"shown": lost, "other": {kind: number}}, f"{lost}: {why}"
-            self.note("losses", "sharded", reason, record.source, record.id, detail, **counts)
+            (reason, why), other = LOST_BY_CUTS[kind], {kind: number}
+            lost = describe_counts(other)
+            place = (record.source, record.id, f"{lost}: {why}")
+            self.note("losses", "sharded", reason, *place, shown=lost, other=other)
         return left - whole
-
-    def _note_unread(self, record: Record) -> None:
-        """Note what stands in the data and was not read; annotations among it go to the rejects."""
-        for unread in record.unread:  # of what is excluded, its row among the rejects tells all
-            counts = {"tokens": unread.tokens, "labels": unread.labels}
-            rows = [] if record.excluded else [{"label": label} for label in unread.labels]
-            place = (record.source, record.id, unread.detail)
-            self.note("losses", "read", unread.reason, *place, rows=rows, **counts)
 
     def _note_faults(self, record: Record, kind: str, faults: list[Fault]) -> None:
         """Note what happened to spans, or is wrong beside them."""
         for fault in faults:
-            place, more = ("aligned", fault.code, fault.source, record.id, fault.detail), {}
+            more = {}
             if fault.span is not None:
                 start, end, label = fault.span
                 surface = record.text[max(0, start) : max(0, end)]
@@ -234,11 +218,10 @@ class Part:
                 row = {"span": fault.span._asdict() | {"text": surface}, "text": record.text[around]}
                 shown = f"{surface[:80]!r} {label} ({start}–{end}): {fault.detail}"
                 more = {"shown": shown, "rows": [row], "labels": [label]}
-            self.note(kind, *place, **more)
+            self.note(kind, "aligned", fault.code, fault.source, record.id, fault.detail, **more)
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(NamedTuple):
     """What became of a chunk. ids: each document's place and id."""
 
     split: str
@@ -268,7 +251,10 @@ def convert_chunk(
                 part.add(record, tokenizer)
                 converted.ids.append((item.source, record.id))
         for part in converted.parts:
-            part.write(folder / part.split, chunk.index)
+            written = write_shards(folder / part.split, chunk.index, part.documents)
+            part.shards, part.ledger.stages["sharded"] = written
+            part.ledger.check()
+            part.documents = []
     finally:
         gc.enable()
     return converted
@@ -276,11 +262,3 @@ def convert_chunk(
 
 def _parts(item: Item) -> tuple:
     return item.data if isinstance(item.data, tuple) else (item.data,)
-
-
-def _raw_text(item: Item) -> str:
-    text = "\n".join(
-        part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part)
-        for part in _parts(item)
-    )
-    return text if len(text) <= LARGEST_EXCERPT else text[:LARGEST_EXCERPT] + "…"

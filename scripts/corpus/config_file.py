@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import traceback
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,10 +73,9 @@ def _parsed(words: list[str], prefix: str) -> dict[str, Any]:
             name = name.replace("-", "_")
         else:
             value = "true" if not words or words[0].startswith("--") else words.pop(0)
-        try:
+        found[name] = value
+        with suppress(ValueError):
             found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
     return found
 
 
@@ -156,18 +156,15 @@ def data_paths(full: Config) -> dict[str, Path | None]:
     """Return where a config's data for train and dev are; None where its reader has no path that exists."""
     blocks = {split: reader_block(full, full["training"][f"{split}_corpus"]) for split in SPLITS}
     paths = {split: block.get("path") for split, block in blocks.items()}
-    return {
-        split: Path(path) if isinstance(path, str) and Path(path).exists() else None
-        for split, path in paths.items()
-    }
+    is_there = {split for split, path in paths.items() if isinstance(path, str) and Path(path).exists()}
+    return {split: Path(path) if split in is_there else None for split, path in paths.items()}
 
 
-def _data_sha256(path: Path | None) -> str | None:
+def _data_sha256(path: Path) -> str:
     """Return a hash of training data: of a corpus's manifest, of a file, or of all files of a folder."""
-    if path is None or path.is_file():
-        return sha256(path) if path else None
-    if (path / MANIFEST).exists():
-        return sha256(path / MANIFEST)
+    for file in (path, path / MANIFEST):
+        if file.is_file():
+            return sha256(file)
     return hashlib.sha256(json.dumps(digests(path, "*.spacy")).encode()).hexdigest()
 
 
@@ -176,7 +173,7 @@ def fingerprint(config: Config, code: tuple[Path, ...], data: dict[str, Path | N
     return {
         "config_sha256": hashlib.sha256(config.to_str(interpolate=False).encode()).hexdigest(),
         "code_sha256": [sha256(path) for path in code],
-        "corpus_sha256": {split: _data_sha256(data.get(split)) for split in SPLITS},
+        "corpus_sha256": {split: data.get(split) and _data_sha256(data[split]) for split in SPLITS},
         "pretrained_sha256": pretrained_sha256(full_config(config)),
     }
 

@@ -18,12 +18,12 @@ def make_doc(record: Record, tokenizer: Tokenizer) -> Doc:
 
     It is without sentences: spaCy takes as long to set them as for all else.
     """
-    words, spaces = record.words, record.spaces
-    if words is None and record.annotation is None:
+    if record.words is not None:
+        return Doc(tokenizer.vocab, words=record.words, spaces=record.spaces)
+    if record.annotation is None:
         return tokenizer(record.text)
-    if words is None:
-        doc = record.annotation.doc
-        words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
+    tokens = [(token.text, bool(token.whitespace_)) for token in record.annotation.doc]
+    words, spaces = zip(*tokens, strict=True)
     return Doc(tokenizer.vocab, words=words, spaces=spaces)
 
 
@@ -55,13 +55,12 @@ def align(record: Record, doc: Doc, settings: Settings) -> tuple[list[Span], lis
             losses.append(_fault(record, "empty-label", span, "the label is empty"))
             continue
         if text[start].isspace() or text[end - 1].isspace():
-            surface = text[start:end]
-            inner = surface.strip()
+            inner = text[start:end].strip()
             if not inner or not settings.trim:
                 why = "the span begins or ends with white space"
                 losses.append(_fault(record, "whitespace-edge", span, why))
                 continue
-            start += len(surface) - len(surface.lstrip())
+            start = text.index(inner, start)
             end = start + len(inner)
             repairs.append(_fault(record, "trimmed", span, f"to {inner!r} ({start}–{end})"))
         tokens = doc.char_span(start, end, label=label)
@@ -89,10 +88,8 @@ def _around(doc: Doc, start: int, end: int) -> str:
     """Say which tokens a stretch of characters touches, and which stand beside them."""
     touched = doc.char_span(start, end, alignment_mode="expand")
     first, last = touched.start, touched.end
-    there, before, after = (
-        [token.text for token in doc[max(0, i) : j]]
-        for i, j in ((first, last), (first - 2, first), (last, last + 2))
-    )
+    parts = doc[first:last], doc[max(0, first - 2) : first], doc[last : last + 2]
+    there, before, after = ([token.text for token in part] for part in parts)
     return f"the tokens there are {there}, around them {before} and {after}"
 
 
@@ -115,16 +112,10 @@ def _without_overlaps(
             continue
         surface = record.text[rival.start : rival.end]
         why = f"it shares tokens with {surface!r} {rival.label} ({rival.start}–{rival.end})"
-        losses.append(_fault(record, shared_kind(span, rival), span, why))
+        is_inside = (span.start - rival.start) * (span.end - rival.end) <= 0  # its ends move opposite ways
+        kind = "nested" if is_inside and span[:2] != rival[:2] else "overlap"
+        losses.append(_fault(record, "duplicate-span" if span == rival else kind, span, why))
     return sorted(kept, key=lambda entity: entity[0].start)
-
-
-def shared_kind(one: Span, two: Span) -> str:
-    """Name the check that explains how two spans share tokens."""
-    if one == two:
-        return "duplicate-span"
-    is_inside = (one.start - two.start) * (one.end - two.end) <= 0  # its ends move opposite ways
-    return "nested" if is_inside and one[:2] != two[:2] else "overlap"
 
 
 def cut(

@@ -99,18 +99,16 @@ class _Sets:
         self.start = numpy.concatenate(begins)
         self.size = numpy.diff(self.start, append=len(self.table))
         self.counts = numpy.zeros(min(CELLS, 2 ** len(self.table).bit_length()), dtype=numpy.uint32)
+        self.last_bits = numpy.uint32(len(self.counts) - 1)
         self.contents, self.sketches = numpy.empty((2, len(self.size)), dtype=numpy.uint64)
         for first, last, runs in self._blocks():
-            numpy.add.at(self.counts, self._cells(runs), numpy.uint32(1))
+            numpy.add.at(self.counts, runs & self.last_bits, numpy.uint32(1))
             mixed = (runs + FACTOR) * FACTOR
             starts = self.start[first:last] - self.start[first]
             self.contents[first:last] = numpy.add.reduceat((mixed ^ mixed >> HALF) * FACTOR, starts)
             bits = numpy.uint64(1) << runs.astype(numpy.uint64) % numpy.uint64(64)
             self.sketches[first:last] = numpy.bitwise_xor.reduceat(bits, starts)
         self.contents |= numpy.uint64(1)
-
-    def _cells(self, runs: numpy.ndarray) -> numpy.ndarray:
-        return runs & numpy.uint32(len(self.counts) - 1)
 
     def _blocks(self) -> Iterator[tuple[int, int, numpy.ndarray]]:
         """Yield the runs of some documents at a time, with the first one's number and the next."""
@@ -128,7 +126,7 @@ class _Sets:
         found = []
         for first, last, runs in self._blocks():
             size = self.size[first:last]
-            count = numpy.minimum(self.counts[self._cells(runs)], 2**16 - 1).astype(numpy.uint64)
+            count = numpy.minimum(self.counts[runs & self.last_bits], 2**16 - 1).astype(numpy.uint64)
             owner = numpy.repeat(numpy.arange(len(size), dtype=numpy.uint64), size)
             ordered = numpy.sort(owner << numpy.uint64(48) | count << HALF | runs)
             runs = (ordered & numpy.uint64(2**32 - 1)).astype(numpy.uint32)

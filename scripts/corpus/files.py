@@ -66,12 +66,9 @@ def hash64(text: str) -> int:
 
 def digests(folder: Path, pattern: str) -> dict[str, str]:
     """Map files below a folder, by their relative paths, to their SHA-256; hidden ones do not count."""
-    paths = {path.relative_to(folder): path for path in sorted(folder.rglob(pattern))}
-    return {
-        name.as_posix(): sha256(path)
-        for name, path in paths.items()
-        if not any(part.startswith(".") for part in name.parts)
-    }
+    names = [path.relative_to(folder) for path in sorted(folder.rglob(pattern))]
+    seen = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    return {name.as_posix(): sha256(folder / name) for name in seen}
 
 
 def write_json_if_changed(path: Path, data: dict) -> bool:
@@ -85,13 +82,11 @@ def write_json_if_changed(path: Path, data: dict) -> bool:
 def replace_folder(new: Path, target: Path) -> None:
     """Put a complete new folder in the place of an old one, which goes away last."""
     old = target.with_name(f".{target.name}.old")
-    if old.exists():
-        shutil.rmtree(old)
+    shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.rename(old)
     new.rename(target)
-    if old.exists():
-        shutil.rmtree(old)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def require_folder(folder: Path) -> None:

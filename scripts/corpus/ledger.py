@@ -1,14 +1,12 @@
 """The ledger: what was counted at each stage, and a named reason for every difference."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 STAGES = ("read", "aligned", "sharded")
 """Counted in what was read of the raw files, after spans were put on tokens, and in what the shards hold."""
-FOUND = "found"
-"""The stage before them: what stands in the raw files, counted without their readers."""
 KINDS = ("losses", "additions", "repairs")
 """A loss did not reach the stage, an addition is new there; a repair changed a span and lost nothing."""
 PLACES = 5
@@ -37,19 +35,13 @@ class Count:
         return self.labels.total()
 
     def add(
-        self,
-        documents: int = 1,
-        *,
-        tokens: int | None,
-        labels: Iterable[str] = (),
-        other: Mapping[str, int] | None = None,
+        self, documents: int = 1, *, tokens: int | None, labels: Iterable[str] = (), other: dict | None = None
     ) -> None:
         """Count documents with their tokens, their entities' labels and their other annotation."""
         self.documents += documents
         self.tokens = None if tokens is None or self.tokens is None else self.tokens + tokens
         self.labels.update(labels)
-        if other:
-            self.other.update(other)
+        self.other.update(other or {})
 
     def take(self, count: "Count", sign: int = 1) -> None:
         """Add another count (or, with sign −1, subtract it)."""
@@ -89,20 +81,10 @@ class Ledger:
     additions: dict[tuple[str, str], Change] = field(default_factory=dict)
     repairs: dict[tuple[str, str], Change] = field(default_factory=dict)
 
-    def note(
-        self,
-        kind: str,
-        stage: str,
-        reason: str,
-        place: str,
-        *,
-        documents: int = 0,
-        tokens: int | None = 0,
-        **more,
-    ) -> None:
-        """Note under one of KINDS what happened on the way to a stage, why and where. more: labels, other."""
+    def note(self, kind: str, stage: str, reason: str, place: str, **counts) -> None:
+        """Note under one of KINDS what happened on the way to a stage, why, where, and to how much."""
         change = getattr(self, kind).setdefault((stage, reason), Change())
-        change.count.add(documents, tokens=tokens, **more)
+        change.count.add(**{"documents": 0, "tokens": 0} | counts)
         change.places += [place] if len(change.places) < PLACES else []
 
     def merge(self, other: "Ledger") -> None:
@@ -131,13 +113,8 @@ class Ledger:
                     f"but {after} has {found}; please report this with the data that shows it"
                 )
 
-    @property
-    def found(self) -> Count:
-        """What stands in the raw files: what was read, and what was not."""
-        return self._changed("read", "read", losses=1)
-
     def _changed(self, start: str, end: str, **signs: int) -> Count:
-        """Return a stage's count with the changes on the way to a stage, of some kinds, each with a sign."""
+        """Return a stage's count with the changes on the way to another, of some kinds, each with a sign."""
         count = Count()
         count.take(self.stages[start])
         for kind, sign in signs.items():
@@ -147,12 +124,12 @@ class Ledger:
         return count
 
     def as_json(self) -> dict:
-        """Return the ledger as plain data: the stages' counts, and a list of each kind of change."""
-        stages = {FOUND: self.found, **self.stages}
-        whole: dict = {"stages": {stage: count.as_json() for stage, count in stages.items()}}
-        for kind in KINDS:
-            whole[kind] = [
+        """Return the stages' counts, before them what stands in the raw files, and each kind of change."""
+        stages = {"found": self._changed("read", "read", losses=1), **self.stages}
+        return {"stages": {stage: count.as_json() for stage, count in stages.items()}} | {
+            kind: [
                 {"stage": stage, "reason": reason, **change.count.as_json(), "places": change.places}
                 for (stage, reason), change in sorted(getattr(self, kind).items())
             ]
-        return whole
+            for kind in KINDS
+        }

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 from pathlib import Path
 
-from scripts.corpus.files import sha256
 from scripts.corpus.settings import Settings
 from scripts.corpus.splits import SPLITS
 from scripts.formats.find import FoundFiles
@@ -53,19 +52,10 @@ class RawCorpus:
             if paths:
                 yield f"{self.names[split]}: {FoundFiles(self.files[split], paths)}"
 
-    def hashes(self) -> dict[str, list[dict]]:
-        """Return path and SHA-256 of each file of each split."""
-        return {
-            split: [{"path": path.as_posix(), "sha256": sha256(path)} for path in paths]
-            for split, paths in self.files.items()
-        }
-
     def open(self, settings: Settings) -> dict[str, list[Opened]]:
         """Find out each file's format and layout. Raises AnnotationError where that is not clear."""
-        name, options = settings.format, settings.read_options
-        return {
-            split: [open_file(path, name, options) for path in paths] for split, paths in self.files.items()
-        }
+        how = settings.format, settings.read_options
+        return {split: [open_file(path, *how) for path in paths] for split, paths in self.files.items()}
 
     def understood(self, opened: dict[str, list[Opened]]) -> dict[str, list[str]]:
         """Say of each split how its files are understood, a line for those that are alike."""
@@ -75,8 +65,6 @@ class RawCorpus:
             for path, format, layout in files:
                 how = "; ".join(filter(None, (format.name, format.describe(layout))))
                 alike.setdefault(how, []).append(path)
-            lines[split] = []
-            for how, (first, *others) in alike.items():
-                more = f" and {len(others):,} more" if others else ""
-                lines[split].append(f"{first.as_posix()}{more}: {how}")
+            more = {how: f" and {len(paths) - 1:,} more" if paths[1:] else "" for how, paths in alike.items()}
+            lines[split] = [f"{paths[0].as_posix()}{more[how]}: {how}" for how, paths in alike.items()]
         return lines

@@ -89,7 +89,7 @@ def read_settings(path: Path, arguments: list[str], **further: object) -> Settin
         raise UserError(f"{path}: cannot be read as a config ({why}); see configs/corpus.cfg") from None
     if unknown := config.keys() - {SECTION}:
         raise UserError(f"{path}: [{min(unknown)}]: options are read from [{SECTION}] alone; put them there")
-    given = dict(config.get(SECTION, {}))
+    given = config.get(SECTION, {})
     for name in given:
         _require_known(f"{path}: {name}", name)
     overrides = parse_overrides(arguments)
@@ -105,8 +105,7 @@ def read_settings(path: Path, arguments: list[str], **further: object) -> Settin
 
 def parse_overrides(arguments: list[str]) -> dict[str, str]:
     """Read `--corpus.NAME=VALUE`; also without `corpus.`, with a space for =, as `--trim`."""
-    found: dict[str, str] = {}
-    rest = list(arguments)
+    found, rest = {}, list(arguments)
     while rest:
         option, is_given, value = rest.pop(0).partition("=")
         if not option.startswith("--"):
@@ -125,9 +124,8 @@ def parse_overrides(arguments: list[str]) -> dict[str, str]:
 
 def options_help() -> str:
     """Return the help of all options, 80 columns wide, as Click leaves it."""
-    lines = [
-        f"Options of configs/corpus.cfg, as --{SECTION}.NAME=VALUE or --NAME=VALUE, with their defaults:"
-    ]
+    how = f"--{SECTION}.NAME=VALUE or --NAME=VALUE"
+    lines = [f"Options of configs/corpus.cfg, as {how}, with their defaults:"]
     for name, field in OPTIONS.items():
         lines += [f"  --{SECTION}.{name}={str(field.default).lower()}", f"      {field.description}"]
     wrap = textwrap.TextWrapper(76, subsequent_indent="      ", break_on_hyphens=False)

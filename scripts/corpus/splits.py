@@ -3,7 +3,6 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,21 +22,10 @@ LARGE = HELD_OUT / 2
 SMALL = 3
 """A group of so few documents is not large, however few there are."""
 
-Labels = tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What a chunk's documents are, one value each, and their shingles.
-
-    keys: a hash of what decides the split. groups: a hash, 0 for none. labels: None for documents that will
-    be left out of the corpus.
-    """
-
-    keys: array
-    groups: array
-    labels: list[Labels | None]
-    shingles: bytes
+Survey = tuple[array, array, list[tuple[str, ...] | None], bytes]
+"""Of each document of a chunk a hash of what decides its split, one of its group (0: none), its labels (None
+where it will be left out of the corpus); and the shingles of all."""
 
 
 def survey_chunk(chunk: Chunk, settings: Settings) -> Survey:
@@ -49,7 +37,7 @@ def survey_chunk(chunk: Chunk, settings: Settings) -> Survey:
         groups.append(0 if left_out or record.group is None else hash64(f"0\n{record.group}"))
         labels.append(None if left_out else tuple(sorted({span.label for span in record.spans})))
         texts.append("" if left_out else record.text)
-    return Survey(keys, groups, labels, shingles(texts).tobytes())
+    return keys, groups, labels, shingles(texts).tobytes()
 
 
 def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, folder: Path) -> list[bytes]:
@@ -59,15 +47,15 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
     train where they are too many to be held out.
     """
     keys, groups, labels, ends = array("Q"), array("Q"), [], [0]
-    known: dict[Labels | None, Labels | None] = {}
+    known: dict[tuple[str, ...] | None, tuple[str, ...] | None] = {}  # each is kept once
     path = folder / "shingles"
     with path.open("wb") as file:
-        for survey in surveys:
-            keys += survey.keys
-            groups += survey.groups
-            labels += [known.setdefault(names, names) for names in survey.labels]
+        for chunk_keys, chunk_groups, chunk_labels, runs in surveys:
+            keys += chunk_keys
+            groups += chunk_groups
+            labels += [known.setdefault(names, names) for names in chunk_labels]
             ends.append(len(keys))
-            file.write(survey.shingles)
+            file.write(runs)
     used = numpy.flatnonzero([names is not None for names in labels])
     columns = [numpy.array(column, dtype=numpy.uint64) for column in (groups, keys)]
     firsts = first_of_group(len(keys), *map(equal, columns), near(path, used))
@@ -80,12 +68,7 @@ def draw_splits(surveys: Iterable[Survey], splits: tuple[str, ...], seed: int, f
 
 
 def _draw(
-    splits: tuple[str, ...],
-    seed: int,
-    keys: array,
-    labels: list[Labels | None],
-    firsts: list[int],
-    is_large: list[bool],
+    splits: tuple[str, ...], seed: int, keys: array, labels: list, firsts: list[int], is_large: list[bool]
 ) -> bytearray:
     """Return the index of each document's split; a later document never changes where an earlier one went.
 
@@ -104,10 +87,7 @@ def _draw(
         return max(range(len(splits)), key=lambda i: (lacking[i], hash64(f"{seed}\n{key} {splits[i]}")))
 
     for i, (names, first) in enumerate(zip(labels, firsts, strict=True)):
-        if names is None:
-            drawn[i] = split_of(keys[i], ())
-            continue
-        needed = ("", *names)  # "" is what every document has
+        needed = () if names is None else ("", *names)  # "" is what every document has
         if first != i:
             drawn[i] = drawn[first]
         elif not is_large[i]:

@@ -24,6 +24,12 @@ HELD = 2
 """Windows in memory: a batcher that sorts what it gets may still want documents of the window before."""
 
 
+def docbin_files(path: Path) -> list[Path]:
+    """Return the `.spacy` files of a folder, or the one that a path is, in spaCy's order."""
+    has_any = path.suffix == FILE_TYPE or any(path.rglob(f"*{FILE_TYPE}"))  # else spaCy warns
+    return walk_corpus(path, FILE_TYPE) if has_any else []
+
+
 def find_shards(path: Path) -> dict[Path, str]:
     """Return the shards of a folder, or a `.spacy` file, in order; of each the manifest's SHA-256 or "".
 
@@ -32,8 +38,7 @@ def find_shards(path: Path) -> dict[Path, str]:
     if (path / MANIFEST).exists():
         shards = {path / shard["name"]: shard["sha256"] for shard in read_json(path / MANIFEST)["shards"]}
     else:
-        found = walk_corpus(path, FILE_TYPE) if path.is_file() or any(path.rglob(f"*{FILE_TYPE}")) else []
-        shards = dict.fromkeys(found, "")
+        shards = dict.fromkeys(docbin_files(path), "")
     if not shards:
         remedy = "set [paths] train to a corpus, or make one: python -m spacy project run corpus"
         raise UserError(f"{path}: holds no {FILE_TYPE} file; {remedy}")
@@ -62,8 +67,7 @@ class ShardStream(Corpus):
 
     def __init__(self, path: Path, *, seed: int = 0, shuffle: bool = True) -> None:
         super().__init__(path, shuffle=shuffle)
-        self.seed = seed
-        self.calls = 0
+        self.seed, self.calls = seed, 0
         self._held: dict[int, Shard] = {}
 
     @cached_property
@@ -116,12 +120,11 @@ class ShardStream(Corpus):
         windows: list[list[int]] = []
         tokens = TOKENS
         for shard in shards:
-            size = int(self.lengths[shard].sum())
-            if tokens + size > TOKENS or len(windows[-1]) == WINDOW:
+            tokens += int(self.lengths[shard].sum())
+            if tokens > TOKENS or len(windows[-1]) == WINDOW:
                 windows.append([])
-                tokens = 0
+                tokens = int(self.lengths[shard].sum())
             windows[-1].append(shard)
-            tokens += size
         return windows
 
     def _shard(self, number: int) -> Shard:

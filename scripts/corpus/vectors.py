@@ -21,9 +21,8 @@ ORIGIN = "ner_template"
 
 def pipeline_folder(name: str) -> Path | None:
     """Return where a pipeline is that is a folder or an installed package; None where there is none."""
-    folder = Path(name)
-    if (folder / "meta.json").is_file():
-        return folder
+    if (Path(name) / "meta.json").is_file():
+        return Path(name)
     package = package_folder(name.replace("-", "_"))
     if package is None or not (package / "meta.json").is_file():
         return None
@@ -69,14 +68,12 @@ def read_vectors(folder: Path) -> Vectors:
     return vectors
 
 
+_cached = lru_cache(maxsize=1)(lambda folder, modified: read_vectors(folder))
+
+
 def cached_vectors(folder: Path) -> Vectors:
     """Return `read_vectors`, once as long as the table stays what it is."""
     return _cached(folder, (folder / "vocab" / TABLE[0]).stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=1)
-def _cached(folder: Path, modified: int) -> Vectors:
-    return read_vectors(folder)
 
 
 def pretrained_sha256(full: dict[str, Any]) -> dict[str, str | None]:
@@ -86,10 +83,9 @@ def pretrained_sha256(full: dict[str, Any]) -> dict[str, str | None]:
     """
     vectors, weights = (full["initialize"].get(name) for name in ("vectors", "init_tok2vec"))
     folder = pipeline_folder(vectors) if vectors else None
-    has_weights = weights and Path(weights).is_file()
     return {
         "vectors": table_sha256(folder) if folder else None,
-        "tok2vec": sha256(Path(weights)) if has_weights else None,
+        "tok2vec": sha256(Path(weights)) if weights and Path(weights).is_file() else None,
     }
 
 

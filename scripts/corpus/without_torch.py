@@ -10,6 +10,5 @@ def without_torch() -> None:
     """Keep torch, and spacy-transformers, which needs it, out of this process, before spaCy is imported."""
     sys.modules["torch"] = None
     entries = (entry for package in metadata.distributions() for entry in package.entry_points)
-    catalogue.AVAILABLE_ENTRY_POINTS = metadata.EntryPoints(
-        entry for entry in entries if not entry.value.startswith("spacy_transformers")
-    )
+    kept = (entry for entry in entries if not entry.value.startswith("spacy_transformers"))
+    catalogue.AVAILABLE_ENTRY_POINTS = metadata.EntryPoints(kept)

@@ -21,7 +21,7 @@ from spacy.util import (
     set_dot_to_object,
 )
 
-from scripts.checks.doc_view import TaggedShard
+from scripts.checks.doc_view import DocView, TaggedShard
 from scripts.checks.reading import Reading
 from scripts.checks.trainer_input import TrainerInput
 from scripts.checks.training_config import TrainingConfig
@@ -201,7 +201,7 @@ def test_a_shards_arrays_say_what_spacys_documents_say(seed, tmp_path):
         docs = list(DocBin().from_disk(path).get_docs(nlp().vocab))
         assert len(shard) == len(docs)
         for index, doc in enumerate(docs):
-            view = shard.view(index)
+            view = DocView(shard, index)
             assert len(view) == len(doc)
             assert view.words == [token.text for token in doc]
             assert view.unknown_spaces == doc.has_unknown_spaces
@@ -209,11 +209,11 @@ def test_a_shards_arrays_say_what_spacys_documents_say(seed, tmp_path):
             assert view.spaces == [bool(token.whitespace_) for token in doc]
             assert view.ents == [(ent.start, ent.end, ent.label_) for ent in doc.ents]
             assert [view.name(start, end) for start, end, _ in view.ents] == [ent.text for ent in doc.ents]
-            assert view.sentences == [token.i for token in doc if token.i and token.is_sent_start]
+            assert view.sentences() == [token.i for token in doc if token.i and token.is_sent_start]
             assert (
                 view.column("sent_starts").tolist()[1:] == doc.to_array("SENT_START").astype(int).tolist()[1:]
             )
-            assert view.sentences_known == (doc.has_annotation("SENT_START") and len(doc) > 1)
+            assert view.column("sent_starts")[1:].any() == (doc.has_annotation("SENT_START") and len(doc) > 1)
             assert [view.tag(i) for i in range(len(doc))] == [
                 (token.ent_iob_ or "-") + "-" * bool(token.ent_type_) + token.ent_type_ for token in doc
             ]
@@ -229,7 +229,7 @@ def test_the_way_of_plain_documents_says_what_spacys_own_way_does(seed, tmp_path
 
     def take_all():
         reading = Reading("it", [config_file], "train", DOCUMENT_CHECKS)
-        views = [shard.view(index) for shard in map(TaggedShard, files) for index in range(len(shard))]
+        views = [DocView(shard, index) for shard in map(TaggedShard, files) for index in range(len(shard))]
         kinds.update(reading._is_simple(view) for view in views)
         return [reading.read(view, number) for number, view in enumerate(views)], list(reading.rows)
 
@@ -369,7 +369,7 @@ def test_a_tokeniser_that_fails_is_told_of_the_document_and_stops_nothing(tmp_pa
     config.to_disk(config_file.path)
     (tmp_path / "code.py").write_text(CODE, encoding="utf-8")
     report = examined(files, config_file._replace(code=(tmp_path / "code.py",)))
-    views = [shard.view(index) for shard in map(TaggedShard, files) for index in range(len(shard))]
+    views = [DocView(shard, index) for shard in map(TaggedShard, files) for index in range(len(shard))]
     wanted = {view.place()["shard"] for view in views if len(view.text) > 60 and not view.unknown_spaces}
     assert wanted
     assert {finding.shard for finding in report.findings if "too long for me" in finding.detail} == wanted

@@ -107,11 +107,12 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_what_the_hub_does_not_give_is_told_in_one_line(hub, name):
+def test_what_the_hub_does_not_give_is_told_in_one_line(hub, name, monkeypatch):
+    monkeypatch.setattr("scripts.corpus.hub.PATIENCE", 0.1)
     (status, headers), message = ANSWERS[name]
     asked = hub(status, **{key.replace("-", "_"): value for key, value in headers.items()})
     with pytest.raises(UserError, match=rf"\A{NAME}: .*{message}") as caught:
-        require_model(NAME, timeout=0.1)
+        require_model(NAME)
     assert "\n" not in str(caught.value)
     assert len(asked) == 1
 

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from scripts.checks.doc_view import TaggedShard
+from scripts.checks.doc_view import DocView, TaggedShard
 from scripts.formats.record import AnnotationError, Span
 from scripts.formats.registry import ReadOptions, read_records
 from tests import make
@@ -214,7 +214,7 @@ def test_findings_name_the_line_of_the_annotation(write_pair, tmp_path):
     ]
     build(tmp_path / "corpus", *paths)
     (shard,) = (tmp_path / "corpus" / "train").glob("*.spacy")
-    view = TaggedShard(shard).view(0)
+    view = DocView(TaggedShard(shard), 0)
     assert [(view.place(start, end)["source"].rsplit(":", 1)[1]) for start, end, _ in view.ents] == ["1", "3"]
 
 
