@@ -11,7 +11,7 @@ from scripts.checks.examine import Report
 from scripts.checks.inputs import Inputs
 from scripts.checks.training_config import load_training_config
 from scripts.cli import console
-from scripts.corpus.config_file import CONFIG, SPLITS, ConfigFile, fingerprint
+from scripts.corpus.config_file import CONFIG, SPLITS, fingerprint
 from scripts.corpus.files import sha256, write_json
 from scripts.corpus.shards import VALIDATED
 from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
@@ -53,14 +53,8 @@ def as_json(report: Report, inputs: Inputs) -> dict:
             file.name: {"path": file.path.as_posix(), "sha256": sha256(file.path)} for file in inputs.configs
         },
         "checks": [
-            {
-                "code": check.code,
-                "slug": check.slug,
-                "summary": check.summary,
-                "spacy": check.spacy,
-                "remedy": check.remedy,
-                "found": sum(severities.values()),
-            }
+            {key: getattr(check, key) for key in ("code", "slug", "summary", "spacy", "remedy")}
+            | {"found": sum(severities.values())}
             for check, severities in report.by_check()
         ],
         "findings": [finding.as_json() for finding in report.findings],
@@ -85,21 +79,17 @@ def write(
     for file in inputs.configs if not partial else ():
         place = stamp or (file.path.with_name(VALIDATED) if file.path.name == CONFIG else None)
         if place is not None:
-            passed = _passed(report, inputs, file)
-            write_json(place, passed | {"ignored": ignored, "reaches": data["trainers"][file.name]})
+            errors = report.total(Severity.error, splits=("", *SPLITS), variant=file.name)
+            columns = LEDGER_COLUMNS[1:]
+            counts = {
+                split: {name: report.counts[split][name] for name in columns}
+                for split in SPLITS
+                if split in report.counts
+            }
+            hashes = fingerprint(load_training_config(file).raw, file.code, inputs.kept)
+            noted = {"errors": errors, "counts": counts} | hashes
+            write_json(place, noted | {"ignored": ignored, "reaches": data["trainers"][file.name]})
     return path
-
-
-def _passed(report: Report, inputs: Inputs, file: ConfigFile) -> dict:
-    """Count the errors of train and dev (or of no split) that concern a config; hash what was looked at."""
-    errors = report.total(Severity.error, splits=("", *SPLITS), variant=file.name)
-    counts = {
-        split: {name: report.counts[split][name] for name in LEDGER_COLUMNS[1:]}
-        for split in SPLITS
-        if split in report.counts
-    }
-    config = load_training_config(file).raw
-    return {"errors": errors, "counts": counts} | fingerprint(config, file.code, inputs.kept)
 
 
 def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:

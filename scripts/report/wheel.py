@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,19 +95,18 @@ def build_wheel(model: Path, meta: dict, texts: dict[str, str], paths: list[str]
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as place:
-        write_json(Path(place, "meta.json"), meta)
-        package(model, Path(place), Path(place, "meta.json"), create_sdist=False, require_parent=True)
-        name = f"{meta['lang']}_{meta['name']}"
-        root = Path(place, f"{name}-{meta['version']}")
-        data = root / name / root.name
-        for path in (target / file for target in (root, data) for file in texts):
-            write_text(path, texts[path.name])
-        write_text(root / "setup.cfg", README_TYPE)
-        for path in (data / "config.cfg", *data.glob("*/model")):
+        copy = shutil.copytree(model, Path(place, "copy"))
+        write_json(copy / "meta.json", meta)
+        for name, text in texts.items():
+            write_text(copy / name, text)
+        for path in (copy / "config.cfg", *copy.glob("*/model")):
             content = path.read_bytes()
-            for hidden in (each.encode() for each in paths):
+            for hidden in map(str.encode, paths):
                 content = content.replace(hidden, b"-" * len(hidden))  # as long: msgpack says how long it is
             write_bytes(path, content)
+        package(copy, Path(place), create_sdist=False, require_parent=True)
+        root = Path(place, f"{meta['lang']}_{meta['name']}-{meta['version']}")
+        write_text(root / "setup.cfg", README_TYPE)
         command = [sys.executable, "-c", BUILD]
         built = subprocess.run(command, cwd=root, env=os.environ | OLDEST, capture_output=True)
         if built.returncode:

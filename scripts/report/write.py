@@ -45,7 +45,8 @@ def write_report(folders: list[Path], corpus: Path, output: Path) -> tuple[list[
     first = {name: each[0] for name, each in runs.items()}
     places, suspects = [*find_places([*first.values()])], find_suspects(runs)
     kept = draw_places(places)
-    documents = read_texts(corpus, {*(document for document, _ in kept), *(one.document for one in suspects)})
+    shown_places = [*kept, *(one.place for one in suspects)]
+    documents = read_texts(corpus, {place.document for place in shown_places})
     uses = count_forms(corpus / "train", forms_of(suspects, documents))
     shown = write_suspects(output / "suspects.jsonl", rank_suspects(suspects, documents, uses), documents)
     values = {
