@@ -96,8 +96,3 @@ def resumable(folder: Path, identity: dict, *, force: bool) -> str | None:
         remedy = "train anew with --restart, or go on all the same with --force"
         raise UserError(f"{path}: of a run with another {', '.join(changed)}; {remedy}")
     return state["progress"]["run_id"]
-
-
-def discard(folder: Path) -> None:
-    """Throw an interrupted run's checkpoint away."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)

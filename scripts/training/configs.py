@@ -103,7 +103,9 @@ def build_config(settings: Settings, pretrained: dict[str, str]) -> Config:
         config["initialize"]["after_init"]["frozen_layers"] = settings.freeze_layers
     if TOK2VEC in config["components"]:
         start_from(config, pretrained)
-    if _is_streamed(settings):
+    manifest = settings.corpus / "train" / MANIFEST
+    is_large = manifest.exists() and read_json(manifest)["tokens"] > IN_MEMORY
+    if settings.stream is Stream.always or (settings.stream is Stream.auto and is_large):
         reader = {"@readers": "ner_template.shards.v1", "path": "${paths.train}"}
         config["corpora"]["train"] = reader | {"seed": "${system.seed}", "shuffle": True}
         training["max_epochs"] = -1
@@ -160,13 +162,6 @@ def make_pretrained(settings: Settings) -> dict[str, str]:
         paths["init_tok2vec"], sources["tok2vec"] = path.as_posix(), facts["made_of"]
     write_json_if_changed(settings.pretrained / "sources.json", sources)
     return paths
-
-
-def _is_streamed(settings: Settings) -> bool:
-    """Say whether train is read from disk in each epoch."""
-    path = settings.corpus / "train" / MANIFEST
-    is_large = path.exists() and read_json(path)["tokens"] > IN_MEMORY
-    return settings.stream is Stream.always or (settings.stream is Stream.auto and is_large)
 
 
 def fill(config: Config) -> Config:

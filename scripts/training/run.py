@@ -28,7 +28,7 @@ from scripts.tracking.artifacts import Artifact, corpus_facts
 from scripts.tracking.options import TrackingOptions
 from scripts.tracking.private import scrub
 from scripts.tracking.tracker import Tracker, start_tracker
-from scripts.training.checkpoint import discard, resumable
+from scripts.training.checkpoint import CHECKPOINT, resumable
 from scripts.training.device import Device, choose_device, cpu
 from scripts.training.gate import hashes, require_validated
 from scripts.training.lock import locked
@@ -67,10 +67,19 @@ def train_config(options: Options) -> tuple[Path, dict]:
         console.print(f"{folder.name}: training on {device}")
         if noted is not None:
             _show_trainer_input(noted["reaches"]["train"], noted["counts"]["train"])
-        identity = {"variant": folder.name, "device": device.name, **_identity(full, options), **now}
+        identity = {  # what a run that goes on must have in common with the one before
+            "variant": folder.name,
+            "device": device.name,
+            "pipeline": full["nlp"]["pipeline"],
+            "exact": options.exact,
+            "precision": options.precision,
+            "seed": full["training"]["seed"],
+            "versions": versions(),
+            **now,
+        }
         facts = {"pretrained": pretrained_facts(full)}
         if options.restart and is_first:
-            discard(folder)
+            (folder / CHECKPOINT).unlink(missing_ok=True)
         run_id = resumable(folder, identity, force=options.force)
         is_tracked = is_first and options.mode != "disabled"
         tracker = _track(full, folder, identity | facts, options, run_id) if is_tracked else Tracker()
@@ -118,17 +127,6 @@ def _device(full: Config, options: Options) -> Device:
     return choose_device(name, threads=threads, needs_cupy=not is_fast)
 
 
-def _identity(full: Config, options: Options) -> dict:
-    """Return what a run that goes on must have in common with the one before."""
-    return {
-        "pipeline": full["nlp"]["pipeline"],
-        "exact": options.exact,
-        "precision": options.precision,
-        "seed": full["training"]["seed"],
-        "versions": versions(),
-    }
-
-
 def _track(full: Config, folder: Path, identity: dict, options: Options, run_id: str | None) -> Tracker:
     """Start the run that tracks a training, with what it is made from."""
     corpus = corpus_facts(options.corpus, identity["corpus_sha256"])
@@ -169,9 +167,7 @@ def _train(
 
 def _show_trainer_input(given: dict, total: dict) -> None:
     """Say how much of train the trainer gets."""
-    given = {what: given[what] for what in total}
-    text = "{documents:,} documents, {tokens:,} tokens and {entities:,} entities to the trainer".format(
-        **given
-    )
+    text = "{documents:,} documents, {tokens:,} tokens and {entities:,} entities".format(**given)
     rest = "of {documents:,}, {tokens:,} and {entities:,}, as the ignored checks say".format(**total)
-    console.print(f"Each epoch hands {text}: {'all there are' if given == total else rest}")
+    shown = "all there are" if total.items() <= given.items() else rest
+    console.print(f"Each epoch hands {text} to the trainer: {shown}")

@@ -67,11 +67,8 @@ def _lines(path: Path, raw: RawFile) -> Iterator[tuple[int, str]]:
         try:
             text = line.decode("utf-8").rstrip()
         except UnicodeDecodeError as error:
-            fail(
-                f"{path}:{number}",
-                f"not UTF-8 ({error.reason})",
-                "save the file as UTF-8, or delete the line",
-            )
+            remedy = "save the file as UTF-8, or delete the line"
+            fail(f"{path}:{number}", f"not UTF-8 ({error.reason})", remedy)
         if text:
             yield number, text
 

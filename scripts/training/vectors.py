@@ -16,8 +16,6 @@ from scripts.training.vector_file import read_vector_file
 
 CASED = 0.001
 """Share of words with a capital from which a table knows case."""
-Rows = dict[int, int]
-"""The row of each word's hash, most frequent word first."""
 
 
 def make_vectors(source: str, folder: Path, *, lang: str, keep: int = 0, train: Path | None = None) -> dict:
@@ -94,8 +92,11 @@ def _of_pipeline(folder: Path, keep: int, words: set[int]) -> Vectors:
     return _vectors(vectors.data, rows, [known[key] for key in rows if key in known])
 
 
-def _vectors(data: numpy.ndarray, rows: Rows, words: list[str]) -> Vectors:
-    """Make a table of the rows that are used, and let capitalised forms find those of words in lower case."""
+def _vectors(data: numpy.ndarray, rows: dict[int, int], words: list[str]) -> Vectors:
+    """Make a table of the rows that are used, and let capitalised forms find those of words in lower case.
+
+    rows: by each word's hash.
+    """
     used, numbers = numpy.unique(numpy.array([*rows.values()], dtype=numpy.int64), return_inverse=True)
     rows = dict(zip(rows, numbers.tolist(), strict=True))
     if sum(word != word.lower() for word in words) < CASED * len(words):
