@@ -141,14 +141,12 @@ def _print(text: str, style: str = "") -> None:
 def stages(report: Report, inputs: Inputs) -> dict[str, dict[str, dict]]:
     """Return what was counted of train and dev: raw, in the corpus, and what reaches each trainer."""
     found: dict[str, dict[str, dict]] = {}
-    for split in [split for split in ("train", "dev") if split in report.counts]:
-        raw = (
-            {"raw": inputs.manifests[split]["ledger"]["stages"]["read"]} if split in inputs.manifests else {}
-        )
-        found[split] = raw | {"corpus": report.counts[split]}
+    for split in (split for split in SPLITS if split in report.counts):
+        manifest = inputs.manifests.get(split)
+        found[split] = {"raw": manifest["ledger"]["stages"]["read"]} if manifest else {}
+        found[split]["corpus"] = report.counts[split]
         for name, splits in report.trainers.items():
-            batches = (
-                f"trainer, {splits['train'].batches:,} steps an epoch" if split == "train" else "evaluation"
-            )
-            found[split][f"reaches {name}'s {batches}"] = splits[split]._asdict()
+            steps = f"trainer, {splits[split].batches:,} steps an epoch"
+            what = steps if split == "train" else "evaluation"
+            found[split][f"reaches {name}'s {what}"] = splits[split]._asdict()
     return found
