@@ -2,9 +2,11 @@
 
 import json
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
 from scripts.cli import UserError
+
+ENTITIES = ["ENT_IOB", "ENT_TYPE"]
 
 
 def with_spaces(doc: Doc) -> Doc:
@@ -17,11 +19,7 @@ def with_spaces(doc: Doc) -> Doc:
         return doc
     words = [token.text for token in doc]
     made = Doc(doc.vocab, words=words, spaces=list(map(bool, spaces)), user_data=doc.user_data)
-    made.set_ents(
-        [Span(made, ent.start, ent.end, label=ent.label) for ent in doc.ents],
-        missing=[made[token.i : token.i + 1] for token in doc if not token.ent_iob],
-    )
-    return made
+    return made.from_array(ENTITIES, doc.to_array(ENTITIES))
 
 
 def spans_of(doc: Doc) -> list[dict]:

@@ -1,6 +1,6 @@
 """The comparison and the ledger as rows; rows as a console table."""
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from scripts.formats.doc_annotation import describe_counts
 from scripts.report.templates import comparison_rows
@@ -68,9 +68,7 @@ def _change(change: dict, word: str, sign: str) -> Row:
 
 def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:
     """Make a table for the console."""
-    table = Table(*columns, title=title)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = Table(columns[0], *(Column(name, justify="right") for name in columns[1:]), title=title)
     for row in rows:
         table.add_row(*row)
     return table

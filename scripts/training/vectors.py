@@ -68,17 +68,16 @@ def _words(train: Path) -> set[int]:
     return {hash_string(form) for string in strings for form in (string, string.lower())}
 
 
-def _of_file(path: Path, keep: int, words: set[int]) -> Vectors:
+def _of_file(path: Path, keep: int, kept: set[int]) -> Vectors:
     """Return the vectors of a text file."""
 
     def is_wanted(row: int, word: str) -> bool:
-        return not keep or row < keep or hash_string(word) in words
+        return not keep or row < keep or hash_string(word) in kept
 
-    table = read_vector_file(path, is_wanted)
-    if table.floret:
-        return Vectors(data=table.data, **table.floret)
-    rows = {hash_string(word): row for row, word in enumerate(table.words)}
-    return _vectors(table.data, rows, table.words)
+    words, data, floret = read_vector_file(path, is_wanted)
+    if floret:
+        return Vectors(data=data, **floret)
+    return _vectors(data, {hash_string(word): row for row, word in enumerate(words)}, words)
 
 
 def _of_pipeline(folder: Path, keep: int, words: set[int]) -> Vectors:
