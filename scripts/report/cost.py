@@ -6,9 +6,8 @@ Counts bound the work, never a clock: the same command measures the same.
 import logging
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy
@@ -17,6 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from scripts.corpus.config_file import import_code
+from scripts.corpus.pool import ordered_map
 from scripts.training import device
 from scripts.training.predict import BATCH, load
 
@@ -31,8 +31,7 @@ def measure_cost(
 ) -> dict:
     """Measure a pipeline's cost on documents spread over the test set; words are gold tokens.
 
-    model: where the pipeline is saved. threads: on how many it works; afterwards it does so again.
-    code: Python files that it needs.
+    model: where the pipeline is saved. threads: on how many it works, afterwards too. code: what it needs.
     """
     share = (WORDS_ON_GPU if gpu_id >= 0 else WORDS) / max(1, sum(map(len, gold)))
     docs = spread(gold, int(share * len(gold)))
@@ -99,8 +98,8 @@ def start(model: Path, text: str, gpu_id: int, threads: int, *code: Path) -> dic
     Neither is there, and the log says why, where that process fails (a GPU may let in only one).
     """
     try:
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            return pool.submit(measure_start, model, text, gpu_id, threads, *code).result()
+        (found,) = ordered_map(measure_start, [(model, text, gpu_id, threads, *code)], workers=2)
+        return found
     except Exception as error:  # whatever a pipeline or a device does
         logging.getLogger(__name__).warning("time to load not measured: %s", error)
         return {}
@@ -108,6 +107,7 @@ def start(model: Path, text: str, gpu_id: int, threads: int, *code: Path) -> dic
 
 def measure_start(model: Path, text: str, gpu_id: int, threads: int, *code: Path) -> dict:
     """Measure in this process what `start` returns."""
+    warnings.simplefilter("ignore")  # they are told where the pipeline was loaded before
     device.use_device(gpu_id)
     device.set_threads(threads)
     import_code(code)

@@ -99,16 +99,11 @@ def type_of(pair: Pair) -> tuple[int, str, str]:
 
 
 def error_browser(
-    runs: dict[str, Run],
-    places: list[Place],
-    kept: list[Place],
-    texts: dict[int, Text],
-    uses: Uses | None,
+    runs: dict[str, Run], places: list[Place], kept: list[Place], texts: dict[int, Text], uses: Uses | None
 ) -> dict:
     """Return what the page shows of errors; this folder's README.md says what each key means.
 
-    runs: by variant. places: all, of which the page has those that are `kept`. uses: of train's forms, if
-    there is one.
+    runs: by variant. places: all, of which the page has those that are `kept`. uses: of train's forms.
     """
     counts = Counter((type_of(pair), variant) for place in places for variant, pair in place.pairs)
     types = sorted({name for name, _ in counts})

@@ -66,8 +66,7 @@ def package_meta(model: Path, given: dict, scores: dict, origins: list[dict]) ->
 def model_card(summary: dict, report: dict, meta: dict, origins: list[dict], manifests: dict) -> str:
     """Return a variant's model card; first comes what the Hugging Face hub reads, between lines of `---`.
 
-    summary: summary.json. report: the variant's in it. meta: of `package_meta`. origins: of `find_origins`.
-    manifests: of each split.
+    report: the variant's in the summary. meta: of `package_meta`. manifests: of each split.
     """
     stages = {split: {"validated": count} for split, count in summary["validated"].items()}
     if trainer := report["training"].get("trainer"):  # not where it was trained --unvalidated
