@@ -40,10 +40,7 @@ from scripts.training.world import rank
 
 
 def train_config(options: Options) -> tuple[Path, dict]:
-    """Train by a config file or a folder with config.cfg; return the folder and the run's metrics.
-
-    Raises UserError and Stopped, whatever goes wrong.
-    """
+    """Train as the options say; return the pipelines' folder and the metrics. Raises UserError, Stopped."""
     os.environ.setdefault("GOMP_SPINCOUNT", "0")  # torch's threads else wait for each other by spinning
     if options.exact and options.workers > 1:
         raise UserError("--exact is for one process; leave --workers out")
@@ -99,8 +96,8 @@ def _places(config: Path, output: Path | None) -> tuple[Path, Path]:
     if str(config).startswith("--"):
         raise UserError(f"{config}: the config comes first; then options, and settings of the config")
     if config.suffix == ".cfg" or config == Path("-"):
-        what = f"name a config file, or a folder with {CONFIG}, before all settings"
-        raise UserError(f"{config}: no such file; {what}")
+        remedy = f"name a config file, or a folder with {CONFIG}, before all settings"
+        raise UserError(f"{config}: no such file; {remedy}")
     if not (config / CONFIG).exists():
         raise UserError(f"{config / CONFIG}: no such file; run: python -m scripts.configure {config.name}")
     return config / CONFIG, output or config
@@ -142,8 +139,7 @@ def _train(
     config: Config, folder: Path, gpu_id: int, tracker: Tracker, identity: dict, options: Options
 ) -> dict:
     """Train and return the metrics. Raises UserError whatever goes wrong, unless it should be shown whole."""
-    started = time.perf_counter()
-    metrics: dict = {}
+    started, metrics = time.perf_counter(), {}
     try:
         metrics = train(config, folder, options, gpu_id=gpu_id, tracker=tracker, identity=identity)
     except (UserError, Stopped):
