@@ -23,9 +23,6 @@ NUMBERED = r"\d+(\.\d+)*((a|b|rc)\d+)?"
 """A version as setuptools leaves it, so that the wheel is called as its meta.json says."""
 BUILD = "from setuptools.build_meta import build_wheel; build_wheel('dist')"
 """What `python -m build` does within the environment that it first fetches from the network."""
-README_TYPE = "[metadata]\nlong_description_content_type = text/markdown\n"
-OLDEST = {"SOURCE_DATE_EPOCH": "315532800"}
-"""The first second that a zip knows, for all files: the same pipeline gives the same bytes."""
 
 
 def read_meta(path: Path) -> dict:
@@ -105,9 +102,9 @@ def build_wheel(model: Path, meta: dict, texts: dict[str, str], paths: list[str]
             write_bytes(path, content)
         package(copy, Path(place), create_sdist=False, require_parent=True)
         root = Path(place, f"{meta['lang']}_{meta['name']}-{meta['version']}")
-        write_text(root / "setup.cfg", README_TYPE)
-        command = [sys.executable, "-c", BUILD]
-        built = subprocess.run(command, cwd=root, env=os.environ | OLDEST, capture_output=True)
+        write_text(root / "setup.cfg", "[metadata]\nlong_description_content_type = text/markdown\n")
+        env = os.environ | {"SOURCE_DATE_EPOCH": "315532800"}  # the first second that a zip knows
+        built = subprocess.run([sys.executable, "-c", BUILD], cwd=root, env=env, capture_output=True)
         if built.returncode:
             why = built.stderr.decode(errors="replace").strip().splitlines()[-1]
             raise UserError(
