@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from scripts.checks.catalogue import Check, Finding, Severity
 from scripts.checks.examine import Report
@@ -97,8 +97,7 @@ def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
 
     path: where all findings are.
     """
-    table = Table("check", "name", "severity", "found")
-    table.columns[-1].justify = "right"
+    table = Table("check", "name", "severity", Column("found", justify="right"))
     for check, severities in report.by_check():
         severity, total = min(severities, key=list(Severity).index), sum(severities.values())
         _show_check(check, [one for one in report.findings if one.slug == check.slug], severity, total)
@@ -109,8 +108,8 @@ def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
     if report.trainers:
         rows = ledger_rows({}, stages(report, inputs))
         console.print(as_rich("From raw data to the trainers", LEDGER_COLUMNS, rows))
-    errors, warnings = map(report.total, (Severity.error, Severity.warning))
-    totals = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    found = {severity: report.total(severity) for severity in (Severity.error, Severity.warning)}
+    totals = ", ".join(f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in found.items())
     console.print(f"{totals}{f'; all in {path}' if path else ''}")
 
 
@@ -126,11 +125,6 @@ def _show_check(check: Check, findings: list[Finding], severity: Severity, total
     if total > min(len(findings), PLACES_SHOWN):
         _print(f"  … and {total - min(len(findings), PLACES_SHOWN):,} more")
     _print(f"  → {check.remedy}")
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number and what it counts."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _print(text: str, style: str = "") -> None:
