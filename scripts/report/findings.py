@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Column, Table
 
-from scripts.checks.catalogue import Check, Finding, Severity
+from scripts.checks.catalogue import Finding, Severity
 from scripts.checks.examine import Report
 from scripts.checks.inputs import Inputs
 from scripts.checks.training_config import load_training_config
@@ -100,7 +100,18 @@ def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
     table = Table("check", "name", "severity", Column("found", justify="right"))
     for check, severities in report.by_check():
         severity, total = min(severities, key=list(Severity).index), sum(severities.values())
-        _show_check(check, [one for one in report.findings if one.slug == check.slug], severity, total)
+        of_spacy = f" (spaCy: {check.spacy})" if check.spacy else ""
+        _print(f"\n{check.code} {check.slug}: {check.summary}{of_spacy}", style=f"bold {STYLES[severity]}")
+        shown = [one for one in report.findings if one.slug == check.slug][:PLACES_SHOWN]
+        for one in shown:
+            document = f" {one.document}" if one.document and one.document not in one.place else ""
+            config = f" [{one.variant}]" if one.variant and one.shard else ""
+            _print(f"  {one.place}{document}{config}: {one.detail}")
+            if one.excerpt:
+                _print(f"      {one.excerpt}", style="dim")
+        if total > len(shown):
+            _print(f"  … and {total - len(shown):,} more")
+        _print(f"  → {check.remedy}")
         table.add_row(check.code, check.slug, str(severity), f"{total:,}", style=STYLES[severity])
     if table.row_count:
         console.print()
@@ -111,20 +122,6 @@ def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
     found = {severity: report.total(severity) for severity in (Severity.error, Severity.warning)}
     totals = ", ".join(f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in found.items())
     console.print(f"{totals}{f'; all in {path}' if path else ''}")
-
-
-def _show_check(check: Check, findings: list[Finding], severity: Severity, total: int) -> None:
-    of_spacy = f" (spaCy: {check.spacy})" if check.spacy else ""
-    _print(f"\n{check.code} {check.slug}: {check.summary}{of_spacy}", style=f"bold {STYLES[severity]}")
-    for one in findings[:PLACES_SHOWN]:
-        document = f" {one.document}" if one.document and one.document not in one.place else ""
-        config = f" [{one.variant}]" if one.variant and one.shard else ""
-        _print(f"  {one.place}{document}{config}: {one.detail}")
-        if one.excerpt:
-            _print(f"      {one.excerpt}", style="dim")
-    if total > min(len(findings), PLACES_SHOWN):
-        _print(f"  … and {total - min(len(findings), PLACES_SHOWN):,} more")
-    _print(f"  → {check.remedy}")
 
 
 def _print(text: str, style: str = "") -> None:

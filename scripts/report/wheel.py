@@ -53,11 +53,9 @@ def package_meta(model: Path, given: dict, scores: dict, origins: list[dict]) ->
     keys = ("name", "url", "author", "license")
     meta["sources"] = given["sources"] + [{key: each[key] for key in keys if each[key]} for each in origins]
     labels = {label: {key: each[key] for key in "prf"} for label, each in gold["ents_per_type"].items()}
-    meta["performance"] = {key: gold[key] for key in ("ents_p", "ents_r", "ents_f")}
-    meta["performance"] |= {"ents_per_type": labels}
-    if "words_per_second" in scores:
-        meta["performance"]["speed"] = scores["words_per_second"]
-    return meta
+    performance = {key: gold[key] for key in ("ents_p", "ents_r", "ents_f")} | {"ents_per_type": labels}
+    performance |= {"speed": scores["words_per_second"]} if "words_per_second" in scores else {}
+    return meta | {"performance": performance}
 
 
 def model_card(summary: dict, report: dict, meta: dict, origins: list[dict], manifests: dict) -> str:
