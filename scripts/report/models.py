@@ -26,7 +26,6 @@ CONFIG = Path(__file__).resolve().parents[2] / "configs" / "corpus.cfg"
 
 def find_models(values: list[str]) -> dict[str, Path]:
     """Return the folders of pipelines, by `NAME=MODEL`, or `MODEL` that is called as its package or folder.
-
     Raises UserError where one is not there, or two have one name.
     """
     models: dict[str, Path] = {}

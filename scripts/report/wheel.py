@@ -46,7 +46,7 @@ def read_meta(path: Path) -> dict:
 def package_meta(model: Path, given: dict, scores: dict, origins: list[dict]) -> dict:
     """Return the package's meta.json; its `performance` is that on test, where training has that on dev.
 
-    given: of `read_meta`; the variant's name is added to its name. scores: scores.json.
+    given: of `read_meta`; the variant's name is added to its name.
     """
     gold, meta = scores["gold_tokens"], read_json(model / "meta.json") | given
     meta["name"] = re.sub("[^a-z0-9]+", "_", f"{meta['name']} {scores['variant']}".lower()).strip("_")

@@ -27,9 +27,8 @@ class Artifact:
 
 
 def corpus_facts(corpus: Path, used: dict[str, str | None] | None = None) -> dict:
-    """Return SHA-256, counts, settings and ledger of each split.
-
-    used: the SHA-256 of splits that are known; where `corpus` has others, or is none, nothing is returned.
+    """Return SHA-256, counts, settings and ledger of each split; nothing where `corpus` is none, or has other
+    splits than those whose SHA-256 are `used`.
     """
     paths = {split: corpus / split / MANIFEST for split in SPLITS}
     if not all(path.exists() for path in paths.values()):

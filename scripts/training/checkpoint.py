@@ -83,9 +83,8 @@ def set_unseen_classes(nlp: Language, classes: dict[str, list[int]]) -> None:
 
 
 def resumable(folder: Path, identity: dict, *, force: bool) -> str | None:
-    """Return the id of an interrupted run in a folder at W&B; None where there is none.
-
-    Raises UserError where it was another config's, corpus's or version's, and not `force`.
+    """Return the id at W&B of an interrupted run in a folder, if there is one. Raises UserError where it was
+    another config's, corpus's or version's, and not `force`.
     """
     path = folder / CHECKPOINT
     if not path.exists():

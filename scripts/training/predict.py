@@ -89,10 +89,7 @@ def speed_up(nlp: "Language", *, gpu_id: int = -1, precision: str = "fp32") -> "
 
 
 def load(model: Path, gpu_id: int, precision: str) -> "Language":
-    """Load a pipeline that predicts fast, in this thread alone; of several, all have the first one's weights.
-
-    Raises UserError where that fails.
-    """
+    """Load a pipeline that predicts fast, in this thread alone; all share weights. Raises UserError."""
     by_thread, thread = LOADED[model, gpu_id, precision], threading.get_ident()
     with LOADING:
         if thread not in by_thread:

@@ -92,10 +92,7 @@ def _of_pipeline(folder: Path, keep: int, words: set[int]) -> Vectors:
 
 
 def _vectors(data: numpy.ndarray, rows: dict[int, int], words: list[str]) -> Vectors:
-    """Make a table of the rows that are used, and let capitalised forms find those of words in lower case.
-
-    rows: by each word's hash.
-    """
+    """Make a table of the rows, by hash of word, and let capitalised forms find those in lower case."""
     used, numbers = numpy.unique(numpy.array([*rows.values()], dtype=numpy.int64), return_inverse=True)
     rows = dict(zip(rows, numbers.tolist(), strict=True))
     if sum(word != word.lower() for word in words) < CASED * len(words):
