@@ -93,7 +93,7 @@ def write(
 
 
 def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
-    """Print for each check its first places and the remedy; then a table of all, the ledger, and the totals."""
+    """Print for each check its first places and the remedy; then a table, the ledger, and the totals."""
     table = Table("check", "name", "severity", Column("found", justify="right"))
     for check, severities in report.by_check():
         severity, total = min(severities, key=list(Severity).index), sum(severities.values())

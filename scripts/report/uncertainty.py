@@ -45,11 +45,11 @@ def randomisation_p(
     observed difference counts as one of the resamples, so that p is never 0.
     """
     changes, frequency = numpy.unique(one - two, axis=0, return_counts=True)
-    totals, moved = numpy.stack([one.sum(axis=0), two.sum(axis=0)]), [numpy.zeros((1, 3))]
+    moved = [numpy.zeros((1, 3))]
     for size in _chunks(resamples, len(changes)):
         moved.append(rng.binomial(frequency, 0.5, size=(size, len(changes))) @ changes)
     moves = numpy.concatenate(moved)
-    differences = abs(prf(totals[0] - moves)[:, 2] - prf(totals[1] + moves)[:, 2])
+    differences = abs(prf(one.sum(axis=0) - moves)[:, 2] - prf(two.sum(axis=0) + moves)[:, 2])
     return float((differences >= differences[0] - 1e-12).mean())
 
 
