@@ -115,9 +115,8 @@ def error_browser(
             start, end, label = pair[0] or pair[1]
             seen = None if uses is None else seen_form(text.text[start:end], label, uses)
             pairs.append([variant, number_of[type_of(pair)], seen, sure[variant].get(pair[1])])
-        source = rows[0].get("source") or rows[0].get("id") or f"document {place.document + 1}"
         shown = in_text(place, text, rows[0]["gold"], [row[INPUT] for row in rows])
-        described.append({"source": source, **shown, "pairs": pairs})
+        described.append({"source": rows[0]["source"], **shown, "pairs": pairs})
     return {
         "variants": [*runs],
         "kinds": KINDS,
