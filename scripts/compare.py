@@ -28,8 +28,7 @@ def main(
     ] = [],  # noqa: B006
     data: Annotated[str, typer.Option(help="Of --model: test data as for preprocess, or a split.")] = "",
     map: Annotated[
-        list[str],
-        typer.Option(help="PREDICTED=LABEL: rename a predicted label; PREDICTED=: leave it out."),
+        list[str], typer.Option(help="PREDICTED=LABEL: rename a predicted label; PREDICTED=: leave it out.")
     ] = [],  # noqa: B006
     code: Annotated[
         list[Path], typer.Option("--code", "-c", help="Python file that a --model needs; may come again.")

@@ -12,8 +12,6 @@ import typer
 from scripts.cli import UserError, console, physical_cores, progress_bar, run
 from scripts.training.predict import Options, find_gpu, needs_torch, predict_files, price
 
-Precision = Literal["fp32", "bf16", "fp16", "auto", "int8"]
-
 
 def main(
     model: Annotated[Path, typer.Argument(help="A trained pipeline: training/cpu/model-best.")],
@@ -33,7 +31,8 @@ def main(
     ] = 0,
     device: Annotated[str, typer.Option(help="Of a transformer: auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[
-        Precision, typer.Option(help="Of a transformer; less than fp32 changes F.")
+        Literal["fp32", "bf16", "fp16", "auto", "int8"],
+        typer.Option(help="Of a transformer; less than fp32 changes F."),
     ] = "fp32",
     corpus: Annotated[Path, typer.Option(help="Its dev tells what less than fp32 costs.")] = Path("corpus"),
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew, in the output's place.")] = False,

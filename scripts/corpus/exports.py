@@ -2,9 +2,11 @@
 
 import json
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
 from scripts.cli import UserError
+
+ENTITIES = ["ENT_IOB", "ENT_TYPE"]
 
 
 def with_spaces(doc: Doc) -> Doc:
@@ -17,11 +19,7 @@ def with_spaces(doc: Doc) -> Doc:
         return doc
     words = [token.text for token in doc]
     made = Doc(doc.vocab, words=words, spaces=list(map(bool, spaces)), user_data=doc.user_data)
-    made.set_ents(
-        [Span(made, ent.start, ent.end, label=ent.label) for ent in doc.ents],
-        missing=[made[token.i : token.i + 1] for token in doc if not token.ent_iob],
-    )
-    return made
+    return made.from_array(ENTITIES, doc.to_array(ENTITIES))
 
 
 def spans_of(doc: Doc) -> list[dict]:
@@ -32,8 +30,7 @@ def spans_of(doc: Doc) -> list[dict]:
 def as_jsonl(doc: Doc) -> str:
     """Return id, text, spans, group and source as a line of JSON; tokens where they are the data's own."""
     known, text = doc.user_data, with_spaces(doc)
-    row = {"id": known["id"], "text": text.text}
-    row["spans"] = spans_of(text)
+    row = {"id": known["id"], "text": text.text, "spans": spans_of(text)}
     row |= {"group": known["group"]} if "group" in known else {}
     row["meta"] = {"source": known["source"]}
     if "spaces" in known:
@@ -52,21 +49,14 @@ def as_jsonl(doc: Doc) -> str:
 
 def as_conll(doc: Doc) -> str:
     """Return tokens with their tags, a line each; a blank line stands between sentences that are known."""
-    tags = {
-        i: f"{'I' if i > ent.start else 'B'}-{ent.label_}"
-        for ent in doc.ents
-        for i in range(ent.start, ent.end)
-    }
     lines = [f"# newdoc id = {doc.user_data['id']}\n"]
     has_sentences = doc.has_annotation("SENT_START")
-    for token in doc:
-        if not token.text.strip():  # a shard's vocabulary does not know is_space
-            continue
+    for token in (token for token in doc if token.text.strip()):  # a shard's vocabulary knows no is_space
         if any(char in token.text for char in "\t\r\n"):
-            raise UserError(
-                f"{doc.user_data['source']}: the token {token.text!r} fits no line; write --format=jsonl"
-            )
+            what = f"the token {token.text!r} fits no line; write --format=jsonl"
+            raise UserError(f"{doc.user_data['source']}: {what}")
         if has_sentences and token.i and token.is_sent_start:
             lines.append("\n")
-        lines.append(f"{token.text}\t{tags.get(token.i, 'O')}\n")
+        tag = f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type else "O"
+        lines.append(f"{token.text}\t{tag}\n")
     return "".join([*lines, "\n"])

@@ -33,11 +33,10 @@ def ordered_map(
         for arguments in calls:
             yield function(*arguments)
         return
-    spawn = multiprocessing.get_context("spawn")
     if threads:
         pool = ThreadPoolExecutor(workers, initializer=sys.setswitchinterval, initargs=(SWITCH,))
     else:
-        pool = ProcessPoolExecutor(workers, spawn, _start)
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start)
     waiting: deque[Future] = deque()
     try:
         for arguments in calls:

@@ -37,15 +37,15 @@ def find_texts(names: list[str], lines: bool) -> dict[Path, str]:
 
     Raises AnnotationError where there is none, or an ending tells nothing.
     """
+    kinds = KINDS | {".txt": "lines" if lines else "text"}
     found: dict[Path, str] = {}
-    for path in (path for name in names for path in find_files(name, KINDS).files):
-        kind = next((KINDS[ending] for _, ending in stems(path, KINDS)), "")
+    for path in (path for name in names for path in find_files(name, kinds).files):
+        found[path] = next((kinds[ending] for _, ending in stems(path, kinds)), "")
         if path.name == STDIN:
             with path.open("rb") as file:
-                kind = "json" if file.read(1) == b"{" else "lines"
-        if not kind:
+                found[path] = "json" if file.read(1) == b"{" else "lines"
+        if not found[path]:
             fail(path, f"ends in none of {', '.join(KINDS)}", "give it the ending of what it is")
-        found[path] = "lines" if lines and kind == "text" else kind
     return found
 
 

@@ -17,8 +17,12 @@ def compare(variants: dict[str, list[Run]], *, resamples: int = RESAMPLES) -> tu
     the randomisation test a document's counts are.
     """
     reports = {name: merge(runs) for name, runs in variants.items()}
-    counts, labels = _count([run for runs in variants.values() for run in runs])
+    paired = [run.pairs[name] for runs in variants.values() for run in runs for name in INPUTS]
+    labels = labels_of(pairs for documents in paired for pairs in documents)
+    counts = numpy.stack([count(documents, labels) for documents in paired], axis=1)
     owners = numpy.repeat([*variants], [len(runs) for runs in variants.values()])
+    shape = (len(counts), len(owners), len(INPUTS))  # then rules and labels, and three counts
+    counts = counts.reshape(*shape, *counts.shape[2:])
     rng = numpy.random.default_rng(0)  # the same predictions give the same intervals
 
     def statistic(totals: numpy.ndarray) -> numpy.ndarray:
@@ -46,14 +50,6 @@ def compare(variants: dict[str, list[Run]], *, resamples: int = RESAMPLES) -> tu
             }
             differences.append(difference | {"sentence": _sentence(difference, [*map(len, seeds)])})
     return reports, differences
-
-
-def _count(runs: list[Run]) -> tuple[numpy.ndarray, list[str]]:
-    """Return the counts of `(documents, runs, inputs, rules + labels, 3)`, and the labels."""
-    paired = [run.pairs[name] for run in runs for name in INPUTS]
-    labels = labels_of(pairs for documents in paired for pairs in documents)
-    counts = numpy.stack([count(documents, labels) for documents in paired], axis=1)
-    return counts.reshape(len(counts), len(runs), len(INPUTS), *counts.shape[2:]), labels
 
 
 def _scores(totals: numpy.ndarray) -> numpy.ndarray:

@@ -3,12 +3,10 @@
 Counts bound the work, never a clock: the same command measures the same.
 """
 
-import json
 import logging
 import statistics
-import subprocess
-import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,10 +15,11 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from scripts.corpus.config_file import import_code
+from scripts.corpus.pool import ordered_map
 from scripts.training import device
 from scripts.training.predict import BATCH, load
 
-ROOT = Path(__file__).resolve().parents[2]
 RUNS = 3
 BATCH_SIZES = (16, 64, 256)
 WORDS, WORDS_ON_GPU = 2_000, 20_000  # of a run, about
@@ -32,8 +31,7 @@ def measure_cost(
 ) -> dict:
     """Measure a pipeline's cost on documents spread over the test set; words are gold tokens.
 
-    model: where the pipeline is saved. threads: on how many it works; afterwards it does so again.
-    code: Python files that it needs.
+    model: where the pipeline is saved. threads: on how many it works, afterwards too. code: what it needs.
     """
     share = (WORDS_ON_GPU if gpu_id >= 0 else WORDS) / max(1, sum(map(len, gold)))
     docs = spread(gold, int(share * len(gold)))
@@ -99,14 +97,23 @@ def start(model: Path, text: str, gpu_id: int, threads: int, *code: Path) -> dic
 
     Neither is there, and the log says why, where that process fails (a GPU may let in only one).
     """
-    command = [sys.executable, "-m", "scripts.report.cost", str(model.resolve()), str(gpu_id), str(threads)]
-    command += [str(path.resolve()) for path in code]
-    done = subprocess.run(command, input=text.encode(), capture_output=True, cwd=ROOT)
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip()
-        logging.getLogger(__name__).warning("time to load not measured: %s", why)
+    try:
+        (found,) = ordered_map(measure_start, [(model, text, gpu_id, threads, *code)], workers=2)
+        return found
+    except Exception as error:  # whatever a pipeline or a device does
+        logging.getLogger(__name__).warning("time to load not measured: %s", error)
         return {}
-    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure_start(model: Path, text: str, gpu_id: int, threads: int, *code: Path) -> dict:
+    """Measure in this process what `start` returns."""
+    warnings.simplefilter("ignore")  # they are told where the pipeline was loaded before
+    device.use_device(gpu_id)
+    device.set_threads(threads)
+    import_code(code)
+    loading, nlp = clock(spacy.load, model)
+    first, _ = clock(nlp, text)
+    return {"load_seconds": round(loading, 2), "first_text_ms": round(1000 * first, 2)}
 
 
 def clock(work: Callable, *arguments: object) -> tuple[float, object]:
@@ -114,19 +121,3 @@ def clock(work: Callable, *arguments: object) -> tuple[float, object]:
     started = time.perf_counter()
     result = work(*arguments)
     return time.perf_counter() - started, result
-
-
-def main(model: str, gpu_id: str, threads: str, *code: str) -> None:
-    """Print, as JSON, how long a pipeline takes to load, and then for the text on standard input."""
-    text = sys.stdin.buffer.read().decode()
-    device.use_device(int(gpu_id))
-    device.set_threads(int(threads))
-    for path in code:
-        spacy.util.import_file("python_code", path)
-    loading, nlp = clock(spacy.load, model)
-    first, _ = clock(nlp, text)
-    print(json.dumps({"load_seconds": round(loading, 2), "first_text_ms": round(1000 * first, 2)}))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +25,6 @@ MOST_PLACES = 20_000
 """So many places are in the page, drawn at random from all: more would not open in a few seconds."""
 TOKENS_AROUND, CHARACTERS_AROUND, MOST_CHARACTERS = 15, 150, 600
 """The text of a place: so much before and behind its entities, and so much of all together."""
-Type = tuple[int, str, str]
-"""A kind of error: the place in KINDS, the gold label, the predicted label; "" for what is not there."""
 
 
 class Text(NamedTuple):
@@ -41,6 +39,7 @@ class Text(NamedTuple):
 class Place:
     """Entities of gold and predictions that overlap each other, by characters, `end` exclusive."""
 
+    document: int
     start: int
     end: int
     pairs: list[tuple[int, Pair]] = field(default_factory=list)
@@ -49,13 +48,14 @@ class Place:
 
 def read_texts(corpus: Path, numbers: Container[int]) -> dict[int, Text]:
     """Read the test shards once, and return what the report shows of the documents with these numbers."""
+    found = {}
     shards = (read_shard(path, Vocab()) for path in find_shards(corpus / "test"))  # each forgets its words
-    docs = enumerate(chain.from_iterable(shards))
-    wanted = ((number, with_spaces(doc)) for number, doc in docs if number in numbers)
-    return {
-        number: Text(doc.text.rstrip(), array("I", (token.idx for token in doc)), as_jsonl(doc))
-        for number, doc in wanted
-    }
+    for number, doc in enumerate(chain.from_iterable(shards)):
+        if number in numbers:
+            text = with_spaces(doc)
+            starts = array("I", (token.idx for token in text))
+            found[number] = Text(text.text.rstrip(), starts, as_jsonl(text))
+    return found
 
 
 def worst_documents(rows: list[dict], corpus: Path, most: int = 100) -> list[dict]:
@@ -66,70 +66,57 @@ def worst_documents(rows: list[dict], corpus: Path, most: int = 100) -> list[dic
     return [{key: rows[i].get(key) for key in keys} | {"text": texts[i].text} for i in worst]
 
 
-def find_places(runs: list[Run]) -> Iterator[tuple[int, Place]]:
-    """Yield the places where at least one run is wrong, from left to right, with their documents' numbers.
-
-    A place has the pairs of all runs: of those that are right there, too.
-    """
+def find_places(runs: list[Run]) -> Iterator[Place]:
+    """Yield the places where at least one run is wrong, from left to right, with the pairs of all runs."""
     for document, pairs in enumerate(zip(*(run.pairs[INPUT] for run in runs), strict=True)):
-        if all(gold == predicted for each in pairs for gold, predicted in each):
-            continue
         places: list[Place] = []
-        numbered = [(i, pair) for i, each in enumerate(pairs) for pair in each]
-        for run, pair in sorted(numbered, key=lambda each: (*_extent(each[1]), each[0])):
-            start, end = _extent(pair)
+        found = [(*_extent(pair), run, pair) for run, each in enumerate(pairs) for pair in each]
+        for start, end, run, pair in sorted(found, key=itemgetter(0, 1, 2)):
             if not places or start >= places[-1].end:
-                places.append(Place(start, end))
+                places.append(Place(document, start, end))
             places[-1].end = max(places[-1].end, end)
             places[-1].pairs.append((run, pair))
-        wrong = (place for place in places if any(gold != predicted for _, (gold, predicted) in place.pairs))
-        yield from ((document, place) for place in wrong)
+        for place in places:
+            if any(gold != predicted for _, (gold, predicted) in place.pairs):
+                yield place
 
 
-def draw_places(places: list[tuple[int, Place]], most: int = MOST_PLACES) -> list[tuple[int, Place]]:
+def _extent(pair: Pair) -> tuple[int, int]:
+    starts, ends, _ = zip(*filter(None, pair), strict=True)
+    return min(starts), max(ends)
+
+
+def draw_places(places: list[Place], most: int = MOST_PLACES) -> list[Place]:
     """Return so many places, drawn at random, in their order."""
-    kept = random.Random(0).sample(range(len(places)), min(most, len(places)))
-    return [places[number] for number in sorted(kept)]
+    kept = random.Random(0).sample(places, min(most, len(places)))
+    return sorted(kept, key=attrgetter("document", "start"))
 
 
-def type_of(pair: Pair) -> Type:
-    """Return which kind of error a pair is, or that it is right, with its labels."""
+def type_of(pair: Pair) -> tuple[int, str, str]:
+    """Return a pair's kind, as its place in KINDS, and its labels; "" for what is not there."""
     gold, predicted = (entity[2] if entity else "" for entity in pair)
     return KINDS.index(kind(pair)), gold, predicted
 
 
-def _extent(pair: Pair) -> tuple[int, int]:
-    entities = [entity for entity in pair if entity]
-    return min(entity[0] for entity in entities), max(entity[1] for entity in entities)
-
-
 def error_browser(
-    runs: dict[str, Run],
-    places: list[tuple[int, Place]],
-    kept: list[tuple[int, Place]],
-    texts: dict[int, Text],
-    uses: Uses | None,
+    runs: dict[str, Run], places: list[Place], kept: list[Place], texts: dict[int, Text], uses: Uses | None
 ) -> dict:
     """Return what the page shows of errors; this folder's README.md says what each key means.
 
-    runs: by variant. places: all, of which the page has those that are `kept`. uses: of train's forms, if
-    there is one.
+    runs: by variant. places: all, of which the page has those that are `kept`. uses: of train's forms.
     """
-    counts = Counter((type_of(pair), variant) for _, place in places for variant, pair in place.pairs)
+    counts = Counter((type_of(pair), variant) for place in places for variant, pair in place.pairs)
     types = sorted({name for name, _ in counts})
     described, number_of = [], {name: i for i, name in enumerate(types)}
-    for document, here in groupby(kept, key=itemgetter(0)):
-        rows, text = [run.rows[document] for run in runs.values()], texts[document]
-        sure = [confidences(row) for row in rows]
-        source = rows[0].get("source") or rows[0].get("id") or f"document {document + 1}"
-        for _, place in here:
-            pairs = []
-            for variant, pair in place.pairs:
-                start, end, label = pair[0] or pair[1]
-                seen = None if uses is None else seen_form(text.text[start:end], label, uses)
-                pairs.append([variant, number_of[type_of(pair)], seen, sure[variant].get(pair[1])])
-            shown = in_text(place, text, rows[0]["gold"], [row[INPUT] for row in rows])
-            described.append({"source": source, **shown, "pairs": pairs})
+    for place in kept:
+        rows, text = [run.rows[place.document] for run in runs.values()], texts[place.document]
+        sure, pairs = [confidences(row) for row in rows], []
+        for variant, pair in place.pairs:
+            start, end, label = pair[0] or pair[1]
+            seen = None if uses is None else seen_form(text.text[start:end], label, uses)
+            pairs.append([variant, number_of[type_of(pair)], seen, sure[variant].get(pair[1])])
+        shown = in_text(place, text, rows[0]["gold"], [row[INPUT] for row in rows])
+        described.append({"source": rows[0]["source"], **shown, "pairs": pairs})
     return {
         "variants": [*runs],
         "kinds": KINDS,

@@ -4,14 +4,14 @@ import json
 import sys
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
-from scripts.checks.catalogue import Check, Finding, Severity
+from scripts.checks.catalogue import Finding, Severity
 from scripts.checks.examine import Report
 from scripts.checks.inputs import Inputs
 from scripts.checks.training_config import load_training_config
 from scripts.cli import console
-from scripts.corpus.config_file import CONFIG, SPLITS, ConfigFile, fingerprint
+from scripts.corpus.config_file import CONFIG, SPLITS, fingerprint
 from scripts.corpus.files import sha256, write_json
 from scripts.corpus.shards import VALIDATED
 from scripts.report.tables import LEDGER_COLUMNS, as_rich, ledger_rows
@@ -53,14 +53,8 @@ def as_json(report: Report, inputs: Inputs) -> dict:
             file.name: {"path": file.path.as_posix(), "sha256": sha256(file.path)} for file in inputs.configs
         },
         "checks": [
-            {
-                "code": check.code,
-                "slug": check.slug,
-                "summary": check.summary,
-                "spacy": check.spacy,
-                "remedy": check.remedy,
-                "found": sum(severities.values()),
-            }
+            {key: getattr(check, key) for key in ("code", "slug", "summary", "spacy", "remedy")}
+            | {"found": sum(severities.values())}
             for check, severities in report.by_check()
         ],
         "findings": [finding.as_json() for finding in report.findings],
@@ -85,33 +79,36 @@ def write(
     for file in inputs.configs if not partial else ():
         place = stamp or (file.path.with_name(VALIDATED) if file.path.name == CONFIG else None)
         if place is not None:
-            passed = _passed(report, inputs, file)
-            write_json(place, passed | {"ignored": ignored, "reaches": data["trainers"][file.name]})
+            errors = report.total(Severity.error, splits=("", *SPLITS), variant=file.name)
+            columns = LEDGER_COLUMNS[1:]
+            counts = {
+                split: {name: report.counts[split][name] for name in columns}
+                for split in SPLITS
+                if split in report.counts
+            }
+            hashes = fingerprint(load_training_config(file).raw, file.code, inputs.kept)
+            noted = {"errors": errors, "counts": counts} | hashes
+            write_json(place, noted | {"ignored": ignored, "reaches": data["trainers"][file.name]})
     return path
 
 
-def _passed(report: Report, inputs: Inputs, file: ConfigFile) -> dict:
-    """Count the errors of train and dev (or of no split) that concern a config; hash what was looked at."""
-    errors = report.total(Severity.error, splits=("", *SPLITS), variant=file.name)
-    counts = {
-        split: {name: report.counts[split][name] for name in LEDGER_COLUMNS[1:]}
-        for split in SPLITS
-        if split in report.counts
-    }
-    config = load_training_config(file).raw
-    return {"errors": errors, "counts": counts} | fingerprint(config, file.code, inputs.kept)
-
-
 def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
-    """Print for each check its first places and the remedy; then a table of all, the ledger, and the totals.
-
-    path: where all findings are.
-    """
-    table = Table("check", "name", "severity", "found")
-    table.columns[-1].justify = "right"
+    """Print for each check its first places and the remedy; then a table, the ledger, and the totals."""
+    table = Table("check", "name", "severity", Column("found", justify="right"))
     for check, severities in report.by_check():
         severity, total = min(severities, key=list(Severity).index), sum(severities.values())
-        _show_check(check, [one for one in report.findings if one.slug == check.slug], severity, total)
+        of_spacy = f" (spaCy: {check.spacy})" if check.spacy else ""
+        _print(f"\n{check.code} {check.slug}: {check.summary}{of_spacy}", style=f"bold {STYLES[severity]}")
+        shown = [one for one in report.findings if one.slug == check.slug][:PLACES_SHOWN]
+        for one in shown:
+            document = f" {one.document}" if one.document and one.document not in one.place else ""
+            config = f" [{one.variant}]" if one.variant and one.shard else ""
+            _print(f"  {one.place}{document}{config}: {one.detail}")
+            if one.excerpt:
+                _print(f"      {one.excerpt}", style="dim")
+        if total > len(shown):
+            _print(f"  … and {total - len(shown):,} more")
+        _print(f"  → {check.remedy}")
         table.add_row(check.code, check.slug, str(severity), f"{total:,}", style=STYLES[severity])
     if table.row_count:
         console.print()
@@ -119,28 +116,9 @@ def show(report: Report, inputs: Inputs, path: Path | None = None) -> None:
     if report.trainers:
         rows = ledger_rows({}, stages(report, inputs))
         console.print(as_rich("From raw data to the trainers", LEDGER_COLUMNS, rows))
-    errors, warnings = map(report.total, (Severity.error, Severity.warning))
-    totals = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    found = {severity: report.total(severity) for severity in (Severity.error, Severity.warning)}
+    totals = ", ".join(f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in found.items())
     console.print(f"{totals}{f'; all in {path}' if path else ''}")
-
-
-def _show_check(check: Check, findings: list[Finding], severity: Severity, total: int) -> None:
-    of_spacy = f" (spaCy: {check.spacy})" if check.spacy else ""
-    _print(f"\n{check.code} {check.slug}: {check.summary}{of_spacy}", style=f"bold {STYLES[severity]}")
-    for one in findings[:PLACES_SHOWN]:
-        document = f" {one.document}" if one.document and one.document not in one.place else ""
-        config = f" [{one.variant}]" if one.variant and one.shard else ""
-        _print(f"  {one.place}{document}{config}: {one.detail}")
-        if one.excerpt:
-            _print(f"      {one.excerpt}", style="dim")
-    if total > min(len(findings), PLACES_SHOWN):
-        _print(f"  … and {total - min(len(findings), PLACES_SHOWN):,} more")
-    _print(f"  → {check.remedy}")
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number and what it counts."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _print(text: str, style: str = "") -> None:
@@ -151,14 +129,12 @@ def _print(text: str, style: str = "") -> None:
 def stages(report: Report, inputs: Inputs) -> dict[str, dict[str, dict]]:
     """Return what was counted of train and dev: raw, in the corpus, and what reaches each trainer."""
     found: dict[str, dict[str, dict]] = {}
-    for split in [split for split in ("train", "dev") if split in report.counts]:
-        raw = (
-            {"raw": inputs.manifests[split]["ledger"]["stages"]["read"]} if split in inputs.manifests else {}
-        )
-        found[split] = raw | {"corpus": report.counts[split]}
+    for split in (split for split in SPLITS if split in report.counts):
+        manifest = inputs.manifests.get(split)
+        found[split] = {"raw": manifest["ledger"]["stages"]["read"]} if manifest else {}
+        found[split]["corpus"] = report.counts[split]
         for name, splits in report.trainers.items():
-            batches = (
-                f"trainer, {splits['train'].batches:,} steps an epoch" if split == "train" else "evaluation"
-            )
-            found[split][f"reaches {name}'s {batches}"] = splits[split]._asdict()
+            steps = f"trainer, {splits[split].batches:,} steps an epoch"
+            what = steps if split == "train" else "evaluation"
+            found[split][f"reaches {name}'s {what}"] = splits[split]._asdict()
     return found

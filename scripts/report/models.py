@@ -26,7 +26,6 @@ CONFIG = Path(__file__).resolve().parents[2] / "configs" / "corpus.cfg"
 
 def find_models(values: list[str]) -> dict[str, Path]:
     """Return the folders of pipelines, by `NAME=MODEL`, or `MODEL` that is called as its package or folder.
-
     Raises UserError where one is not there, or two have one name.
     """
     models: dict[str, Path] = {}
@@ -54,9 +53,8 @@ def parse_labels(values: list[str]) -> dict[str, str]:
 
 
 def make_test_set(data: str, corpus: Path, models: dict[str, Path], options: list[str]) -> None:
-    """Make `corpus/test` of raw files, or of a split that preprocess made. Raises UserError.
-
-    options: of preprocess. The tokeniser is that of the first pipeline's language.
+    """Make `corpus/test` of raw files (the tokeniser is that of the first pipeline's language), or of a split
+    that preprocess made. options: of preprocess. Raises UserError.
     """
     if (Path(data) / MANIFEST).exists():
         shutil.rmtree(corpus / ".new", ignore_errors=True)
@@ -90,10 +88,7 @@ def score_models(
 def score_model(
     name: str, model: Path, corpus: Path, output: Path, *, code: tuple[Path, ...], **options
 ) -> str:
-    """Write a pipeline's scores and predictions; return the scores in words.
-
-    code: Python files that it needs. options: of `score_pipeline`.
-    """
+    """Write a pipeline's scores and predictions; return the scores in words. options: of `score_pipeline`."""
     import_code(code)
     try:
         scores, rows = score_pipeline(name, model, corpus, code=code, **options)

@@ -20,8 +20,7 @@ def find_origins(folder: Path, manifests: dict[str, dict]) -> list[dict]:
     """Return of what a variant is made: `name`, `path`, `parts`, `texts` of licences, and (None if unknown)
     `author`, `url`, `license`, and `sources`, of what it was made itself.
 
-    folder: of the variant. manifests: of each split. Raises UserError where the package of a
-    pretrained part is not installed any more.
+    manifests: of each split. Raises UserError where the package of a pretrained part is not installed.
     """
     metrics, config = read_json(folder / "metrics.json"), folder / CONFIG
     config = Config().from_disk(config if config.exists() else folder / "model-best" / CONFIG)

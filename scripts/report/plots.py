@@ -1,11 +1,8 @@
-"""Lay out the page's plots: where each figure stands in the picture. page.html.j2 draws them."""
+"""Choose what the page's plots show, and their axes. page.html.j2 draws them."""
 
 import math
-from functools import partial
 from typing import NamedTuple
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 330, 48, 28, 30, 48
-"""Of a plot, in pixels: its size, and the space around the axes."""
 MOST_STEPS, LEAST_SPAN = 6, 0.5
 """Of an axis: the steps between its ticks, which are 0.1 or more, as numbers are shown with a digit."""
 
@@ -20,7 +17,7 @@ class Point(NamedTuple):
 
 
 def plots(variants: dict[str, dict]) -> list[dict]:
-    """Lay out F against speed, learning curves, and how good confidences are, as far as that is known."""
+    """Return F against speed, learning curves, and how good confidences are, as far as that is known."""
     speed, steps, seconds, bins, thresholds = ({} for _ in range(5))
     for name, report in variants.items():
         if "words_per_second" in report:
@@ -31,46 +28,30 @@ def plots(variants: dict[str, dict]) -> list[dict]:
             times = [row["words"] / max(row["words_per_second"], 1e-9) for row in history]
             steps[name] = [Point(row["step"], 100 * row["ents_f"]) for row in history]
             seconds[name] = [Point(x, point.y) for x, point in zip(times, steps[name], strict=True)]
-        if "confidence" in report:
-            found = report["confidence"]
-            bins[name] = [Point(100 * row["confidence"], 100 * row["right"]) for row in found["bins"]]
-            thresholds |= {
-                f"{name}, {what}": [
-                    Point(100 * row["confidence"], 100 * row[what[0]]) for row in found["thresholds"]
-                ]
-                for what in ("precision", "recall")
-            }
+        if sure := report.get("confidence"):
+            bins[name] = [Point(100 * row["confidence"], 100 * row["right"]) for row in sure["bins"]]
+            for what in ("precision", "recall"):
+                rows = [(row["confidence"], row[what[0]]) for row in sure["thresholds"]]
+                thresholds[f"{name}, {what}"] = [Point(100 * x, 100 * y) for x, y in rows]
     if bins:
         bins["as it should be"] = [Point(0, 0), Point(100, 100)]
-    laid_out = [
+    found = [
         plot("F and speed of prediction", "words/s", "F on test", speed),
         plot("Learning curves over steps", "steps", "F on dev", steps),
         plot("Learning curves over time", "seconds of learning", "F on dev", seconds),
         plot("Reliability of confidences", "confidence", "right", bins),
         plot("Precision and recall over the least confidence", "least confidence", "%", thresholds),
     ]
-    return [each for each in laid_out if each["series"]]
+    return [each for each in found if each["series"]]
 
 
 def plot(title: str, x_name: str, y_name: str, series: dict[str, list[Point]]) -> dict:
-    """Return a plot's size, titles, ticks and series; each point and tick with the pixels where it stands."""
+    """Return a plot's titles, ticks and series."""
     points = [point for each in series.values() for point in each]
     x_ticks = ticks([0, *(point.x for point in points)])
     y_ticks = ticks([end for point in points for end in point[1:] if end is not None])
-    x_pixel = partial(_scaled, x_ticks, LEFT, WIDTH - RIGHT)
-    y_pixel = partial(_scaled, y_ticks, HEIGHT - BOTTOM, TOP)
-    return {
-        "size": (WIDTH, HEIGHT),
-        "title": title,
-        "x_name": x_name,
-        "y_name": y_name,
-        "x_ticks": [(x_pixel(value), value) for value in x_ticks],
-        "y_ticks": [(y_pixel(value), value) for value in y_ticks],
-        "series": {
-            name: [(point, Point(x_pixel(point.x), *map(y_pixel, point[1:]))) for point in each]
-            for name, each in series.items()
-        },
-    }
+    found = {"title": title, "x_name": x_name, "y_name": y_name, "series": series}
+    return found | {"x_ticks": x_ticks, "y_ticks": y_ticks}
 
 
 def ticks(values: list[float]) -> list[float]:
@@ -81,10 +62,3 @@ def ticks(values: list[float]) -> list[float]:
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(number * step, 9) for number in range(first, max(last, first + 1) + 1)]
-
-
-def _scaled(axis: list[float], low: float, high: float, value: float | None) -> float | None:
-    """Return the pixel of a value on an axis whose ends stand at two pixels."""
-    if value is None:
-        return None
-    return round(low + (high - low) * (value - axis[0]) / (axis[-1] - axis[0]), 1)

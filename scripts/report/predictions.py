@@ -52,9 +52,8 @@ def write_scores(folder: Path, scores: dict, rows: list[dict], corpus: Path) -> 
 
 
 def read_runs(folders: list[Path], corpus: Path) -> dict[str, list[Run]]:
-    """Read each variant's runs, one a seed.
-
-    Raises UserError where scores or predictions are missing or of another test set, or a seed comes twice.
+    """Read each variant's runs, one a seed. Raises UserError where scores or predictions are missing or of
+    another test set, or a seed comes twice.
     """
     runs: dict[str, list[Run]] = {}
     seeds = set()

@@ -35,12 +35,11 @@ def score_pipeline(
     labels: dict[str, str] | None = None,
     code: Sequence[Path] = (),
 ) -> tuple[dict, list[dict]]:
-    """Score a saved pipeline on the test shards, measure its speed, size and memory; return what scores.json
-    says, and the rows of its predictions.
+    """Score a saved pipeline on the test shards; return what scores.json says, and its predictions' rows.
 
     Dev, if there is any, calibrates confidences; train tells what of the test set it has seen.
-    training: its metrics.json. labels: what predicted labels are renamed to; "" leaves them out. code: Python
-    files that it needs. Raises UserError where nothing in the pipeline predicts entities.
+    training: its metrics.json. labels: as for `entities`. code: Python files that it needs.
+    Raises UserError where nothing in the pipeline predicts entities.
     """
     threads = physical_cores()
     chosen = choose_device(device, threads=threads)

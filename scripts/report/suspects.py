@@ -17,7 +17,6 @@ from scripts.report.slices import Uses, surface_form
 class Suspect:
     """A place where all variants agree against gold, and what each side alone has there."""
 
-    document: int
     place: Place
     gold: list[Entity]
     suggested: list[Entity]
@@ -28,7 +27,7 @@ class Suspect:
 def find_suspects(runs: dict[str, list[Run]]) -> list[Suspect]:
     """Return where most runs, and at least one of each variant, predict the same, and not what gold has."""
     variants, suspects = [name for name, seeds in runs.items() for _ in seeds], []
-    for document, place in find_places([*chain(*runs.values())]):
+    for place in find_places([*chain(*runs.values())]):
         gold, predicted = {pair[0] for _, pair in place.pairs} - {None}, [set() for _ in variants]
         for run, pair in place.pairs:
             predicted[run] |= {pair[1]} - {None}
@@ -36,14 +35,14 @@ def find_suspects(runs: dict[str, list[Run]]) -> list[Suspect]:
         agree = [name for name, entities in zip(variants, predicted, strict=True) if entities == most]
         if most != gold and {*agree} == {*variants}:
             share = len(agree) / len(variants)
-            suspects.append(Suspect(document, place, sorted(gold - most), sorted(most - gold), share))
+            suspects.append(Suspect(place, sorted(gold - most), sorted(most - gold), share))
     return suspects
 
 
 def forms_of(suspects: list[Suspect], texts: dict[int, Text]) -> set[str]:
     """Return the surface forms whose uses in train say how suspicious a place is."""
     return {
-        surface_form(texts[one.document].text[start:end])
+        surface_form(texts[one.place.document].text[start:end])
         for one in suspects
         for start, end, _ in (*one.gold, *one.suggested)
     }
@@ -54,7 +53,7 @@ def rank_suspects(suspects: list[Suspect], texts: dict[int, Text], uses: Uses | 
     the most suspicious first. uses: of train's forms, if there is one.
     """
     for one in suspects:
-        text, sides, said, counts = texts[one.document].text, (one.suggested, one.gold), [], []
+        text, sides, said, counts = texts[one.place.document].text, (one.suggested, one.gold), [], []
         for ours, others in (sides, sides[::-1]):
             used = [(text[s:e], label) for s, e, label in ours] or [(text[s:e], "") for s, e, _ in others]
             counts.append(sum((uses or {}).get(surface_form(form), {}).get(label, 0) for form, label in used))
@@ -72,7 +71,7 @@ def write_suspects(
     """Write a row a document, of the `most` suspicious places; return what the page shows of the first 20."""
     by_document: dict[int, list[tuple[int, Suspect]]] = {}
     for rank, suspect in enumerate(suspects[:most], 1):
-        by_document.setdefault(suspect.document, []).append((rank, suspect))
+        by_document.setdefault(suspect.place.document, []).append((rank, suspect))
     lines, shown = [], {}
     for document, ranked in by_document.items():
         row, places = json.loads(texts[document].row), []

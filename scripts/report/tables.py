@@ -1,6 +1,6 @@
 """The comparison and the ledger as rows; rows as a console table."""
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from scripts.formats.doc_annotation import describe_counts
 from scripts.report.templates import comparison_rows
@@ -8,6 +8,7 @@ from scripts.report.templates import comparison_rows
 Row = tuple[str, ...]
 """A line of a table: its name, with two spaces before it if it belongs to the line above, and the values."""
 LEDGER_COLUMNS = ("split and stage", "documents", "tokens", "entities")
+CHANGES = {"losses": ("less", "−"), "additions": ("more", "+"), "repairs": ("repaired", "")}
 
 
 def comparison(variants: dict[str, dict]) -> list[Row]:
@@ -44,33 +45,23 @@ def ledger_rows(ledgers: dict[str, dict], further: dict[str, dict[str, dict]] | 
 
     ledgers: of each split, from its manifest. further: by split and stage, what was counted after that.
     """
-    rows = []
+    rows, counted = [], LEDGER_COLUMNS[1:]
     for split in ledgers | (further or {}):
         ledger = ledgers.get(split, {})
         for stage, count in (ledger.get("stages", {}) | (further or {}).get(split, {})).items():
             for kind, (word, sign) in CHANGES.items():
-                changes = [change for change in ledger.get(kind, ()) if change["stage"] == stage]
-                rows += [_change(change, word, sign) for change in changes]
-            values = (count[what] for what in LEDGER_COLUMNS[1:])
-            shown = ("–" if value is None else f"{value:,}" for value in values)
+                for change in (each for each in ledger.get(kind, ()) if each["stage"] == stage):
+                    other = f" ({describe_counts(change['other'])})" if "other" in change else ""
+                    numbers = (f"{sign}{change[what]:,}" if change[what] else "" for what in counted)
+                    rows.append((f"  {word}: {change['reason']}{other}", *numbers))
+            shown = ("–" if count[what] is None else f"{count[what]:,}" for what in counted)
             rows.append((f"{split}: {stage}", *shown))
     return rows
 
 
-CHANGES = {"losses": ("less", "−"), "additions": ("more", "+"), "repairs": ("repaired", "")}
-
-
-def _change(change: dict, word: str, sign: str) -> Row:
-    numbers = (f"{sign}{change[what]:,}" if change[what] else "" for what in LEDGER_COLUMNS[1:])
-    other = f" ({describe_counts(change['other'])})" if "other" in change else ""
-    return f"  {word}: {change['reason']}{other}", *numbers
-
-
 def as_rich(title: str, columns: tuple[str, ...], rows: list[Row]) -> Table:
     """Make a table for the console."""
-    table = Table(*columns, title=title)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = Table(columns[0], *(Column(name, justify="right") for name in columns[1:]), title=title)
     for row in rows:
         table.add_row(*row)
     return table

@@ -41,7 +41,7 @@ def _environment(**options) -> Environment:
         **options,
     )
     environment.filters |= {"percent": percent, "interval": interval, "number": number, "json": as_json}
-    environment.filters |= {"figures": figures, "file": lambda path: Path(path).name}
+    environment.filters |= {"figures": figures, "pixel": pixel, "file": lambda path: Path(path).name}
     environment.globals["INTERVALS"] = INTERVALS
     environment.globals["source"] = lambda file: Markup((FOLDER / file).read_text(encoding="utf-8"))
     return environment
@@ -79,6 +79,11 @@ def figures(found: dict | float | Undefined | None, form: str) -> str:
 def number(value: float) -> str:
     """Return a number as people read it; means over seeds may have a fraction."""
     return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:,.1f}"
+
+
+def pixel(value: float, axis: list[float], low: int, high: int) -> float:
+    """Return where a value stands on an axis, by its ticks, whose ends stand at two pixels."""
+    return round(low + (high - low) * (value - axis[0]) / (axis[-1] - axis[0]), 1)
 
 
 def as_json(data: object) -> Markup:

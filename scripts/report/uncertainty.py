@@ -10,7 +10,6 @@ from scripts.report.counts import prf
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 CHUNK = 2_000_000  # numbers drawn at once: 16 MB
-Interval = tuple[float, float]
 
 
 def bootstrap(
@@ -29,7 +28,7 @@ def bootstrap(
     return numpy.concatenate(found)
 
 
-def percentiles(values: numpy.ndarray) -> Interval | None:
+def percentiles(values: numpy.ndarray) -> tuple[float, float] | None:
     """Return the interval that holds CONFIDENCE of a statistic's values; None where none is a number."""
     numbers = values[~numpy.isnan(values)]
     ends = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
@@ -46,15 +45,15 @@ def randomisation_p(
     observed difference counts as one of the resamples, so that p is never 0.
     """
     changes, frequency = numpy.unique(one - two, axis=0, return_counts=True)
-    totals, moved = numpy.stack([one.sum(axis=0), two.sum(axis=0)]), [numpy.zeros((1, 3))]
+    moved = [numpy.zeros((1, 3))]
     for size in _chunks(resamples, len(changes)):
         moved.append(rng.binomial(frequency, 0.5, size=(size, len(changes))) @ changes)
     moves = numpy.concatenate(moved)
-    differences = abs(prf(totals[0] - moves)[:, 2] - prf(totals[1] + moves)[:, 2])
+    differences = abs(prf(one.sum(axis=0) - moves)[:, 2] - prf(two.sum(axis=0) + moves)[:, 2])
     return float((differences >= differences[0] - 1e-12).mean())
 
 
-def seeds_interval(one: Sequence[float], *two: Sequence[float]) -> Interval | None:
+def seeds_interval(one: Sequence[float], *two: Sequence[float]) -> tuple[float, float] | None:
     """Return the interval of the mean over seeds, or of the difference `mean(one) − mean(two)`.
 
     Student's t, of a difference with Welch's degrees of freedom. None where one has a single seed.

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,9 +23,6 @@ NUMBERED = r"\d+(\.\d+)*((a|b|rc)\d+)?"
 """A version as setuptools leaves it, so that the wheel is called as its meta.json says."""
 BUILD = "from setuptools.build_meta import build_wheel; build_wheel('dist')"
 """What `python -m build` does within the environment that it first fetches from the network."""
-README_TYPE = "[metadata]\nlong_description_content_type = text/markdown\n"
-OLDEST = {"SOURCE_DATE_EPOCH": "315532800"}
-"""The first second that a zip knows, for all files: the same pipeline gives the same bytes."""
 
 
 def read_meta(path: Path) -> dict:
@@ -48,25 +46,22 @@ def read_meta(path: Path) -> dict:
 def package_meta(model: Path, given: dict, scores: dict, origins: list[dict]) -> dict:
     """Return the package's meta.json; its `performance` is that on test, where training has that on dev.
 
-    given: of `read_meta`; the variant's name is added to its name. scores: scores.json.
+    given: of `read_meta`; the variant's name is added to its name.
     """
     gold, meta = scores["gold_tokens"], read_json(model / "meta.json") | given
     meta["name"] = re.sub("[^a-z0-9]+", "_", f"{meta['name']} {scores['variant']}".lower()).strip("_")
     keys = ("name", "url", "author", "license")
     meta["sources"] = given["sources"] + [{key: each[key] for key in keys if each[key]} for each in origins]
     labels = {label: {key: each[key] for key in "prf"} for label, each in gold["ents_per_type"].items()}
-    meta["performance"] = {key: gold[key] for key in ("ents_p", "ents_r", "ents_f")}
-    meta["performance"] |= {"ents_per_type": labels}
-    if "words_per_second" in scores:
-        meta["performance"]["speed"] = scores["words_per_second"]
-    return meta
+    performance = {key: gold[key] for key in ("ents_p", "ents_r", "ents_f")} | {"ents_per_type": labels}
+    performance |= {"speed": scores["words_per_second"]} if "words_per_second" in scores else {}
+    return meta | {"performance": performance}
 
 
 def model_card(summary: dict, report: dict, meta: dict, origins: list[dict], manifests: dict) -> str:
     """Return a variant's model card; first comes what the Hugging Face hub reads, between lines of `---`.
 
-    summary: summary.json. report: the variant's in it. meta: of `package_meta`. origins: of `find_origins`.
-    manifests: of each split.
+    report: the variant's in the summary. meta: of `package_meta`. manifests: of each split.
     """
     stages = {split: {"validated": count} for split, count in summary["validated"].items()}
     if trainer := report["training"].get("trainer"):  # not where it was trained --unvalidated
@@ -94,21 +89,20 @@ def build_wheel(model: Path, meta: dict, texts: dict[str, str], paths: list[str]
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as place:
-        write_json(Path(place, "meta.json"), meta)
-        package(model, Path(place), Path(place, "meta.json"), create_sdist=False, require_parent=True)
-        name = f"{meta['lang']}_{meta['name']}"
-        root = Path(place, f"{name}-{meta['version']}")
-        data = root / name / root.name
-        for path in (target / file for target in (root, data) for file in texts):
-            write_text(path, texts[path.name])
-        write_text(root / "setup.cfg", README_TYPE)
-        for path in (data / "config.cfg", *data.glob("*/model")):
+        copy = shutil.copytree(model, Path(place, "copy"))
+        write_json(copy / "meta.json", meta)
+        for name, text in texts.items():
+            write_text(copy / name, text)
+        for path in (copy / "config.cfg", *copy.glob("*/model")):
             content = path.read_bytes()
-            for hidden in (each.encode() for each in paths):
+            for hidden in map(str.encode, paths):
                 content = content.replace(hidden, b"-" * len(hidden))  # as long: msgpack says how long it is
             write_bytes(path, content)
-        command = [sys.executable, "-c", BUILD]
-        built = subprocess.run(command, cwd=root, env=os.environ | OLDEST, capture_output=True)
+        package(copy, Path(place), create_sdist=False, require_parent=True)
+        root = Path(place, f"{meta['lang']}_{meta['name']}-{meta['version']}")
+        write_text(root / "setup.cfg", "[metadata]\nlong_description_content_type = text/markdown\n")
+        env = os.environ | {"SOURCE_DATE_EPOCH": "315532800"}  # the first second that a zip knows
+        built = subprocess.run([sys.executable, "-c", BUILD], cwd=root, env=env, capture_output=True)
         if built.returncode:
             why = built.stderr.decode(errors="replace").strip().splitlines()[-1]
             raise UserError(

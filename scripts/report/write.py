@@ -30,8 +30,9 @@ def write_report(folders: list[Path], corpus: Path, output: Path) -> tuple[list[
     """
     runs = read_runs(folders, corpus)
     variants, differences = compare(runs)
-    splits = [split for split in SPLITS if (corpus / split).exists()]
-    ledgers = {split: read_manifest(corpus / split)["ledger"] for split in splits}
+    ledgers = {
+        split: read_manifest(corpus / split)["ledger"] for split in SPLITS if (corpus / split).exists()
+    }
     path = corpus / "validation.json"
     validated = read_json(path)["validated"] if path.exists() else {}
     stages = {split: {"validated": count} for split, count in validated.items()}
@@ -45,7 +46,7 @@ def write_report(folders: list[Path], corpus: Path, output: Path) -> tuple[list[
     first = {name: each[0] for name, each in runs.items()}
     places, suspects = [*find_places([*first.values()])], find_suspects(runs)
     kept = draw_places(places)
-    documents = read_texts(corpus, {*(document for document, _ in kept), *(one.document for one in suspects)})
+    documents = read_texts(corpus, {place.document for place in (*kept, *(one.place for one in suspects))})
     uses = count_forms(corpus / "train", forms_of(suspects, documents))
     shown = write_suspects(output / "suspects.jsonl", rank_suspects(suspects, documents, uses), documents)
     values = {

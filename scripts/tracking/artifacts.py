@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from scripts.corpus.files import read_json, sha256
 from scripts.corpus.shards import MANIFEST
@@ -28,15 +27,14 @@ class Artifact:
 
 
 def corpus_facts(corpus: Path, used: dict[str, str | None] | None = None) -> dict:
-    """Return SHA-256, counts, settings and ledger of each split.
-
-    used: the SHA-256 of splits that are known; where `corpus` has others, or is none, nothing is returned.
+    """Return SHA-256, counts, settings and ledger of each split; nothing where `corpus` is none, or has other
+    splits than those whose SHA-256 are `used`.
     """
     paths = {split: corpus / split / MANIFEST for split in SPLITS}
     if not all(path.exists() for path in paths.values()):
         return {}
     hashes = {split: sha256(path) for split, path in paths.items()}
-    manifests = {split: as_sent(read_json(path)) for split, path in paths.items()}
+    manifests = {split: scrub(read_json(path), TEXTS) for split, path in paths.items()}
     return {"corpus_sha256": hashes, "corpus": manifests} if hashes == hashes | (used or {}) else {}
 
 
@@ -47,7 +45,7 @@ def artifact_of(path: Path, options: TrackingOptions) -> Artifact | None:
     """
     name, is_raw = f"{path.parent.name}-{path.stem}", path.name == RAW
     if path.suffix == ".json" and path.exists():
-        content = as_sent(read_json(path), options.log_text)
+        content = scrub(read_json(path), () if options.log_text else TEXTS)
         return Artifact(name, path.stem, {path.name: json.dumps(content)})
     if (path / "meta.json").exists():
         if path.name in ("model-best", "model-last")[: ("false", "best", "all").index(options.log_model)]:
@@ -62,14 +60,3 @@ def artifact_of(path: Path, options: TrackingOptions) -> Artifact | None:
         return Artifact(RAW, RAW, references=hashes)
     files = {f"{split}.json": json.dumps(own) for split, own in manifests.items()}
     return Artifact("corpus", "corpus", files) if manifests else None
-
-
-def as_sent(data: dict, with_text: bool = False) -> dict:
-    """Return a JSON-like file of ours without what is private, and without text unless `with_text`."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: clean(own) for key, own in value.items() if with_text or key not in TEXTS}
-        return [clean(own) for own in value] if isinstance(value, list) else value
-
-    return scrub(clean(data))

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -11,8 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SECRET = re.compile(r"(?i)(key|secret|password|(^|_)token)$")  # of settings and of environment variables
 
 
-def scrub(value: Any) -> Any:
-    """Return JSON-like data without secrets; of an absolute path its name stays, or what is in a project."""
+def scrub(value: Any, without: Container[str] = ()) -> Any:
+    """Return JSON-like data without secrets and what is under the keys of `without`; of an absolute path its
+    name stays, or what is in a project.
+    """
     folders = [path for path in (Path.cwd(), ROOT, Path(sys.prefix), Path.home()) if path != path.parent]
     hidden = {f"{spelt}{end}": "" for one in folders for spelt in (str(one), one.as_posix()) for end in "/\\"}
     secrets = (own for name, own in os.environ.items() if SECRET.search(name) and len(own) > 7)
@@ -21,7 +24,7 @@ def scrub(value: Any) -> Any:
 
     def clean(own: Any) -> Any:
         if isinstance(own, dict):
-            pairs = ((clean(str(key)), clean(each)) for key, each in own.items())
+            pairs = ((clean(str(key)), clean(each)) for key, each in own.items() if key not in without)
             return {key: "***" if each and SECRET.search(key) else each for key, each in pairs}
         if isinstance(own, (list, tuple)):
             return [clean(each) for each in own]

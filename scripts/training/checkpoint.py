@@ -83,9 +83,8 @@ def set_unseen_classes(nlp: Language, classes: dict[str, list[int]]) -> None:
 
 
 def resumable(folder: Path, identity: dict, *, force: bool) -> str | None:
-    """Return the id of an interrupted run in a folder at W&B; None where there is none.
-
-    Raises UserError where it was another config's, corpus's or version's, and not `force`.
+    """Return the id at W&B of an interrupted run in a folder, if there is one. Raises UserError where it was
+    another config's, corpus's or version's, and not `force`.
     """
     path = folder / CHECKPOINT
     if not path.exists():
@@ -96,8 +95,3 @@ def resumable(folder: Path, identity: dict, *, force: bool) -> str | None:
         remedy = "train anew with --restart, or go on all the same with --force"
         raise UserError(f"{path}: of a run with another {', '.join(changed)}; {remedy}")
     return state["progress"]["run_id"]
-
-
-def discard(folder: Path) -> None:
-    """Throw an interrupted run's checkpoint away."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)

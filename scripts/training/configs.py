@@ -81,10 +81,7 @@ class Settings:
 
 
 def build_config(settings: Settings, pretrained: dict[str, str]) -> Config:
-    """Lay the config files over each other, apply the settings and fill in spaCy's defaults.
-
-    pretrained: of `make_pretrained`, what a tok2vec starts from.
-    """
+    """Lay the config files over each other, apply the settings and what `make_pretrained` gave; fill it."""
     config = _merged(settings.layers)
     config["paths"] |= {split: (settings.corpus / split).as_posix() for split in ("train", "dev")}
     config["nlp"]["lang"] = settings.lang
@@ -103,7 +100,9 @@ def build_config(settings: Settings, pretrained: dict[str, str]) -> Config:
         config["initialize"]["after_init"]["frozen_layers"] = settings.freeze_layers
     if TOK2VEC in config["components"]:
         start_from(config, pretrained)
-    if _is_streamed(settings):
+    manifest = settings.corpus / "train" / MANIFEST
+    is_large = manifest.exists() and read_json(manifest)["tokens"] > IN_MEMORY
+    if settings.stream is Stream.always or (settings.stream is Stream.auto and is_large):
         reader = {"@readers": "ner_template.shards.v1", "path": "${paths.train}"}
         config["corpora"]["train"] = reader | {"seed": "${system.seed}", "shuffle": True}
         training["max_epochs"] = -1
@@ -128,10 +127,7 @@ def _merged(layers: list[Path]) -> Config:
 
 
 def start_from(config: Config, paths: dict[str, str]) -> None:
-    """Let the tok2vec start from vectors and pretrained weights, as far as there are some.
-
-    paths: `vectors` and `init_tok2vec`, of those that there are.
-    """
+    """Let the tok2vec start from `vectors` and `init_tok2vec`, as far as there are paths of them."""
     config["paths"] |= paths
     embed = config["components"][TOK2VEC].get("model", {}).get("embed", {})
     if "include_static_vectors" in embed:
@@ -142,17 +138,14 @@ def start_from(config: Config, paths: dict[str, str]) -> None:
 
 
 def make_pretrained(settings: Settings) -> dict[str, str]:
-    """Make what tok2vecs start from, unless it is there: vectors, weights, and sources.json that names them.
-
-    Returns the paths, `vectors` and `init_tok2vec`, of those that the settings name. Raises UserError where
-    they name none.
+    """Make what tok2vecs start from, unless it is there, and sources.json that names it; return the paths,
+    `vectors` and `init_tok2vec`, of those that the settings ask for. Raises UserError where a source is none.
     """
     paths, sources = {}, {}
     if settings.vectors:
-        folder, train = settings.pretrained / "vectors", settings.corpus / "train"
-        meta = make_vectors(
-            settings.vectors, folder, lang=settings.lang, keep=settings.keep_vectors, train=train
-        )
+        folder = settings.pretrained / "vectors"
+        choices = {"keep": settings.keep_vectors, "train": settings.corpus / "train"}
+        meta = make_vectors(settings.vectors, folder, lang=settings.lang, **choices)
         paths["vectors"], sources["vectors"] = folder.as_posix(), meta[ORIGIN]["made_of"]
     if settings.tok2vec:
         path = settings.pretrained / "tok2vec.bin"
@@ -160,13 +153,6 @@ def make_pretrained(settings: Settings) -> dict[str, str]:
         paths["init_tok2vec"], sources["tok2vec"] = path.as_posix(), facts["made_of"]
     write_json_if_changed(settings.pretrained / "sources.json", sources)
     return paths
-
-
-def _is_streamed(settings: Settings) -> bool:
-    """Say whether train is read from disk in each epoch."""
-    path = settings.corpus / "train" / MANIFEST
-    is_large = path.exists() and read_json(path)["tokens"] > IN_MEMORY
-    return settings.stream is Stream.always or (settings.stream is Stream.auto and is_large)
 
 
 def fill(config: Config) -> Config:

@@ -36,11 +36,9 @@ class Display:
         self.bar.stop()
 
     def step(self, progress: "Progress") -> None:
-        """Advance the bar."""
+        """Advance the bar; where there is none, say once how long the rest of a budget of steps will take."""
         now = time.perf_counter()
-        if self.bar.disable:
-            self._tell_time_left(progress, now)
-        elif now - self._looked >= REFRESH:
+        if not self.bar.disable and now - self._looked >= REFRESH:
             speed = (progress.words - self._words) / (now - self._looked)
             self._words, self._looked = progress.words, now
             loss, best = sum(map(float, progress.losses.values())), 100 * progress.best.get("score", 0.0)
@@ -48,10 +46,7 @@ class Display:
             parts = f"epoch {progress.epoch}", f"{speed:,.0f} words/s", f"loss {loss:.0f}", f"best {best:.2f}"
             text = "  ".join([*parts, f"{memory:,.0f} MB"])
             self.bar.update(self.task, completed=progress.step, description=text)
-
-    def _tell_time_left(self, progress: "Progress", now: float) -> None:
-        """Say once how long the rest of a budget of steps will take, by the steps so far."""
-        if self.max_steps and not self._has_told and now - self._began > AFTER:
+        elif self.bar.disable and self.max_steps and not self._has_told and now - self._began > AFTER:
             self._has_told = True
             left = (self.max_steps - progress.step) * progress.seconds / progress.step
             if left > LONG:

@@ -42,7 +42,9 @@ def finetune_transformer(
     def prepare(nlp: Language) -> Language:
         if not (frozen_layers or recompute) and head_rate == rate_decay == 1.0 and dropout is None:
             return nlp
-        transformers = _transformers(nlp)
+        models = [component.model for _, component in nlp.pipeline if hasattr(component, "model")]
+        nodes = [node for model in models for node in model.walk()]  # a component may have one for itself
+        transformers = [node.transformer for node in nodes if node.attrs.get("has_transformer")]
         if not transformers:
             raise ValueError(
                 f"[initialize.after_init] {NAME}: the pipeline has no transformer; delete the block"
@@ -79,13 +81,6 @@ def set_dropout(transformer: Any, share: float) -> None:
         for name, value in [*vars(owner).items()]:
             if isinstance(value, float) and ("drop" in name or (is_module and name == "p")):
                 setattr(owner, name, share)
-
-
-def _transformers(nlp: Language) -> list[Any]:
-    """Return the transformers of a pipeline, also those that one component has for itself."""
-    models = [component.model for _, component in nlp.pipeline if hasattr(component, "model")]
-    nodes = [node for model in models for node in model.walk()]
-    return [node.transformer for node in nodes if node.attrs.get("has_transformer")]
 
 
 def _tune_layers(transformer: Any, frozen_layers: int, rate_decay: float) -> None:

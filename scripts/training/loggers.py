@@ -18,25 +18,21 @@ from scripts.tracking.tracker import start_tracker
 from scripts.training.rows import evaluation_row
 
 TRACKER = "ner_template.tracker.v1"
-
-LogStep = Callable[[dict[str, Any] | None], None]
 NO_LOGGER = (lambda info: None), (lambda: None)
 """What takes each step, and what ends it, where nothing is logged."""
 
 
-def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[LogStep, Callable[[], None]]:
+def start_logger(nlp: Language, T: dict[str, Any]) -> tuple[Callable, Callable]:
     """Start the config's [training.logger]; return what takes each step, and what ends it.
 
     Of spaCy's console loggers only the file is wanted, of ours nothing: training shows, and tracks.
     Raises UserError where it cannot start.
     """
-    block = nlp.config.interpolate()["training"]["logger"]
-    setup = T["logger"]
-    if block["@loggers"] == TRACKER:
+    block, setup = nlp.config.interpolate()["training"]["logger"], T["logger"]
+    of_console = block["@loggers"].startswith("spacy.ConsoleLogger")
+    if block["@loggers"] == TRACKER or (of_console and not block.get("output_file")):
         return NO_LOGGER
-    if block["@loggers"].startswith("spacy.ConsoleLogger"):
-        if not block.get("output_file"):
-            return NO_LOGGER
+    if of_console:
         setup = registry.resolve({"it": block | {"console_output": False, "progress_bar": None}})["it"]
     try:
         with nlp.select_pipes(disable=T["frozen_components"]):

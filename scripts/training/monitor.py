@@ -1,5 +1,6 @@
 """Notice early that a training comes to nothing."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,8 +34,7 @@ class Monitor:
         is_transformer = any(hasattr(node, "transformer") for node in nodes)  # as spacy-transformers calls it
         self.high = TOO_HIGH if is_transformer else HIGH
         self.best = 0.0
-        self.in_a_row = {"nothing": 0, "collapsed": 0}
-        self.warned: set[str] = set()
+        self.in_a_row: dict[str, float] = {"nothing": 0, "collapsed": 0}
 
     def look(self, row: dict) -> Iterator[str]:
         """Yield what is wrong."""
@@ -60,9 +60,7 @@ class Monitor:
 
     def _is_new(self, what: str, is_so: bool, is_enough: bool = True) -> bool:
         self.in_a_row[what] = self.in_a_row[what] + 1 if is_so else 0
-        if not is_so:
-            self.warned.discard(what)
-        if self.in_a_row[what] < PATIENCE or not is_enough or what in self.warned:
-            return False
-        self.warned.add(what)
-        return True
+        is_new = self.in_a_row[what] >= PATIENCE and is_enough
+        if is_new:
+            self.in_a_row[what] = -math.inf  # until it is over
+        return is_new

@@ -56,10 +56,8 @@ def packaged_folder(name: str) -> Path:
 
 
 def find_source(name: str, lang: str, variable: str) -> Path:
-    """Return the file that a variable of project.yml names, or the folder of a pipeline.
-
-    The pipeline is packaged, a folder, or installed. Raises UserError where there is neither, or where what
-    is packaged is of another language than the corpus.
+    """Return the file that a variable of project.yml names, or the folder of a pipeline (packaged, a folder,
+    or installed). Raises UserError where there is neither, or what is packaged is of another language.
     """
     if name in PACKAGED:
         made_for = PACKAGED[name].lang

@@ -10,12 +10,11 @@ import shutil
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ctypes.util import find_library
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -41,6 +40,8 @@ BATCH, BATCH_CHARACTERS = 128, 50_000
 LIGHT = {"attribute_ruler", "doc_cleaner", "lemmatizer", "morphologizer", "ner", "parser", "sentencizer"}
 LIGHT |= {"senter", "tagger", "textcat", "textcat_multilabel", "tok2vec", "entity_ruler", "span_ruler"}
 """Components that do without torch."""
+LOADED: dict[tuple, dict[int, "Language"]] = defaultdict(dict)
+"""The pipelines that were loaded in this process, by what was asked for and by thread."""
 LOADING = threading.Lock()
 ANEW = "add --restart to begin anew, or name another --output"
 
@@ -87,31 +88,19 @@ def speed_up(nlp: "Language", *, gpu_id: int = -1, precision: str = "fp32") -> "
     return nlp
 
 
-@cache
-def loaded(model: Path, gpu_id: int, precision: str) -> dict[int, "Language"]:
-    """Return the pipelines that were loaded in this process, by thread."""
-    return {}
-
-
 def load(model: Path, gpu_id: int, precision: str) -> "Language":
-    """Load a pipeline that predicts fast, in this thread alone; of several, all have the first one's weights.
-
-    Raises UserError where that fails.
-    """
-    own, thread = loaded(model, gpu_id, precision), threading.get_ident()
+    """Load a pipeline that predicts fast, in this thread alone; all share weights. Raises UserError."""
+    by_thread, thread = LOADED[model, gpu_id, precision], threading.get_ident()
     with LOADING:
-        if thread not in own:
-            own[thread] = _load(model, gpu_id, precision)
-            _share_weights(*own.values())
-    return own[thread]
-
-
-def _share_weights(first: "Language", *others: "Language") -> None:
-    for name in first.pipe_names if others else ():
-        if first.get_pipe_meta(name).factory == "transformer":
-            modules = (nlp.get_pipe(name).model.transformer for nlp in (first, others[-1]))
-            for shared, own in zip(*(module.parameters() for module in modules), strict=True):
-                own.data = shared.data
+        if thread not in by_thread:
+            nlp = by_thread[thread] = _load(model, gpu_id, precision)
+            first = next(iter(by_thread.values()))
+            for name in nlp.pipe_names:
+                if nlp.get_pipe_meta(name).factory == "transformer":
+                    modules = (each.get_pipe(name).model.transformer for each in (first, nlp))
+                    for shared, own in zip(*(module.parameters() for module in modules), strict=True):
+                        own.data = shared.data
+    return by_thread[thread]
 
 
 def _load(model: Path, gpu_id: int, precision: str) -> "Language":
@@ -281,13 +270,13 @@ def _calls(
 ) -> Iterator[tuple]:
     """Yield what is still to be done."""
     for number, (texts, position) in enumerate(read_chunks(files, options.text_key, options.encoding)):
-        count["texts"] += len(texts)
         for text in (text for text in texts if text.error):
             if not options.rejects:
                 raise AnnotationError(text.error)
             row = {"source": text.source, "reason": text.error}
             rejects.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
             count["rejected"] += 1
+        count["texts"] += len(texts)
         part = parts / f"{number:07}{ending}"
         if not part.exists():
             yield options, [text for text in texts if not text.error], part, position

@@ -28,7 +28,7 @@ from scripts.tracking.artifacts import Artifact, corpus_facts
 from scripts.tracking.options import TrackingOptions
 from scripts.tracking.private import scrub
 from scripts.tracking.tracker import Tracker, start_tracker
-from scripts.training.checkpoint import discard, resumable
+from scripts.training.checkpoint import CHECKPOINT, resumable
 from scripts.training.device import Device, choose_device, cpu
 from scripts.training.gate import hashes, require_validated
 from scripts.training.lock import locked
@@ -40,10 +40,7 @@ from scripts.training.world import rank
 
 
 def train_config(options: Options) -> tuple[Path, dict]:
-    """Train by a config file or a folder with config.cfg; return the folder and the run's metrics.
-
-    Raises UserError and Stopped, whatever goes wrong.
-    """
+    """Train as the options say; return the pipelines' folder and the metrics. Raises UserError, Stopped."""
     os.environ.setdefault("GOMP_SPINCOUNT", "0")  # torch's threads else wait for each other by spinning
     if options.exact and options.workers > 1:
         raise UserError("--exact is for one process; leave --workers out")
@@ -67,10 +64,19 @@ def train_config(options: Options) -> tuple[Path, dict]:
         console.print(f"{folder.name}: training on {device}")
         if noted is not None:
             _show_trainer_input(noted["reaches"]["train"], noted["counts"]["train"])
-        identity = {"variant": folder.name, "device": device.name, **_identity(full, options), **now}
+        identity = {  # what a run that goes on must have in common with the one before
+            "variant": folder.name,
+            "device": device.name,
+            "pipeline": full["nlp"]["pipeline"],
+            "exact": options.exact,
+            "precision": options.precision,
+            "seed": full["training"]["seed"],
+            "versions": versions(),
+            **now,
+        }
         facts = {"pretrained": pretrained_facts(full)}
         if options.restart and is_first:
-            discard(folder)
+            (folder / CHECKPOINT).unlink(missing_ok=True)
         run_id = resumable(folder, identity, force=options.force)
         is_tracked = is_first and options.mode != "disabled"
         tracker = _track(full, folder, identity | facts, options, run_id) if is_tracked else Tracker()
@@ -90,8 +96,8 @@ def _places(config: Path, output: Path | None) -> tuple[Path, Path]:
     if str(config).startswith("--"):
         raise UserError(f"{config}: the config comes first; then options, and settings of the config")
     if config.suffix == ".cfg" or config == Path("-"):
-        what = f"name a config file, or a folder with {CONFIG}, before all settings"
-        raise UserError(f"{config}: no such file; {what}")
+        remedy = f"name a config file, or a folder with {CONFIG}, before all settings"
+        raise UserError(f"{config}: no such file; {remedy}")
     if not (config / CONFIG).exists():
         raise UserError(f"{config / CONFIG}: no such file; run: python -m scripts.configure {config.name}")
     return config / CONFIG, output or config
@@ -118,17 +124,6 @@ def _device(full: Config, options: Options) -> Device:
     return choose_device(name, threads=threads, needs_cupy=not is_fast)
 
 
-def _identity(full: Config, options: Options) -> dict:
-    """Return what a run that goes on must have in common with the one before."""
-    return {
-        "pipeline": full["nlp"]["pipeline"],
-        "exact": options.exact,
-        "precision": options.precision,
-        "seed": full["training"]["seed"],
-        "versions": versions(),
-    }
-
-
 def _track(full: Config, folder: Path, identity: dict, options: Options, run_id: str | None) -> Tracker:
     """Start the run that tracks a training, with what it is made from."""
     corpus = corpus_facts(options.corpus, identity["corpus_sha256"])
@@ -144,8 +139,7 @@ def _train(
     config: Config, folder: Path, gpu_id: int, tracker: Tracker, identity: dict, options: Options
 ) -> dict:
     """Train and return the metrics. Raises UserError whatever goes wrong, unless it should be shown whole."""
-    started = time.perf_counter()
-    metrics: dict = {}
+    started, metrics = time.perf_counter(), {}
     try:
         metrics = train(config, folder, options, gpu_id=gpu_id, tracker=tracker, identity=identity)
     except (UserError, Stopped):
@@ -169,9 +163,7 @@ def _train(
 
 def _show_trainer_input(given: dict, total: dict) -> None:
     """Say how much of train the trainer gets."""
-    given = {what: given[what] for what in total}
-    text = "{documents:,} documents, {tokens:,} tokens and {entities:,} entities to the trainer".format(
-        **given
-    )
+    text = "{documents:,} documents, {tokens:,} tokens and {entities:,} entities".format(**given)
     rest = "of {documents:,}, {tokens:,} and {entities:,}, as the ignored checks say".format(**total)
-    console.print(f"Each epoch hands {text}: {'all there are' if given == total else rest}")
+    shown = "all there are" if total.items() <= given.items() else rest
+    console.print(f"Each epoch hands {text} to the trainer: {shown}")

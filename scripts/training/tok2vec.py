@@ -39,10 +39,7 @@ def make_tok2vec(source: str, path: Path, *, lang: str) -> dict:
 
 
 def _component(folder: Path) -> str:
-    """Return which component's tok2vec to take: a recogniser's own, or else the one it listens to.
-
-    Raises UserError where there is none.
-    """
+    """Return which component's tok2vec to take: a recogniser's own, or a tok2vec. Raises UserError."""
     try:
         config = load_config(folder / CONFIG, interpolate=True)
     except (OSError, ValueError) as error:

@@ -1,7 +1,6 @@
 """Read word vectors from a text file as word2vec, GloVe, fastText and floret write them, packed or not."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain, takewhile
 from math import isfinite
 from pathlib import Path
@@ -20,21 +19,12 @@ SHOWN = 40
 """Characters of a broken line that its error shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Word vectors. words: by row, most frequent first; none in a floret table. data: `(rows, width)`.
-
-    floret: the settings of a floret table.
-    """
-
-    words: list[str]
-    data: numpy.ndarray
-    floret: dict[str, Any] = field(default_factory=dict)
-
-
-def read_vector_file(path: Path, is_wanted: Callable[[int, str], bool]) -> Table:
+def read_vector_file(
+    path: Path, is_wanted: Callable[[int, str], bool]
+) -> tuple[list[str], numpy.ndarray, dict[str, Any]]:
     """Read the rows that are wanted, told by number and word; of a word that comes again the first.
 
+    Returns the words by row (none of a floret table), the vectors `(rows, width)`, and floret's settings.
     Raises AnnotationError, with the line, where one is broken, or not as many are there as the first says.
     """
     if path.suffix in BINARY:
@@ -58,7 +48,7 @@ def read_vector_file(path: Path, is_wanted: Callable[[int, str], bool]) -> Table
     if promised not in (None, rows):
         fail(path, f"its first line says {promised:,} rows, and it has {rows:,}", "get the whole file")
     data = numpy.frombuffer(numbers, dtype=numpy.float32).reshape(-1, width)
-    return Table([] if floret else [*words], data, floret)
+    return [] if floret else [*words], data, floret
 
 
 def _lines(path: Path, raw: RawFile) -> Iterator[tuple[int, str]]:
@@ -67,11 +57,8 @@ def _lines(path: Path, raw: RawFile) -> Iterator[tuple[int, str]]:
         try:
             text = line.decode("utf-8").rstrip()
         except UnicodeDecodeError as error:
-            fail(
-                f"{path}:{number}",
-                f"not UTF-8 ({error.reason})",
-                "save the file as UTF-8, or delete the line",
-            )
+            remedy = "save the file as UTF-8, or delete the line"
+            fail(f"{path}:{number}", f"not UTF-8 ({error.reason})", remedy)
         if text:
             yield number, text
 

@@ -16,8 +16,6 @@ from scripts.training.vector_file import read_vector_file
 
 CASED = 0.001
 """Share of words with a capital from which a table knows case."""
-Rows = dict[int, int]
-"""The row of each word's hash, most frequent word first."""
 
 
 def make_vectors(source: str, folder: Path, *, lang: str, keep: int = 0, train: Path | None = None) -> dict:
@@ -70,17 +68,16 @@ def _words(train: Path) -> set[int]:
     return {hash_string(form) for string in strings for form in (string, string.lower())}
 
 
-def _of_file(path: Path, keep: int, words: set[int]) -> Vectors:
+def _of_file(path: Path, keep: int, kept: set[int]) -> Vectors:
     """Return the vectors of a text file."""
 
     def is_wanted(row: int, word: str) -> bool:
-        return not keep or row < keep or hash_string(word) in words
+        return not keep or row < keep or hash_string(word) in kept
 
-    table = read_vector_file(path, is_wanted)
-    if table.floret:
-        return Vectors(data=table.data, **table.floret)
-    rows = {hash_string(word): row for row, word in enumerate(table.words)}
-    return _vectors(table.data, rows, table.words)
+    words, data, floret = read_vector_file(path, is_wanted)
+    if floret:
+        return Vectors(data=data, **floret)
+    return _vectors(data, {hash_string(word): row for row, word in enumerate(words)}, words)
 
 
 def _of_pipeline(folder: Path, keep: int, words: set[int]) -> Vectors:
@@ -94,8 +91,8 @@ def _of_pipeline(folder: Path, keep: int, words: set[int]) -> Vectors:
     return _vectors(vectors.data, rows, [known[key] for key in rows if key in known])
 
 
-def _vectors(data: numpy.ndarray, rows: Rows, words: list[str]) -> Vectors:
-    """Make a table of the rows that are used, and let capitalised forms find those of words in lower case."""
+def _vectors(data: numpy.ndarray, rows: dict[int, int], words: list[str]) -> Vectors:
+    """Make a table of the rows, by hash of word, and let capitalised forms find those in lower case."""
     used, numbers = numpy.unique(numpy.array([*rows.values()], dtype=numpy.int64), return_inverse=True)
     rows = dict(zip(rows, numbers.tolist(), strict=True))
     if sum(word != word.lower() for word in words) < CASED * len(words):

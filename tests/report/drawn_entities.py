@@ -49,5 +49,5 @@ def browse_errors(variants: dict[str, list[dict]], corpus: Path, *, most: int = 
     runs = {name: Run({}, rows) for name, rows in variants.items()}
     places = [*find_places([*runs.values()])]
     kept = draw_places(places, most)
-    texts = read_texts(corpus, {document for document, _ in kept})
+    texts = read_texts(corpus, {place.document for place in kept})
     return error_browser(runs, places, kept, texts, count_forms(corpus / "train"))

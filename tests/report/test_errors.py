@@ -16,7 +16,7 @@ ORG, LOC = (0, 4, "ORG"), (10, 14, "LOC")
 def places_of(gold, *predictions):
     """The places of a document, by what each run predicts."""
     runs = [Run({}, [dict.fromkeys(INPUTS, predicted) | {"gold": gold}]) for predicted in predictions]
-    return [place for _, place in find_places(runs)]
+    return [*find_places(runs)]
 
 
 def test_a_document_without_an_error_has_no_place():

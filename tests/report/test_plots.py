@@ -2,7 +2,8 @@
 
 import pytest
 
-from scripts.report.plots import BOTTOM, HEIGHT, LEFT, MOST_STEPS, RIGHT, TOP, WIDTH, Point, plot, ticks
+from scripts.report.plots import MOST_STEPS, Point, plot, ticks
+from scripts.report.templates import pixel
 
 
 @pytest.mark.parametrize(
@@ -30,11 +31,6 @@ def test_there_are_a_few_ticks_at_any_scale(scale):
 
 def test_a_figure_stands_where_the_axes_say():
     found = plot("t", "x", "y", {"cpu": [Point(0, 0), Point(100, 50, 0, 100)], "gpu": []})
-    left, bottom = LEFT, HEIGHT - BOTTOM
-    assert found["x_ticks"][0] == (left, 0)
-    assert found["x_ticks"][-1] == (WIDTH - RIGHT, 100)
-    assert [at for _, at in found["series"]["cpu"]] == [
-        Point(left, bottom),
-        Point(WIDTH - RIGHT, (bottom + TOP) / 2, bottom, TOP),
-    ]
-    assert found["series"]["gpu"] == []
+    axes = (found["x_ticks"], 48, 612), (found["y_ticks"], 282, 30)
+    assert [pixel(value, *axes[0]) for value in (0, 100)] == [48, 612]
+    assert [pixel(value, *axes[1]) for value in (0, 50, 100)] == [282, 156, 30]

@@ -27,7 +27,7 @@ def write_split(folder, contents):
 def ranked(runs, corpus):
     """What is suspected, in order, and the texts."""
     suspects = find_suspects(runs)
-    texts = read_texts(corpus, {one.document for one in suspects})
+    texts = read_texts(corpus, {one.place.document for one in suspects})
     uses = count_forms(corpus / "train", forms_of(suspects, texts))
     return rank_suspects(suspects, texts, uses), texts
 

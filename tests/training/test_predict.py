@@ -16,9 +16,9 @@ from scripts.corpus.texts import TEXTS
 from scripts.formats.record import AnnotationError
 from scripts.training import predict as module
 from scripts.training.predict import (
+    LOADED,
     Options,
     load,
-    loaded,
     needs_torch,
     predict,
     predict_chunk,
@@ -55,11 +55,11 @@ def texts(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def fresh_load():
     """No pipeline is loaded before or after a test; threads then change as they did before."""
-    loaded.cache_clear()
+    LOADED.clear()
     interval = sys.getswitchinterval()
     yield
     sys.setswitchinterval(interval)
-    loaded.cache_clear()
+    LOADED.clear()
 
 
 def run(names, output: Path, model: Path, *, workers: int = 1, restart: bool = False, **options) -> Counter:
@@ -188,7 +188,7 @@ def test_threads_share_a_transformers_weights_and_write_the_same_bytes(tmp_path,
         for workers in (1, 3):
             run([texts], tmp_path / f"{workers}.jsonl", folder, workers=workers)
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "3.jsonl").read_bytes()
-    first, *others = loaded(folder, -1, "fp32").values()
+    first, *others = LOADED[folder, -1, "fp32"].values()
     assert others
     for nlp in others:
         pairs = zip(

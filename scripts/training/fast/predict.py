@@ -28,11 +28,8 @@ def speed_up(nlp: Language, gpu_id: int, precision: str) -> None:
             fast.cfg.clear()  # it is saved as the other would be
             fast.cfg.update(own.cfg)
             nlp._components[i] = (name, fast)
-    if any(nlp.get_pipe_meta(name).factory == "transformer" for name in nlp.pipe_names):
-        _speed_up_transformer(nlp, gpu_id, precision)
-
-
-def _speed_up_transformer(nlp: Language, gpu_id: int, precision: str) -> None:
+    if not any(nlp.get_pipe_meta(name).factory == "transformer" for name in nlp.pipe_names):
+        return
     import torch
 
     from scripts.training.fast.find import find_encoder
