@@ -16,9 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = Path("requirements/lock.txt")
 OLDEST = (3, 11)
+IN_FILES = ("--dist", "loadfile", "--no-loadscope-reorder")
+"""Files of tests go to processes in their order: those with few tests, which take longest, not at the end."""
 JOBS = {
     "run": (Path("requirements.txt"), ("spacy", "project", "run", "all", ".")),
-    "test": (Path("requirements/test.txt"), ("pytest", "-n", "auto", "--dist", "loadfile")),
+    "test": (Path("requirements/test.txt"), ("pytest", "-n", "auto", *IN_FILES)),
 }
 
 

@@ -31,8 +31,8 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files of a folder's runs, in the order in which they began."""
-    return sorted(folder.glob("wandb/*run-*/*.wandb"), key=lambda path: path.parent.name)
+    """The files of a folder's runs, in the order in which they ended: two may have begun in one second."""
+    return sorted(folder.glob("wandb/*run-*/*.wandb"), key=lambda path: path.stat().st_mtime_ns)
 
 
 def read_run(path: Path) -> dict:
