@@ -1,6 +1,7 @@
 """The report of two pipelines on a large test set: seconds, and the peak of memory."""
 
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from scripts.report.counts import score
 from scripts.report.matching import pair_entities
 from scripts.report.predictions import INPUTS, write_predictions
 from tests.benchmarks import inputs
-from tests.benchmarks.report import FIGURES, Options, Report, command
+from tests.benchmarks.report import FIGURES, Options, Report, Row, command
+from tests.browser import BROWSER, show
 
 COLUMNS = {"documents in test (and train)": "{documents:,}", "entities": "{entities:,}"} | FIGURES
 VARIANTS = {"cpu": 0.7, "gpu": 0.8}
 """By name, which share of gold a variant finds; of what it finds as much is right."""
+CLOCK = "<script>onload = () => setTimeout(() => document.title = performance.now())</script>"
 
 
 def run(report: Report, options: Options) -> None:
@@ -37,7 +40,19 @@ def run(report: Report, options: Options) -> None:
         folders = [work / name for name in VARIANTS]
         compare = command("scripts.compare", *folders, f"--corpus={corpus}", f"--output={work / 'report'}")
         labels = {"documents": size, "entities": sum(manifests["test"]["entities"].values())}
-        report.compare("comparison", COLUMNS, labels, {"compare, two variants": compare}, options.repeats)
+        runs = {"compare, two variants": compare}
+        if BROWSER:
+            page = work / "report" / "index.html"
+            runs["open the page in a browser"] = lambda _, page=page: open_page(page)
+        report.compare("comparison", COLUMNS, labels, runs, options.repeats)
+
+
+def open_page(page: Path) -> Row:
+    """Return the seconds until a browser, which runs, has loaded and shown a page."""
+    copy = page.with_name("timed.html")
+    copy.write_text(page.read_text(encoding="utf-8") + CLOCK, encoding="utf-8")
+    shown, _ = show(copy, "--dump-dom")
+    return {"seconds": float(re.search("<title>([0-9.]+)", shown)[1]) / 1000}
 
 
 def write_run(folder: Path, corpus: Path, quality: float, count: dict[str, dict]) -> None:
