@@ -22,8 +22,8 @@ OURS, INT8, APPLY, HUGGING_FACE = "predict", "predict, int8", "spacy apply", "Hu
 SIZES = (64, 256)
 PROCESSES = {"cpu": sorted({1, physical_cores()}), "gpu": [1]}
 """Of `nlp.pipe`: with a transformer more have been seen to wait for each other without end."""
-MIXED = {"cpu": (10_000, 1_000_000), "gpu": (1_000, 20_000)}
-"""Documents of the mixed input: for all programs, and for `predict` alone."""
+COUNTS = {"cpu": (1_000, 100, 4_000, 1_000_000), "gpu": (1_000, 20, 500, 20_000)}
+"""Texts: short, long and mixed ones for all programs, and short ones for `predict` alone."""
 COLUMNS: Columns = {"pipeline": "{pipeline}", "texts": "{texts}"} | FIGURES
 COLUMNS["words/s"] = "{words_per_second:,.0f}"
 
@@ -36,15 +36,15 @@ def run(report: Report, options: Options) -> None:
         "Of Hugging Face's pipeline the last layer is random."
     )
     make = inputs.make_jsonl(inputs.column_sentences(options))
-    for variant, (most, ours_alone) in MIXED.items():
+    for variant, (short, long, mixed, alone) in COUNTS.items():
         model = find_model(variant, report, options)
         texts = {
             "one text": 1,
-            "short": 50 if options.small else 1_000,
-            "long": 5 if options.small else 100,
-            "mixed": options.documents[0] if options.documents else most,
+            "short": 50 if options.small else short,
+            "long": 5 if options.small else long,
+            "mixed": options.documents[0] if options.documents else mixed,
         }
-        texts |= {} if options.small else {"mixed, predict alone": ours_alone}
+        texts |= {} if options.small else {"short, predict alone": alone}
         for name, count in texts.items():
             path, words = write_texts(report.work / f"{variant}-{name}.jsonl", make, name, count)
             runs = programs(variant, model, path, words)
@@ -77,13 +77,13 @@ def find_model(variant: str, report: Report, options: Options) -> Path:
 def write_texts(path: Path, make: inputs.Make, name: str, count: int) -> tuple[Path, int]:
     """Write so many texts; return their file, and how many words they have."""
     nlp = spacy.blank("en")
-    each = {"short": 1, "long": 20}.get(name, 0)  # documents of a long text; of a short one a fourth
+    is_short, each = name.startswith("short"), 20 if name == "long" else 1  # a fourth of a document, or some
     words = 0
     with path.open("w", encoding="utf-8") as file:
-        drawn = map(srsly.json_loads, make(count * max(1, each)))
+        drawn = map(srsly.json_loads, make(count * each))
         for _ in range(count):
-            texts = [next(drawn)["text"] for _ in range(max(1, each))]
-            text = " ".join(texts) if name != "short" else texts[0][: len(texts[0]) // 4]
+            texts = [next(drawn)["text"] for _ in range(each)]
+            text = texts[0][: len(texts[0]) // 4] if is_short else " ".join(texts)
             words += len(nlp.make_doc(text))
             file.write(srsly.json_dumps({"text": text}) + "\n")
     return path, words
