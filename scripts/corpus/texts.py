@@ -18,7 +18,7 @@ KINDS = {".txt": "text", ".spacy": "docbin", ".parquet": "parquet", ".csv": "tab
 KINDS |= dict.fromkeys((".json", ".jsonl", ".ndjson"), "json")
 STDIN = "stdin"
 """The name of the file that keeps standard input: rows of JSON, or lines."""
-TEXTS, CHARACTERS = 250, 200_000
+TEXTS, CHARACTERS = 250, 50_000
 """A chunk ends after so many texts, or when it is so long as it stands in its file."""
 SENTENCE_END = re.compile(r"[.!?…]['\"”’»)\]]*\s+|\n\s*|[。！？]")
 

@@ -112,7 +112,7 @@ def test_chunks_end_after_so_many_texts(tmp_path):
 
 
 def test_a_chunk_of_long_texts_has_few(tmp_path):
-    jsonl(tmp_path / "a.jsonl", [{"text": "word " * 30_000} for _ in range(4)])
+    jsonl(tmp_path / "a.jsonl", [{"text": "word " * 6_000} for _ in range(4)])
     chunks = read_chunks({tmp_path / "a.jsonl": "json"}, "text", "utf-8")
     assert [len(texts) for texts, _ in chunks] == [2, 2]
 
