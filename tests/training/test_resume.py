@@ -224,13 +224,14 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(ready, 
                     process.wait(moments.uniform(0, 1.5) if going else PATIENCE)
                 except subprocess.TimeoutExpired:
                     members = family(process.pid)
-                    assert len(members) == workers
-                    for member in members:
-                        member.kill()
-                    process.wait(PATIENCE)
-                    assert alive(members) == []
-                    killed += 1
-                    continue
+                    if process.poll() is None:  # else it has just ended
+                        assert len(members) == workers
+                        for member in members:
+                            member.kill()
+                        process.wait(PATIENCE)
+                        assert alive(members) == []
+                        killed += 1
+                        continue
             assert process.returncode == 0, (folder / "log").read_text(encoding="utf-8")
             break
         assert models(folder) == models(whole)
