@@ -116,9 +116,10 @@ def _preset(example: Example, name: str) -> Iterator[TokenFinding]:
     """Yield the entities that are set already and not the data's."""
     gold = {(ent.start_char, ent.end_char, ent.label) for ent in example.reference.ents}
     for ent in example.predicted.ents:
+        if (ent.start_char, ent.end_char, ent.label) in gold:
+            continue
         tokens = [example.reference[int(i)] for i in sorted({*example.alignment.x2y[ent.start : ent.end]})]
-        is_new = (ent.start_char, ent.end_char, ent.label) not in gold
-        if is_new and any(token.ent_iob for token in tokens):
+        if any(token.ent_iob for token in tokens):
             there = ", ".join(dict.fromkeys(token.ent_type_ or "no entity" for token in tokens))
             detail = f"{name} sets {ent.text!r} {ent.label_}; the data has {there} there"
             yield TokenFinding(tokens[0].i, tokens[-1].i + 1, detail, "forbidden-entity")

@@ -33,8 +33,9 @@ ENDS = frozenset(Sentencizer.default_punct_chars) - {"."}
 
 def invisible_characters(view: DocView) -> Iterator[TokenFinding]:
     """Find control characters and characters of no width."""
-    is_plain = view.text.isascii() and view.text.isprintable()
-    if found := [] if is_plain else list(INVISIBLE.finditer(view.text)):
+    if view.text.isascii() and view.text.isprintable():
+        return
+    if found := list(INVISIBLE.finditer(view.text)):
         names = sorted({f"U+{ord(match[0]):04X} {unicodedata.name(match[0], 'CONTROL')}" for match in found})
         yield _at(view, found[0].start(), f"{len(found)} of {', '.join(names)}")
 

@@ -127,8 +127,9 @@ def examine(
         if config.has_plain_readers:
             alike.setdefault(config.reading_key, []).append(config.file)
     named = {", ".join(file.name for file in files): tuple(files) for files in alike.values()}
-    starts = {config.config["initialize"]["vectors"]: config for config in reversed(loaded)}
-    starts = {vectors: config for vectors, config in starts.items() if vectors}
+    starts = {
+        vectors: config for config in reversed(loaded) if (vectors := config.config["initialize"]["vectors"])
+    }
     tasks = [
         (split, paths[start:end], report.checks, labels, {} if split == "test" else named, bool(starts))
         for split, paths in splits.items()

@@ -87,9 +87,10 @@ def misfitting_weights(config: TrainingConfig) -> Iterator[str]:
 def weights_of_other_vectors(config: TrainingConfig) -> Iterator[str]:
     """Find weights that were trained with other vectors."""
     weights, folder = config.config["initialize"]["init_tok2vec"], _folder(config)
-    if folder is None or not weights or not Path(weights).with_suffix(".json").is_file():
+    notes = Path(weights).with_suffix(".json") if weights else None
+    if folder is None or notes is None or not notes.is_file():
         return
-    trained_with = read_json(Path(weights).with_suffix(".json")).get("vectors_sha256")
+    trained_with = read_json(notes).get("vectors_sha256")
     here = read_json(folder / "meta.json").get(ORIGIN, {}).get("vectors_sha256")
     if trained_with and trained_with not in (here, sha256(folder / "vocab" / "vectors")):
         yield f"{weights} was trained with other vectors than those of {folder.as_posix()}"
