@@ -93,14 +93,19 @@ def load(model: Path, gpu_id: int, precision: str) -> "Language":
     by_thread, thread = LOADED[model, gpu_id, precision], threading.get_ident()
     with LOADING:
         if thread not in by_thread:
-            nlp = by_thread[thread] = _load(model, gpu_id, precision)
-            first = next(iter(by_thread.values()))
-            for name in nlp.pipe_names:
-                if nlp.get_pipe_meta(name).factory == "transformer":
-                    modules = (each.get_pipe(name).model.transformer for each in (first, nlp))
-                    for shared, own in zip(*(module.parameters() for module in modules), strict=True):
-                        own.data = shared.data
+            nlp = _load(model, gpu_id, precision)
+            if by_thread:
+                _share_weights(next(iter(by_thread.values())), nlp)
+            by_thread[thread] = nlp
     return by_thread[thread]
+
+
+def _share_weights(first: "Language", other: "Language") -> None:
+    for name in first.pipe_names:
+        if first.get_pipe_meta(name).factory == "transformer":
+            modules = (nlp.get_pipe(name).model.transformer for nlp in (first, other))
+            for shared, own in zip(*(module.parameters() for module in modules), strict=True):
+                own.data = shared.data
 
 
 def _load(model: Path, gpu_id: int, precision: str) -> "Language":
