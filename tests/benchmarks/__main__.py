@@ -29,6 +29,7 @@ NAMES = [
     "comparison",
     "faults",
     "train",
+    "tracking",
     "processes",
     "transformer",
     "gpu",

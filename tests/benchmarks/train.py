@@ -70,7 +70,6 @@ def compare(report: Report, place: t.Place, repeats: int, batches: str, config: 
     runs = {
         OURS: partial(train, t.OURS, {}),
         f"{cores} processes": partial(train, t.OURS, {"workers": cores}),
-        "1 process, tracked": partial(train, t.OURS, {"wandb-mode": "offline"}),
         SPACY: partial(train, t.SPACY, {}),
     }
     rows = report.compare("speeds", SPEEDS, {"batches": f"{batches}, {steps:,} steps"}, runs, repeats)
