@@ -18,8 +18,11 @@ KINDS = {".txt": "text", ".spacy": "docbin", ".parquet": "parquet", ".csv": "tab
 KINDS |= dict.fromkeys((".json", ".jsonl", ".ndjson"), "json")
 STDIN = "stdin"
 """The name of the file that keeps standard input: rows of JSON, or lines."""
-TEXTS, CHARACTERS = 250, 50_000
-"""A chunk ends after so many texts, or when it is so long as it stands in its file."""
+TEXTS, CHARACTERS, CHUNKS = 250, 50_000, 32
+"""A chunk ends after so many texts, or when it is so long as it stands in its file; of a small input there are
+so many, or so small ones as would be slow, so that no core waits long for the last.
+"""
+SMALLEST = 5_000
 SENTENCE_END = re.compile(r"[.!?…]['\"”’»)\]]*\s+|\n\s*|[。！？]")
 
 
@@ -55,6 +58,8 @@ def read_chunks(files: dict[Path, str], key: str, encoding: str) -> Iterator[tup
     """
     texts: list[Text] = []
     size = before = 0
+    total = sum(path.stat().st_size for path in files)
+    longest = max(SMALLEST, min(CHARACTERS, total // CHUNKS))
     for path, kind in files.items():
         name = STDIN if path.name == STDIN else path.as_posix()
         with RawFile(path, encoding=encoding) as file:
@@ -65,7 +70,7 @@ def read_chunks(files: dict[Path, str], key: str, encoding: str) -> Iterator[tup
                 except AnnotationError as error:
                     texts.append(Text(str(item.source), "", {}, str(error)))
                 size += len(repr(data))
-                if len(texts) == TEXTS or size > CHARACTERS:
+                if len(texts) == TEXTS or size > longest:
                     yield texts, before + file.position
                     texts, size = [], 0
             before += file.size

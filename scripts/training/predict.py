@@ -101,11 +101,13 @@ def load(model: Path, gpu_id: int, precision: str) -> "Language":
 
 
 def _share_weights(first: "Language", other: "Language") -> None:
+    """Let a transformer compute by another's layers, but for dropout, which is on or off in each."""
     for name in first.pipe_names:
         if first.get_pipe_meta(name).factory == "transformer":
-            modules = (nlp.get_pipe(name).model.transformer for nlp in (first, other))
-            for shared, own in zip(*(module.parameters() for module in modules), strict=True):
-                own.data = shared.data
+            shared, own = (nlp.get_pipe(name).model.transformer for nlp in (first, other))
+            for path, layer in shared.named_modules():
+                if not any(layer.children()) and "Dropout" not in type(layer).__name__:
+                    own.set_submodule(path, layer)
 
 
 def _load(model: Path, gpu_id: int, precision: str) -> "Language":

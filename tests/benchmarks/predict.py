@@ -3,10 +3,12 @@
 Pipelines are those in training/, or, where there are none, made by a few steps: weights change no speed.
 """
 
+import math
 import statistics
 from collections.abc import Callable
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
+from random import Random
 
 import spacy
 import srsly
@@ -19,6 +21,8 @@ from tests.benchmarks.measure import run_python
 from tests.benchmarks.report import FIGURES, Columns, Options, Report, Row, ratios_of
 
 OURS, INT8, APPLY, HUGGING_FACE = "predict", "predict, int8", "spacy apply", "Hugging Face's pipeline"
+SHORT, LONG = 1 / inputs.SENTENCES, 20
+"""Documents of a text; mixed ones are in between, as many from one length to its double as to the next."""
 SIZES = (64, 256)
 PROCESSES = {"cpu": sorted({1, physical_cores()}), "gpu": [1]}
 """Of `nlp.pipe`: with a transformer more have been seen to wait for each other without end."""
@@ -76,14 +80,14 @@ def find_model(variant: str, report: Report, options: Options) -> Path:
 
 def write_texts(path: Path, make: inputs.Make, name: str, count: int) -> tuple[Path, int]:
     """Write so many texts; return their file, and how many words they have."""
-    nlp = spacy.blank("en")
-    is_short, each = name.startswith("short"), 20 if name == "long" else 1  # a fourth of a document, or some
-    words = 0
+    nlp, random, words = spacy.blank("en"), Random(0), 0
+    drawn = (srsly.json_loads(line)["text"] for line in make(count * LONG))
     with path.open("w", encoding="utf-8") as file:
-        drawn = map(srsly.json_loads, make(count * each))
         for _ in range(count):
-            texts = [next(drawn)["text"] for _ in range(each)]
-            text = texts[0][: len(texts[0]) // 4] if is_short else " ".join(texts)
+            size = {"one text": 1.0, "long": LONG, "mixed": SHORT * (LONG / SHORT) ** random.random()}
+            documents = size.get(name, SHORT)
+            text = " ".join(islice(drawn, math.ceil(documents)))
+            text = text[: int(len(text) * documents / math.ceil(documents))]
             words += len(nlp.make_doc(text))
             file.write(srsly.json_dumps({"text": text}) + "\n")
     return path, words

@@ -45,7 +45,6 @@ class Encoder:
         self.wordpieces = self.padded = self.halved = 0  # in training so far
         self.size = 0  # of the micro-batch under way
         self.keeps_wordpieces = True  # in documents, which may be predicted again
-        self._words: torch.nn.Embedding = self.module.get_input_embeddings()
         self._forward: Forward | None = None
 
     def take_over(self, listening: list[Model], precision: Precision) -> None:
@@ -149,8 +148,8 @@ class Encoder:
 
     def look_up(self, ids: numpy.ndarray) -> torch.Tensor:
         """Return the vectors of wordpieces."""
-        ids = torch.from_numpy(ids).to(self.device)
-        return _Lookup.apply(self._words.weight, ids, self._words.padding_idx)
+        ids, words = torch.from_numpy(ids).to(self.device), self.module.get_input_embeddings()
+        return _Lookup.apply(words.weight, ids, words.padding_idx)
 
     def run(self, inputs: torch.Tensor, layout: torch.Tensor | list[int]) -> torch.Tensor:
         """Return the last hidden state. layout: of padded windows a mask, of packed ones their lengths."""

@@ -1,8 +1,5 @@
 """Let a loaded pipeline predict faster: side by side, by faster kernels, a transformer without padding."""
 
-import warnings
-from typing import Any
-
 from spacy.language import Language
 from spacy.pipeline import EntityRecognizer
 from spacy.tokens import Doc
@@ -28,22 +25,7 @@ def speed_up(nlp: Language, gpu_id: int, precision: str) -> None:
             fast.cfg.clear()  # it is saved as the other would be
             fast.cfg.update(own.cfg)
             nlp._components[i] = (name, fast)
-    if not any(nlp.get_pipe_meta(name).factory == "transformer" for name in nlp.pipe_names):
-        return
-    import torch
+    if any(nlp.get_pipe_meta(name).factory == "transformer" for name in nlp.pipe_names):
+        from scripts.training.fast.transformer import speed_up_transformer  # which needs torch
 
-    from scripts.training.fast.find import find_encoder
-    from scripts.training.fast.precision import choose_precision
-
-    device = torch.device("cpu") if gpu_id < 0 else torch.device("cuda", gpu_id)
-    chosen = choose_precision("fp32" if precision == "int8" else precision, device)
-    encoder: Any = find_encoder(nlp, (), chosen, device)
-    if encoder is None:
-        return
-    encoder.keeps_wordpieces = False
-    encoder.component.predict = lambda docs: None  # its listeners ask the encoder
-    encoder.component.set_annotations = lambda docs, predictions: None
-    if precision == "int8":
-        with warnings.catch_warnings():  # that it moves to another package
-            warnings.simplefilter("ignore")
-            torch.ao.quantization.quantize_dynamic(encoder.module, {torch.nn.Linear}, inplace=True)
+        speed_up_transformer(nlp, gpu_id, precision)
