@@ -18,11 +18,12 @@ KINDS = {".txt": "text", ".spacy": "docbin", ".parquet": "parquet", ".csv": "tab
 KINDS |= dict.fromkeys((".json", ".jsonl", ".ndjson"), "json")
 STDIN = "stdin"
 """The name of the file that keeps standard input: rows of JSON, or lines."""
-TEXTS, CHARACTERS, CHUNKS = 250, 50_000, 32
-"""A chunk ends after so many texts, or when it is so long as it stands in its file; of a small input there are
-so many, or so small ones as would be slow, so that no core waits long for the last.
+TEXTS, CHARACTERS = 250, (5_000, 50_000)
+"""A chunk ends after so many texts, or when it is longer than this as it stands in its file: the least where
+the input is small, so that no core waits long for another.
 """
-SMALLEST = 5_000
+CHUNKS = 32
+"""Of an input in between."""
 SENTENCE_END = re.compile(r"[.!?…]['\"”’»)\]]*\s+|\n\s*|[。！？]")
 
 
@@ -59,7 +60,7 @@ def read_chunks(files: dict[Path, str], key: str, encoding: str) -> Iterator[tup
     texts: list[Text] = []
     size = before = 0
     total = sum(path.stat().st_size for path in files)
-    longest = max(SMALLEST, min(CHARACTERS, total // CHUNKS))
+    longest = min(max(total // CHUNKS, CHARACTERS[0]), CHARACTERS[1])
     for path, kind in files.items():
         name = STDIN if path.name == STDIN else path.as_posix()
         with RawFile(path, encoding=encoding) as file:

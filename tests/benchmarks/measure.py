@@ -25,8 +25,8 @@ def run_python(
     deadline: float | None = None,
     until: str = "",
     env: dict[str, str] | None = None,
-) -> dict[str, float | None]:
-    """Run Python to its end; return seconds, peak_mb, and first: the seconds until `until` is printed.
+) -> dict[str, float | str | None]:
+    """Run Python to its end; return seconds, peak_mb, last_line, and first: the seconds until `until` is printed.
 
     Memory is that of all its processes together (resident; shared pages count in each), in 10^6 bytes.
     Raises UserError, with what was printed, where the exit code is none of `codes`, and OutOfTime where
@@ -65,7 +65,12 @@ def run_python(
         command = f"python {' '.join(arguments)} ended with exit code {process.returncode}"
         raise UserError(f"{command}: {''.join(lines)[-2000:]}")
     seconds = round(time.perf_counter() - started, 2)
-    return {"seconds": seconds, "peak_mb": round(peak / 1e6, 1), "first": first}
+    return {
+        "seconds": seconds,
+        "peak_mb": round(peak / 1e6, 1),
+        "first": first,
+        "last_line": "".join(lines[-1:]),
+    }
 
 
 def family(process: subprocess.Popen) -> list[psutil.Process]:

@@ -43,7 +43,12 @@ def finish(tracker: WandbTracker, *arguments, **options) -> None:
 
 end = WandbTracker.finish
 WandbTracker.finish = finish
-for owner, name in ((WandbTracker, "is_due"), (WandbTracker, "log"), (loop, "step_row"), (loop, "evaluation_row")):
+for owner, name in (
+    (WandbTracker, "is_due"),
+    (WandbTracker, "log"),
+    (loop, "step_row"),
+    (loop, "evaluation_row"),
+):
     setattr(owner, name, timed("calls", getattr(owner, name)))
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
+from scripts.corpus import texts as texts_module
 from scripts.corpus.texts import STDIN, TEXTS, cut, find_texts, read_chunks
 from scripts.formats.record import AnnotationError
 
@@ -103,7 +104,15 @@ def test_a_file_whose_ending_tells_nothing_is_an_error(tmp_path):
         errors(tmp_path / "a.docx")
 
 
-def test_chunks_end_after_so_many_texts(tmp_path):
+def test_a_small_input_has_chunks_for_many_workers(tmp_path):
+    path = tmp_path / "a.jsonl"
+    jsonl(path, [{"text": "word " * 400} for _ in range(100)])
+    sizes = [len(texts) for texts, _ in read_chunks({path: "json"}, "text", "utf-8")]
+    assert sizes == [4] * 25
+
+
+def test_chunks_end_after_so_many_texts(tmp_path, monkeypatch):
+    monkeypatch.setattr(texts_module, "CHUNKS", 1)
     path = tmp_path / "a.jsonl"
     jsonl(path, [{"text": f"Ana {i}"} for i in range(2 * TEXTS + 1)])
     chunks = list(read_chunks({path: "json"}, "text", "utf-8"))
@@ -111,7 +120,8 @@ def test_chunks_end_after_so_many_texts(tmp_path):
     assert chunks[-1][1] == path.stat().st_size
 
 
-def test_a_chunk_of_long_texts_has_few(tmp_path):
+def test_a_chunk_of_long_texts_has_few(tmp_path, monkeypatch):
+    monkeypatch.setattr(texts_module, "CHUNKS", 1)
     jsonl(tmp_path / "a.jsonl", [{"text": "word " * 6_000} for _ in range(4)])
     chunks = read_chunks({tmp_path / "a.jsonl": "json"}, "text", "utf-8")
     assert [len(texts) for texts, _ in chunks] == [2, 2]

@@ -9,12 +9,14 @@ import numpy
 import pyarrow.parquet
 import pytest
 import spacy
+import torch
 from spacy.tokens import DocBin
 
 from scripts.cli import UserError
 from scripts.corpus.texts import TEXTS
 from scripts.formats.record import AnnotationError
 from scripts.training import predict as module
+from scripts.training.fast.transformer import PackedLinear
 from scripts.training.predict import (
     LOADED,
     Options,
@@ -27,7 +29,7 @@ from scripts.training.predict import (
 )
 from tests.make import contents
 from tests.runs import kept_ops, small_pipeline
-from tests.tiny import make_transformer, transformer_pipeline
+from tests.tiny import hearing, make_transformer, transformer_pipeline
 
 COUNT = 2 * TEXTS + 30
 
@@ -142,7 +144,7 @@ def stopped(tmp_path, model, texts, done) -> Path:
 
 def test_a_run_that_was_stopped_goes_on_and_does_nothing_twice(model, texts, done, stopped):
     run([texts], stopped, model)
-    assert done == [0, 1, 2]
+    assert done == [*range(len(done))]
     assert list(stopped.parent.iterdir()) == [stopped]
     run([texts], stopped.with_name("whole.jsonl"), model)
     assert stopped.read_bytes() == stopped.with_name("whole.jsonl").read_bytes()
@@ -191,11 +193,39 @@ def test_threads_share_a_transformers_weights_and_write_the_same_bytes(tmp_path,
     first, *others = LOADED[folder, -1, "fp32"].values()
     assert others
     for nlp in others:
-        pairs = zip(
-            *(each.get_pipe("transformer").model.transformer.parameters() for each in (first, nlp)),
-            strict=True,
+        both = (each.get_pipe("transformer").model.transformer.modules() for each in (first, nlp))
+        weighted = (pair for pair in zip(*both, strict=True) if hasattr(pair[0], "weight"))
+        assert {one is other for one, other in weighted} == {True}
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert"])
+def test_a_transformer_that_was_sped_up_finds_the_same_and_can_be_saved(tmp_path, kind):
+    texts = ["Ana saw New York.", "", "Bo " * 300, "Cork"]
+    with kept_ops():
+        nlp = transformer_pipeline(make_transformer(kind, tmp_path))
+        nlp.to_disk(tmp_path / "stock")
+        stock, fast = (spacy.load(tmp_path / "stock") for _ in range(2))
+        speed_up(fast).to_disk(tmp_path / "saved")
+        expected = [entities(doc) for doc in stock.pipe(texts)]
+        assert [entities(doc) for doc in fast.pipe(texts)] == expected
+        saved = spacy.load(tmp_path / "saved")
+        assert [entities(doc) for doc in saved.pipe(texts)] == expected
+    modules = [own.get_pipe("transformer").model.transformer for own in (fast, saved, stock)]
+    assert any(type(layer) is PackedLinear for layer in modules[0].modules())
+    pairs = zip(*(module.state_dict().items() for module in modules[1:]), strict=True)
+    assert all(name == own and torch.equal(one, other) for (name, one), (own, other) in pairs)
+
+
+def test_in_bf16_a_transformers_vectors_are_about_the_same(tmp_path):
+    texts = ["Ana saw New York.", "Bo " * 300]
+    with kept_ops():
+        transformer_pipeline(make_transformer("bert", tmp_path)).to_disk(tmp_path / "stock")
+        exact, rounded = (
+            speed_up(spacy.load(tmp_path / "stock"), precision=precision) for precision in ("fp32", "bf16")
         )
-        assert all(one.data_ptr() == other.data_ptr() for one, other in pairs)
+        found = [hearing(nlp)[0].predict([*map(nlp.make_doc, texts)]) for nlp in (exact, rounded)]
+    difference = max(abs(one - other).max() for one, other in zip(*found, strict=True))
+    assert 0 < difference < 0.05
 
 
 def test_an_output_that_is_there_is_never_written_over_unasked(tmp_path, model, texts):

@@ -77,5 +77,5 @@ class PackedLinear(nn.Linear):
         return torch.ops.mkldnn._linear_pointwise(*arguments).float()
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
         destination[f"{prefix}weight"] = self.weight
+        super()._save_to_state_dict(destination, prefix, keep_vars)
