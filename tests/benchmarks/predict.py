@@ -6,7 +6,7 @@ Pipelines are those in training/, or, where there are none, made by a few steps:
 import math
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, product
 from pathlib import Path
 from random import Random
@@ -30,6 +30,8 @@ PROCESSES = {"cpu": sorted({1, physical_cores()}), "gpu": [1]}
 """Of `nlp.pipe`: with a transformer more have been seen to wait for each other without end."""
 COUNTS = {"cpu": (1_000, 100, 1_000, 1_000_000), "gpu": (1_000, 20, 200, 20_000)}
 """Texts: short, long and mixed ones for all programs, and short ones for `predict` alone."""
+CORPUS, FEW = "of the corpus", 3_000
+"""The first sentences of the columns, as they are, for `predict` and `nlp.pipe`."""
 COLUMNS: Columns = {"pipeline": "{pipeline}", "texts": "{texts}"} | FIGURES
 COLUMNS |= {"words/s": "{words_per_second:,.0f}", "words/s, loaded": "{loaded:,.0f}"}
 LOADED = re.compile(r"([\d,]+) words/s$|^([\d.]+)$")
@@ -41,7 +43,7 @@ def run(report: Report, options: Options) -> None:
     report.intro = (
         "From a JSONL file to a file, start and loading included; `loaded`: from when it could begin; "
         "`one text` is start to first result. "
-        "Of mixed texts medians, of others one run; memory is that of all processes together. "
+        "Of texts of the corpus medians, of others one run; memory is that of all processes together. "
         "Of Hugging Face's pipeline the last layer is random."
     )
     make = inputs.make_jsonl(inputs.column_sentences(options))
@@ -52,15 +54,20 @@ def run(report: Report, options: Options) -> None:
             "short": 50 if options.small else short,
             "long": 5 if options.small else long,
             "mixed": options.documents[0] if options.documents else mixed,
+            CORPUS: 50 if options.small else FEW,
         }
         texts |= {} if options.small else {"short, predict alone": alone}
         for name, count in texts.items():
-            path, words = write_texts(report.work / f"{variant}-{name}.jsonl", make, name, count)
+            path = report.work / f"{variant}-{name}.jsonl"
+            known = (doc.text for doc in islice(inputs.column_sentences(options), count))
+            words = write_texts(path, known if name == CORPUS else make_texts(make, name, count))
             runs = programs(variant, model, path, words)
+            if name == CORPUS:
+                runs = {what: runs[what] for what in runs if what.startswith((OURS, "nlp.pipe"))}
             if "alone" in name or options.small:
                 runs = {what: runs[what] for what in (OURS, pipe_name(SIZES[0], 1))[: 1 + options.small]}
             labels = {"pipeline": variant, "texts": f"{count:,} {name}"}
-            repeats = options.repeats if name == "mixed" else 1
+            repeats = options.repeats if name == CORPUS else 1
             rows = report.compare("predict", COLUMNS, labels, runs, repeats)
             note_ratio(report, rows, f"{variant}, {labels['texts']}")
 
@@ -83,19 +90,24 @@ def find_model(variant: str, report: Report, options: Options) -> Path:
     return folder / "model-best"
 
 
-def write_texts(path: Path, make: inputs.Make, name: str, count: int) -> tuple[Path, int]:
-    """Write so many texts; return their file, and how many words they have."""
-    nlp, random, words = spacy.blank("en"), Random(0), 0
-    drawn = (srsly.json_loads(line)["text"] for line in make(count * LONG))
+def make_texts(make: inputs.Make, name: str, count: int) -> Iterator[str]:
+    """Yield so many texts."""
+    random, drawn = Random(0), (srsly.json_loads(line)["text"] for line in make(count * LONG))
+    for _ in range(count):
+        size = {"one text": 1.0, "long": LONG, "mixed": SHORT * (LONG / SHORT) ** random.random()}
+        documents = size.get(name, SHORT)
+        text = " ".join(islice(drawn, math.ceil(documents)))
+        yield text[: int(len(text) * documents / math.ceil(documents))]
+
+
+def write_texts(path: Path, texts: Iterable[str]) -> int:
+    """Write texts as rows; return how many words they have."""
+    nlp, words = spacy.blank("en"), 0
     with path.open("w", encoding="utf-8") as file:
-        for _ in range(count):
-            size = {"one text": 1.0, "long": LONG, "mixed": SHORT * (LONG / SHORT) ** random.random()}
-            documents = size.get(name, SHORT)
-            text = " ".join(islice(drawn, math.ceil(documents)))
-            text = text[: int(len(text) * documents / math.ceil(documents))]
+        for text in texts:
             words += len(nlp.make_doc(text))
             file.write(srsly.json_dumps({"text": text}) + "\n")
-    return path, words
+    return words
 
 
 def pipe_name(size: int, processes: int) -> str:
