@@ -26,13 +26,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=f"no GPU: {obstacle}"))
 
 
+THREADS = torch.get_num_threads()
+
+
 @pytest.fixture(autouse=True)
 def kept_threads():
-    """Give torch and BLAS the threads that they had: what trains or predicts in this process sets them."""
-    before = torch.get_num_threads()
+    """Give torch and BLAS the threads that they had: what trains or predicts in this process sets them, and
+    so do fixtures of whole modules, which begin before this one.
+    """
+    if torch.get_num_threads() != THREADS:
+        set_threads(THREADS)
     yield
-    if torch.get_num_threads() != before:
-        set_threads(before)
+    if torch.get_num_threads() != THREADS:
+        set_threads(THREADS)
 
 
 @pytest.fixture

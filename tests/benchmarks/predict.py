@@ -28,7 +28,7 @@ SHORT, LONG = 1 / inputs.SENTENCES, 20
 SIZES = (64, 256)
 PROCESSES = {"cpu": sorted({1, physical_cores()}), "gpu": [1]}
 """Of `nlp.pipe`: with a transformer more have been seen to wait for each other without end."""
-COUNTS = {"cpu": (1_000, 100, 1_000, 1_000_000), "gpu": (1_000, 20, 200, 20_000)}
+COUNTS = {"cpu": (1_000, 50, 500, 200_000), "gpu": (1_000, 20, 200, 10_000)}
 """Texts: short, long and mixed ones for all programs, and short ones for `predict` alone."""
 CORPUS, FEW = "of the corpus", 3_000
 """The first sentences of the columns, as they are, for `predict` and `nlp.pipe`."""

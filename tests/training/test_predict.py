@@ -16,6 +16,7 @@ from scripts.cli import UserError
 from scripts.corpus.texts import TEXTS
 from scripts.formats.record import AnnotationError
 from scripts.training import predict as module
+from scripts.training.device import set_threads
 from scripts.training.fast.transformer import PackedLinear
 from scripts.training.predict import (
     LOADED,
@@ -56,10 +57,13 @@ def texts(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def fresh_load():
-    """No pipeline is loaded before or after a test; threads then change as they did before."""
+    """No pipeline is loaded before or after a test; threads then change as they did before, and BLAS has as
+    many as before, also where a thread of its own had set them.
+    """
     LOADED.clear()
     interval = sys.getswitchinterval()
     yield
+    set_threads(torch.get_num_threads())
     sys.setswitchinterval(interval)
     LOADED.clear()
 

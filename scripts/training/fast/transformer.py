@@ -45,8 +45,9 @@ def _pack(module: nn.Module, kind: torch.dtype) -> None:
     for path, layer in [*module.named_modules()]:
         if type(layer) is nn.Linear:
             module.set_submodule(path, PackedLinear(layer, kind))
-    for block in module.modules():
-        if type(getattr(block, "intermediate_act_fn", None)) is GELUActivation:  # of BERT and its kin
+    for block in module.modules():  # of BERT and its kin
+        parts = (getattr(block, name, None) for name in ("dense", "intermediate_act_fn"))
+        if [*map(type, parts)] == [PackedLinear, GELUActivation]:
             block.dense.after, block.intermediate_act_fn = "gelu", nn.Identity()
 
 
